@@ -1,0 +1,65 @@
+"""The loop over time that every recurrent part shares, on the TensorFlow and the JAX backend.
+
+`keras.ops.scan` would be the natural home, but its TensorFlow form demands outputs of the carry's structure,
+so an LSTM could not hand out its gates beside its state. Besides `models/distributions.py` this is the only
+module that asks which backend runs.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import tree
+
+
+def scan(step: Callable, carry: Any, inputs: Any, reverse: bool = False) -> tuple[Any, Any]:
+    """Run `carry, output = step(carry, input)` along the first axis of every array in `inputs`.
+
+    Args:
+        step: a function of `(carry, input)` that returns `(carry, output)` of fixed shapes.
+        carry: nested tuple of arrays, the state before the first step.
+        inputs: nested tuple of arrays `[time, ...]`, time known statically and at least 1.
+        reverse: run from the last step to the first; outputs keep the order of the inputs.
+
+    Returns:
+        The last carry, and the outputs stacked to `[time, ...]`.
+    """
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.lax.scan(step, carry, inputs, reverse=reverse)
+    return _tensorflow_scan(step, carry, inputs, reverse)
+
+
+def _tensorflow_scan(step: Callable, carry: Any, inputs: Any, reverse: bool) -> tuple[Any, Any]:
+    import tensorflow as tf
+
+    inputs = tree.map_structure(tf.convert_to_tensor, inputs)
+    time = tree.flatten(inputs)[0].shape[0]
+    arrays = [
+        tf.TensorArray(x.dtype, size=time, element_shape=x.shape[1:], clear_after_read=False).unstack(x)
+        for x in tree.flatten(inputs)
+    ]
+
+    def read(t: Any) -> Any:
+        return tree.pack_sequence_as(inputs, [array.read(t) for array in arrays])
+
+    # The first step runs outside of the loop: its outputs show the structure of what the loop must store.
+    first, second = (time - 1, time - 2) if reverse else (0, 1)
+    carry, outputs = step(carry, read(first))
+    stores = [
+        tf.TensorArray(x.dtype, size=time, element_shape=x.shape).write(first, x) for x in tree.flatten(outputs)
+    ]
+
+    def body(t: Any, carry: Any, stores: list) -> tuple[Any, Any, list]:
+        carry, outputs = step(carry, read(t))
+        stores = [store.write(t, x) for store, x in zip(stores, tree.flatten(outputs), strict=True)]
+        return (t - 1 if reverse else t + 1), carry, stores
+
+    def unfinished(t: Any, carry: Any, stores: list) -> Any:
+        return t >= 0 if reverse else t < time
+
+    _, carry, stores = tf.while_loop(
+        unfinished, body, (tf.constant(second), carry, stores), maximum_iterations=time - 1
+    )
+    return carry, tree.pack_sequence_as(outputs, [store.stack() for store in stores])

@@ -1,0 +1,34 @@
+"""The probability distributions of the models: TensorFlow Probability's, from the substrate of Keras's backend."""
+
+from typing import Any
+
+import keras
+
+Array = Any
+
+
+def _tfd() -> Any:
+    # TensorFlow Probability costs seconds to import, and sampling beats needs none of it.
+    if keras.backend.backend() == "jax":
+        from tensorflow_probability.substrates import jax as tfp
+    else:
+        import tensorflow_probability as tfp
+    return tfp.distributions
+
+
+def kl_to_standard_normal(mu: Array, sigma: Array) -> Array:
+    """KL(N(mu, diag sigma^2) || N(0, I)) in nats: `[batch]` for `mu` and `sigma` `[batch, z_size]`."""
+    tfd = _tfd()
+    posterior = tfd.MultivariateNormalDiag(mu, sigma)
+    prior = tfd.MultivariateNormalDiag(mu * 0, sigma * 0 + 1)
+    return tfd.kl_divergence(posterior, prior)
+
+
+def normal_log_density(z: Array, mu: Array, sigma: Array) -> Array:
+    """Log density of `z` `[..., z_size]` under N(mu, diag sigma^2), in nats: `[...]`."""
+    return _tfd().MultivariateNormalDiag(mu, sigma).log_prob(z)
+
+
+def categorical_log_probability(logits: Array, tokens: Array) -> Array:
+    """Log probability in nats of integer `tokens` `[...]` under `logits` `[..., classes]`."""
+    return _tfd().Categorical(logits=logits).log_prob(tokens)

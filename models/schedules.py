@@ -1,0 +1,67 @@
+"""Quantities that change with the training step: learning rate, weight of the KL, scheduled sampling.
+
+The formulas are those of Magenta's `MusicVAE.train` and `lstm_utils.get_sampling_probability`.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+Array = Any
+
+SAMPLING_SCHEDULES = ("constant", "exponential", "inverse_sigmoid")
+
+
+@keras.saving.register_keras_serializable("models")
+class ExponentialDecayToFloor(keras.optimizers.schedules.LearningRateSchedule):
+    """`(learning_rate - min_learning_rate) * decay_rate ** step + min_learning_rate`."""
+
+    def __init__(self, learning_rate: float, decay_rate: float, min_learning_rate: float):
+        self.learning_rate = learning_rate
+        self.decay_rate = decay_rate
+        self.min_learning_rate = min_learning_rate
+
+    def __call__(self, step: Array) -> Array:
+        """The learning rate at `step`."""
+        decayed = ops.power(self.decay_rate, ops.cast(step, "float32"))
+        return (self.learning_rate - self.min_learning_rate) * decayed + self.min_learning_rate
+
+    def get_config(self) -> dict[str, float]:
+        """The constructor's arguments."""
+        return {
+            "learning_rate": self.learning_rate,
+            "decay_rate": self.decay_rate,
+            "min_learning_rate": self.min_learning_rate,
+        }
+
+
+def kl_weight(step: Array, max_beta: float, beta_rate: float) -> Array:
+    """Beta, the weight of the KL: `(1 - beta_rate ** step) * max_beta`."""
+    return (1.0 - ops.power(beta_rate, ops.cast(step, "float32"))) * max_beta
+
+
+def check_sampling_schedule(schedule: str, rate: float) -> None:
+    """Raise a ValueError that names the allowed values where a schedule or its rate is not one."""
+    if schedule not in SAMPLING_SCHEDULES:
+        raise ValueError(f"sampling_schedule is '{schedule}'; expected one of {', '.join(SAMPLING_SCHEDULES)}.")
+    if schedule == "constant" and not 0 <= rate <= 1:
+        raise ValueError(f"sampling_rate of the constant schedule is {rate}; expected 0 to 1.")
+    if schedule == "exponential" and not 0 < rate < 1:
+        raise ValueError(f"sampling_rate of the exponential schedule is {rate}; expected above 0 and below 1.")
+    if schedule == "inverse_sigmoid" and rate < 1:
+        raise ValueError(f"sampling_rate of the inverse_sigmoid schedule is {rate}; expected at least 1.")
+
+
+def sampling_probability(step: Array, schedule: str, rate: float) -> Array:
+    """Probability that a decoder's next input is its own draw instead of the true token.
+
+    constant: `rate`. exponential: `1 - rate ** step`. inverse_sigmoid: `1 - rate / (rate + exp(step / rate))`.
+    Bengio et al., "Scheduled Sampling for Sequence Prediction with Recurrent Neural Networks" (2015).
+    """
+    step = ops.cast(step, "float32")
+    if schedule == "exponential":
+        return 1.0 - ops.power(rate, step)
+    if schedule == "inverse_sigmoid":
+        return 1.0 - rate / (rate + ops.exp(step / rate))
+    return ops.cast(rate, "float32") + 0.0 * step

@@ -1,0 +1,172 @@
+"""TFRecord files without TensorFlow: checked on reading, whole or absent on writing, described by a sidecar.
+
+The format: little-endian length (8 bytes), its masked CRC-32C (4), the record, its masked CRC-32C (4).
+Beside `examples.tfrecord` stands `examples.tfrecord.json`: how many records, of what kind, made how.
+"""
+
+import glob
+import json
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+import google_crc32c
+
+from preprocess.errors import InputError
+
+MAX_RECORD_BYTES = 256 * 2**20
+
+
+def _masked_crc(data: bytes) -> int:
+    crc = google_crc32c.value(data)
+    return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def read_records(path: str | Path, max_record_bytes: int = MAX_RECORD_BYTES) -> Iterator[bytes]:
+    """The records of a TFRecord file, one by one.
+
+    Raises:
+        InputError: naming file and byte offset where the file is damaged (`bad_record`), a record is larger
+            than `max_record_bytes` (`record_too_large`), or the file can't be opened (`unreadable`).
+    """
+    try:
+        file = open(path, "rb")  # noqa: SIM115 - closed below; the error of opening is reported apart
+    except OSError as error:
+        raise InputError(f"{path}: can't be opened ({error.strerror}).", "unreadable") from error
+    with file:
+        offset = 0
+        while header := file.read(12):
+            if len(header) < 12:
+                raise _damaged(path, offset, "the file ends inside a record's header")
+            length, length_crc = struct.unpack("<QI", header)
+            if _masked_crc(header[:8]) != length_crc:
+                raise _damaged(path, offset, "the checksum of a record's length is wrong")
+            if length > max_record_bytes:
+                raise InputError(
+                    f"{path}: the record at byte {offset} claims {length} bytes, more than {max_record_bytes}.",
+                    "record_too_large",
+                )
+            data, footer = file.read(length), file.read(4)
+            if len(footer) < 4:
+                raise _damaged(path, offset, "the file ends inside a record")
+            if struct.unpack("<I", footer)[0] != _masked_crc(data):
+                raise _damaged(path, offset, "the checksum of a record is wrong")
+            yield data
+            offset += 16 + length
+
+
+def _damaged(path: str | Path, offset: int, what: str) -> InputError:
+    return InputError(f"{path}: damaged TFRecord, {what} at byte {offset}; make the file again.", "bad_record")
+
+
+class RecordWriter:
+    """Writes a TFRecord file that appears under its name only when it is complete.
+
+    Use as a context manager; on an exception the partial file is removed and an old one stays as it was.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.count = 0
+        self._file: BinaryIO = open_temporary(self.path)
+
+    def write(self, record: bytes) -> None:
+        """Append one record."""
+        header = struct.pack("<Q", len(record))
+        self._file.write(header + struct.pack("<I", _masked_crc(header)))
+        self._file.write(record + struct.pack("<I", _masked_crc(record)))
+        self.count += 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            publish(self._file, self.path)
+        else:
+            self._file.close()
+            os.unlink(self._file.name)
+
+
+def open_temporary(path: Path) -> BinaryIO:
+    """A new file beside `path`, to be given to `publish`.
+
+    Raises:
+        InputError: where the folder is missing or can't be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        name = f".{path.name}.{os.getpid()}.part"
+        return open(path.parent / name, "wb")  # noqa: SIM115 - `publish` closes it
+    except OSError as error:
+        raise InputError(f"{path}: can't be written ({error.strerror}).", "unwritable") from error
+
+
+def publish(file: BinaryIO, path: Path) -> None:
+    """Close a file from `open_temporary` and give it its name, so that readers see all of it or nothing."""
+    file.flush()
+    os.fsync(file.fileno())
+    file.close()
+    os.replace(file.name, path)
+
+
+def write_atomically(path: str | Path, data: bytes) -> None:
+    """Write `data` to `path`, whole or not at all."""
+    path = Path(path)
+    file = open_temporary(path)
+    try:
+        file.write(data)
+    except BaseException:
+        file.close()
+        os.unlink(file.name)
+        raise
+    publish(file, path)
+
+
+def expand_patterns(patterns: str) -> list[Path]:
+    """The files of Magenta's `--examples_path`: globs separated by commas, sorted, without temporary files.
+
+    Raises:
+        InputError: where a pattern matches nothing (`no_files`).
+    """
+    paths: list[Path] = []
+    for pattern in filter(None, (p.strip() for p in patterns.split(","))):
+        found = sorted(glob.glob(os.path.expanduser(pattern)))
+        found = [p for p in found if os.path.isfile(p) and not p.endswith((".json", ".part"))]
+        if not found:
+            raise InputError(f"{pattern}: no such file; check --examples_path.", "no_files")
+        paths += [Path(p) for p in found]
+    return list(dict.fromkeys(paths))
+
+
+def sidecar_path(path: str | Path) -> Path:
+    """Where the description of a TFRecord file stands."""
+    return Path(f"{path}.json")
+
+
+def write_sidecar(path: str | Path, description: dict[str, Any]) -> None:
+    """Describe the TFRecord file at `path`."""
+    write_atomically(sidecar_path(path), (json.dumps(description, indent=1) + "\n").encode())
+
+
+def read_sidecar(path: str | Path) -> dict[str, Any] | None:
+    """The description of the TFRecord file at `path`; None where there is none.
+
+    Raises:
+        InputError: where it is there and not JSON.
+    """
+    sidecar = sidecar_path(path)
+    if not sidecar.exists():
+        return None
+    try:
+        description = json.loads(sidecar.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{sidecar}: is not a description of a TFRecord file ({error}).", "bad_sidecar") from error
+    if not isinstance(description, dict):
+        raise InputError(f"{sidecar}: is not a description of a TFRecord file.", "bad_sidecar")
+    return description
