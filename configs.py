@@ -95,7 +95,13 @@ class Config:
 
     def to_json(self) -> str:
         """The whole config as JSON text, as checkpoints carry it."""
-        return json.dumps(dataclasses.asdict(self), default=dict)
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return json.dumps(fields | {"hparams": dataclasses.asdict(self.hparams)}, default=dict)
+
+    @property
+    def converter_spec(self) -> dict[str, Any]:
+        """The converter's options as JSON has them, to compare with those of preprocessed shards."""
+        return json.loads(json.dumps(dict(self.converter), default=dict))
 
     @staticmethod
     def from_json(text: str) -> "Config":

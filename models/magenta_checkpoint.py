@@ -1,0 +1,132 @@
+"""Magenta's TensorFlow 1 checkpoints as arrays by name, in and out.
+
+The models keep Magenta's variable names and shapes, so weights pass unchanged. A `.tar` is read member by
+member: only checkpoint files of bounded size are taken, into a fresh temporary folder.
+"""
+
+import os
+import re
+import tarfile
+import tempfile
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from models.checkpoint import Checkpoint
+from models.errors import CheckpointError
+
+MAX_MEMBER_BYTES = 4 * 2**30
+_MEMBER = re.compile(r"^[\w.\-]+\.(index|data-\d{5}-of-\d{5})$")
+_SLOT = re.compile(r"(/Adam(_\d+)?|(^|/)beta[12]_power)$")
+
+
+def is_magenta_checkpoint(name: str) -> bool:
+    """Whether a flag names a TensorFlow 1 checkpoint: a prefix, a folder of such, or a tar."""
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return any(path.glob("*.index"))
+    is_tar = path.is_file() and (path.suffix in (".tar", ".tgz") or path.name.endswith(".tar.gz"))
+    return is_tar or Path(f"{path}.index").is_file() or path.suffix == ".index"
+
+
+def read(path: Path) -> Checkpoint:
+    """The weights of a checkpoint; optimizer slots go to `state`.
+
+    Args:
+        path: a prefix such as `model.ckpt-1000`, its `.index` file, a folder, or a `.tar`.
+
+    Raises:
+        CheckpointError: where there is no checkpoint, or the tar holds something that it should not.
+    """
+    if path.is_file() and tarfile.is_tarfile(path):
+        with tempfile.TemporaryDirectory() as folder:
+            _unpack(path, Path(folder))
+            return _read_prefix(_prefix_in(Path(folder), path))
+    if path.is_dir():
+        return _read_prefix(_prefix_in(path, path))
+    return _read_prefix(str(path).removesuffix(".index"))
+
+
+def _unpack(path: Path, folder: Path) -> None:
+    with tarfile.open(path) as archive:
+        for member in archive:
+            if member.isdir():
+                continue
+            name = PurePosixPath(member.name)
+            if name.is_absolute() or ".." in name.parts or not member.isfile():
+                raise CheckpointError(f"{path}: holds '{member.name}', a path or link that leads elsewhere; refused.")
+            if not _MEMBER.match(name.name):
+                continue
+            if member.size > MAX_MEMBER_BYTES:
+                raise CheckpointError(f"{path}: '{member.name}' is larger than {MAX_MEMBER_BYTES} bytes; refused.")
+            source = archive.extractfile(member)
+            if source is None or (folder / name.name).exists():
+                raise CheckpointError(f"{path}: '{member.name}' can't be read or is there twice.")
+            with source, open(folder / name.name, "wb") as target:
+                while block := source.read(2**20):
+                    target.write(block)
+
+
+def _prefix_in(folder: Path, shown: Path) -> str:
+    """The newest checkpoint prefix of a folder."""
+    found = list(folder.glob("*.index"))
+    if not found:
+        raise CheckpointError(f"{shown}: holds no TensorFlow checkpoint (no .index file).")
+
+    def step(path: Path) -> int:
+        number = re.search(r"-(\d+)\.index$", path.name)
+        return int(number.group(1)) if number else -1
+
+    return str(max(found, key=step)).removesuffix(".index")
+
+
+def _tensorflow() -> object:
+    try:
+        import tensorflow as tf
+    except ImportError as error:
+        raise CheckpointError("Magenta's checkpoints need TensorFlow; pip install tensorflow.") from error
+    return tf
+
+
+def _read_prefix(prefix: str) -> Checkpoint:
+    tf = _tensorflow()
+    try:
+        reader = tf.train.load_checkpoint(prefix)  # type: ignore[attr-defined]
+        arrays = {name: reader.get_tensor(name) for name in sorted(reader.get_variable_to_shape_map())}
+    except Exception as error:  # noqa: BLE001 - TensorFlow raises many kinds on damaged files
+        raise CheckpointError(f"{prefix}: can't be read as a TensorFlow checkpoint ({error}).") from error
+    step = int(arrays.pop("global_step", 0))
+    slots = {name: array for name, array in arrays.items() if _SLOT.search(name)}
+    weights = {
+        name: array.astype(np.float32)
+        for name, array in arrays.items()
+        if name not in slots and np.issubdtype(array.dtype, np.floating)
+    }
+    return Checkpoint(weights, step=step, state=slots)
+
+
+def write(prefix: Path, weights: dict[str, np.ndarray], step: int = 0) -> None:
+    """Write a TensorFlow 1 checkpoint that Magenta's `TrainedModel` and `music_vae_generate` load.
+
+    Args:
+        prefix: such as `exported/model.ckpt-1000`; `.index` and `.data` files and `checkpoint` appear there.
+        weights: arrays by Magenta's names.
+        step: stored as `global_step`.
+    """
+    tf = _tensorflow()
+    prefix.parent.mkdir(parents=True, exist_ok=True)
+    arrays = {**{n: np.asarray(a, np.float32) for n, a in weights.items()}, "global_step": np.int64(step)}
+    names = sorted(arrays)
+    with tempfile.TemporaryDirectory(dir=prefix.parent) as folder:
+        temporary = os.path.join(folder, prefix.name)
+        tf.raw_ops.SaveV2(  # type: ignore[attr-defined]
+            prefix=temporary,
+            tensor_names=names,
+            shape_and_slices=[""] * len(names),
+            tensors=[tf.constant(arrays[n]) for n in names],  # type: ignore[attr-defined]
+        )
+        # The index is what makes a checkpoint one, so it is moved last.
+        for file in sorted(os.listdir(folder), key=lambda name: name.endswith(".index")):
+            os.replace(os.path.join(folder, file), prefix.parent / file)
+    state = f'model_checkpoint_path: "{prefix.name}"\nall_model_checkpoint_paths: "{prefix.name}"\n'
+    (prefix.parent / "checkpoint").write_text(state)

@@ -1,0 +1,48 @@
+"""Adam with Magenta's ways of clipping gradients."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+Array = Any
+
+
+class ClippedAdam(keras.optimizers.Adam):
+    """Adam as TensorFlow 1 has it (epsilon 1e-8), with gradients clipped first.
+
+    Args:
+        learning_rate: a number or schedule.
+        clip_mode: `global_norm` scales all gradients so that their common norm is at most `grad_clip`, and skips
+            the step where it reaches `grad_norm_clip_to_zero`; `value` cuts each number to +-`grad_clip`.
+        grad_clip: see `clip_mode`.
+        grad_norm_clip_to_zero: see `clip_mode`.
+
+    Raises:
+        ValueError: for another clip_mode.
+    """
+
+    def __init__(self, learning_rate: Any, clip_mode: str, grad_clip: float, grad_norm_clip_to_zero: float):
+        super().__init__(learning_rate, epsilon=1e-8)
+        if clip_mode not in ("global_norm", "value"):
+            raise ValueError(f"clip_mode is '{clip_mode}'; expected global_norm or value.")
+        self.clip_mode = clip_mode
+        self.grad_clip = grad_clip
+        self.grad_norm_clip_to_zero = grad_norm_clip_to_zero
+
+    def apply(self, grads: list[Array], trainable_variables: Any = None) -> None:
+        """Clip the gradients and take a step."""
+        if self.clip_mode == "value":
+            grads = [ops.clip(g, -self.grad_clip, self.grad_clip) for g in grads]
+        else:
+            norm = global_norm(grads)
+            scale = self.grad_clip / ops.maximum(norm, self.grad_clip)
+            scale = ops.where(norm < self.grad_norm_clip_to_zero, scale, 0.0)
+            # A skipped step must not let an infinite gradient through: 0 * inf is not 0.
+            grads = [ops.where(scale > 0, g * scale, ops.zeros_like(g)) for g in grads]
+        super().apply(grads, trainable_variables)
+
+
+def global_norm(grads: list[Array]) -> Array:
+    """The Euclidean norm of all gradients together, float32."""
+    return ops.sqrt(sum(ops.sum(ops.square(ops.cast(g, "float32"))) for g in grads))

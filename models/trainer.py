@@ -1,0 +1,255 @@
+"""The training loop: intervals of `fit`, and after each a line in the log and perhaps a checkpoint.
+
+A run_dir holds `config.json`, `train/step-*.safetensors`, `train/best.safetensors`, `log.csv` and TensorBoard's
+event files. A run goes on from its newest checkpoint exactly as if it had never stopped: batches are a function
+of the step, and optimizer and random state are in the checkpoint.
+"""
+
+import csv
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+from keras import ops
+
+from models import checkpoint
+from models.checkpoint import Checkpoint
+from models.errors import CheckpointError
+from models.music_vae import LN2, MusicVAE
+from models.optimizer import ClippedAdam
+from models.schedules import ExponentialDecayToFloor
+
+
+class BatchSource(Protocol):
+    """Where batches come from: each is a function of its step."""
+
+    def batch(self, step: int) -> dict[str, np.ndarray]:
+        """The batch of a step."""
+        ...
+
+
+class NotANumber(ArithmeticError):
+    """Training has diverged; the message says at which step and what to do."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to run, beside what the config says of the model.
+
+    Attributes:
+        num_steps: the last step.
+        log_every: steps between lines of the log.
+        save_every: steps between checkpoints; a multiple of `log_every`.
+        eval_every: steps between validations; a multiple of `log_every`.
+        checkpoints_to_keep: newest numbered checkpoints kept beside the best.
+        patience: validations without a better one before training stops; 0 for never.
+    """
+
+    num_steps: int
+    log_every: int = 100
+    save_every: int = 500
+    eval_every: int = 500
+    checkpoints_to_keep: int = 5
+    patience: int = 0
+
+
+def compile_model(model: MusicVAE) -> None:
+    """Give a model the optimizer of its hyperparameters, and XLA."""
+    h = model.hparams
+    schedule = ExponentialDecayToFloor(h.learning_rate, h.decay_rate, h.min_learning_rate)
+    model.compile(optimizer=ClippedAdam(schedule, h.clip_mode, h.grad_clip, h.grad_norm_clip_to_zero), jit_compile=True)
+    model.optimizer.build(model.trainable_variables)
+
+
+def train(
+    model: MusicVAE,
+    batches: BatchSource,
+    run_dir: Path,
+    config_json: str,
+    settings: Settings,
+    validate: Callable[[], dict[str, float]] | None = None,
+    report: Callable[[int, dict[str, float]], None] = lambda step, values: None,
+    on_step: Callable[[int], None] = lambda step: None,
+) -> dict[str, float]:
+    """Train a compiled model, from the newest checkpoint of `run_dir` where there is one.
+
+    Args:
+        model: built and compiled.
+        batches: the training batches.
+        run_dir: where everything goes.
+        config_json: stored in every checkpoint.
+        settings: how long, how often.
+        validate: the negative ELBO on held-out data as `val_loss`, with whatever else is worth a log line.
+        report: called with each line of the log.
+        on_step: called after each step.
+
+    Returns:
+        The last line of the log.
+
+    Raises:
+        NotANumber: where the loss stops being a number; the last good checkpoint stays.
+        CheckpointError: where the newest checkpoint does not fit the model.
+    """
+    folder = run_dir / "train"
+    step, best, waited = restore(model, folder)
+    log = _Log(run_dir, step)
+    line: dict[str, float] = {}
+    while step < settings.num_steps:
+        stop = min(settings.num_steps, step - step % settings.log_every + settings.log_every)
+        began = time.perf_counter()
+        history = model.fit(
+            _generator(batches, step, stop),
+            steps_per_epoch=stop - step,
+            verbose=0,
+            shuffle=False,
+            callbacks=[_StepCallback(step, on_step)],
+        ).history
+        line = {name: values[-1] for name, values in history.items()}
+        if not math.isfinite(line["loss"]):
+            raise NotANumber(
+                f"The loss is not a number between step {step} and {stop}; the last good checkpoint is kept. "
+                f"Lower learning_rate or grad_clip and run the command again to go on from there."
+            )
+        line["steps_per_second"] = (stop - step) / (time.perf_counter() - began)
+        step = stop
+        at_end = step == settings.num_steps
+        improved = False
+        if validate and (step % settings.eval_every == 0 or at_end):
+            line |= validate()
+            improved = line["val_loss"] < best
+            best, waited = (line["val_loss"], 0) if improved else (best, waited + 1)
+        log.write(step, line)
+        report(step, line)
+        out_of_patience = bool(settings.patience) and waited >= settings.patience
+        if improved:
+            checkpoint.save(folder / f"best{checkpoint.SUFFIX}", _weights_only(model, config_json, step, line))
+        if step % settings.save_every == 0 or at_end or out_of_patience:
+            _save(model, folder, config_json, step, {"best": best, "waited": waited}, settings.checkpoints_to_keep)
+        if out_of_patience:
+            break
+    log.close()
+    return line
+
+
+class _StepCallback(keras.callbacks.Callback):
+    def __init__(self, start: int, on_step: Callable[[int], None]):
+        super().__init__()
+        self.start, self.on_step = start, on_step
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.on_step(self.start + batch + 1)
+
+
+def _generator(batches: BatchSource, start: int, stop: int) -> Iterator[tuple[dict[str, np.ndarray]]]:
+    for step in range(start, stop):
+        yield (batches.batch(step),)
+
+
+def _state_variables(model: MusicVAE) -> dict[str, Any]:
+    """Everything besides the weights that the next step depends on, by a name that stays the same."""
+    trained = {id(v) for v in model.trainable_variables}
+    metrics = {id(v) for v in model.metrics_variables}
+    others = [v for v in model.variables if id(v) not in trained | metrics]
+    state = {f"model/{i:03d}": v for i, v in enumerate(others)}
+    return state | {f"optimizer/{i:03d}": v for i, v in enumerate(model.optimizer.variables)}
+
+
+def _weights_only(model: MusicVAE, config_json: str, step: int, notes: dict[str, float]) -> Checkpoint:
+    weights = {n: ops.convert_to_numpy(v).astype(np.float32) for n, v in model.named_weights().items()}
+    return Checkpoint(weights, config_json, step, notes={k: float(v) for k, v in notes.items()})
+
+
+def _save(
+    model: MusicVAE, folder: Path, config_json: str, step: int, notes: dict[str, float], keep: int
+) -> None:
+    whole = _weights_only(model, config_json, step, notes)
+    whole.state.update({n: ops.convert_to_numpy(v) for n, v in _state_variables(model).items()})
+    checkpoint.save(folder / f"step-{step:08d}{checkpoint.SUFFIX}", whole)
+    for old in checkpoint.numbered(folder)[: -max(1, keep)]:
+        old.unlink()
+
+
+def restore(model: MusicVAE, folder: Path) -> tuple[int, float, int]:
+    """Load the newest checkpoint that can be read: its step, the best validation so far, validations since.
+
+    Raises:
+        CheckpointError: where it belongs to another config.
+    """
+    for path in reversed(checkpoint.numbered(folder)):
+        try:
+            found = checkpoint.load(path)
+        except CheckpointError:
+            continue
+        checkpoint.assign(model, found.weights, str(path))
+        for name, variable in _state_variables(model).items():
+            if name not in found.state or found.state[name].shape != tuple(variable.shape):
+                raise CheckpointError(f"{path}: its optimizer state does not fit; was it trained with other flags?")
+            variable.assign(found.state[name])
+        return found.step, found.notes.get("best", math.inf), int(found.notes.get("waited", 0))
+    return 0, math.inf, 0
+
+
+def validation(model: MusicVAE, batches: list[dict[str, np.ndarray]], seed: int = 0) -> dict[str, float]:
+    """Teacher-forced loss of held-out batches at beta 1, with the same latent noise every time.
+
+    Returns:
+        `val_loss` (the negative ELBO), `val_reconstruction` and `val_kl` in nats a sequence, `val_kl_bits`,
+        `val_accuracy`, and `val_active_units`: latent units whose posterior mean varies by more than 0.01.
+    """
+    rng = np.random.default_rng(seed)
+    columns: dict[str, list[np.ndarray]] = {"reconstruction": [], "kl": [], "accuracy": [], "mu": []}
+    for batch in batches:
+        noise = rng.standard_normal((len(batch["tokens"]), model.hparams.z_size), dtype=np.float32)
+        outputs = model.predict_on_batch({**batch, "noise": noise})
+        for name, values in columns.items():
+            values.append(np.asarray(outputs[name]))
+    mean = {name: np.concatenate(values) for name, values in columns.items()}
+    reconstruction, kl = float(mean["reconstruction"].mean()), float(mean["kl"].mean())
+    return {
+        "val_loss": reconstruction + kl,
+        "val_reconstruction": reconstruction,
+        "val_kl": kl,
+        "val_kl_bits": kl / LN2,
+        "val_accuracy": float(mean["accuracy"].mean()),
+        "val_active_units": float((mean["mu"].var(axis=0) > 0.01).sum()),
+    }
+
+
+class _Log:
+    """`log.csv` and TensorBoard's event file, both without TensorFlow."""
+
+    def __init__(self, run_dir: Path, start_step: int):
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+        run_dir.mkdir(parents=True, exist_ok=True)
+        self.path = run_dir / "log.csv"
+        self.rows: list[dict[str, float]] = []
+        if self.path.exists():
+            with open(self.path, newline="") as file:
+                self.rows = [row for row in csv.DictReader(file) if int(row["step"]) <= start_step]
+        self.events = EventFileWriter(str(run_dir / "train"))
+
+    def write(self, step: int, values: dict[str, float]) -> None:
+        """Append a line."""
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        self.rows.append({"step": step, **{k: round(float(v), 5) for k, v in values.items()}})
+        names = list(dict.fromkeys(name for row in self.rows for name in row))
+        partial = self.path.with_suffix(".part")
+        with open(partial, "w", newline="") as file:
+            writer = csv.DictWriter(file, names)
+            writer.writeheader()
+            writer.writerows(self.rows)
+        partial.replace(self.path)
+        summary = Summary(value=[Summary.Value(tag=k, simple_value=float(v)) for k, v in values.items()])
+        self.events.add_event(Event(wall_time=time.time(), step=step, summary=summary))
+
+    def close(self) -> None:
+        """Finish the event file."""
+        self.events.close()

@@ -1,0 +1,67 @@
+"""MusicXML and ABC to NoteSequences, through note-seq's readers."""
+
+import tempfile
+import warnings
+import zipfile
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from preprocess.errors import InputError
+from preprocess.midi import Limits
+
+MAX_UNPACKED_BYTES = 64 * 2**20
+
+
+def read_score(data: bytes, suffix: str, limits: Limits = Limits()) -> list[Any]:
+    """The NoteSequences of a score; an ABC tune book holds several.
+
+    Args:
+        data: the file's bytes.
+        suffix: `.xml`, `.musicxml`, `.mxl` or `.abc`.
+        limits: what the file may hold.
+
+    Raises:
+        InputError: with the reason `bad_score`, `file_too_large` or `too_long`.
+    """
+    sequences = _read_abc(data) if suffix == ".abc" else [_read_musicxml(data, suffix)]
+    for sequence in sequences:
+        if sequence.total_time > limits.seconds:
+            raise InputError(f"The music lasts longer than {limits.seconds:.0f} seconds.", "too_long")
+    return sequences
+
+
+def _read_abc(data: bytes) -> list[Any]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Couldn't find ffmpeg or avconv")
+        from note_seq import abc_parser
+
+    try:
+        tunes, _ = abc_parser.parse_abc_tunebook(data.decode("utf-8", "replace"))
+    except Exception as error:  # noqa: BLE001 - note-seq raises many kinds on damaged tunes
+        raise InputError(f"The ABC file can't be read ({error}).", "bad_score") from error
+    if not tunes:
+        raise InputError("The ABC file holds no tune that can be read.", "bad_score")
+    return [tunes[number] for number in sorted(tunes)]
+
+
+def _read_musicxml(data: bytes, suffix: str) -> Any:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Couldn't find ffmpeg or avconv")
+        from note_seq import musicxml_reader
+
+    if zipfile.is_zipfile(BytesIO(data)):
+        suffix = ".mxl"
+        with zipfile.ZipFile(BytesIO(data)) as archive:
+            if sum(member.file_size for member in archive.infolist()) > MAX_UNPACKED_BYTES:
+                raise InputError(f"The score unpacks to more than {MAX_UNPACKED_BYTES} bytes.", "file_too_large")
+    elif b"<!ENTITY" in data:
+        raise InputError("The score defines XML entities, which could expand without bound.", "bad_score")
+    # note-seq decides by the name whether a score is compressed, so it gets a file of its own.
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"score{'.mxl' if suffix == '.mxl' else '.xml'}"
+        path.write_bytes(data)
+        try:
+            return musicxml_reader.musicxml_file_to_sequence_proto(str(path))
+        except Exception as error:  # noqa: BLE001 - note-seq raises many kinds on damaged scores
+            raise InputError(f"The MusicXML file can't be read ({error}).", "bad_score") from error

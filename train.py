@@ -1,0 +1,196 @@
+"""Command: train a model, or evaluate a run on held-out examples. Magenta's `music_vae_train`."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import configs
+from preprocess.console import Parser, add_log_flag, print_table, progress, run_command
+from preprocess.errors import InputError
+
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command's flags; those that Magenta has keep their names."""
+    parser = Parser(
+        "Train a MusicVAE on TFRecords of NoteSequences or on shards of preprocess_tfrecord.",
+        "train.py --config=hierdec-drum_4bar_small --run_dir=runs/beats --examples_path=groove_train.tfrecord "
+        "--eval_examples_path=groove_validation.tfrecord",
+    )
+    parser.add_argument("--config", help="a name (see --list_configs) or a .toml file; default: that of the run_dir")
+    parser.add_argument("--list_configs", action="store_true", help="print the configs and end")
+    parser.add_argument("--run_dir", help="folder for checkpoints and logs; an interrupted run goes on from there")
+    parser.add_argument("--mode", choices=("train", "eval"), default="train")
+    parser.add_argument("--examples_path", help="TFRecords: globs separated by commas")
+    parser.add_argument("--eval_examples_path", help="held-out TFRecords, for the best checkpoint and early stopping")
+    parser.add_argument("--hparams", default="", help="changes such as batch_size=64,enc_rnn_size=[256]")
+    parser.add_argument("--num_steps", type=int, default=200000, help="the last step (default: 200000)")
+    parser.add_argument("--eval_num_batches", type=int, help="batches an evaluation; default: all examples")
+    parser.add_argument("--eval_every", type=int, default=500, help="steps between validations (default: 500)")
+    parser.add_argument("--save_every", type=int, default=500, help="steps between checkpoints (default: 500)")
+    parser.add_argument("--log_every", type=int, default=100, help="steps between log lines (default: 100)")
+    parser.add_argument("--checkpoints_to_keep", type=int, default=5, help="beside the best one (default: 5)")
+    parser.add_argument("--patience", type=int, default=0, help="stop after so many validations without a better one")
+    parser.add_argument("--init_from", help="weights to start from: checkpoint, run_dir, shipped name or Magenta's")
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32")
+    parser.add_argument("--seed", type=int, default=0, help="of weights, batches and noise (default: 0)")
+    add_log_flag(parser)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command."""
+    args = get_parser().parse_args(argv)
+    if args.list_configs:
+        rows = [(c.name, c.description) for c in configs.CONFIG_MAP.values()]
+        print_table("Configs", ["name", "what it is"], rows)
+        return 0
+    _check(args)
+    run_dir = Path(args.run_dir).expanduser()
+    config = _config(args, run_dir)
+    return (_train if args.mode == "train" else _evaluate)(args, run_dir, config)
+
+
+def _check(args: argparse.Namespace) -> None:
+    for flag in ("run_dir", "examples_path"):
+        if not getattr(args, flag):
+            raise InputError(f"--{flag} is missing; see --help.")
+    for flag in ("num_steps", "eval_every", "save_every", "log_every", "checkpoints_to_keep"):
+        if getattr(args, flag) < 1:
+            raise InputError(f"--{flag} is {getattr(args, flag)}; expected at least 1.")
+    for flag in ("eval_every", "save_every"):
+        if getattr(args, flag) % args.log_every:
+            raise InputError(f"--{flag}={getattr(args, flag)} must be a multiple of --log_every={args.log_every}.")
+
+
+def _config(args: argparse.Namespace, run_dir: Path) -> configs.Config:
+    """The config of the flags, or that of the run; a run keeps the config that it began with."""
+    stored = run_dir / "config.json"
+    before = configs.Config.from_json(stored.read_text(encoding="utf-8")) if stored.exists() else None
+    if not args.config:
+        if before is None:
+            raise InputError(f"--config is missing, and {run_dir} holds no run to go on with; see --list_configs.")
+        return before
+    config = configs.config_with_overrides(args.config, args.hparams)
+    if before is not None and before.to_json() != config.to_json():
+        raise InputError(f"{run_dir}: was begun with another config or --hparams; name a new --run_dir.")
+    return config
+
+
+def load_examples(patterns: str, config: configs.Config) -> Any:
+    """The examples of some TFRecords, with a progress bar and a line that says what there is."""
+    from preprocess.dataset import load_examples
+    from preprocess.tfrecord import expand_patterns, read_sidecar
+
+    counts = [(read_sidecar(path) or {}).get("count", 0) for path in expand_patterns(patterns)]
+    with progress("Reading examples", sum(counts)) as advance:
+        examples = load_examples(
+            patterns, config.build_converter(), config.converter_spec, config.hparams.max_seq_len, advance
+        )
+    print(f"{patterns}: {examples.describe()}")
+    return examples
+
+
+def load_weights(name: str) -> dict[str, Any]:
+    """The weights that a flag names: a checkpoint, a run_dir, a shipped one, or one of Magenta's."""
+    from models import checkpoint, magenta_checkpoint
+
+    if magenta_checkpoint.is_magenta_checkpoint(name):
+        return magenta_checkpoint.read(Path(name).expanduser()).weights
+    return checkpoint.load(checkpoint.resolve(name)).weights
+
+
+def _train(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> int:
+    from preprocess.dataset import Batches
+
+    examples = load_examples(args.examples_path, config)
+    held_out = load_examples(args.eval_examples_path, config) if args.eval_examples_path else None
+
+    import keras
+
+    from models import checkpoint, trainer
+    from preprocess.tfrecord import write_atomically
+
+    keras.config.set_dtype_policy(args.precision)
+    model = config.build_model(args.seed)
+    if args.init_from:
+        checkpoint.assign(model, load_weights(args.init_from), args.init_from)
+    trainer.compile_model(model)
+    write_atomically(run_dir / "config.json", config.to_json().encode())
+    h = config.hparams
+    batches = Batches(examples, h.batch_size, args.seed, config.converter.get("max_tensors_per_notesequence", 5))
+    settings = trainer.Settings(
+        args.num_steps, args.log_every, args.save_every, args.eval_every, args.checkpoints_to_keep, args.patience
+    )
+    size = model.count_params()
+    print(f"Training {config.name} ({size:,} numbers) on {keras.backend.backend()}; the first step compiles.")
+    validate = None
+    if held_out is not None:
+        held_batches = _batches_in_order(held_out, h.batch_size, args.eval_num_batches)
+        validate = lambda: trainer.validation(model, held_batches)  # noqa: E731 - one line, used once
+    try:
+        with progress("Training", args.num_steps) as advance:
+            done = [0]
+
+            def on_step(step: int) -> None:
+                advance(step - done[0])
+                done[0] = step
+
+            trainer.train(model, batches, run_dir, config.to_json(), settings, validate, _report, on_step)
+    except trainer.NotANumber as error:
+        print(f"train.py: {error}", file=sys.stderr)
+        return 1
+    print(f"Trained to step {int(model.step)}; checkpoints and logs are in {run_dir}.")
+    return 0
+
+
+def _report(step: int, line: dict[str, float]) -> None:
+    text = (
+        f"step {step}: loss {line['loss']:.2f}, reconstruction {line['reconstruction']:.2f}, "
+        f"KL {line['kl_bits']:.1f} bits, accuracy {line['accuracy']:.3f}, {line['steps_per_second']:.2f} steps/s"
+    )
+    if "val_loss" in line:
+        text += f"; held out: -ELBO {line['val_loss']:.2f} nats, accuracy {line['val_accuracy']:.3f}"
+    print(text, flush=True)
+
+
+def _batches_in_order(examples: Any, batch_size: int, limit: int | None) -> list[dict[str, Any]]:
+    starts = range(0, len(examples), batch_size)
+    if limit:
+        starts = starts[:limit]
+    return [
+        {"tokens": examples.tokens[i : i + batch_size], "lengths": examples.lengths[i : i + batch_size]} for i in starts
+    ]
+
+
+def _evaluate(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> int:
+    examples = load_examples(args.examples_path, config)
+
+    from models import checkpoint, trainer
+
+    path = checkpoint.resolve(str(run_dir))
+    found = checkpoint.load(path)
+    model = config.build_model(args.seed)
+    checkpoint.assign(model, found.weights, str(path))
+    trainer.compile_model(model)
+    batches = _batches_in_order(examples, config.hparams.batch_size, args.eval_num_batches)
+    values = trainer.validation(model, batches)
+    print_table(f"{path.name}, step {found.step}", ["measure", "value"], list(values.items()))
+    output = run_dir / "eval.json"
+    output.write_text(json.dumps({"checkpoint": path.name, "step": found.step, **values}, indent=1) + "\n")
+    print(f"Wrote {output}.")
+    return 0
+
+
+def console_main() -> int:
+    """Entry point of the installed command."""
+    from models.errors import CheckpointError
+
+    return run_command(main, configs.ConfigError, CheckpointError)
+
+
+if __name__ == "__main__":
+    sys.exit(console_main())
