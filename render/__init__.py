@@ -1,0 +1,1 @@
+"""From NoteSequences to what people hear and see: MIDI files, piano rolls, WAV, an HTML gallery."""

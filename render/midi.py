@@ -1,0 +1,160 @@
+"""NoteSequences to MIDI files that loop in a DAW.
+
+Tempo and time signature stand at tick 0, no note lies before it or beyond the clip, drums are on channel 10, and
+the track ends exactly on a bar line. One track (format 0) for drums, which every DAW drops as one clip.
+"""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mido
+
+from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
+from preprocess.errors import InputError
+from preprocess.tfrecord import write_atomically
+
+DRUM_CHANNEL = 9
+TICKS_PER_QUARTER = 480
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a clip is played.
+
+    Attributes:
+        qpm: quarter notes a minute, 10 to 400.
+        swing: how far every second sixteenth is late, as a share of a sixteenth, 0 to 0.5 (1/3 is a triplet feel).
+        velocity: 1 to 127 for all notes, or None to keep those of the NoteSequence.
+        accents: make beats louder and off-beat sixteenths softer, as a drummer would.
+        drum_map: MIDI note by drum name; None keeps the NoteSequence's pitches.
+        time_signature: numerator and denominator.
+    """
+
+    qpm: float = 120.0
+    swing: float = 0.0
+    velocity: int | None = None
+    accents: bool = False
+    drum_map: Mapping[str, int] | None = None
+    time_signature: tuple[int, int] = (4, 4)
+
+    def __post_init__(self) -> None:
+        if not 10 <= self.qpm <= 400:
+            raise InputError(f"The tempo is {self.qpm}; expected 10 to 400 quarter notes a minute.", "bad_flag")
+        if not 0 <= self.swing <= 0.5:
+            raise InputError(f"The swing is {self.swing}; expected 0 to 0.5 of a sixteenth.", "bad_flag")
+        if self.velocity is not None and not 1 <= self.velocity <= 127:
+            raise InputError(f"The velocity is {self.velocity}; expected 1 to 127.", "bad_flag")
+
+    @property
+    def quarters_per_bar(self) -> float:
+        """Length of a bar in quarter notes."""
+        return 4 * self.time_signature[0] / self.time_signature[1]
+
+
+def midi_bytes(sequence: Any, style: Style = Style(), bars: int | None = None) -> bytes:
+    """The bytes of a MIDI file.
+
+    Args:
+        sequence: a NoteSequence; its own tempo says which quarter a note falls on, `style.qpm` how fast they go.
+        style: how it is played.
+        bars: length of the clip; by default up to the bar line behind the last note.
+    """
+    source_qpm = sequence.tempos[0].qpm if sequence.tempos else 120.0
+    per_second = source_qpm / 60.0 * TICKS_PER_QUARTER
+    bar = round(style.quarters_per_bar * TICKS_PER_QUARTER)
+    last = max((note.start_time for note in sequence.notes), default=0.0)
+    end = bar * (bars if bars is not None else max(1, int(last * per_second + 0.5) // bar + 1))
+    events: list[tuple[int, int, int, int, int]] = []  # tick, off before on, channel, pitch, velocity
+    struck: dict[tuple[int, int], int] = {}
+    pitch_map = _pitch_map(style.drum_map)
+    channels = _channels(sequence)
+    for note in sorted(sequence.notes, key=lambda n: (n.start_time, n.pitch)):
+        start = _swung(max(0, round(note.start_time * per_second)), style.swing)
+        stop = min(max(start + 1, round(note.end_time * per_second)), end)
+        if start >= end:
+            continue
+        channel = DRUM_CHANNEL if note.is_drum else channels[note.instrument]
+        pitch = pitch_map.get(note.pitch, note.pitch) if note.is_drum else note.pitch
+        key = (channel, pitch)
+        if key in struck and events[struck[key]][0] > start:
+            before = events[struck[key]]
+            events[struck[key]] = (start, *before[1:])
+        events.append((start, 1, channel, pitch, _velocity(note.velocity, start, style)))
+        struck[key] = len(events)
+        events.append((stop, 0, channel, pitch, 0))
+    return _write_track(sequence, events, channels, end, style)
+
+
+def _swung(tick: int, swing: float) -> int:
+    """Delay of the off-beat sixteenth: the second of each pair, and in proportion what lies around it."""
+    if not swing:
+        return tick
+    sixteenth = TICKS_PER_QUARTER // 4
+    pair, inside = divmod(tick, 2 * sixteenth)
+    middle = round(sixteenth * (1 + swing))
+    if inside <= sixteenth:
+        inside = round(inside * middle / sixteenth)
+    else:
+        inside = middle + round((inside - sixteenth) * (2 * sixteenth - middle) / sixteenth)
+    return pair * 2 * sixteenth + inside
+
+
+def _velocity(velocity: int, tick: int, style: Style) -> int:
+    value = style.velocity if style.velocity is not None else velocity
+    if style.accents:
+        step = round(tick / (TICKS_PER_QUARTER / 4)) % 4
+        value += (12, -14, 0, -14)[step]
+    return min(127, max(1, value))
+
+
+def _pitch_map(drum_map: Mapping[str, int] | None) -> dict[int, int]:
+    if drum_map is None:
+        return {}
+    return {pitch: drum_map[drum.name] for drum in REDUCED_DRUM_CLASSES for pitch in drum.pitches}
+
+
+def _channels(sequence: Any) -> dict[int, int]:
+    """A MIDI channel for each pitched instrument, leaving out channel 10."""
+    instruments = sorted({note.instrument for note in sequence.notes if not note.is_drum})
+    free = [channel for channel in range(16) if channel != DRUM_CHANNEL]
+    return {instrument: free[i % len(free)] for i, instrument in enumerate(instruments)}
+
+
+def _write_track(
+    sequence: Any, events: list[tuple[int, int, int, int, int]], channels: dict[int, int], end: int, style: Style
+) -> bytes:
+    file = mido.MidiFile(type=0, ticks_per_beat=TICKS_PER_QUARTER)
+    track = mido.MidiTrack()
+    file.tracks.append(track)
+    numerator, denominator = style.time_signature
+    track.append(mido.MetaMessage("time_signature", numerator=numerator, denominator=denominator))
+    track.append(mido.MetaMessage("set_tempo", tempo=round(6e7 / style.qpm)))
+    programs = {note.instrument: note.program for note in sequence.notes if not note.is_drum}
+    for instrument, program in sorted(programs.items()):
+        track.append(mido.Message("program_change", channel=channels[instrument], program=program))
+    now = 0
+    for tick, is_on, channel, pitch, velocity in sorted(events):
+        kind = "note_on" if is_on else "note_off"
+        track.append(mido.Message(kind, channel=channel, note=pitch, velocity=velocity, time=tick - now))
+        now = tick
+    track.append(mido.MetaMessage("end_of_track", time=end - now))
+    buffer = io.BytesIO()
+    file.save(file=buffer)
+    return buffer.getvalue()
+
+
+def write_midi(
+    sequence: Any, path: str | Path, style: Style = Style(), bars: int | None = None, force: bool = False
+) -> None:
+    """Write a MIDI file, whole or not at all; arguments as for `midi_bytes`.
+
+    Raises:
+        InputError: where the file exists and `force` is not given, or the folder can't be written.
+    """
+    path = Path(path)
+    if path.exists() and not force:
+        raise InputError(f"{path}: exists already; give --force to overwrite it.", "exists")
+    write_atomically(path, midi_bytes(sequence, style, bars))
