@@ -239,10 +239,20 @@ _CONFIGS = (
         name="hierdec-drum_4bar_small",
         description="4-bar drum beats, sized for a CPU; its trained weights are shipped in checkpoints/",
         encoder=_BIDIRECTIONAL,
-        decoder=_hierarchical((4, 16)),
+        decoder=_hierarchical((4, 16), disable_autoregression=True),
         converter=_drums(4, max_tensors_per_notesequence=None),
-        hparams=dataclasses.replace(
-            _SEED_HPARAMS, batch_size=64, z_size=64, enc_rnn_size=(192,), dec_rnn_size=(256,), free_bits=0, max_beta=1.0
+        hparams=HParams(
+            batch_size=64,
+            max_seq_len=64,
+            z_size=64,
+            enc_rnn_size=(160,),
+            dec_rnn_size=(224,),
+            dropout_keep_prob=0.9,
+            free_bits=20,
+            beta_rate=0.9993,
+            learning_rate=0.002,
+            decay_rate=0.9995,
+            min_learning_rate=0.00003,
         ),
     ),
     Config(
