@@ -53,6 +53,7 @@ class TrainedModel:
     def keras_model(self) -> Any:
         """The Keras model with these weights, built when first asked for."""
         if self._model is None:
+            _choose_backend()
             model = self.config.build_model()
             checkpoints.assign(model, self.weights, self.source)
             self._model = model
@@ -63,13 +64,16 @@ class TrainedModel:
         z = [np.random.default_rng([seed, 0, i]).standard_normal(self.z_size, np.float32) for i in range(n)]
         return np.stack([z[0]] * n if same_z else z)
 
-    def decode_to_tensors(self, z: Array, temperature: float | None = 1.0, seed: int = 0) -> Array:
+    def decode_to_tensors(
+        self, z: Array, temperature: float | None = 1.0, seed: int = 0, first: int = 0
+    ) -> Array:
         """Tokens for latent vectors.
 
         Args:
             z: float `[n, z_size]`.
             temperature: above 0; None takes the likeliest token at every step.
             seed: of the draws.
+            first: number of the first sample, where `z` is one batch of many.
 
         Returns:
             int32 `[n, max_seq_len]`.
@@ -77,7 +81,7 @@ class TrainedModel:
         steps = self.config.hparams.max_seq_len
         uniforms = None
         if temperature is not None:
-            rngs = (np.random.default_rng([seed, 1, i]) for i in range(len(z)))
+            rngs = (np.random.default_rng([seed, 1, first + i]) for i in range(len(z)))
             uniforms = np.stack([rng.random(steps, dtype=np.float32) for rng in rngs])
         if numpy_decoder.supports(self.config.decoder):
             return numpy_decoder.decode(self.weights, self.config.decoder, z, steps, uniforms, temperature or 1.0)
@@ -124,6 +128,15 @@ class TrainedModel:
         """NoteSequences from one to the other, both ends reconstructed, along the sphere between their means."""
         _, mu, _ = self.encode([start, end], seed)
         return self.decode(slerp(mu[0], mu[1], num_steps), temperature, seed)
+
+
+def _choose_backend() -> None:
+    """TensorFlow where it is installed, or else JAX, unless the user has chosen by KERAS_BACKEND."""
+    import importlib.util
+    import os
+
+    if not os.environ.get("KERAS_BACKEND") and importlib.util.find_spec("tensorflow") is None:
+        os.environ["KERAS_BACKEND"] = "jax"
 
 
 def _explain(reasons: Any) -> str:
