@@ -85,6 +85,9 @@ class Config:
 
     def build_model(self, seed: int = 0) -> Any:
         """The Keras model with fresh weights (`models.build.music_vae`)."""
+        from models import quiet
+
+        quiet.import_keras()
         from models import build
 
         converter = self.build_converter()

@@ -109,6 +109,9 @@ def _train(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> i
     examples = load_examples(args.examples_path, config)
     held_out = load_examples(args.eval_examples_path, config) if args.eval_examples_path else None
 
+    from models import quiet
+
+    quiet.import_keras()
     import keras
 
     from models import checkpoint, trainer
@@ -169,6 +172,9 @@ def _batches_in_order(examples: Any, batch_size: int, limit: int | None) -> list
 def _evaluate(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> int:
     examples = load_examples(args.examples_path, config)
 
+    from models import quiet
+
+    quiet.import_keras()
     from models import checkpoint, trainer
 
     path = checkpoint.resolve(str(run_dir))

@@ -16,6 +16,11 @@ def _tfd() -> Any:
     return tfp.distributions
 
 
+def load() -> None:
+    """Import TensorFlow Probability now rather than at the first use."""
+    _tfd()
+
+
 def kl_to_standard_normal(mu: Array, sigma: Array) -> Array:
     """KL(N(mu, diag sigma^2) || N(0, I)) in nats: `[batch]` for `mu` and `sigma` `[batch, z_size]`."""
     tfd = _tfd()
