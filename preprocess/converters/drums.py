@@ -7,6 +7,7 @@ more is silent, slide a window by bars, keep each distinct slice once. The order
 (the original's follows Python's hashing).
 """
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -154,7 +155,7 @@ class DrumsConverter:
             {t for t, _ in _change_times(signatures, (4, 4))} | {t for t, _ in _change_times(tempos, OUTPUT_QPM)}
         )
         bounds = [0.0, *(t for t in times if 0 < t < total), total]
-        for start, end in zip(bounds[:-1], bounds[1:], strict=True):
+        for start, end in itertools.pairwise(bounds):
             here = np.flatnonzero((starts >= start) & (starts < end))
             signature = _value_at(signatures, start, (4, 4))
             qpm = _value_at(tempos, start, OUTPUT_QPM)

@@ -1,0 +1,38 @@
+"""Command: Magenta's `music_vae_generate` by its own flags; `--mode` chooses `sample.py` or `interpolate.py`."""
+
+import argparse
+import sys
+
+import configs
+import interpolate
+import sample
+from preprocess.console import Parser, run_command
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """Only `--mode`; every other flag is that of the command which it calls."""
+    parser = Parser(
+        "Sample from a trained model or interpolate with it; all other flags are those of sample.py and "
+        "interpolate.py (see their --help).",
+        "music_vae_generate --config=hierdec-drum_4bar --checkpoint_file=model.ckpt-11200 --mode=sample "
+        "--temperature=0.5 --num_outputs=8 --output_dir=generated",
+    )
+    parser.add_argument("--mode", choices=("sample", "interpolate"), default="sample")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command."""
+    args, rest = get_parser().parse_known_args(argv)
+    return (sample if args.mode == "sample" else interpolate).main(rest)
+
+
+def console_main() -> int:
+    """Entry point of the installed command."""
+    from models.errors import CheckpointError
+
+    return run_command(main, configs.ConfigError, CheckpointError)
+
+
+if __name__ == "__main__":
+    sys.exit(console_main())

@@ -1,0 +1,208 @@
+"""Tasks on Magenta's own graph, in a process with TF_USE_LEGACY_KERAS=1: `python -m tests.reference.magenta_graph FOLDER`.
+
+FOLDER holds `request.json` (task, config, options) and `in.npz`; the result goes to `out.npz`. What a task must
+know and Magenta draws at random (the latent noise, greedy instead of sampled tokens) is patched in.
+"""
+
+import json
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+warnings.simplefilter("ignore")
+
+import tensorflow.compat.v1 as tf  # noqa: E402
+from magenta.models.music_vae import base_model, lstm_models  # noqa: E402
+
+from configs import Config  # noqa: E402
+from interop.magenta_configs import magenta_config  # noqa: E402
+
+tf.disable_v2_behavior()
+tf.logging.set_verbosity(tf.logging.ERROR)
+
+Arrays = dict[str, np.ndarray]
+
+
+def _dense(config: Config, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The original's input and output tensors of tokens `[batch, steps]`."""
+    converter = config.build_converter()
+    from preprocess.converters import Example
+
+    pairs = [converter.to_dense(Example(t.astype(np.uint16), t, None, len(t))) for t in tokens]
+    return np.stack([p[0] for p in pairs]).astype(np.float32), np.stack([p[1] for p in pairs]).astype(np.float32)
+
+
+def _assign(session: Any, arrays: Arrays) -> None:
+    """Give the graph's variables the values `weight:NAME`; every variable must be among them."""
+    for variable in tf.trainable_variables():
+        variable.load(arrays[f"weight:{variable.op.name}"], session)
+
+
+def _fix_latent_noise(noise: Any) -> None:
+    base_model.ds.MultivariateNormalDiag.sample = lambda self, *a, **k: self.mean() + self.stddev() * noise
+
+
+def _collect_logits() -> list:
+    collected: list = []
+    original = lstm_models.CategoricalLstmDecoder.reconstruction_loss
+
+    def reconstruction_loss(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = original(self, *args, **kwargs)
+        collected.append(result[2].rnn_output)
+        return result
+
+    lstm_models.CategoricalLstmDecoder.reconstruction_loss = reconstruction_loss
+    return collected
+
+
+def loss(config: Config, request: dict, arrays: Arrays) -> Arrays:
+    """mu, sigma, logits, reconstruction, KL, loss and gradients for teacher-forced `tokens`, `lengths`, `noise`."""
+    reference = magenta_config(config)
+    inputs, outputs = _dense(config, arrays["tokens"])
+    model = reference.model
+    model.build(reference.hparams, outputs.shape[-1], is_training=True)
+    _fix_latent_noise(tf.constant(arrays["noise"]))
+    logits = _collect_logits()
+    losses: dict = {}
+    original = model.decoder.reconstruction_loss
+
+    def reconstruction_loss(*args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        losses["reconstruction"] = result[0]
+        return result
+
+    model.decoder.reconstruction_loss = reconstruction_loss
+    lengths = tf.constant(arrays["lengths"].astype(np.int32))
+    optimizer = model.train(tf.constant(inputs), tf.constant(outputs), lengths)
+    gradients = {v.op.name: g for g, v in optimizer.compute_gradients(model.loss)}
+    with tf.variable_scope("", reuse=True):
+        posterior = model.encode(tf.constant(inputs), lengths)
+    prior = base_model.ds.MultivariateNormalDiag(tf.zeros([config.hparams.z_size]), tf.ones([config.hparams.z_size]))
+    fetches = {
+        "mu": posterior.mean(),
+        "sigma": posterior.stddev(),
+        "kl": base_model.ds.kl_divergence(posterior, prior),
+        "loss": model.loss,
+        "global_norm": tf.global_norm(list(gradients.values())),
+        "logits": tf.concat(logits, axis=1),
+        **losses,
+        **{f"gradient:{name}": g for name, g in gradients.items()},
+    }
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        _assign(session, arrays)
+        model.global_step.load(request.get("step", 0), session)
+        return session.run(fetches)
+
+
+def greedy(config: Config, request: dict, arrays: Arrays) -> Arrays:
+    """The likeliest tokens for latent vectors `z`."""
+    reference = magenta_config(config)
+    depth = config.build_converter().output_depth
+    lstm_models.CategoricalLstmDecoder._sample = lambda self, logits, temperature=1.0: tf.one_hot(  # noqa: SLF001
+        tf.argmax(logits, axis=-1), depth
+    )
+    reference.model.build(reference.hparams, depth, is_training=False)
+    z = tf.constant(arrays["z"])
+    samples, _ = reference.model.sample(len(arrays["z"]), max_length=config.hparams.max_seq_len, z=z, temperature=1.0)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        _assign(session, arrays)
+        return {"tokens": np.argmax(session.run(samples), axis=-1)}
+
+
+def train_steps(config: Config, request: dict, arrays: Arrays) -> Arrays:
+    """Losses and weights of the original's optimizer over batches `tokens` `[steps, batch, time]` with `noise`."""
+    reference = magenta_config(config)
+    dense = [_dense(config, tokens) for tokens in arrays["tokens"]]
+    inputs = tf.placeholder(tf.float32, dense[0][0].shape)
+    outputs = tf.placeholder(tf.float32, dense[0][1].shape)
+    noise = tf.placeholder(tf.float32, arrays["noise"].shape[1:])
+    model = reference.model
+    model.build(reference.hparams, dense[0][1].shape[-1], is_training=True)
+    if request.get("fixed_noise", True):
+        _fix_latent_noise(noise)
+    lengths = tf.fill([inputs.shape[0]], config.hparams.max_seq_len)
+    optimizer = model.train(inputs, outputs, lengths)
+    gradients, variables = zip(*optimizer.compute_gradients(model.loss), strict=True)
+    clipped = _clip(reference.hparams, gradients)
+    step = optimizer.apply_gradients(zip(clipped, variables, strict=True), global_step=model.global_step)
+    losses, seconds = [], []
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        if request.get("assign", True):
+            _assign(session, arrays)
+        for i, (x, y) in enumerate(dense):
+            began = time.perf_counter()
+            feed = {inputs: x, outputs: y, noise: arrays["noise"][i]}
+            losses.append(session.run([model.loss, step], feed)[0])
+            seconds.append(time.perf_counter() - began)
+        weights = session.run({f"weight:{v.op.name}": v for v in tf.trainable_variables()})
+    return {"losses": np.array(losses), "seconds": np.array(seconds), **weights}
+
+
+def _clip(hparams: Any, gradients: Any) -> Any:
+    """The clipping of Magenta's `music_vae_train.train`, which can't be called without its input pipeline."""
+    if hparams.clip_mode == "value":
+        return [tf.clip_by_value(g, -hparams.grad_clip, hparams.grad_clip) for g in gradients]
+    norm = tf.global_norm(gradients)
+    return tf.cond(
+        norm < hparams.grad_norm_clip_to_zero,
+        lambda: tf.clip_by_global_norm(gradients, hparams.grad_clip, use_norm=norm)[0],
+        lambda: [tf.zeros(tf.shape(g)) for g in gradients],
+    )
+
+
+def sample_checkpoint(config: Config, request: dict, arrays: Arrays) -> Arrays:
+    """Samples of the original's own TrainedModel from a checkpoint, and the seconds that each call took."""
+    from magenta.models.music_vae import TrainedModel
+
+    began = time.perf_counter()
+    n = request["n"]
+    model = TrainedModel(magenta_config(config), batch_size=n, checkpoint_dir_or_path=request["checkpoint"])
+    seconds = [time.perf_counter() - began]
+    rolls = []
+    for _ in range(request.get("repeats", 1)):
+        began = time.perf_counter()
+        z = np.random.default_rng(0).standard_normal((n, config.hparams.z_size)).astype(np.float32)
+        tokens = model.decode_to_tensors(z, config.hparams.max_seq_len, request.get("temperature", 1.0))
+        seconds.append(time.perf_counter() - began)
+        rolls = tokens
+    return {"tokens": np.argmax(np.stack(rolls), axis=-1), "seconds": np.array(seconds)}
+
+
+def save_checkpoint(config: Config, request: dict, arrays: Arrays) -> Arrays:
+    """Write fresh weights, Adam slots and global step by the original's Saver; returns the weights."""
+    reference = magenta_config(config)
+    batch, steps = config.hparams.batch_size, config.hparams.max_seq_len
+    inputs, outputs = _dense(config, np.zeros((batch, steps), np.int64))
+    reference.model.build(reference.hparams, outputs.shape[-1], is_training=True)
+    optimizer = reference.model.train(tf.constant(inputs), tf.constant(outputs), tf.fill([batch], steps))
+    step = optimizer.minimize(reference.model.loss, global_step=reference.model.global_step)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        session.run(step)
+        tf.train.Saver().save(session, request["checkpoint"], global_step=reference.model.global_step)
+        return session.run({v.op.name: v for v in tf.trainable_variables()})
+
+
+TASKS = {f.__name__: f for f in (loss, greedy, train_steps, sample_checkpoint, save_checkpoint)}
+
+
+def main(folder: Path) -> None:
+    """Run the task of a folder."""
+    request = json.loads((folder / "request.json").read_text())
+    with np.load(folder / "in.npz") as file:
+        arrays = {name: file[name] for name in file.files}
+    with tf.Graph().as_default():
+        tf.set_random_seed(0)
+        result = TASKS[request["task"]](Config.from_json(request["config"]), request, arrays)
+    np.savez(folder / "out.npz", **result)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
