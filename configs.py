@@ -136,7 +136,7 @@ def override(hparams: HParams, changes: Mapping[str, Any]) -> HParams:
     Raises:
         ConfigError: naming the hyperparameter and what was expected.
     """
-    known = {f.name: getattr(hparams, f.name) for f in dataclasses.fields(HParams)}
+    known = {f.name: f.default for f in dataclasses.fields(HParams)}
     checked = {}
     for name, value in changes.items():
         if name not in known:
@@ -145,17 +145,17 @@ def override(hparams: HParams, changes: Mapping[str, Any]) -> HParams:
     return dataclasses.replace(hparams, **checked)
 
 
-def _checked(name: str, value: Any, current: Any) -> Any:
-    """`value` in the type of `current`; an integer is welcome where a float stands, nothing else is bent."""
-    if isinstance(current, tuple):
+def _checked(name: str, value: Any, default: Any) -> Any:
+    """`value` in the type of the default; an integer is welcome where a float stands, nothing else is bent."""
+    if isinstance(default, tuple):
         if isinstance(value, list | tuple) and value and all(type(v) is int and v > 0 for v in value):
             return tuple(value)
         raise ConfigError(f"{name} is {value!r}; expected a list of positive whole numbers such as [256,256].")
-    if isinstance(current, float) and type(value) in (int, float):
+    if isinstance(default, float) and type(value) in (int, float):
         return float(value)
-    if type(value) is type(current):
+    if type(value) is type(default):
         return value
-    raise ConfigError(f"{name} is {value!r}; expected {_TYPE_NAMES[type(current)]} such as {current!r}.")
+    raise ConfigError(f"{name} is {value!r}; expected {_TYPE_NAMES[type(default)]} such as {default!r}.")
 
 
 _TYPE_NAMES = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}

@@ -1,0 +1,297 @@
+"""Command: how good a trained model is on held-out beats, and how like them its samples are.
+
+Writes `evaluation.json` and `evaluation.png`, and prints a table. The measures and their sources are in
+`models/metrics.py`.
+"""
+
+import argparse
+import json
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import configs
+from preprocess.console import Parser, add_log_flag, print_table, progress, run_command
+from preprocess.errors import InputError
+
+RHYTHM_DRUMS = ("kick", "snare")
+"""The drums whose syncopation is measured."""
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command's flags; those that Magenta has keep their names."""
+    parser = Parser(
+        "Evaluate a trained model on held-out beats; with no --run_dir or --checkpoint_file the shipped one.",
+        "evaluate.py --run_dir=runs/beats --examples_path=groove_validation.tfrecord "
+        "--train_examples_path=groove_train.tfrecord --output_dir=evaluation",
+    )
+    model = parser.add_argument_group("model")
+    model.add_argument("--run_dir", help="a run of train.py; its best checkpoint is used")
+    model.add_argument("--checkpoint_file", help="a checkpoint: ours, or Magenta's (.ckpt prefix or .tar)")
+    model.add_argument("--config", help="name or .toml file; needed for Magenta's checkpoints only")
+    parser.add_argument("--examples_path", help="held-out TFRecords: globs separated by commas")
+    parser.add_argument("--train_examples_path", help="what it was trained on, to see whether samples are copies")
+    parser.add_argument("--output_dir", default="evaluation", help="folder for the report (default: evaluation)")
+    parser.add_argument("--num_samples", type=int, default=256, help="clips drawn from the prior (default: 256)")
+    parser.add_argument("--importance_samples", type=int, default=64, help="latent draws a clip (default: 64)")
+    parser.add_argument(
+        "--temperature", type=float, default=1.0, help="of all draws; 0 takes the likeliest drums (default: 1)"
+    )
+    parser.add_argument("--max_examples", type=int, help="so many held-out clips, chosen at random; default: all")
+    parser.add_argument("--max_batch_size", type=int, default=256, help="clips at once; not seen in the figures")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same figures (default: 0)")
+    parser.add_argument("--force", action="store_true", help="overwrite what is there")
+    add_log_flag(parser)
+    return parser
+
+
+@dataclass(frozen=True)
+class Split:
+    """Held-out clips: tokens int32 `[n, steps]` and lengths `[n]`."""
+
+    tokens: Any
+    lengths: Any
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command."""
+    args = get_parser().parse_args(argv)
+    _check(args)
+
+    from render.clips import check_new
+    from sample import load_model
+    from train import load_examples
+
+    output = Path(args.output_dir).expanduser()
+    files = [output / "evaluation.json", output / "evaluation.png"]
+    check_new(files, args.force)
+    model = load_model(args)
+    names = _drum_names(model)
+    split = _chosen(load_examples(args.examples_path, model.config), args)
+    train = load_examples(args.train_examples_path, model.config) if args.train_examples_path else None
+
+    scores, played = _reconstruct(model, split, args)
+    report: dict[str, Any] = {
+        "checkpoint": Path(model.source).name,
+        "config": model.config.name,
+        "flags": {k: v for k, v in vars(args).items() if k not in ("force", "log")},
+        "split": _split_figures(split, scores, played, names),
+    }
+    report["samples"], values = _sample_figures(model, split, train, names, args)
+    _print(report, names)
+    _write(files, report, scores, values, names)
+    print(f"Wrote {files[0]} and {files[1].name}.")
+    return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    if not args.examples_path:
+        raise InputError("--examples_path is missing; it names the held-out TFRecords, see --help.")
+    for flag in ("num_samples", "importance_samples", "max_examples", "max_batch_size"):
+        value = getattr(args, flag)
+        if value is not None and value < 1:
+            raise InputError(f"--{flag} is {value}; expected at least 1.")
+    if args.seed < 0:
+        raise InputError(f"--seed is {args.seed}; expected 0 or more.")
+
+
+def _drum_names(model: Any) -> tuple[str, ...]:
+    """The names of the model's drums.
+
+    Raises:
+        InputError: where it plays something else than whole bars of the nine drum classes on sixteenths.
+    """
+    from models.metrics import STEPS_PER_BAR
+    from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
+
+    made, steps = model.converter, model.config.hparams.max_seq_len
+    expected = 2 ** len(REDUCED_DRUM_CLASSES)
+    if model.config.converter["name"] != "drums" or made.output_depth != expected or made.end_token is not None:
+        raise InputError(f"{model.source}: {model.config.name} does not play the nine drums; evaluate.py measures those.")
+    if made.steps_per_bar != STEPS_PER_BAR or steps % STEPS_PER_BAR or STEPS_PER_BAR * (made.slice_bars or 0) < steps:
+        raise InputError(
+            f"{model.source}: evaluate.py compares clips of one length in whole bars of {STEPS_PER_BAR} steps; "
+            f"{model.config.name} has max_seq_len={steps} and slice_bars={made.slice_bars}."
+        )
+    return tuple(drum.name for drum in REDUCED_DRUM_CLASSES)
+
+
+def _chosen(examples: Any, args: argparse.Namespace) -> Split:
+    """The clips to evaluate: all, or `--max_examples` of them at random."""
+    import numpy as np
+
+    index = np.arange(len(examples))
+    if args.max_examples and args.max_examples < len(index):
+        index = np.sort(np.random.default_rng([args.seed, 3]).permutation(index)[: args.max_examples])
+    return Split(examples.tokens[index], examples.lengths[index])
+
+
+def _reconstruct(model: Any, split: Split, args: argparse.Namespace) -> tuple[Any, Any]:
+    """The `models.evaluation.Scores` of the split, and what the model plays, unaided, from the same draws of z."""
+    vae, clips = model.keras_model, len(split.tokens)
+    from models import evaluation
+
+    batches = math.ceil(clips / min(args.max_batch_size, clips)) * args.importance_samples
+    with progress("Scoring", batches) as advance:
+        scores = evaluation.score(
+            vae, split.tokens, split.lengths, args.importance_samples, args.seed, args.max_batch_size, advance
+        )
+    return scores, _decode(model, scores.z, "Reconstructing", args)
+
+
+def _decode(model: Any, z: Any, description: str, args: argparse.Namespace) -> Any:
+    """Tokens `[n, steps]` played from latent vectors."""
+    import numpy as np
+
+    tokens = []
+    with progress(description, len(z)) as advance:
+        for start in range(0, len(z), args.max_batch_size):
+            batch = z[start : start + args.max_batch_size]
+            tokens.append(model.decode_to_tensors(batch, args.temperature or None, args.seed, start))
+            advance(len(batch))
+    return np.concatenate(tokens)
+
+
+def _split_figures(split: Split, scores: Any, played: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    from models import metrics
+
+    kl = metrics.kl_to_standard_normal(scores.mu, scores.sigma)
+    loss, kl_nats = float(scores.reconstruction.mean()), float(kl.mean())
+    figures: dict[str, Any] = {
+        "clips": len(split.tokens),
+        "negative_elbo_nats": loss + kl_nats,
+        "importance_weighted_bound_nats": float(-metrics.importance_weighted_bound(scores.log_weights).mean()),
+        "importance_samples": scores.log_weights.shape[1],
+        "reconstruction_nats": loss,
+        "kl_nats": kl_nats,
+        "kl_bits": kl_nats / math.log(2),
+        "active_units": metrics.active_units(scores.mu),
+        "latent_units": scores.mu.shape[1],
+    }
+    for kind, tokens in (("teacher_forced", scores.predicted), ("sampled", played)):
+        found = metrics.reconstruction(split.tokens, tokens, split.lengths, len(names))
+        per_drum = dict(zip(names, found.f1_per_drum, strict=True))
+        figures[kind] = {"token_accuracy": found.token_accuracy, "f1": found.f1, "f1_per_drum": per_drum}
+    return figures
+
+
+def _sample_figures(
+    model: Any, split: Split, train: Any, names: tuple[str, ...], args: argparse.Namespace
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """The figures of prior samples beside the split's, and the values behind them by (statistic, set)."""
+    import numpy as np
+
+    from models import beat_statistics, metrics
+
+    drums, rhythm = len(names), tuple(names.index(name) for name in RHYTHM_DRUMS)
+    z = model.prior_sample(args.num_samples, args.seed)
+    samples = metrics.hits_of(_decode(model, z, "Sampling", args), drums)
+    held_out = metrics.hits_of(split.tokens, drums)
+    # Shares of different clips depend on the number of clips: they are compared for equally many. (Clips of one
+    # performance overlap, which lowers the held-out share of different bars, and what lies between it and the rest.)
+    order = np.random.default_rng([args.seed, 4]).permutation(len(held_out))
+    some, rest = held_out[order[: args.num_samples]], held_out[order[args.num_samples :]]
+    sets = {"samples": samples, "held_out": some}
+    found = {name: beat_statistics.statistics(hits, rhythm) for name, hits in sets.items()}
+    whole = beat_statistics.statistics(held_out, rhythm)
+    figures: dict[str, Any] = {
+        name: beat_statistics.summary(hits, found[name], names) for name, hits in sets.items()
+    }
+    figures["distance"] = beat_statistics.distances(found["samples"], whole)
+    figures["distance_of_held_out_to_rest"] = (
+        beat_statistics.distances(found["held_out"], beat_statistics.statistics(rest, rhythm)) if len(rest) else None
+    )
+    values: dict[str, dict[str, Any]] = {
+        "density": {"samples": found["samples"].density.mean(axis=0), "held out": whole.density.mean(axis=0)},
+        "hits a bar": {"samples": found["samples"].hits_per_bar, "held out": whole.hits_per_bar},
+        "syncopation a bar (kick and snare)": {"samples": found["samples"].syncopation, "held out": whole.syncopation},
+    }
+    if train is not None:
+        pool = metrics.hits_of(train.tokens, drums)
+        nearest = {name: metrics.nearest_distance(hits, pool) for name, hits in sets.items()}
+        for name, cells in nearest.items():
+            figures[name]["nearest_training_clip"] = beat_statistics.nearest_summary(cells)
+        figures["distance"]["nearest_training_clip"] = metrics.wasserstein(nearest["samples"], nearest["held_out"])
+        values["cells to the nearest training clip"] = {
+            "samples": nearest["samples"],
+            "held out": nearest["held_out"],
+        }
+    return figures, values
+
+
+def _print(report: dict[str, Any], names: tuple[str, ...]) -> None:
+    split, samples = report["split"], report["samples"]
+    rows = [
+        ("negative ELBO, nats", split["negative_elbo_nats"]),
+        (f"importance-weighted bound ({split['importance_samples']}), nats", split["importance_weighted_bound_nats"]),
+        ("reconstruction, nats", split["reconstruction_nats"]),
+        ("KL, nats", split["kl_nats"]),
+        ("KL, bits", split["kl_bits"]),
+        (f"active units of {split['latent_units']}", split["active_units"]),
+    ]
+    print_table(f"{report['checkpoint']}: {split['clips']} held-out clips", ["measure", "value"], rows)
+
+    forced, sampled = split["teacher_forced"], split["sampled"]
+    rows = [("token accuracy", forced["token_accuracy"], sampled["token_accuracy"])]
+    rows.append(("F1 of the hits", forced["f1"], sampled["f1"]))
+    rows += [(f"F1, {name}", forced["f1_per_drum"][name], sampled["f1_per_drum"][name]) for name in names]
+    print_table("Reconstruction", ["measure", "teacher-forced", "sampled"], rows)
+
+    ours, theirs, apart = samples["samples"], samples["held_out"], samples["distance"]
+    floor = samples["distance_of_held_out_to_rest"] or {}
+    rows = []
+    for key, label in (("hits_per_bar", "hits a bar"), ("syncopation", "syncopation a bar")):
+        rows.append((label, ours[key], theirs[key], apart[key], floor.get(key, "-")))
+    rows += [(f"density, {n}", ours["density"][n], theirs["density"][n], "-", "-") for n in names]
+    rows.append(("density, mean of the drums", "-", "-", apart["density"], floor.get("density", "-")))
+    for key, label in (("distinct_bars", "different bars"), ("distinct_clips", "different clips")):
+        rows.append((label, ours[key], theirs[key], "-", "-"))
+    if "nearest_training_clip" in ours:
+        near = ours["nearest_training_clip"], theirs["nearest_training_clip"]
+        rows.append(("cells to the nearest training clip", near[0]["mean"], near[1]["mean"], apart["nearest_training_clip"], "-"))
+        rows.append(("copies of a training clip", near[0]["copies"], near[1]["copies"], "-", "-"))
+    title = f"{ours['clips']} samples at temperature {report['flags']['temperature']}, {theirs['clips']} held-out clips"
+    columns = ["measure", "samples", "held out", "earth mover's distance", "of held out to the rest"]
+    print_table(title, columns, rows)
+
+
+def _write(
+    files: list[Path], report: dict[str, Any], scores: Any, values: dict[str, dict[str, Any]], names: tuple[str, ...]
+) -> None:
+    import numpy as np
+
+    from models.metrics import ACTIVE_VARIANCE
+    from preprocess.tfrecord import write_atomically
+    from render.pianoroll import png_bytes
+    from render.report import ReportData, report_figure
+
+    f1 = {
+        kind.replace("_", "-"): np.array([report["split"][kind]["f1_per_drum"][name] for name in names])
+        for kind in ("teacher_forced", "sampled")
+    }
+    distributions = {name: sets for name, sets in values.items() if name != "density"}
+    data = ReportData(names, f1, scores.mu.var(axis=0), ACTIVE_VARIANCE, values["density"], distributions)
+    picture = png_bytes(report_figure(data, f"{report['config']}, {report['checkpoint']}"))
+    files[0].parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(files[0], (json.dumps(_without_nan(report), indent=1) + "\n").encode())
+    write_atomically(files[1], picture)
+
+
+def _without_nan(value: Any) -> Any:
+    """NaN, which JSON does not know, becomes null: a measure that is not defined."""
+    if isinstance(value, dict):
+        return {key: _without_nan(v) for key, v in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def console_main() -> int:
+    """Entry point of the installed command."""
+    from models.errors import CheckpointError
+
+    return run_command(main, configs.ConfigError, CheckpointError)
+
+
+if __name__ == "__main__":
+    sys.exit(console_main())

@@ -1,0 +1,124 @@
+"""What a trained MusicVAE makes of held-out clips: posterior, reconstruction and importance weights.
+
+The encoder and the teacher-forced decoder are compiled apart, so that a clip is encoded once however many latent
+draws are scored, and so that only what is asked for leaves the device (logits are 512 numbers a step).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from models import metrics
+from models.decoders import NO_TOKEN
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What the model makes of `n` clips with K latent draws each.
+
+    Attributes:
+        mu, sigma: the posteriors, float32 `[n, z_size]`.
+        z: the first draw of each clip, float32 `[n, z_size]`.
+        predicted: likeliest tokens given the true ones before and the first draw, int32 `[n, steps]`.
+        reconstruction: `-log p(x | z)` in nats, float64 `[n, K]`.
+        log_weights: `log p(x, z) - log q(z | x)` in nats, float64 `[n, K]`.
+    """
+
+    mu: Array
+    sigma: Array
+    z: Array
+    predicted: Array
+    reconstruction: Array
+    log_weights: Array
+
+
+class Posterior(keras.Model):
+    """The encoder as a model of its own, for `predict_on_batch`."""
+
+    def __init__(self, vae: Any):
+        super().__init__()
+        self.vae = vae
+        self.built = True
+
+    def call(self, batch: dict[str, Any]) -> dict[str, Any]:
+        mu, sigma = self.vae.encode(batch["tokens"], batch["lengths"])
+        return {"mu": mu, "sigma": sigma}
+
+
+class Likelihood(keras.Model):
+    """The teacher-forced decoder as a model of its own, for `predict_on_batch`."""
+
+    def __init__(self, vae: Any):
+        super().__init__()
+        self.vae = vae
+        self.built = True
+
+    def call(self, batch: dict[str, Any]) -> dict[str, Any]:
+        tokens = ops.cast(batch["tokens"], "int32")
+        before = ops.pad(tokens[:, :-1], ((0, 0), (1, 0)), constant_values=NO_TOKEN)
+        logits, loss = self.vae.reconstruct(tokens, before, batch["z"], batch["lengths"])
+        return {"reconstruction": loss, "predicted": ops.cast(ops.argmax(logits, axis=-1), "int32")}
+
+
+def score(
+    model: Any,
+    tokens: Array,
+    lengths: Array,
+    importance_samples: int = 64,
+    seed: int = 0,
+    batch_size: int = 256,
+    on_batch: Callable[[], None] = lambda: None,
+) -> Scores:
+    """Score clips under a MusicVAE.
+
+    The noise of a clip depends on the seed and its number alone, so the batch size is not seen in the result.
+
+    Args:
+        model: a `MusicVAE`.
+        tokens: int `[n, steps]`.
+        lengths: `[n]`.
+        importance_samples: latent draws a clip, K.
+        seed: of the draws.
+        batch_size: clips scored together; bounds the memory.
+        on_batch: called after each of the `ceil(n / batch_size) * K` scored batches.
+    """
+    posterior, likelihood = Posterior(model), Likelihood(model)
+    for part in (posterior, likelihood):
+        part.compile(jit_compile=True)
+    batch_size = min(batch_size, len(tokens))
+    parts = []
+    for start in range(0, len(tokens), batch_size):
+        stop = min(start + batch_size, len(tokens))
+        # Every batch is full (the last one repeats clips), because each shape costs a compilation.
+        index = np.minimum(np.arange(start, start + batch_size), stop - 1)
+        batch = {"tokens": tokens[index].astype(np.int32), "lengths": lengths[index].astype(np.int32)}
+        rngs = (np.random.default_rng([seed, 2, i]) for i in index)
+        noise = np.stack([r.standard_normal((importance_samples, model.hparams.z_size), np.float32) for r in rngs])
+        scores = _score_batch(posterior, likelihood, batch, noise, on_batch)
+        parts.append([array[: stop - start] for array in scores])
+    return Scores(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def _score_batch(
+    posterior: Any, likelihood: Any, batch: dict[str, Array], noise: Array, on_batch: Callable[[], None]
+) -> tuple[Array, ...]:
+    """The fields of `Scores`, in their order, of one batch with noise `[batch, K, z_size]`."""
+    q = {name: np.asarray(value) for name, value in posterior.predict_on_batch(batch).items()}
+    mu, sigma = q["mu"], q["sigma"]
+    losses, predicted = [], None
+    for k in range(noise.shape[1]):
+        outputs = likelihood.predict_on_batch({**batch, "z": mu + sigma * noise[:, k]})
+        losses.append(np.asarray(outputs["reconstruction"], np.float64))
+        if predicted is None:
+            predicted = np.asarray(outputs["predicted"])
+        on_batch()
+    reconstruction = np.stack(losses, axis=1)
+    ratio = metrics.log_prior_over_posterior(noise, mu[:, None], sigma[:, None])
+    assert predicted is not None, "importance_samples is at least 1"
+    return mu, sigma, mu + sigma * noise[:, 0], predicted, reconstruction, ratio - reconstruction

@@ -1,0 +1,131 @@
+"""evaluate.py from beats to report, on a tiny model trained for a few steps on the project's own beats."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import evaluate
+from models import metrics
+
+HPARAMS = (
+    "batch_size=16,z_size=4,enc_rnn_size=[16],dec_rnn_size=[16],free_bits=0,max_beta=1.0,"
+    "sampling_schedule=constant,sampling_rate=0,learning_rate=0.01"
+)
+
+
+@pytest.fixture(scope="module")
+def run_dir(patterns_tfrecord: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of twenty steps."""
+    import train
+
+    path = tmp_path_factory.mktemp("evaluate") / "run"
+    flags = ["--config=cat-drums_2bar_small", f"--run_dir={path}", f"--examples_path={patterns_tfrecord}"]
+    flags += ["--num_steps=20", "--log_every=10", "--save_every=20", "--eval_every=20", f"--hparams={HPARAMS}"]
+    assert train.main(flags) == 0
+    return path
+
+
+def flags_of(run_dir: Path, examples: Path, output: Path, *more: str) -> list[str]:
+    """Flags of a small evaluation."""
+    return [
+        f"--run_dir={run_dir}",
+        f"--examples_path={examples}",
+        f"--output_dir={output}",
+        "--num_samples=24",
+        "--importance_samples=8",
+        *more,
+    ]
+
+
+@pytest.fixture(scope="module")
+def report(run_dir: Path, patterns_tfrecord: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """The folder of one evaluation, and its figures."""
+    output = tmp_path_factory.mktemp("evaluate") / "report"
+    train_flag = f"--train_examples_path={patterns_tfrecord}"
+    assert evaluate.main(flags_of(run_dir, patterns_tfrecord, output, train_flag)) == 0
+    return output, json.loads((output / "evaluation.json").read_text())
+
+
+def test_report_is_complete_and_consistent(report: tuple[Path, Any]):
+    output, found = report
+    split, samples = found["split"], found["samples"]
+    assert split["kl_bits"] == pytest.approx(split["kl_nats"] / math.log(2))
+    assert split["negative_elbo_nats"] == pytest.approx(split["reconstruction_nats"] + split["kl_nats"])
+    assert split["importance_weighted_bound_nats"] < split["negative_elbo_nats"]
+    assert 0 <= split["active_units"] <= split["latent_units"] == 4
+    for kind in ("teacher_forced", "sampled"):
+        assert 0 <= split[kind]["token_accuracy"] <= 1 and set(split[kind]["f1_per_drum"]) >= {"kick", "ride"}
+    assert samples["held_out"]["nearest_training_clip"]["copies"] == 1.0, "here the split is the training set"
+    assert samples["samples"]["nearest_training_clip"]["mean"] > 0
+    assert (output / "evaluation.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    assert sorted(p.name for p in output.iterdir()) == ["evaluation.json", "evaluation.png"]
+
+
+def test_figures_agree_with_the_models_own_loss(report: tuple[Path, Any], run_dir: Path, patterns_tfrecord: Path):
+    from models import evaluation, trained_model
+    from train import load_examples
+
+    model = trained_model.load(str(run_dir))
+    examples = load_examples(str(patterns_tfrecord), model.config)
+    scores = evaluation.score(model.keras_model, examples.tokens, examples.lengths, 2, seed=0, batch_size=7)
+    noise = (scores.z - scores.mu) / scores.sigma
+    batch = {"tokens": examples.tokens, "lengths": examples.lengths, "noise": noise.astype(np.float32)}
+    own = {name: np.asarray(value) for name, value in model.keras_model(batch).items()}
+    assert scores.reconstruction[:, 0] == pytest.approx(own["reconstruction"], rel=1e-4)
+    assert metrics.kl_to_standard_normal(scores.mu, scores.sigma) == pytest.approx(own["kl"], rel=1e-3, abs=1e-4)
+    assert (scores.predicted == own["logits"].argmax(axis=-1)).mean() > 0.999
+    right = metrics.reconstruction(examples.tokens, scores.predicted, examples.lengths, 9)
+    assert right.token_accuracy == pytest.approx(own["accuracy"].mean(), abs=1e-3)
+    # The draws are those of the command, whatever the size of the batches.
+    kl = metrics.kl_to_standard_normal(scores.mu, scores.sigma).mean()
+    assert report[1]["split"]["kl_nats"] == pytest.approx(kl, rel=1e-4)
+    assert report[1]["split"]["teacher_forced"]["f1"] == pytest.approx(right.f1, abs=1e-3)
+
+
+def test_report_is_not_overwritten(report: tuple[Path, Any], run_dir: Path, patterns_tfrecord: Path):
+    before = (report[0] / "evaluation.json").stat().st_mtime_ns
+    with pytest.raises(evaluate.InputError, match="--force"):
+        evaluate.main(flags_of(run_dir, patterns_tfrecord, report[0]))
+    assert (report[0] / "evaluation.json").stat().st_mtime_ns == before
+
+
+def test_part_of_the_split_at_temperature_zero(run_dir: Path, patterns_tfrecord: Path, tmp_path: Path):
+    flags = flags_of(run_dir, patterns_tfrecord, tmp_path, "--max_examples=10", "--temperature=0", "--max_batch_size=4")
+    assert evaluate.main(flags) == 0
+    found = json.loads((tmp_path / "evaluation.json").read_text())
+    assert found["split"]["clips"] == 10
+    assert found["samples"]["distance_of_held_out_to_rest"] is None
+    assert "nearest_training_clip" not in found["samples"]["samples"]
+
+
+@pytest.mark.parametrize(
+    "flags, message",
+    [
+        (["--run_dir=nowhere"], "--examples_path is missing"),
+        (["--examples_path=x", "--num_samples=0"], "--num_samples is 0"),
+        (["--examples_path=x", "--seed=-1"], "--seed is -1"),
+        (["--examples_path=x", "--temperature=-1", "--run_dir=nowhere"], "--temperature is -1"),
+    ],
+)
+def test_bad_flags_are_refused(flags: list[str], message: str, tmp_path: Path):
+    with pytest.raises(evaluate.InputError, match=message):
+        evaluate.main([*flags, f"--output_dir={tmp_path}"])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_of_other_clips_is_refused(run_dir: Path, patterns_tfrecord: Path, tmp_path: Path):
+    config = tmp_path / "whole_tracks.toml"
+    config.write_text('base = "cat-drums_2bar_small"\n[converter]\nslice_bars = 1\n')
+    with pytest.raises(evaluate.InputError, match="slice_bars=1"):
+        evaluate.main(flags_of(run_dir, patterns_tfrecord, tmp_path / "out", f"--config={config}"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_missing_examples_leave_nothing_behind(run_dir: Path, tmp_path: Path):
+    with pytest.raises(evaluate.InputError):
+        evaluate.main(flags_of(run_dir, tmp_path / "absent.tfrecord", tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
