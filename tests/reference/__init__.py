@@ -20,11 +20,11 @@ def magenta_is_installed() -> bool:
 
 
 def run_magenta(task: str, config: Any, arrays: dict[str, np.ndarray] | None = None, **options: Any) -> dict:
-    """Run a task of `magenta_graph.py` and return the arrays that it gives.
+    """Run tasks of `magenta_graph.py` and return the arrays that they give.
 
     Args:
-        task: name of the task.
-        config: one of our configs, or a list of them.
+        task: names of tasks, separated by commas.
+        config: one of our configs.
         arrays: what the task needs.
         options: its further options, as JSON has them.
 

@@ -198,9 +198,11 @@ def main(folder: Path) -> None:
     request = json.loads((folder / "request.json").read_text())
     with np.load(folder / "in.npz") as file:
         arrays = {name: file[name] for name in file.files}
-    with tf.Graph().as_default():
-        tf.set_random_seed(0)
-        result = TASKS[request["task"]](Config.from_json(request["config"]), request, arrays)
+    result: Arrays = {}
+    for task in request["task"].split(","):
+        with tf.Graph().as_default():
+            tf.set_random_seed(0)
+            result |= TASKS[task](Config.from_json(request["config"]), request, arrays)
     np.savez(folder / "out.npz", **result)
 
 

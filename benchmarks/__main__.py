@@ -1,0 +1,230 @@
+"""Measure this project beside Magenta, on this machine, in one run; print the table of the README.
+
+Everything runs in a process of its own, one after the other; what is compared stands next to each other in time.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import configs
+from benchmarks.flops import training_flops
+from preprocess.console import Parser, print_table, run_command
+from preprocess.errors import InputError
+from tests.reference import ROOT, magenta_is_installed, run_magenta
+
+CONFIG = "hierdec-drum_4bar"
+COMMANDS = ("train.py", "sample.py", "interpolate.py", "evaluate.py", "music_vae_generate.py")
+MODULES = ("preprocess.convert_dir_to_note_sequences", "preprocess.preprocess_tfrecord", "preprocess.groove")
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command's flags."""
+    parser = Parser("Measure this project beside Magenta.", "python -m benchmarks --groove=groove --output=results.json")
+    parser.add_argument("--groove", help="the Groove MIDI folder, for the two conversions")
+    parser.add_argument("--only", default="", help="names of measurements, separated by commas (default: all)")
+    parser.add_argument("--output", help="JSON file for the figures")
+    return parser
+
+
+def ours(task: str, backend: str, batch: int = 0, repeats: int = 5, line: str = "") -> dict[str, Any]:
+    """A measurement of `benchmarks.ours`."""
+    environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-m", "benchmarks.ours", task, CONFIG, str(batch), str(repeats)]
+    done = subprocess.run(command, cwd=ROOT, env=environment, input=line, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr[-3000:])
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def process(arguments: list[str], environment: dict[str, str] | None = None) -> float:
+    """Seconds of a whole process."""
+    began = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, env={**os.environ, **(environment or {})},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(f"{arguments}: {done.stderr[-3000:]}")
+    return time.perf_counter() - began
+
+
+def original_steps(batch: int, count: int) -> float:
+    """Median seconds of the original's training step, the first left out."""
+    import dataclasses
+
+    import numpy as np
+
+    config = configs.CONFIG_MAP[CONFIG]
+    config = dataclasses.replace(config, hparams=dataclasses.replace(config.hparams, batch_size=batch))
+    tokens = np.random.default_rng(0).integers(0, 512, (count + 1, batch, 64))
+    noise = np.zeros((count + 1, batch, config.hparams.z_size), np.float32)
+    result = run_magenta("train_steps", config, {"tokens": tokens, "noise": noise}, assign=False, fixed_noise=False)
+    return statistics.median(result["seconds"][1:])
+
+
+def train_step(batch: int, count: int) -> list[dict[str, Any]]:
+    """The training step on both backends, with the share of the backend's matrix-product rate."""
+    original = original_steps(batch, count)
+    flops = training_flops(configs.CONFIG_MAP[CONFIG], batch)
+    rows = []
+    for backend in ("tensorflow", "jax"):
+        seconds = statistics.median(ours("train_step", backend, batch, count)["seconds"])
+        rate = ours("matrix_product", backend, repeats=10)["gflops"]
+        share = flops / seconds / 1e9 / rate
+        note = f"{flops / seconds / 1e9:.0f} of {rate:.0f} GFLOP/s ({share:.0%})"
+        rows.append(row(f"train step, batch {batch}, {backend}", original, seconds, note))
+    return rows
+
+
+def row(name: str, original: float, seconds: float, note: str = "") -> dict[str, Any]:
+    """One line of the table."""
+    return {"name": name, "original": original, "ours": seconds, "ratio": original / seconds, "note": note}
+
+
+def sampling() -> list[dict[str, Any]]:
+    """256 beats, steady, from the same untrained weights."""
+    with tempfile.TemporaryDirectory() as folder:
+        prefix = _untrained_checkpoint(Path(folder))
+        config = configs.CONFIG_MAP[CONFIG]
+        original = run_magenta("sample_checkpoint", config, checkpoint=prefix, n=256, repeats=4)["seconds"]
+        steady = statistics.median(original[2:])
+        rows = []
+        for backend in ("tensorflow", "jax"):
+            found = ours("sample", backend, 256, 5)
+            rows.append(row(f"sample 256 beats, {backend}", steady, statistics.median(found["compiled"])))
+        rows.append(row("sample 256 beats, NumPy", steady, statistics.median(found["numpy"])))
+        return rows
+
+
+def _untrained_checkpoint(folder: Path) -> str:
+    """A TensorFlow 1 checkpoint of fresh weights, written by this project."""
+    command = (
+        "import sys, numpy as np, configs; from pathlib import Path; from models import magenta_checkpoint;"
+        f"m = configs.get_config('{CONFIG}').build_model();"
+        "magenta_checkpoint.write(Path(sys.argv[1]), {n: np.asarray(v) for n, v in m.named_weights().items()})"
+    )
+    prefix = str(folder / "model.ckpt-0")
+    process(["-c", command, prefix], {"KERAS_BACKEND": "tensorflow"})
+    return prefix
+
+
+ORIGINAL_GENERATE = (
+    "import sys, warnings; warnings.simplefilter('ignore');"
+    "import configs; configs.register_in_magenta();"
+    "from magenta.models.music_vae import music_vae_generate; music_vae_generate.console_entry_point()"
+)
+
+
+def sample_command() -> list[dict[str, Any]]:
+    """Eight beats, the whole process, from the same checkpoint and from the shipped one."""
+    with tempfile.TemporaryDirectory() as folder:
+        prefix = _untrained_checkpoint(Path(folder))
+        flags = [f"--config={CONFIG}", f"--checkpoint_file={prefix}", "--num_outputs=8", f"--output_dir={folder}/a"]
+        original = process(["-c", ORIGINAL_GENERATE, "--mode=sample", *flags], {"TF_USE_LEGACY_KERAS": "1"})
+        same = process(["sample.py", *flags, "--force"])
+        shipped = process(["sample.py", "--num_outputs=8", f"--output_dir={folder}/b"])
+        return [
+            row("sample.py, 8 beats, shipped checkpoint", original, shipped),
+            row("sample.py, 8 beats, Magenta checkpoint", original, same, "TensorFlow reads it"),
+        ]
+
+
+ORIGINAL_CONVERT = (
+    "from magenta.scripts.convert_dir_to_note_sequences import console_entry_point; console_entry_point()"
+)
+
+
+def convert(groove: str) -> list[dict[str, Any]]:
+    """A folder of MIDI to NoteSequences, the whole process."""
+    with tempfile.TemporaryDirectory() as folder:
+        flags = [f"--input_dir={groove}", f"--output_file={folder}/a.tfrecord", "--recursive"]
+        original = process(["-c", ORIGINAL_CONVERT, *flags], {"TF_USE_LEGACY_KERAS": "1"})
+        seconds = process(["-m", "preprocess.convert_dir_to_note_sequences", *flags, "--force"])
+        return [row("MIDI folder to NoteSequences", original, seconds)]
+
+
+ORIGINAL_EXAMPLES = """
+import sys, time, warnings; warnings.simplefilter("ignore")
+import note_seq, tensorflow as tf
+from magenta.models.music_vae import data
+c = data.DrumsConverter(max_bars=100, slice_bars=4, steps_per_quarter=4, roll_input=True, max_tensors_per_notesequence=None)
+began, n = time.perf_counter(), 0
+for record in tf.compat.v1.io.tf_record_iterator(sys.argv[1]):
+    n += len(c.to_tensors(note_seq.NoteSequence.FromString(record)).outputs)
+print(n, time.perf_counter() - began)
+"""
+
+
+def convert_examples(groove: str) -> list[dict[str, Any]]:
+    """NoteSequences to examples, one process, without start-up."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/a.tfrecord"
+        process(["-m", "preprocess.convert_dir_to_note_sequences", f"--input_dir={groove}", f"--output_file={path}", "--recursive"])
+        done = subprocess.run(
+            [sys.executable, "-c", ORIGINAL_EXAMPLES, path], cwd=ROOT, capture_output=True, text=True, check=True,
+            env={**os.environ, "TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"},
+        )  # fmt: skip
+        count, original = done.stdout.split()[-2:]
+        found = ours("examples", "tensorflow", line=path + "\n")
+        note = f"{found['examples']} examples, the original {count}"
+        return [row("NoteSequences to examples", float(original), found["seconds"][0], note)]
+
+
+def help_texts() -> list[dict[str, Any]]:
+    """The slowest `--help` of our commands, beside the original's generate."""
+    # absl ends `--helpshort` with status 1, so it is not run by `process`.
+    environment = {**os.environ, "TF_USE_LEGACY_KERAS": "1"}
+    began = time.perf_counter()
+    command = [sys.executable, "-c", ORIGINAL_GENERATE, "--helpshort"]
+    subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)
+    original = time.perf_counter() - began
+    slowest = max(
+        [process([command, "--help"]) for command in COMMANDS] + [process(["-m", m, "--help"]) for m in MODULES]
+    )
+    return [row("--help, the slowest command", original, slowest)]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command."""
+    args = get_parser().parse_args(argv)
+    if not magenta_is_installed():
+        raise InputError("Magenta is not installed; make test installs it.")
+    measurements: dict[str, Callable[[], list[dict[str, Any]]]] = {
+        "train_32": lambda: train_step(32, 5),
+        "train_256": lambda: train_step(256, 2),
+        "sampling": sampling,
+        "sample_command": sample_command,
+        "help": help_texts,
+    }
+    if args.groove:
+        groove = str(Path(args.groove).resolve())
+        measurements |= {"convert": lambda: convert(groove), "examples": lambda: convert_examples(groove)}
+    chosen = [name for name in args.only.split(",") if name] or list(measurements)
+    unknown = sorted(set(chosen) - set(measurements))
+    if unknown:
+        raise InputError(f"--only names '{unknown[0]}'; expected {', '.join(measurements)}.")
+    rows = []
+    for name in chosen:
+        print(f"measuring {name}", file=sys.stderr, flush=True)
+        rows += measurements[name]()
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+    columns = ["what", "original (s)", "ours (s)", "times faster", "note"]
+    print_table(f"Beside Magenta on {machine}", columns, [tuple(r.values()) for r in rows])
+    if args.output:
+        Path(args.output).write_text(json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n")
+        print(f"Wrote {args.output}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main, configs.ConfigError))

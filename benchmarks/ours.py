@@ -1,0 +1,123 @@
+"""One measurement of this project in a process of its own: `python -m benchmarks.ours TASK CONFIG BATCH REPEATS`.
+
+Prints one JSON object. The backend is that of KERAS_BACKEND.
+"""
+
+import json
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+import configs
+from models import quiet
+
+
+def random_tokens(config: configs.Config, batch: int) -> np.ndarray:
+    """Tokens `[batch, steps]`; their values do not matter for time."""
+    return np.random.default_rng(0).integers(0, 512, (batch, config.hparams.max_seq_len)).astype(np.int32)
+
+
+def train_step(config: configs.Config, batch: int, repeats: int) -> dict[str, Any]:
+    """Seconds of each training step after the first, scheduled sampling included, and of the first."""
+    quiet.import_keras()
+    import keras
+
+    from models import trainer
+
+    model = config.build_model()
+    trainer.compile_model(model)
+    tokens = random_tokens(config, batch)
+    example = {"tokens": tokens, "lengths": np.full(batch, config.hparams.max_seq_len, np.int32)}
+    seconds: list[float] = []
+
+    class Clock(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+            self.began = time.perf_counter()
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            seconds.append(time.perf_counter() - self.began)
+
+    batches = iter([(example,)] * (repeats + 1))
+    model.fit(batches, steps_per_epoch=repeats + 1, verbose=0, shuffle=False, callbacks=[Clock()])
+    return {"first": seconds[0], "seconds": seconds[1:]}
+
+
+def sample(config: configs.Config, batch: int, repeats: int) -> dict[str, Any]:
+    """Seconds to decode `batch` latent vectors: NumPy, and the Keras model compiled by its backend."""
+    from models import numpy_decoder
+
+    quiet.import_keras()
+    import keras
+
+    model = config.build_model()
+    weights = {name: np.asarray(v) for name, v in model.named_weights().items()}
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal((batch, config.hparams.z_size)).astype(np.float32)
+    uniforms = rng.random((batch, config.hparams.max_seq_len), dtype=np.float32)
+    steps = config.hparams.max_seq_len
+    if keras.backend.backend() == "jax":
+        import jax
+
+        compiled = jax.jit(lambda z, u: model.decode(z, u))
+    else:
+        import tensorflow as tf
+
+        compiled = tf.function(lambda z, u: model.decode(z, u), jit_compile=True)
+    runs = {
+        "compiled": lambda: np.asarray(compiled(z, uniforms)),
+        "numpy": lambda: numpy_decoder.decode(weights, config.decoder, z, steps, uniforms),
+    }
+    result: dict[str, Any] = {}
+    for name, run in runs.items():
+        run()
+        seconds = []
+        for _ in range(repeats):
+            began = time.perf_counter()
+            run()
+            seconds.append(time.perf_counter() - began)
+        result[name] = seconds
+    return result
+
+
+def matrix_product(config: configs.Config, batch: int, repeats: int) -> dict[str, Any]:
+    """GFLOP/s of a float32 product of two 2048 x 2048 matrices on the backend."""
+    quiet.import_keras()
+    import keras
+
+    a = np.random.default_rng(0).standard_normal((2048, 2048)).astype(np.float32)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        product = jax.jit(lambda a: a @ a)
+        run = lambda: product(a).block_until_ready()  # noqa: E731
+    else:
+        import tensorflow as tf
+
+        product, a = tf.function(lambda a: a @ a, jit_compile=True), tf.constant(a)
+        run = lambda: product(a).numpy()  # noqa: E731
+    run()
+    seconds = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - began)
+    return {"gflops": 2 * 2048**3 / np.median(seconds) / 1e9}
+
+
+def examples(config: configs.Config, batch: int, repeats: int) -> dict[str, Any]:
+    """Seconds from the NoteSequence TFRecord on standard input's path to examples, one process."""
+    from preprocess.dataset import load_examples
+
+    path = sys.stdin.readline().strip()
+    converter = config.build_converter()
+    began = time.perf_counter()
+    found = load_examples(path, converter, config.converter_spec, config.hparams.max_seq_len)
+    return {"seconds": [time.perf_counter() - began], "examples": len(found)}
+
+
+if __name__ == "__main__":
+    task, name, batch, repeats = sys.argv[1:5]
+    result = globals()[task](configs.get_config(name), int(batch), int(repeats))
+    print(json.dumps(result))
