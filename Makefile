@@ -31,7 +31,7 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 
 types: $(VENV)/.installed
-	$(BIN)/pyright
+	$(BIN)/mypy
 
 clean:
 	rm -rf $(DEMO) $(VENV)

@@ -93,7 +93,13 @@ class Config:
         converter = self.build_converter()
         form = "roll" if self.converter.get("roll_input") else "one_hot"
         return build.music_vae(
-            self.encoder, self.decoder, self.hparams, form, converter.input_depth, converter.output_depth, seed
+            self.encoder,
+            self.decoder,
+            self.hparams,
+            form,
+            converter.input_depth,
+            converter.output_depth,
+            seed,
         )
 
     def to_json(self) -> str:
@@ -140,7 +146,9 @@ def override(hparams: HParams, changes: Mapping[str, Any]) -> HParams:
     checked = {}
     for name, value in changes.items():
         if name not in known:
-            raise ConfigError(f"There is no hyperparameter '{name}'; the names are {', '.join(sorted(known))}.")
+            raise ConfigError(
+                f"There is no hyperparameter '{name}'; the names are {', '.join(sorted(known))}."
+            )
         checked[name] = _checked(name, value, known[name])
     return dataclasses.replace(hparams, **checked)
 
@@ -150,7 +158,9 @@ def _checked(name: str, value: Any, default: Any) -> Any:
     if isinstance(default, tuple):
         if isinstance(value, list | tuple) and value and all(type(v) is int and v > 0 for v in value):
             return tuple(value)
-        raise ConfigError(f"{name} is {value!r}; expected a list of positive whole numbers such as [256,256].")
+        raise ConfigError(
+            f"{name} is {value!r}; expected a list of positive whole numbers such as [256,256]."
+        )
     if isinstance(default, float) and type(value) in (int, float):
         return float(value)
     if type(value) is type(default):
@@ -179,7 +189,9 @@ def parse_hparams(text: str) -> dict[str, Any]:
             changes[name.strip()] = [_literal(v) for v in value[1:].split(",") if v.strip()]
             rest = rest.lstrip()
             if rest and not rest.startswith(","):
-                raise ConfigError(f"--hparams expected a comma after the list of '{name.strip()}', got '{rest}'.")
+                raise ConfigError(
+                    f"--hparams expected a comma after the list of '{name.strip()}', got '{rest}'."
+                )
             rest = rest[1:]
         else:
             value, _, rest = rest.partition(",")
@@ -338,8 +350,8 @@ def load_config_file(path: Path) -> Config:
     unknown = sorted(set(data) - known)
     if unknown:
         raise ConfigError(f"{path}: unknown key '{unknown[0]}'; expected {', '.join(sorted(known))}.")
-    base = data.get("base")
-    if base not in CONFIG_MAP:
+    base = data.get("base", "")
+    if not isinstance(base, str) or base not in CONFIG_MAP:
         raise ConfigError(f"{path}: base is {base!r}; expected one of {', '.join(sorted(CONFIG_MAP))}.")
     config = CONFIG_MAP[base]
     try:
@@ -378,6 +390,8 @@ def register_in_magenta(names: tuple[str, ...] | None = None) -> None:
     try:
         from interop import magenta_configs
     except ImportError as error:
-        raise ConfigError(f"Magenta can't be imported ({error}); pip install --no-deps magenta==2.1.4.") from error
+        raise ConfigError(
+            f"Magenta can't be imported ({error}); pip install --no-deps magenta==2.1.4."
+        ) from error
     seeds = ("hierdec-drum_4bar", "hierdec-drum_4bar_v2", "hierdec-drum_4bar-no_ar")
     magenta_configs.register([CONFIG_MAP[name] for name in names or seeds])

@@ -32,16 +32,33 @@ def get_parser() -> argparse.ArgumentParser:
     model.add_argument("--checkpoint_file", help="a checkpoint: ours, or Magenta's (.ckpt prefix or .tar)")
     model.add_argument("--config", help="name or .toml file; needed for Magenta's checkpoints only")
     parser.add_argument("--examples_path", help="held-out TFRecords: globs separated by commas")
-    parser.add_argument("--train_examples_path", help="what it was trained on, to see whether samples are copies")
-    parser.add_argument("--output_dir", default="evaluation", help="folder for the report (default: evaluation)")
-    parser.add_argument("--num_samples", type=int, default=256, help="clips drawn from the prior (default: 256)")
-    parser.add_argument("--importance_samples", type=int, default=64, help="latent draws a clip (default: 64)")
     parser.add_argument(
-        "--temperature", type=float, default=1.0, help="of all draws; 0 takes the likeliest drums (default: 1)"
+        "--train_examples_path", help="what it was trained on, to see whether samples are copies"
     )
-    parser.add_argument("--max_examples", type=int, help="so many held-out clips, chosen at random; default: all")
-    parser.add_argument("--max_batch_size", type=int, default=256, help="clips at once; not seen in the figures")
-    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same figures (default: 0)")
+    parser.add_argument(
+        "--output_dir", default="evaluation", help="folder for the report (default: evaluation)"
+    )
+    parser.add_argument(
+        "--num_samples", type=int, default=256, help="clips drawn from the prior (default: 256)"
+    )
+    parser.add_argument(
+        "--importance_samples", type=int, default=64, help="latent draws a clip (default: 64)"
+    )
+    parser.add_argument(
+        "--temperature",
+        type=float,
+        default=1.0,
+        help="of all draws; 0 takes the likeliest drums (default: 1)",
+    )
+    parser.add_argument(
+        "--max_examples", type=int, help="so many held-out clips, chosen at random; default: all"
+    )
+    parser.add_argument(
+        "--max_batch_size", type=int, default=256, help="clips at once; not seen in the figures"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="the same seed gives the same figures (default: 0)"
+    )
     parser.add_argument("--force", action="store_true", help="overwrite what is there")
     add_log_flag(parser)
     return parser
@@ -108,9 +125,19 @@ def _drum_names(model: Any) -> tuple[str, ...]:
 
     made, steps = model.converter, model.config.hparams.max_seq_len
     expected = 2 ** len(REDUCED_DRUM_CLASSES)
-    if model.config.converter["name"] != "drums" or made.output_depth != expected or made.end_token is not None:
-        raise InputError(f"{model.source}: {model.config.name} does not play the nine drums; evaluate.py measures those.")
-    if made.steps_per_bar != STEPS_PER_BAR or steps % STEPS_PER_BAR or STEPS_PER_BAR * (made.slice_bars or 0) < steps:
+    if (
+        model.config.converter["name"] != "drums"
+        or made.output_depth != expected
+        or made.end_token is not None
+    ):
+        raise InputError(
+            f"{model.source}: {model.config.name} does not play the nine drums; evaluate.py measures those."
+        )
+    if (
+        made.steps_per_bar != STEPS_PER_BAR
+        or steps % STEPS_PER_BAR
+        or STEPS_PER_BAR * (made.slice_bars or 0) < steps
+    ):
         raise InputError(
             f"{model.source}: evaluate.py compares clips of one length in whole bars of {STEPS_PER_BAR} steps; "
             f"{model.config.name} has max_seq_len={steps} and slice_bars={made.slice_bars}."
@@ -162,7 +189,9 @@ def _split_figures(split: Split, scores: Any, played: Any, names: tuple[str, ...
     figures: dict[str, Any] = {
         "clips": len(split.tokens),
         "negative_elbo_nats": loss + kl_nats,
-        "importance_weighted_bound_nats": float(-metrics.importance_weighted_bound(scores.log_weights).mean()),
+        "importance_weighted_bound_nats": float(
+            -metrics.importance_weighted_bound(scores.log_weights).mean()
+        ),
         "importance_samples": scores.log_weights.shape[1],
         "reconstruction_nats": loss,
         "kl_nats": kl_nats,
@@ -201,19 +230,26 @@ def _sample_figures(
     }
     figures["distance"] = beat_statistics.distances(found["samples"], whole)
     figures["distance_of_held_out_to_rest"] = (
-        beat_statistics.distances(found["held_out"], beat_statistics.statistics(rest, rhythm)) if len(rest) else None
+        beat_statistics.distances(found["held_out"], beat_statistics.statistics(rest, rhythm))
+        if len(rest)
+        else None
     )
     values: dict[str, dict[str, Any]] = {
         "density": {"samples": found["samples"].density.mean(axis=0), "held out": whole.density.mean(axis=0)},
         "hits a bar": {"samples": found["samples"].hits_per_bar, "held out": whole.hits_per_bar},
-        "syncopation a bar (kick and snare)": {"samples": found["samples"].syncopation, "held out": whole.syncopation},
+        "syncopation a bar (kick and snare)": {
+            "samples": found["samples"].syncopation,
+            "held out": whole.syncopation,
+        },
     }
     if train is not None:
         pool = metrics.hits_of(train.tokens, drums)
         nearest = {name: metrics.nearest_distance(hits, pool) for name, hits in sets.items()}
         for name, cells in nearest.items():
             figures[name]["nearest_training_clip"] = beat_statistics.nearest_summary(cells)
-        figures["distance"]["nearest_training_clip"] = metrics.wasserstein(nearest["samples"], nearest["held_out"])
+        figures["distance"]["nearest_training_clip"] = metrics.wasserstein(
+            nearest["samples"], nearest["held_out"]
+        )
         values["cells to the nearest training clip"] = {
             "samples": nearest["samples"],
             "held out": nearest["held_out"],
@@ -223,9 +259,12 @@ def _sample_figures(
 
 def _print(report: dict[str, Any], names: tuple[str, ...]) -> None:
     split, samples = report["split"], report["samples"]
-    rows = [
+    rows: list[tuple] = [
         ("negative ELBO, nats", split["negative_elbo_nats"]),
-        (f"importance-weighted bound ({split['importance_samples']}), nats", split["importance_weighted_bound_nats"]),
+        (
+            f"importance-weighted bound ({split['importance_samples']}), nats",
+            split["importance_weighted_bound_nats"],
+        ),
         ("reconstruction, nats", split["reconstruction_nats"]),
         ("KL, nats", split["kl_nats"]),
         ("KL, bits", split["kl_bits"]),
@@ -250,7 +289,15 @@ def _print(report: dict[str, Any], names: tuple[str, ...]) -> None:
         rows.append((label, ours[key], theirs[key], "-", "-"))
     if "nearest_training_clip" in ours:
         near = ours["nearest_training_clip"], theirs["nearest_training_clip"]
-        rows.append(("cells to the nearest training clip", near[0]["mean"], near[1]["mean"], apart["nearest_training_clip"], "-"))
+        rows.append(
+            (
+                "cells to the nearest training clip",
+                near[0]["mean"],
+                near[1]["mean"],
+                apart["nearest_training_clip"],
+                "-",
+            )
+        )
         rows.append(("copies of a training clip", near[0]["copies"], near[1]["copies"], "-", "-"))
     title = f"{ours['clips']} samples at temperature {report['flags']['temperature']}, {theirs['clips']} held-out clips"
     columns = ["measure", "samples", "held out", "earth mover's distance", "of held out to the rest"]
@@ -258,7 +305,11 @@ def _print(report: dict[str, Any], names: tuple[str, ...]) -> None:
 
 
 def _write(
-    files: list[Path], report: dict[str, Any], scores: Any, values: dict[str, dict[str, Any]], names: tuple[str, ...]
+    files: list[Path],
+    report: dict[str, Any],
+    scores: Any,
+    values: dict[str, dict[str, Any]],
+    names: tuple[str, ...],
 ) -> None:
     import numpy as np
 

@@ -23,7 +23,9 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--input_midi_1", help="where to start: a MIDI file with one clip of drums")
     parser.add_argument("--input_midi_2", help="where to end")
     parser.add_argument("--num_outputs", type=int, default=5, help="steps, both ends included (default: 5)")
-    parser.add_argument("--max_batch_size", type=int, default=256, help="accepted for Magenta's command lines")
+    parser.add_argument(
+        "--max_batch_size", type=int, default=256, help="accepted for Magenta's command lines"
+    )
     add_model_flags(parser)
     add_style_flags(parser)
     add_log_flag(parser)
@@ -47,7 +49,9 @@ def read_clip(path: str, model: Any) -> tuple[Any, Any]:
     if not examples:
         bars = bars_of(model.config.hparams.max_seq_len)
         why = " and ".join(WHY_DROPPED.get(reason, reason) for reason in reasons) or "it is empty"
-        raise InputError(f"{path}: can't be encoded, as {why}; it takes {bars} bars of drums in 4/4.", "no_examples")
+        raise InputError(
+            f"{path}: can't be encoded, as {why}; it takes {bars} bars of drums in 4/4.", "no_examples"
+        )
     if len(examples) > 1:
         print(f"{path}: holds {len(examples)} different clips; the first one is used.")
     return examples[0].inputs, examples[0].length
@@ -101,7 +105,9 @@ def main(argv: list[str] | None = None) -> int:
     sequences = model.decode(z, args.temperature or None, args.seed)
     files = write_clips(sequences, stem, args, bars, "Interpolation", chain=True)
     write_midi(joined(sequences, bars), whole_path, style_of(args), bars * len(sequences), force=True)
-    print(f"Wrote {whole_path} ({bars * len(sequences)} bars) and {len(sequences)} steps ({len(files)} files).")
+    print(
+        f"Wrote {whole_path} ({bars * len(sequences)} bars) and {len(sequences)} steps ({len(files)} files)."
+    )
     return 0
 
 

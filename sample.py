@@ -17,7 +17,9 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--run_dir", help="a run of train.py; its best checkpoint is used")
     group.add_argument("--checkpoint_file", help="a checkpoint: ours, or Magenta's (.ckpt prefix or .tar)")
     group.add_argument("--config", help="name or .toml file; needed for Magenta's checkpoints only")
-    group.add_argument("--temperature", type=float, default=0.5, help="0 takes the likeliest drums (default: 0.5)")
+    group.add_argument(
+        "--temperature", type=float, default=0.5, help="0 takes the likeliest drums (default: 0.5)"
+    )
     group.add_argument("--seed", type=int, default=0, help="the same seed gives the same output (default: 0)")
 
 
@@ -28,7 +30,9 @@ def get_parser() -> argparse.ArgumentParser:
         "sample.py --num_outputs=8 --qpm=96 --output_dir=beats --gallery",
     )
     parser.add_argument("--num_outputs", type=int, default=5, help="how many clips (default: 5)")
-    parser.add_argument("--max_batch_size", type=int, default=256, help="clips drawn together; not seen in the output")
+    parser.add_argument(
+        "--max_batch_size", type=int, default=256, help="clips drawn together; not seen in the output"
+    )
     add_model_flags(parser)
     add_style_flags(parser)
     add_log_flag(parser)
@@ -76,7 +80,9 @@ def main(argv: list[str] | None = None) -> int:
     sequences = sample_in_batches(model, args)
     stem = Path(args.output_dir).expanduser() / f"{model.config.name}_sample"
     files = write_clips(sequences, stem, args, bars_of(model.config.hparams.max_seq_len), "Samples")
-    print(f"Wrote {len(sequences)} clips ({len(files)} files) to {stem.parent}, temperature {args.temperature}, seed {args.seed}.")
+    print(
+        f"Wrote {len(sequences)} clips ({len(files)} files) to {stem.parent}, temperature {args.temperature}, seed {args.seed}."
+    )
     return 0
 
 

@@ -20,21 +20,35 @@ def get_parser() -> argparse.ArgumentParser:
         "train.py --config=hierdec-drum_4bar_small --run_dir=runs/beats --examples_path=groove_train.tfrecord "
         "--eval_examples_path=groove_validation.tfrecord",
     )
-    parser.add_argument("--config", help="a name (see --list_configs) or a .toml file; default: that of the run_dir")
+    parser.add_argument(
+        "--config", help="a name (see --list_configs) or a .toml file; default: that of the run_dir"
+    )
     parser.add_argument("--list_configs", action="store_true", help="print the configs and end")
-    parser.add_argument("--run_dir", help="folder for checkpoints and logs; an interrupted run goes on from there")
+    parser.add_argument(
+        "--run_dir", help="folder for checkpoints and logs; an interrupted run goes on from there"
+    )
     parser.add_argument("--mode", choices=("train", "eval"), default="train")
     parser.add_argument("--examples_path", help="TFRecords: globs separated by commas")
-    parser.add_argument("--eval_examples_path", help="held-out TFRecords, for the best checkpoint and early stopping")
+    parser.add_argument(
+        "--eval_examples_path", help="held-out TFRecords, for the best checkpoint and early stopping"
+    )
     parser.add_argument("--hparams", default="", help="changes such as batch_size=64,enc_rnn_size=[256]")
     parser.add_argument("--num_steps", type=int, default=200000, help="the last step (default: 200000)")
     parser.add_argument("--eval_num_batches", type=int, help="batches an evaluation; default: all examples")
-    parser.add_argument("--eval_every", type=int, default=500, help="steps between validations (default: 500)")
-    parser.add_argument("--save_every", type=int, default=500, help="steps between checkpoints (default: 500)")
+    parser.add_argument(
+        "--eval_every", type=int, default=500, help="steps between validations (default: 500)"
+    )
+    parser.add_argument(
+        "--save_every", type=int, default=500, help="steps between checkpoints (default: 500)"
+    )
     parser.add_argument("--log_every", type=int, default=100, help="steps between log lines (default: 100)")
     parser.add_argument("--checkpoints_to_keep", type=int, default=5, help="beside the best one (default: 5)")
-    parser.add_argument("--patience", type=int, default=0, help="stop after so many validations without a better one")
-    parser.add_argument("--init_from", help="weights to start from: checkpoint, run_dir, shipped name or Magenta's")
+    parser.add_argument(
+        "--patience", type=int, default=0, help="stop after so many validations without a better one"
+    )
+    parser.add_argument(
+        "--init_from", help="weights to start from: checkpoint, run_dir, shipped name or Magenta's"
+    )
     parser.add_argument("--precision", choices=PRECISIONS, default="float32")
     parser.add_argument("--seed", type=int, default=0, help="of weights, batches and noise (default: 0)")
     add_log_flag(parser)
@@ -63,7 +77,9 @@ def _check(args: argparse.Namespace) -> None:
             raise InputError(f"--{flag} is {getattr(args, flag)}; expected at least 1.")
     for flag in ("eval_every", "save_every"):
         if getattr(args, flag) % args.log_every:
-            raise InputError(f"--{flag}={getattr(args, flag)} must be a multiple of --log_every={args.log_every}.")
+            raise InputError(
+                f"--{flag}={getattr(args, flag)} must be a multiple of --log_every={args.log_every}."
+            )
 
 
 def _config(args: argparse.Namespace, run_dir: Path) -> configs.Config:
@@ -72,7 +88,9 @@ def _config(args: argparse.Namespace, run_dir: Path) -> configs.Config:
     before = configs.Config.from_json(stored.read_text(encoding="utf-8")) if stored.exists() else None
     if not args.config:
         if before is None:
-            raise InputError(f"--config is missing, and {run_dir} holds no run to go on with; see --list_configs.")
+            raise InputError(
+                f"--config is missing, and {run_dir} holds no run to go on with; see --list_configs."
+            )
         return before
     config = configs.config_with_overrides(args.config, args.hparams)
     if before is not None and before.to_json() != config.to_json():
@@ -124,9 +142,16 @@ def _train(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> i
     trainer.compile_model(model)
     write_atomically(run_dir / "config.json", config.to_json().encode())
     h = config.hparams
-    batches = Batches(examples, h.batch_size, args.seed, config.converter.get("max_tensors_per_notesequence", 5))
+    batches = Batches(
+        examples, h.batch_size, args.seed, config.converter.get("max_tensors_per_notesequence", 5)
+    )
     settings = trainer.Settings(
-        args.num_steps, args.log_every, args.save_every, args.eval_every, args.checkpoints_to_keep, args.patience
+        args.num_steps,
+        args.log_every,
+        args.save_every,
+        args.eval_every,
+        args.checkpoints_to_keep,
+        args.patience,
     )
     size = model.count_params()
     print(f"Training {config.name} ({size:,} numbers) on {keras.backend.backend()}; the first step compiles.")
@@ -165,7 +190,8 @@ def _batches_in_order(examples: Any, batch_size: int, limit: int | None) -> list
     if limit:
         starts = starts[:limit]
     return [
-        {"tokens": examples.tokens[i : i + batch_size], "lengths": examples.lengths[i : i + batch_size]} for i in starts
+        {"tokens": examples.tokens[i : i + batch_size], "lengths": examples.lengths[i : i + batch_size]}
+        for i in starts
     ]
 
 

@@ -29,9 +29,13 @@ MODULES = ("preprocess.convert_dir_to_note_sequences", "preprocess.preprocess_tf
 
 def get_parser() -> argparse.ArgumentParser:
     """The command's flags."""
-    parser = Parser("Measure this project beside Magenta.", "python -m benchmarks --groove=groove --output=results.json")
+    parser = Parser(
+        "Measure this project beside Magenta.", "python -m benchmarks --groove=groove --output=results.json"
+    )
     parser.add_argument("--groove", help="the Groove MIDI folder, for the two conversions")
-    parser.add_argument("--only", default="", help="names of measurements, separated by commas (default: all)")
+    parser.add_argument(
+        "--only", default="", help="names of measurements, separated by commas (default: all)"
+    )
     parser.add_argument("--output", help="JSON file for the figures")
     return parser
 
@@ -40,7 +44,9 @@ def ours(task: str, backend: str, batch: int = 0, repeats: int = 5, line: str = 
     """A measurement of `benchmarks.ours`."""
     environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, "-m", "benchmarks.ours", task, CONFIG, str(batch), str(repeats)]
-    done = subprocess.run(command, cwd=ROOT, env=environment, input=line, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, input=line, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise RuntimeError(done.stderr[-3000:])
     return json.loads(done.stdout.splitlines()[-1])
@@ -68,7 +74,9 @@ def original_steps(batch: int, count: int) -> float:
     config = dataclasses.replace(config, hparams=dataclasses.replace(config.hparams, batch_size=batch))
     tokens = np.random.default_rng(0).integers(0, 512, (count + 1, batch, 64))
     noise = np.zeros((count + 1, batch, config.hparams.z_size), np.float32)
-    result = run_magenta("train_steps", config, {"tokens": tokens, "noise": noise}, assign=False, fixed_noise=False)
+    result = run_magenta(
+        "train_steps", config, {"tokens": tokens, "noise": noise}, assign=False, fixed_noise=False
+    )
     return statistics.median(result["seconds"][1:])
 
 
@@ -129,7 +137,12 @@ def sample_command() -> list[dict[str, Any]]:
     """Eight beats, the whole process, from the same checkpoint and from the shipped one."""
     with tempfile.TemporaryDirectory() as folder:
         prefix = _untrained_checkpoint(Path(folder))
-        flags = [f"--config={CONFIG}", f"--checkpoint_file={prefix}", "--num_outputs=8", f"--output_dir={folder}/a"]
+        flags = [
+            f"--config={CONFIG}",
+            f"--checkpoint_file={prefix}",
+            "--num_outputs=8",
+            f"--output_dir={folder}/a",
+        ]
         original = process(["-c", ORIGINAL_GENERATE, "--mode=sample", *flags], {"TF_USE_LEGACY_KERAS": "1"})
         same = process(["sample.py", *flags, "--force"])
         shipped = process(["sample.py", "--num_outputs=8", f"--output_dir={folder}/b"])
@@ -169,7 +182,15 @@ def convert_examples(groove: str) -> list[dict[str, Any]]:
     """NoteSequences to examples, one process, without start-up."""
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/a.tfrecord"
-        process(["-m", "preprocess.convert_dir_to_note_sequences", f"--input_dir={groove}", f"--output_file={path}", "--recursive"])
+        process(
+            [
+                "-m",
+                "preprocess.convert_dir_to_note_sequences",
+                f"--input_dir={groove}",
+                f"--output_file={path}",
+                "--recursive",
+            ]
+        )
         done = subprocess.run(
             [sys.executable, "-c", ORIGINAL_EXAMPLES, path], cwd=ROOT, capture_output=True, text=True, check=True,
             env={**os.environ, "TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"},
@@ -189,7 +210,8 @@ def help_texts() -> list[dict[str, Any]]:
     subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)
     original = time.perf_counter() - began
     slowest = max(
-        [process([command, "--help"]) for command in COMMANDS] + [process(["-m", m, "--help"]) for m in MODULES]
+        [process([command, "--help"]) for command in COMMANDS]
+        + [process(["-m", m, "--help"]) for m in MODULES]
     )
     return [row("--help, the slowest command", original, slowest)]
 

@@ -20,7 +20,9 @@ def magenta_config(config: Any) -> Any:
     """
     options = dict(config.converter)
     if options.pop("name") != "drums":
-        raise ValueError(f"{config.name}: Magenta's side of converter '{config.converter['name']}' is not known.")
+        raise ValueError(
+            f"{config.name}: Magenta's side of converter '{config.converter['name']}' is not known."
+        )
     decoder: Any = lstm_models.CategoricalLstmDecoder()
     if config.decoder["name"] == "hierarchical_lstm":
         disabled = config.decoder.get("disable_autoregression", False)

@@ -48,7 +48,8 @@ def _tensorflow_scan(step: Callable, carry: Any, inputs: Any, reverse: bool) -> 
     first, second = (time - 1, time - 2) if reverse else (0, 1)
     carry, outputs = step(carry, read(first))
     stores = [
-        tf.TensorArray(x.dtype, size=time, element_shape=x.shape).write(first, x) for x in tree.flatten(outputs)
+        tf.TensorArray(x.dtype, size=time, element_shape=x.shape).write(first, x)
+        for x in tree.flatten(outputs)
     ]
 
     def body(t: Any, carry: Any, stores: list) -> tuple[Any, Any, list]:

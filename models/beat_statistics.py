@@ -31,7 +31,9 @@ def statistics(hits: Array, rhythm: tuple[int, ...]) -> BeatStatistics:
         hits: boolean `[clips, steps, drums]`, whole bars of sixteen steps.
         rhythm: the drums whose syncopation is measured.
     """
-    return BeatStatistics(metrics.hits_per_bar(hits), metrics.density(hits), metrics.syncopation(hits, rhythm))
+    return BeatStatistics(
+        metrics.hits_per_bar(hits), metrics.density(hits), metrics.syncopation(hits, rhythm)
+    )
 
 
 def distances(a: BeatStatistics, b: BeatStatistics) -> dict[str, float]:

@@ -56,5 +56,7 @@ def music_vae(
                 f"but max_seq_len is {hparams.max_seq_len}."
             )
     elif decoder["name"] != "categorical_lstm":
-        raise ValueError(f"There is no decoder '{decoder['name']}'; expected categorical_lstm or hierarchical_lstm.")
+        raise ValueError(
+            f"There is no decoder '{decoder['name']}'; expected categorical_lstm or hierarchical_lstm."
+        )
     return MusicVAE(built_encoder, built_decoder, hparams, input_form, input_depth, seed)

@@ -43,7 +43,11 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
 
     arrays = {f"model/{name}": np.ascontiguousarray(value) for name, value in checkpoint.weights.items()}
     arrays |= {f"state/{name}": np.ascontiguousarray(value) for name, value in checkpoint.state.items()}
-    header = {"config": checkpoint.config, "step": str(checkpoint.step), "notes": json.dumps(checkpoint.notes)}
+    header = {
+        "config": checkpoint.config,
+        "step": str(checkpoint.step),
+        "notes": json.dumps(checkpoint.notes),
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.parent / f".{path.name}.{os.getpid()}.part"
     try:
@@ -70,7 +74,9 @@ def load(path: Path) -> Checkpoint:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path}: can't be read as a checkpoint ({error}).") from error
-    weights = {n.removeprefix("model/"): a.astype(np.float32) for n, a in arrays.items() if n.startswith("model/")}
+    weights = {
+        n.removeprefix("model/"): a.astype(np.float32) for n, a in arrays.items() if n.startswith("model/")
+    }
     if not weights or "config" not in header:
         raise CheckpointError(f"{path}: is a safetensors file, but not a checkpoint of this project.")
     try:

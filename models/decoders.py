@@ -80,7 +80,12 @@ class CategoricalLSTMDecoder(keras.layers.Layer):
     """
 
     def __init__(
-        self, output_depth: int, layer_sizes: tuple[int, ...], dropout: float = 0.0, seed: int = 0, **kwargs: Any
+        self,
+        output_depth: int,
+        layer_sizes: tuple[int, ...],
+        dropout: float = 0.0,
+        seed: int = 0,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.output_depth = output_depth
@@ -111,7 +116,9 @@ class CategoricalLSTMDecoder(keras.layers.Layer):
 
     def _token_rows(self, tokens: Array) -> Array:
         """The kernel's row of each token `[...]`, zeros for NO_TOKEN: `[..., 4 * units]`."""
-        rows = ops.take(self.stack.layers[0].kernel_rows(0, self.output_depth), ops.maximum(tokens, 0), axis=0)
+        rows = ops.take(
+            self.stack.layers[0].kernel_rows(0, self.output_depth), ops.maximum(tokens, 0), axis=0
+        )
         return rows * ops.cast(tokens >= 0, rows.dtype)[..., None]
 
     def _embedding_projection(self, embedding: Array) -> Array:
@@ -169,7 +176,9 @@ class CategoricalLSTMDecoder(keras.layers.Layer):
             states, previous = carry
             output, states = self.stack.step(self._token_rows(previous) + constant, states)
             token = draw_token(self.output_projection(output), inputs.get("uniforms"), draws.temperature)
-            following = ops.where(inputs["sample_mask"], token, inputs["teacher"]) if "teacher" in inputs else token
+            following = (
+                ops.where(inputs["sample_mask"], token, inputs["teacher"]) if "teacher" in inputs else token
+            )
             return (states, following), (token, previous)
 
         inputs = {name: ops.transpose(array) for name, array in draws.steps.items()}

@@ -99,7 +99,9 @@ def score(
         index = np.minimum(np.arange(start, start + batch_size), stop - 1)
         batch = {"tokens": tokens[index].astype(np.int32), "lengths": lengths[index].astype(np.int32)}
         rngs = (np.random.default_rng([seed, 2, i]) for i in index)
-        noise = np.stack([r.standard_normal((importance_samples, model.hparams.z_size), np.float32) for r in rngs])
+        noise = np.stack(
+            [r.standard_normal((importance_samples, model.hparams.z_size), np.float32) for r in rngs]
+        )
         scores = _score_batch(posterior, likelihood, batch, noise, on_batch)
         parts.append([array[: stop - start] for array in scores])
     return Scores(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))

@@ -31,7 +31,12 @@ class Conductor(keras.layers.Layer):
     """
 
     def __init__(
-        self, layer_sizes: tuple[int, ...], feedback_size: int, dropout: float = 0.0, seed: int = 0, **kwargs: Any
+        self,
+        layer_sizes: tuple[int, ...],
+        feedback_size: int,
+        dropout: float = 0.0,
+        seed: int = 0,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.feedback_size = feedback_size
@@ -106,7 +111,12 @@ class HierarchicalLSTMDecoder(keras.layers.Layer):
         self.disable_autoregression = tuple(disable_autoregression)
         below = [2 * sum(layer_sizes)] * (levels - 1) + [core.state_size]
         self.conductors = [
-            Conductor(layer_sizes, 0 if level in self.disable_autoregression else below[level], dropout, seed + level)
+            Conductor(
+                layer_sizes,
+                0 if level in self.disable_autoregression else below[level],
+                dropout,
+                seed + level,
+            )
             for level in range(levels)
         ]
 
@@ -155,7 +165,9 @@ class HierarchicalLSTMDecoder(keras.layers.Layer):
         if level in self.disable_autoregression:
             embeddings, states = conductor.all_embeddings(embedding, steps, training)
             folded = ops.reshape(embeddings, (-1, conductor.output_size))
-            outputs, _ = self._teacher_forced(level + 1, ops.reshape(previous, (-1, length)), folded, training)
+            outputs, _ = self._teacher_forced(
+                level + 1, ops.reshape(previous, (-1, length)), folded, training
+            )
             return ops.reshape(outputs, (-1, steps * length, outputs.shape[-1])), states
         states = conductor.initial_state(embedding)
         feedback = ops.zeros((ops.shape(embedding)[0], conductor.feedback_size), dtype=embedding.dtype)

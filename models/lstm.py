@@ -6,6 +6,7 @@ does not have to wait for is taken out of the loop: the input projection of all 
 and the kernel's gradient one product after it (`lstm_sequence` has a gradient of its own for that reason).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -101,7 +102,7 @@ def _shifted(states: Array, first: Array, reverse: bool) -> Array:
     return ops.concatenate([first[None], states[:-1]], axis=0)
 
 
-def _backward_step(transposed_kernel: Array):
+def _backward_step(transposed_kernel: Array) -> Callable:
     def backward_step(carry, inputs):
         d_cell, d_hidden = carry
         d_output, gates, cell, cell_before, real = inputs
@@ -221,7 +222,9 @@ class LSTMStack(keras.layers.Layer):
             return inputs
         return keras.random.dropout(inputs, self.dropout, seed=self.seed_generator)
 
-    def step(self, projected: Array, states: list[State], training: bool = False) -> tuple[Array, list[State]]:
+    def step(
+        self, projected: Array, states: list[State], training: bool = False
+    ) -> tuple[Array, list[State]]:
         """One step of all layers.
 
         Args:
@@ -232,7 +235,7 @@ class LSTMStack(keras.layers.Layer):
         Returns:
             The top layer's hidden state `[batch, units]`, and the new states.
         """
-        new_states = []
+        new_states: list[State] = []
         for i, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
             if i:
                 projected = layer.project(self.drop(new_states[-1][1], training))

@@ -54,11 +54,15 @@ def _unpack(path: Path, folder: Path) -> None:
                 continue
             name = PurePosixPath(member.name)
             if name.is_absolute() or ".." in name.parts or not member.isfile():
-                raise CheckpointError(f"{path}: holds '{member.name}', a path or link that leads elsewhere; refused.")
+                raise CheckpointError(
+                    f"{path}: holds '{member.name}', a path or link that leads elsewhere; refused."
+                )
             if not _MEMBER.match(name.name):
                 continue
             if member.size > MAX_MEMBER_BYTES:
-                raise CheckpointError(f"{path}: '{member.name}' is larger than {MAX_MEMBER_BYTES} bytes; refused.")
+                raise CheckpointError(
+                    f"{path}: '{member.name}' is larger than {MAX_MEMBER_BYTES} bytes; refused."
+                )
             source = archive.extractfile(member)
             if source is None or (folder / name.name).exists():
                 raise CheckpointError(f"{path}: '{member.name}' can't be read or is there twice.")

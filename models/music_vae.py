@@ -59,7 +59,9 @@ class MusicVAE(keras.Model):
         for dense in (self.mu, self.sigma):
             dense.build((None, encoder.output_depth))
         self.decoder.build(hparams.z_size)
-        self.step = self.add_weight(shape=(), dtype="int32", initializer="zeros", trainable=False, name="step")
+        self.step = self.add_weight(
+            shape=(), dtype="int32", initializer="zeros", trainable=False, name="step"
+        )
         self.built = True
 
     def named_weights(self) -> dict[str, keras.Variable]:
@@ -85,7 +87,9 @@ class MusicVAE(keras.Model):
         embedding = self.encoder(sequence, lengths, training=training)
         return ops.cast(self.mu(embedding), "float32"), ops.cast(self.sigma(embedding), "float32")
 
-    def reconstruct(self, tokens: Array, inputs: Array, z: Array, lengths: Array, training: bool = False) -> Array:
+    def reconstruct(
+        self, tokens: Array, inputs: Array, z: Array, lengths: Array, training: bool = False
+    ) -> Array:
         """Logits of every step given the decoder's inputs, and the loss of each sequence.
 
         Args:
@@ -169,7 +173,12 @@ class MusicVAE(keras.Model):
         return ops.mean(reconstruction) + beta * ops.mean(kl_cost)
 
     def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
     ) -> Array:
         """The loss of a batch, for `fit`; also feeds the progress bar's metrics."""
         del x, y, sample_weight

@@ -53,19 +53,25 @@ def decode(
     try:
         return _Decoder(weights, decoder, uniforms, temperature).run(np.asarray(z, np.float32), steps)
     except KeyError as error:
-        raise CheckpointError(f"The checkpoint has no weight {error}; it belongs to another config.") from error
+        raise CheckpointError(
+            f"The checkpoint has no weight {error}; it belongs to another config."
+        ) from error
 
 
 class _Decoder:
     def __init__(
-        self, weights: Mapping[str, Array], decoder: Mapping[str, Any], uniforms: Array | None, temperature: float
+        self,
+        weights: Mapping[str, Array],
+        decoder: Mapping[str, Any],
+        uniforms: Array | None,
+        temperature: float,
     ):
         self.weights, self.uniforms, self.temperature = weights, uniforms, np.float32(temperature)
         hierarchical = decoder["name"] == "hierarchical_lstm"
         self.level_lengths = tuple(decoder["level_lengths"]) if hierarchical else ()
         self.core = "core_decoder/decoder" if hierarchical else "decoder"
         self.tokens: list[Array] = []
-        self.last = None
+        self.last: Array | None = None
         if hierarchical and self.level_lengths:
             levels = range(len(self.level_lengths) - 1)
             disabled = decoder.get("disable_autoregression", False)
@@ -114,8 +120,9 @@ class _Decoder:
         for _ in range(steps):
             projected = constant if self.last is None else constant + kernel[self.last]
             output, states = self._stack(cells, projected, states)
-            self.last = self._draw(output @ output_kernel + output_bias)
-            self.tokens.append(self.last)
+            token = self._draw(output @ output_kernel + output_bias)
+            self.tokens.append(token)
+            self.last = token
         return _side_by_side(states)
 
     def _draw(self, logits: Array) -> Array:
@@ -129,7 +136,8 @@ class _Decoder:
 
     def _initial_states(self, scope: str, cells: str, embedding: Array) -> list[State]:
         flat = np.tanh(embedding @ self.weights[f"{scope}/kernel"] + self.weights[f"{scope}/bias"])
-        states, start = [], 0
+        states: list[State] = []
+        start = 0
         while start < flat.shape[1]:
             units = self.weights[f"{cells}{len(states)}/lstm_cell/bias"].shape[0] // 4
             states.append((flat[:, start : start + units], flat[:, start + units : start + 2 * units]))
@@ -157,7 +165,7 @@ def _lstm(gates: Array, cell: Array) -> State:
     units = cell.shape[1]
     gates[:, 2 * units : 3 * units] += FORGET_BIAS
     # sigmoid(x) = (1 + tanh(x / 2)) / 2: one pass of tanh serves all four gates.
-    gates[:, : units] *= HALF
+    gates[:, :units] *= HALF
     gates[:, 2 * units :] *= HALF
     np.tanh(gates, out=gates)
     i = (gates[:, :units] + 1) * HALF

@@ -44,11 +44,15 @@ def kl_weight(step: Array, max_beta: float, beta_rate: float) -> Array:
 def check_sampling_schedule(schedule: str, rate: float) -> None:
     """Raise a ValueError that names the allowed values where a schedule or its rate is not one."""
     if schedule not in SAMPLING_SCHEDULES:
-        raise ValueError(f"sampling_schedule is '{schedule}'; expected one of {', '.join(SAMPLING_SCHEDULES)}.")
+        raise ValueError(
+            f"sampling_schedule is '{schedule}'; expected one of {', '.join(SAMPLING_SCHEDULES)}."
+        )
     if schedule == "constant" and not 0 <= rate <= 1:
         raise ValueError(f"sampling_rate of the constant schedule is {rate}; expected 0 to 1.")
     if schedule == "exponential" and not 0 < rate < 1:
-        raise ValueError(f"sampling_rate of the exponential schedule is {rate}; expected above 0 and below 1.")
+        raise ValueError(
+            f"sampling_rate of the exponential schedule is {rate}; expected above 0 and below 1."
+        )
     if schedule == "inverse_sigmoid" and rate < 1:
         raise ValueError(f"sampling_rate of the inverse_sigmoid schedule is {rate}; expected at least 1.")
 

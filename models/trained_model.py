@@ -84,14 +84,18 @@ class TrainedModel:
             rngs = (np.random.default_rng([seed, 1, first + i]) for i in range(len(z)))
             uniforms = np.stack([rng.random(steps, dtype=np.float32) for rng in rngs])
         if numpy_decoder.supports(self.config.decoder):
-            return numpy_decoder.decode(self.weights, self.config.decoder, z, steps, uniforms, temperature or 1.0)
+            return numpy_decoder.decode(
+                self.weights, self.config.decoder, z, steps, uniforms, temperature or 1.0
+            )
         return np.asarray(self.keras_model.decode(z, uniforms, temperature or 1.0))
 
     def decode(self, z: Array, temperature: float | None = 1.0, seed: int = 0) -> list[Any]:
         """NoteSequences for latent vectors; arguments as for `decode_to_tensors`."""
         return self.converter.from_tensors(list(self.decode_to_tensors(z, temperature, seed)))
 
-    def sample(self, n: int = 1, temperature: float | None = 1.0, same_z: bool = False, seed: int = 0) -> list[Any]:
+    def sample(
+        self, n: int = 1, temperature: float | None = 1.0, same_z: bool = False, seed: int = 0
+    ) -> list[Any]:
         """`n` NoteSequences from the prior."""
         return self.decode(self.prior_sample(n, seed, same_z), temperature, seed)
 
@@ -117,7 +121,9 @@ class TrainedModel:
             if not examples:
                 raise NoExtractedExamplesError(f"{name}: no example can be made of it ({_explain(reasons)}).")
             if len(examples) > 1:
-                raise MultipleExtractedExamplesError(f"{name}: {len(examples)} examples can be made of it, not one.")
+                raise MultipleExtractedExamplesError(
+                    f"{name}: {len(examples)} examples can be made of it, not one."
+                )
             example = examples[0].inputs[:steps]
             tokens[i, : len(example)], lengths[i] = example, len(example)
         return self.encode_tensors(tokens, lengths, seed)
@@ -185,7 +191,9 @@ def load(name: str, config: Any = None) -> TrainedModel:
 
     if magenta_checkpoint.is_magenta_checkpoint(name):
         if config is None:
-            raise CheckpointError(f"{name}: is a Magenta checkpoint, which does not say its config; give --config.")
+            raise CheckpointError(
+                f"{name}: is a Magenta checkpoint, which does not say its config; give --config."
+            )
         from pathlib import Path
 
         return TrainedModel(config, magenta_checkpoint.read(Path(name).expanduser()).weights, name)

@@ -62,7 +62,9 @@ def compile_model(model: MusicVAE) -> None:
     """Give a model the optimizer of its hyperparameters, and XLA."""
     h = model.hparams
     schedule = ExponentialDecayToFloor(h.learning_rate, h.decay_rate, h.min_learning_rate)
-    model.compile(optimizer=ClippedAdam(schedule, h.clip_mode, h.grad_clip, h.grad_norm_clip_to_zero), jit_compile=True)
+    model.compile(
+        optimizer=ClippedAdam(schedule, h.clip_mode, h.grad_clip, h.grad_norm_clip_to_zero), jit_compile=True
+    )
     model.optimizer.build(model.trainable_variables)
 
 
@@ -127,9 +129,18 @@ def train(
         report(step, line)
         out_of_patience = bool(settings.patience) and waited >= settings.patience
         if improved:
-            checkpoint.save(folder / f"best{checkpoint.SUFFIX}", _weights_only(model, config_json, step, line))
+            checkpoint.save(
+                folder / f"best{checkpoint.SUFFIX}", _weights_only(model, config_json, step, line)
+            )
         if step % settings.save_every == 0 or at_end or out_of_patience:
-            _save(model, folder, config_json, step, {"best": best, "waited": waited}, settings.checkpoints_to_keep)
+            _save(
+                model,
+                folder,
+                config_json,
+                step,
+                {"best": best, "waited": waited},
+                settings.checkpoints_to_keep,
+            )
         if out_of_patience:
             break
     log.close()
@@ -188,7 +199,9 @@ def restore(model: MusicVAE, folder: Path) -> tuple[int, float, int]:
         checkpoint.assign(model, found.weights, str(path))
         for name, variable in _state_variables(model).items():
             if name not in found.state or found.state[name].shape != tuple(variable.shape):
-                raise CheckpointError(f"{path}: its optimizer state does not fit; was it trained with other flags?")
+                raise CheckpointError(
+                    f"{path}: its optimizer state does not fit; was it trained with other flags?"
+                )
             variable.assign(found.state[name])
         return found.step, found.notes.get("best", math.inf), int(found.notes.get("waited", 0))
     return 0, math.inf, 0
@@ -228,10 +241,10 @@ class _Log:
 
         run_dir.mkdir(parents=True, exist_ok=True)
         self.path = run_dir / "log.csv"
-        self.rows: list[dict[str, float]] = []
+        self.rows: list[dict[str, Any]] = []
         if self.path.exists():
             with open(self.path, newline="") as file:
-                self.rows = [row for row in csv.DictReader(file) if int(row["step"]) <= start_step]
+                self.rows = [dict(row) for row in csv.DictReader(file) if int(row["step"]) <= start_step]
         self.events = EventFileWriter(str(run_dir / "train"))
 
     def write(self, step: int, values: dict[str, float]) -> None:

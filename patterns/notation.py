@@ -95,7 +95,8 @@ class _Draft:
         if text[position : position + 1] != "|":
             got = f'"{text[position]}"' if position < len(text) else "end of line"
             raise NotationError(self.filename, number, position + 1, '"|"', got)
-        bars, previous = 0, []
+        bars = 0
+        previous: list[Any] = []
         position += 1
         while position < len(text) or not bars:
             if bars == MAX_BARS:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from preprocess.errors import InputError
 
 
-def run_command(command: Callable[[list[str] | None], int], *expected: type[Exception]) -> int:
+def run_command(command: Callable[[list[str] | None], int], *expected: type[BaseException]) -> int:
     """Run `command(None)` and turn its errors into an exit status.
 
     Args:
@@ -21,9 +21,10 @@ def run_command(command: Callable[[list[str] | None], int], *expected: type[Exce
         The command's own status; 2 for bad input, with the one sentence on standard error; 130 after Ctrl-C.
     """
     quiet_libraries()
+    for_the_user: tuple[type[BaseException], ...] = (InputError, *expected)
     try:
         return command(None)
-    except (InputError, *expected) as error:
+    except for_the_user as error:
         print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -45,11 +45,16 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--input_dir", required=True, help="folder, or .zip file, to read")
     parser.add_argument("--output_file", required=True, help="TFRecord to write")
     parser.add_argument(
-        "--recursive", action=argparse.BooleanOptionalAction, default=False, help="read the folders inside as well"
+        "--recursive",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="read the folders inside as well",
     )
     parser.add_argument("--force", action="store_true", help="overwrite --output_file")
     parser.add_argument("--num_processes", type=int, default=os.cpu_count() or 1, help="default: all cores")
-    parser.add_argument("--max_seconds", type=float, default=14400.0, help="drop longer music (default: 14400)")
+    parser.add_argument(
+        "--max_seconds", type=float, default=14400.0, help="drop longer music (default: 14400)"
+    )
     parser.add_argument("--max_megabytes", type=float, default=16.0, help="drop larger files (default: 16)")
     add_log_flag(parser)
     return parser
@@ -94,7 +99,9 @@ def _bytes_of(source: Source, limit: int) -> bytes:
         raise InputError(f"{source.name}: can't be read ({error}).", "unreadable") from error
 
 
-def convert(source: Source, collection: str, max_seconds: float, max_bytes: int) -> tuple[list[bytes], str, str]:
+def convert(
+    source: Source, collection: str, max_seconds: float, max_bytes: int
+) -> tuple[list[bytes], str, str]:
     """The serialised NoteSequences of a file, or none with a reason code and a sentence. Never raises."""
     from preprocess.midi import Limits, read_midi
 
@@ -185,7 +192,9 @@ def main(argv: list[str] | None = None) -> int:
         reasons = Counter(reason for _, reason, _ in dropped)
         if not writer.count:
             counted = ", ".join(f"{reason}: {n}" for reason, n in reasons.most_common())
-            raise InputError(f"{input_dir}: none of {len(sources)} files could be read ({counted}).", "no_files")
+            raise InputError(
+                f"{input_dir}: none of {len(sources)} files could be read ({counted}).", "no_files"
+            )
     write_sidecar(
         output,
         {
@@ -198,8 +207,12 @@ def main(argv: list[str] | None = None) -> int:
         },
     )
     if dropped:
-        rows = [(reason, n, next(m for _, r, m in dropped if r == reason)) for reason, n in reasons.most_common()]
-        print_table("Dropped files (all of them are listed in the .json)", ["reason", "files", "for example"], rows)
+        rows = [
+            (reason, n, next(m for _, r, m in dropped if r == reason)) for reason, n in reasons.most_common()
+        ]
+        print_table(
+            "Dropped files (all of them are listed in the .json)", ["reason", "files", "for example"], rows
+        )
     read = len(sources) - len(dropped)
     print(f"Wrote {writer.count} NoteSequences from {read} of {len(sources)} files to {output}.")
     return 0

@@ -43,7 +43,9 @@ class ExampleSet:
         """One sentence: how many examples from how many sources, and what was dropped."""
         used = len(np.unique(self.sources))
         text = f"{len(self)} examples from {used} of {len(self.source_names)} NoteSequences"
-        dropped = ", ".join(f"{reason} {n}" for reason, n in sorted(self.reasons.items(), key=lambda r: -r[1]))
+        dropped = ", ".join(
+            f"{reason} {n}" for reason, n in sorted(self.reasons.items(), key=lambda r: -r[1])
+        )
         return text + (f" (dropped: {dropped})" if dropped else "")
 
 

@@ -20,7 +20,9 @@ def _example_class() -> Any:
         declared = file.message_type.add(name=name)
         for field_name, number, kind, type_name, repeated in fields:
             label = field.LABEL_REPEATED if repeated else field.LABEL_OPTIONAL
-            declared.field.add(name=field_name, number=number, type=kind, type_name=type_name or None, label=label)
+            declared.field.add(
+                name=field_name, number=number, type=kind, type_name=type_name or None, label=label
+            )
         return declared
 
     message("BytesList", ("value", 1, field.TYPE_BYTES, "", True))
@@ -33,12 +35,18 @@ def _example_class() -> Any:
     feature.oneof_decl.add(name="kind")
     for one in feature.field:
         one.oneof_index = 0
-    features = message("Features", ("feature", 1, field.TYPE_MESSAGE, ".tensorflow.Features.FeatureEntry", True))
+    features = message(
+        "Features", ("feature", 1, field.TYPE_MESSAGE, ".tensorflow.Features.FeatureEntry", True)
+    )
     entry = features.nested_type.add(name="FeatureEntry")
     entry.options.map_entry = True
     entry.field.add(name="key", number=1, type=field.TYPE_STRING, label=field.LABEL_OPTIONAL)
     entry.field.add(
-        name="value", number=2, type=field.TYPE_MESSAGE, type_name=".tensorflow.Feature", label=field.LABEL_OPTIONAL
+        name="value",
+        number=2,
+        type=field.TYPE_MESSAGE,
+        type_name=".tensorflow.Feature",
+        label=field.LABEL_OPTIONAL,
     )
     message("Example", ("features", 1, field.TYPE_MESSAGE, ".tensorflow.Features", False))
     pool = descriptor_pool.DescriptorPool()

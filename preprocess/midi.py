@@ -55,12 +55,13 @@ def read_midi(source: bytes | Path | str, limits: Limits = Limits()) -> Any:
             `too_many_events` or `too_long`.
     """
     if not isinstance(source, bytes):
+        path = Path(source)
         try:
-            if Path(source).stat().st_size > limits.bytes:
-                raise InputError(f"{source}: is larger than {limits.bytes} bytes.", "file_too_large")
-            source = Path(source).read_bytes()
+            if path.stat().st_size > limits.bytes:
+                raise InputError(f"{path}: is larger than {limits.bytes} bytes.", "file_too_large")
+            source = path.read_bytes()
         except OSError as error:
-            raise InputError(f"{source}: can't be read ({error.strerror}).", "unreadable") from error
+            raise InputError(f"{path}: can't be read ({error.strerror}).", "unreadable") from error
     if len(source) > limits.bytes:
         raise InputError(f"The file is larger than {limits.bytes} bytes.", "file_too_large")
     ticks_per_quarter, chunks = _chunks(source, limits)
@@ -162,7 +163,9 @@ def _events(chunk: bytes, budget: int) -> Iterator[tuple]:
                 at += length
                 running = 0
             else:
-                raise InputError(f"The file holds status byte {status:#x}, which no MIDI file has.", "bad_event")
+                raise InputError(
+                    f"The file holds status byte {status:#x}, which no MIDI file has.", "bad_event"
+                )
             if budget < 0:
                 raise InputError("The file holds too many events.", "too_many_events")
     except IndexError:
@@ -202,7 +205,9 @@ class _Clock:
         self.times = [0.0]
         for i in range(1, len(scales)):
             self.times.append(self.times[-1] + self.scales[i - 1] * (self.ticks[i] - self.ticks[i - 1]))
-        self.tempos = [(t, 60.0 / (s * ticks_per_quarter)) for t, s in zip(self.times, self.scales, strict=True)]
+        self.tempos = [
+            (t, 60.0 / (s * ticks_per_quarter)) for t, s in zip(self.times, self.scales, strict=True)
+        ]
 
     def time(self, tick: int) -> float:
         """Seconds at a tick."""
@@ -217,7 +222,9 @@ def _note_sequence(tracks: list[list[tuple]], clock: _Clock, ticks_per_quarter: 
     for tick, status, kind, data in tracks[0]:
         if status == 0xFF and kind == 0x58:
             if len(data) < 2 or data[1] > 30:
-                raise InputError("A time signature is cut off or has no such denominator.", "bad_time_signature")
+                raise InputError(
+                    "A time signature is cut off or has no such denominator.", "bad_time_signature"
+                )
             sequence.time_signatures.add(time=clock.time(tick), numerator=data[0], denominator=2 ** data[1])
         elif status == 0xFF and kind == 0x59:
             _add_key_signature(sequence, clock.time(tick), data)
@@ -277,7 +284,9 @@ def _instruments(tracks: list[list[tuple]]) -> list[_Instrument]:
             else:
                 group = groups.get((programs[channel], channel, index))
                 if group is None:
-                    group = stragglers.setdefault((channel, index), _Instrument(programs[channel], False, name))
+                    group = stragglers.setdefault(
+                        (channel, index), _Instrument(programs[channel], False, name)
+                    )
                 if kind == 0xE0:
                     group.bends.append((tick, (second << 7 | first) - 8192))
                 else:
@@ -300,5 +309,7 @@ def _add_notes(sequence: Any, instruments: list[_Instrument], clock: _Clock) -> 
         for tick, bend in group.bends:
             sequence.pitch_bends.add(time=time(tick), bend=bend, **common)
         for tick, number, value in group.controls:
-            sequence.control_changes.add(time=time(tick), control_number=number, control_value=value, **common)
+            sequence.control_changes.add(
+                time=time(tick), control_number=number, control_value=value, **common
+            )
     sequence.total_time = total

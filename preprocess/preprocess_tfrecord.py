@@ -112,13 +112,20 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--output_tfrecord", required=True, help="shards get this name and -00000-of-00032")
     parser.add_argument("--config", required=True, help="a name or a .toml file")
     parser.add_argument("--output_shards", type=int, default=32, help="default: 32")
-    parser.add_argument("--max_examples_per_sequence", type=int, help="so many of each NoteSequence (default: all)")
+    parser.add_argument(
+        "--max_examples_per_sequence", type=int, help="so many of each NoteSequence (default: all)"
+    )
     parser.add_argument("--enable_filtering", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--max_total_time", type=float, default=1800.0, help="seconds (default: 1800)")
     parser.add_argument("--max_num_notes", type=int, default=10000, help="default: 10000")
     parser.add_argument("--min_velocities", type=int, default=1, help="default: 1")
     parser.add_argument("--min_metric_positions", type=int, default=1, help="default: 1")
-    parser.add_argument("--is_drum", action=argparse.BooleanOptionalAction, default=None, help="look at the velocities and positions of drums only, or of others only")
+    parser.add_argument(
+        "--is_drum",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="look at the velocities and positions of drums only, or of others only",
+    )
     parser.add_argument("--drums_only", action="store_true", help="drop what holds anything but drums")
     parser.add_argument("--runner", choices=("local", "beam"), default="local")
     parser.add_argument("--pipeline_options", default="", help="for Beam: --runner=DirectRunner,...")
@@ -145,7 +152,9 @@ def _apply(transform: Transform, records: list[bytes]) -> list[tuple[list[bytes]
     return [transform(record) for record in records]
 
 
-def run_locally(transform: Transform, patterns: str, paths: list[Path], processes: int) -> tuple[list[int], Counter[str]]:
+def run_locally(
+    transform: Transform, patterns: str, paths: list[Path], processes: int
+) -> tuple[list[int], Counter[str]]:
     """Examples of each shard, and the reasons of what was dropped. Example i goes to shard i modulo shards."""
     from preprocess.tfrecord import RecordWriter, expand_patterns, read_sidecar
 
@@ -154,11 +163,13 @@ def run_locally(transform: Transform, patterns: str, paths: list[Path], processe
     writers = [RecordWriter(path) for path in paths]
     written = 0
     try:
-        with ProcessPoolExecutor(max(1, processes), initializer=quiet_libraries) as pool, progress(
-            "Converting", total
-        ) as advance:
+        with (
+            ProcessPoolExecutor(max(1, processes), initializer=quiet_libraries) as pool,
+            progress("Converting", total) as advance,
+        ):
             # Handed out a few at a time, so that a large input never lies in memory as a whole.
-            chunks, waiting = _chunks(patterns), []
+            chunks = _chunks(patterns)
+            waiting: list[Any] = []
             while True:
                 for chunk in islice(chunks, 2 * processes + 2 - len(waiting)):
                     waiting.append(pool.submit(_apply, transform, chunk))
@@ -181,13 +192,17 @@ def run_locally(transform: Transform, patterns: str, paths: list[Path], processe
     return [writer.count for writer in writers], reasons
 
 
-def run_on_beam(transform: Transform, patterns: str, paths: list[Path], options: str) -> tuple[list[int], Counter[str]]:
+def run_on_beam(
+    transform: Transform, patterns: str, paths: list[Path], options: str
+) -> tuple[list[int], Counter[str]]:
     """As `run_locally`, on Apache Beam; the shards' order is Beam's."""
     try:
         import apache_beam as beam
         from apache_beam.options.pipeline_options import PipelineOptions
     except ImportError as error:
-        raise InputError('--runner=beam needs Apache Beam; pip install "apache-beam>=2.70".', "no_beam") from error
+        raise InputError(
+            '--runner=beam needs Apache Beam; pip install "apache-beam>=2.70".', "no_beam"
+        ) from error
     from preprocess.tfrecord import expand_patterns, read_records
 
     count = len(paths)

@@ -54,7 +54,9 @@ def _read_musicxml(data: bytes, suffix: str) -> Any:
         suffix = ".mxl"
         with zipfile.ZipFile(BytesIO(data)) as archive:
             if sum(member.file_size for member in archive.infolist()) > MAX_UNPACKED_BYTES:
-                raise InputError(f"The score unpacks to more than {MAX_UNPACKED_BYTES} bytes.", "file_too_large")
+                raise InputError(
+                    f"The score unpacks to more than {MAX_UNPACKED_BYTES} bytes.", "file_too_large"
+                )
     elif b"<!ENTITY" in data:
         raise InputError("The score defines XML entities, which could expand without bound.", "bad_score")
     # note-seq decides by the name whether a score is compressed, so it gets a file of its own.

@@ -59,7 +59,9 @@ def read_records(path: str | Path, max_record_bytes: int = MAX_RECORD_BYTES) -> 
 
 
 def _damaged(path: str | Path, offset: int, what: str) -> InputError:
-    return InputError(f"{path}: damaged TFRecord, {what} at byte {offset}; make the file again.", "bad_record")
+    return InputError(
+        f"{path}: damaged TFRecord, {what} at byte {offset}; make the file again.", "bad_record"
+    )
 
 
 class RecordWriter:
@@ -166,7 +168,9 @@ def read_sidecar(path: str | Path) -> dict[str, Any] | None:
     try:
         description = json.loads(sidecar.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{sidecar}: is not a description of a TFRecord file ({error}).", "bad_sidecar") from error
+        raise InputError(
+            f"{sidecar}: is not a description of a TFRecord file ({error}).", "bad_sidecar"
+        ) from error
     if not isinstance(description, dict):
         raise InputError(f"{sidecar}: is not a description of a TFRecord file.", "bad_sidecar")
     return description

@@ -17,12 +17,16 @@ def add_style_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--accents", action="store_true", help="beats louder, off-beat sixteenths softer")
     group.add_argument("--swing", type=float, default=0.0, help="0 to 0.5 of a sixteenth (default: 0)")
     maps = ", ".join(DRUM_MAPS)
-    group.add_argument("--drum_map", default="general_midi", help=f"{maps}, or a .toml file (default: general_midi)")
+    group.add_argument(
+        "--drum_map", default="general_midi", help=f"{maps}, or a .toml file (default: general_midi)"
+    )
     group = parser.add_argument_group("writing")
     group.add_argument("--output_dir", default="generated", help="folder to write to (default: generated)")
     group.add_argument("--force", action="store_true", help="overwrite files of the same name")
     group.add_argument("--png", action="store_true", help="write a piano roll as well")
-    group.add_argument("--gallery", action="store_true", help="write an HTML page that shows and plays the clips")
+    group.add_argument(
+        "--gallery", action="store_true", help="write an HTML page that shows and plays the clips"
+    )
     group.add_argument("--wav", action="store_true", help="write the sound as well")
 
 
@@ -50,7 +54,9 @@ def check_new(paths: list[Path], force: bool) -> None:
     """
     for path in paths:
         if path.exists() and not force:
-            raise InputError(f"{path}: exists already; give --force to overwrite it, or another --output_dir.", "exists")
+            raise InputError(
+                f"{path}: exists already; give --force to overwrite it, or another --output_dir.", "exists"
+            )
 
 
 def write_clips(
@@ -64,7 +70,9 @@ def write_clips(
     style = style_of(args)
     n = len(sequences)
     midi = [stem.with_name(f"{stem.name}-{i:03d}-of-{n:03d}.mid") for i in range(n)]
-    extras = {kind: stem.with_suffix(f".{kind}") for kind, on in (("png", args.png), ("html", args.gallery)) if on}
+    extras = {
+        kind: stem.with_suffix(f".{kind}") for kind, on in (("png", args.png), ("html", args.gallery)) if on
+    }
     wavs = [path.with_suffix(".wav") for path in midi] if args.wav else []
     check_new([*midi, *extras.values(), *wavs], args.force)
     for path, sequence in zip(midi, sequences, strict=True):

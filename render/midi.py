@@ -42,7 +42,9 @@ class Style:
 
     def __post_init__(self) -> None:
         if not 10 <= self.qpm <= 400:
-            raise InputError(f"The tempo is {self.qpm}; expected 10 to 400 quarter notes a minute.", "bad_flag")
+            raise InputError(
+                f"The tempo is {self.qpm}; expected 10 to 400 quarter notes a minute.", "bad_flag"
+            )
         if not 0 <= self.swing <= 0.5:
             raise InputError(f"The swing is {self.swing}; expected 0 to 0.5 of a sixteenth.", "bad_flag")
         if self.velocity is not None and not 1 <= self.velocity <= 127:
@@ -124,7 +126,11 @@ def _channels(sequence: Any) -> dict[int, int]:
 
 
 def _write_track(
-    sequence: Any, events: list[tuple[int, int, int, int, int]], channels: dict[int, int], end: int, style: Style
+    sequence: Any,
+    events: list[tuple[int, int, int, int, int]],
+    channels: dict[int, int],
+    end: int,
+    style: Style,
 ) -> bytes:
     file = mido.MidiFile(type=0, ticks_per_beat=TICKS_PER_QUARTER)
     track = mido.MidiTrack()

@@ -53,7 +53,9 @@ def _draw_beat(axis: Any, sequence: Any, bars: int) -> None:
     axis.set_xlim(0, steps)
     axis.set_ylim(-0.5, len(REDUCED_DRUM_CLASSES) - 0.5)
     for step in range(0, steps + 1, 4):
-        axis.axvline(step, color=BAR if step % 16 == 0 else GRID, linewidth=1.1 if step % 16 == 0 else 0.7, zorder=0)
+        axis.axvline(
+            step, color=BAR if step % 16 == 0 else GRID, linewidth=1.1 if step % 16 == 0 else 0.7, zorder=0
+        )
     per_second = (sequence.tempos[0].qpm if sequence.tempos else 120.0) / 60 * 4
     for note in sequence.notes:
         row = ROW_OF_PITCH.get(note.pitch)
@@ -66,8 +68,12 @@ def _draw_beat(axis: Any, sequence: Any, bars: int) -> None:
             facecolor=colour, alpha=shade, linewidth=0,
         )  # fmt: skip
         axis.add_patch(box)
-    axis.set_yticks(range(len(REDUCED_DRUM_CLASSES)), [d.name for d in REDUCED_DRUM_CLASSES], fontsize=7, color=INK)
-    axis.set_xticks([16 * b for b in range(bars)], [f"bar {b + 1}" for b in range(bars)], fontsize=7, color=INK, ha="left")
+    axis.set_yticks(
+        range(len(REDUCED_DRUM_CLASSES)), [d.name for d in REDUCED_DRUM_CLASSES], fontsize=7, color=INK
+    )
+    axis.set_xticks(
+        [16 * b for b in range(bars)], [f"bar {b + 1}" for b in range(bars)], fontsize=7, color=INK, ha="left"
+    )
     axis.tick_params(length=0)
     for spine in axis.spines.values():
         spine.set_visible(False)
@@ -85,7 +91,14 @@ def pitched_figure(sequence: Any, title: str = "") -> Figure:
             axis.axhspan(pitch - 0.5, pitch + 0.5, color=GRID, alpha=0.5, linewidth=0)
     for note in sequence.notes:
         width = max(0.02, note.end_time - note.start_time)
-        axis.barh(note.pitch, width, left=note.start_time, height=0.85, color=COLOURS["crash"], alpha=0.35 + 0.65 * note.velocity / 127)
+        axis.barh(
+            note.pitch,
+            width,
+            left=note.start_time,
+            height=0.85,
+            color=COLOURS["crash"],
+            alpha=0.35 + 0.65 * note.velocity / 127,
+        )
     axis.set_ylim(low, high)
     axis.set_xlim(0, max(1.0, sequence.total_time))
     axis.set_xlabel("seconds", fontsize=8)
@@ -98,7 +111,9 @@ def pitched_figure(sequence: Any, title: str = "") -> Figure:
 def png_bytes(figure: Figure, dpi: int = 110) -> bytes:
     """The bytes of a PNG file."""
     buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer) if dpi == figure.dpi else figure.savefig(buffer, format="png", dpi=dpi)
+    FigureCanvasAgg(figure).print_png(buffer) if dpi == figure.dpi else figure.savefig(
+        buffer, format="png", dpi=dpi
+    )
     return buffer.getvalue()
 
 

@@ -74,7 +74,13 @@ def _draw_units(axis: Any, data: ReportData) -> None:
     _prepare(axis, "variance of the posterior mean, by latent unit")
     variance = np.sort(data.unit_variance)[::-1]
     floor = data.active_variance / 100
-    axis.bar(np.arange(1, len(variance) + 1), np.maximum(variance, floor) - floor, 1.0, bottom=floor, color=HELD_OUT)
+    axis.bar(
+        np.arange(1, len(variance) + 1),
+        np.maximum(variance, floor) - floor,
+        1.0,
+        bottom=floor,
+        color=HELD_OUT,
+    )
     axis.axhline(data.active_variance, color=INK, linewidth=0.8, linestyle="--", label="active above")
     axis.set_yscale("log")
     axis.set_ylim(floor, max(1.5, float(variance.max()) * 1.5))

@@ -24,7 +24,13 @@ def run_dir(patterns_tfrecord: Path, tmp_path_factory: pytest.TempPathFactory) -
 
     path = tmp_path_factory.mktemp("evaluate") / "run"
     flags = ["--config=cat-drums_2bar_small", f"--run_dir={path}", f"--examples_path={patterns_tfrecord}"]
-    flags += ["--num_steps=20", "--log_every=10", "--save_every=20", "--eval_every=20", f"--hparams={HPARAMS}"]
+    flags += [
+        "--num_steps=20",
+        "--log_every=10",
+        "--save_every=20",
+        "--eval_every=20",
+        f"--hparams={HPARAMS}",
+    ]
     assert train.main(flags) == 0
     return path
 
@@ -42,7 +48,9 @@ def flags_of(run_dir: Path, examples: Path, output: Path, *more: str) -> list[st
 
 
 @pytest.fixture(scope="module")
-def report(run_dir: Path, patterns_tfrecord: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+def report(
+    run_dir: Path, patterns_tfrecord: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Any]:
     """The folder of one evaluation, and its figures."""
     output = tmp_path_factory.mktemp("evaluate") / "report"
     train_flag = f"--train_examples_path={patterns_tfrecord}"
@@ -65,7 +73,9 @@ def test_report_is_complete_and_consistent(report: tuple[Path, Any]):
     assert sorted(p.name for p in output.iterdir()) == ["evaluation.json", "evaluation.png"]
 
 
-def test_figures_agree_with_the_models_own_loss(report: tuple[Path, Any], run_dir: Path, patterns_tfrecord: Path):
+def test_figures_agree_with_the_models_own_loss(
+    report: tuple[Path, Any], run_dir: Path, patterns_tfrecord: Path
+):
     from models import evaluation, trained_model
     from train import load_examples
 
@@ -76,7 +86,9 @@ def test_figures_agree_with_the_models_own_loss(report: tuple[Path, Any], run_di
     batch = {"tokens": examples.tokens, "lengths": examples.lengths, "noise": noise.astype(np.float32)}
     own = {name: np.asarray(value) for name, value in model.keras_model(batch).items()}
     assert scores.reconstruction[:, 0] == pytest.approx(own["reconstruction"], rel=1e-4)
-    assert metrics.kl_to_standard_normal(scores.mu, scores.sigma) == pytest.approx(own["kl"], rel=1e-3, abs=1e-4)
+    assert metrics.kl_to_standard_normal(scores.mu, scores.sigma) == pytest.approx(
+        own["kl"], rel=1e-3, abs=1e-4
+    )
     assert (scores.predicted == own["logits"].argmax(axis=-1)).mean() > 0.999
     right = metrics.reconstruction(examples.tokens, scores.predicted, examples.lengths, 9)
     assert right.token_accuracy == pytest.approx(own["accuracy"].mean(), abs=1e-3)
@@ -94,7 +106,9 @@ def test_report_is_not_overwritten(report: tuple[Path, Any], run_dir: Path, patt
 
 
 def test_part_of_the_split_at_temperature_zero(run_dir: Path, patterns_tfrecord: Path, tmp_path: Path):
-    flags = flags_of(run_dir, patterns_tfrecord, tmp_path, "--max_examples=10", "--temperature=0", "--max_batch_size=4")
+    flags = flags_of(
+        run_dir, patterns_tfrecord, tmp_path, "--max_examples=10", "--temperature=0", "--max_batch_size=4"
+    )
     assert evaluate.main(flags) == 0
     found = json.loads((tmp_path / "evaluation.json").read_text())
     assert found["split"]["clips"] == 10

@@ -21,7 +21,9 @@ def create(spec: Mapping[str, Any]) -> Converter:
     options = dict(spec)
     name = options.pop("name", None)
     if name not in CONVERTERS:
-        raise InputError(f"There is no converter '{name}'; expected {', '.join(CONVERTERS)}.", "bad_converter")
+        raise InputError(
+            f"There is no converter '{name}'; expected {', '.join(CONVERTERS)}.", "bad_converter"
+        )
     try:
         return CONVERTERS[name](**options)
     except TypeError as error:

@@ -29,8 +29,7 @@ class _Segment:
 
     starts: np.ndarray
     ends: np.ndarray
-    numerator: int
-    denominator: int
+    time_signature: tuple[int, int]
     qpm: float
     total_time: float
     notes: np.ndarray  # indices into the NoteSequence's notes
@@ -79,7 +78,9 @@ class DrumsConverter:
         self.max_bars = max_bars
         self.slice_bars = slice_bars
         self.gap_bars = gap_bars
-        self.pitch_classes = tuple(tuple(c) for c in pitch_classes or (c.pitches for c in REDUCED_DRUM_CLASSES))
+        self.pitch_classes = tuple(
+            tuple(c) for c in pitch_classes or (c.pitches for c in REDUCED_DRUM_CLASSES)
+        )
         if len(self.pitch_classes) > 62:
             raise ValueError(f"A token holds at most 62 drum classes, not {len(self.pitch_classes)}.")
         self.steps_per_quarter = steps_per_quarter
@@ -136,7 +137,8 @@ class DrumsConverter:
         starts = np.fromiter((n.start_time for n in notes), dtype=np.float64, count=len(notes))
         ends = np.fromiter((n.end_time for n in notes), dtype=np.float64, count=len(notes))
         signatures = sorted(
-            ((t.time, (t.numerator, t.denominator)) for t in note_sequence.time_signatures), key=lambda t: t[0]
+            ((t.time, (t.numerator, t.denominator)) for t in note_sequence.time_signatures),
+            key=lambda t: t[0],
         )
         tempos = sorted(((t.time, t.qpm) for t in note_sequence.tempos), key=lambda t: t[0])
         if not self.presplit_on_time_changes:
@@ -146,13 +148,14 @@ class DrumsConverter:
             signature = signatures[0][1] if signatures else (4, 4)
             qpm = tempos[0][1] if tempos else OUTPUT_QPM
             everything = np.arange(len(notes))
-            yield _Segment(starts, ends, *signature, qpm, note_sequence.total_time, everything)
+            yield _Segment(starts, ends, signature, qpm, note_sequence.total_time, everything)
             return
         total = note_sequence.total_time
         if total <= 0:
             return
         times = sorted(
-            {t for t, _ in _change_times(signatures, (4, 4))} | {t for t, _ in _change_times(tempos, OUTPUT_QPM)}
+            {t for t, _ in _change_times(signatures, (4, 4))}
+            | {t for t, _ in _change_times(tempos, OUTPUT_QPM)}
         )
         bounds = [0.0, *(t for t in times if 0 < t < total), total]
         for start, end in itertools.pairwise(bounds):
@@ -161,15 +164,15 @@ class DrumsConverter:
             qpm = _value_at(tempos, start, OUTPUT_QPM)
             clipped = np.minimum(ends[here], end) - start
             yield _Segment(
-                starts[here] - start, clipped, *signature, qpm, float(clipped.max(initial=0.0)), here
+                starts[here] - start, clipped, signature, qpm, float(clipped.max(initial=0.0)), here
             )
 
     def _convert_segment(self, segment: _Segment, bits: np.ndarray) -> tuple[list[Example], str | None]:
         """The examples of one stretch, or why there are none."""
-        denominator = segment.denominator
-        if denominator < 1 or denominator & (denominator - 1) or segment.numerator == 0:
+        numerator, denominator = segment.time_signature
+        if denominator < 1 or denominator & (denominator - 1) or numerator == 0:
             return [], "bad_time_signature"
-        if self.steps_per_quarter * 4 * segment.numerator != self.steps_per_bar * denominator:
+        if self.steps_per_quarter * 4 * numerator != self.steps_per_bar * denominator:
             return [], "other_meter"
         steps_per_second = self.steps_per_quarter * segment.qpm / 60.0
         start_steps = (segment.starts * steps_per_second + 0.5).astype(np.int64)
@@ -235,12 +238,14 @@ class DrumsConverter:
         tokens = example.inputs
         bits = len(self.pitch_classes) + (self.end_bit is not None)
         roll = (tokens[:, None] >> np.arange(bits, dtype=tokens.dtype)) & tokens.dtype.type(1) != 0
-        one_hot = None
-        if not (self.roll_input and self.roll_output):
-            one_hot = np.zeros((len(tokens), 2 ** len(self.pitch_classes) + (self.end_bit is not None)), dtype=bool)
-            one_hot[np.arange(len(tokens)), tokens.astype(np.int64)] = True
-        inputs = np.concatenate([roll, ~roll.any(axis=1, keepdims=True)], axis=1) if self.roll_input else one_hot
-        return inputs, roll if self.roll_output else one_hot
+        with_silence = np.concatenate([roll, ~roll.any(axis=1, keepdims=True)], axis=1)
+        if self.roll_input and self.roll_output:
+            return with_silence, roll
+        one_hot = np.zeros(
+            (len(tokens), 2 ** len(self.pitch_classes) + (self.end_bit is not None)), dtype=bool
+        )
+        one_hot[np.arange(len(tokens)), tokens.astype(np.int64)] = True
+        return with_silence if self.roll_input else one_hot, roll if self.roll_output else one_hot
 
     def from_tensors(self, samples: Sequence[np.ndarray]) -> list[Any]:
         """A NoteSequence at 120 quarters a minute for each sample.

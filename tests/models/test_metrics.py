@@ -150,7 +150,9 @@ def test_distinct_share():
     st.lists(st.integers(-9, 9), min_size=4, max_size=4),
 )
 def test_wasserstein_is_the_cheapest_matching(a: list[int], b: list[int]):
-    cheapest = min(sum(abs(x - y) for x, y in zip(a, order, strict=True)) for order in itertools.permutations(b)) / 4
+    cheapest = (
+        min(sum(abs(x - y) for x, y in zip(a, order, strict=True)) for order in itertools.permutations(b)) / 4
+    )
     assert metrics.wasserstein(np.array(a), np.array(b)) == pytest.approx(cheapest)
 
 

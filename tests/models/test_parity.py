@@ -49,7 +49,9 @@ def our_numbers(model: object, arrays: dict[str, np.ndarray], step: int) -> dict
     import keras
     from keras import ops
 
-    batch = {name: arrays[name].astype(np.int32) for name in ("tokens", "lengths")} | {"noise": arrays["noise"]}
+    batch = {name: arrays[name].astype(np.int32) for name in ("tokens", "lengths")} | {
+        "noise": arrays["noise"]
+    }
     beta = configs_beta(model, step)
 
     def total(outputs: dict) -> object:
@@ -82,7 +84,9 @@ def our_numbers(model: object, arrays: dict[str, np.ndarray], step: int) -> dict
     numbers["loss"] = ops.convert_to_numpy(value)
     for name, variable in model.named_weights().items():
         numbers[f"gradient:{name}"] = ops.convert_to_numpy(by_variable[id(variable)])
-    squares = [np.sum(np.square(g, dtype=np.float64)) for n, g in numbers.items() if n.startswith("gradient:")]
+    squares = [
+        np.sum(np.square(g, dtype=np.float64)) for n, g in numbers.items() if n.startswith("gradient:")
+    ]
     numbers["global_norm"] = np.sqrt(sum(squares))
     return numbers
 
@@ -100,7 +104,11 @@ def relative_error(ours: np.ndarray, reference: np.ndarray) -> float:
 def check(config: configs.Config, scale: float) -> None:
     model = config.build_model()
     arrays = arrays_for(model, config, scale)
-    z = np.random.default_rng(1).standard_normal((config.hparams.batch_size, config.hparams.z_size)).astype(np.float32)
+    z = (
+        np.random.default_rng(1)
+        .standard_normal((config.hparams.batch_size, config.hparams.z_size))
+        .astype(np.float32)
+    )
     reference = run_magenta("loss,greedy", config, arrays | {"z": z}, step=3)
     ours = our_numbers(model, arrays, step=3)
     real = np.arange(config.hparams.max_seq_len)[None] < arrays["lengths"][:, None]
@@ -156,4 +164,9 @@ def test_optimizer_takes_magentas_steps(clip_mode: str) -> None:
     np.testing.assert_allclose(losses, reference["losses"], rtol=1e-4)
     for name, variable in model.named_weights().items():
         ours = ops.convert_to_numpy(variable)
-        assert relative_error(ours - arrays[f"weight:{name}"], reference[f"weight:{name}"] - arrays[f"weight:{name}"]) < 5e-3
+        assert (
+            relative_error(
+                ours - arrays[f"weight:{name}"], reference[f"weight:{name}"] - arrays[f"weight:{name}"]
+            )
+            < 5e-3
+        )

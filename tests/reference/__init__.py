@@ -32,10 +32,15 @@ def run_magenta(task: str, config: Any, arrays: dict[str, np.ndarray] | None = N
         RuntimeError: with the end of its output, where it fails.
     """
     with TemporaryDirectory() as folder:
-        np.savez(f"{folder}/in.npz", **(arrays or {}))
+        np.savez(f"{folder}/in.npz", **dict(arrays or {}))  # type: ignore[arg-type]
         request = {"task": task, "config": config.to_json(), **options}
         Path(f"{folder}/request.json").write_text(json.dumps(request))
-        environment = {**os.environ, "TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT)}
+        environment = {
+            **os.environ,
+            "TF_USE_LEGACY_KERAS": "1",
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "PYTHONPATH": str(ROOT),
+        }
         environment.pop("KERAS_BACKEND", None)
         command = [sys.executable, "-m", "tests.reference.magenta_graph", folder]
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

@@ -33,7 +33,9 @@ def _dense(config: Config, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     from preprocess.converters import Example
 
     pairs = [converter.to_dense(Example(t.astype(np.uint16), t, None, len(t))) for t in tokens]
-    return np.stack([p[0] for p in pairs]).astype(np.float32), np.stack([p[1] for p in pairs]).astype(np.float32)
+    return np.stack([p[0] for p in pairs]).astype(np.float32), np.stack([p[1] for p in pairs]).astype(
+        np.float32
+    )
 
 
 def _assign(session: Any, arrays: Arrays) -> None:
@@ -81,7 +83,9 @@ def loss(config: Config, request: dict, arrays: Arrays) -> Arrays:
     gradients = {v.op.name: g for g, v in optimizer.compute_gradients(model.loss)}
     with tf.variable_scope("", reuse=True):
         posterior = model.encode(tf.constant(inputs), lengths)
-    prior = base_model.ds.MultivariateNormalDiag(tf.zeros([config.hparams.z_size]), tf.ones([config.hparams.z_size]))
+    prior = base_model.ds.MultivariateNormalDiag(
+        tf.zeros([config.hparams.z_size]), tf.ones([config.hparams.z_size])
+    )
     fetches = {
         "mu": posterior.mean(),
         "sigma": posterior.stddev(),
@@ -108,7 +112,9 @@ def greedy(config: Config, request: dict, arrays: Arrays) -> Arrays:
     )
     reference.model.build(reference.hparams, depth, is_training=False)
     z = tf.constant(arrays["z"])
-    samples, _ = reference.model.sample(len(arrays["z"]), max_length=config.hparams.max_seq_len, z=z, temperature=1.0)
+    samples, _ = reference.model.sample(
+        len(arrays["z"]), max_length=config.hparams.max_seq_len, z=z, temperature=1.0
+    )
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         _assign(session, arrays)
