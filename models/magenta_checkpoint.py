@@ -85,8 +85,13 @@ def _prefix_in(folder: Path, shown: Path) -> str:
 
 
 def _tensorflow() -> object:
+    from models.quiet import without_start_up_notes
+
     try:
-        import tensorflow as tf
+        with without_start_up_notes():
+            import tensorflow as tf
+
+            tf.config.list_physical_devices("GPU")
     except ImportError as error:
         raise CheckpointError("Magenta's checkpoints need TensorFlow; pip install tensorflow.") from error
     return tf

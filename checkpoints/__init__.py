@@ -1,0 +1,1 @@
+"""Weights that the project ships, each with a card."""
