@@ -16,8 +16,8 @@ demo: $(VENV)/.installed
 	rm -rf $(DEMO)
 	$(BIN)/python -m patterns.convert --output_file=$(DEMO)/patterns.tfrecord --midi_dir=$(DEMO)/patterns
 	$(BIN)/python train.py --config=hierdec-drum_4bar_small --run_dir=$(DEMO)/run \
-	    --examples_path=$(DEMO)/patterns.tfrecord --num_steps=$(STEPS) --log_every=50 --save_every=$(STEPS) \
-	    --eval_every=$(STEPS) --hparams=batch_size=32,enc_rnn_size=[64],dec_rnn_size=[96],z_size=16
+	    --examples_path=$(DEMO)/patterns.tfrecord --num_steps=$(STEPS) --log_every=20 \
+	    --hparams=batch_size=32,enc_rnn_size=[64],dec_rnn_size=[96],z_size=16
 	$(BIN)/python sample.py --run_dir=$(DEMO)/run --num_outputs=4 --seed=1 --output_dir=$(DEMO)/your_model --png
 	$(BIN)/python sample.py --num_outputs=8 --seed=8 --accents --output_dir=$(DEMO)/samples --png --gallery
 	$(BIN)/python interpolate.py --num_outputs=8 --seed=8 --accents --output_dir=$(DEMO)/interpolation --png --gallery

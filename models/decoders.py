@@ -135,7 +135,7 @@ class CategoricalLSTMDecoder(keras.layers.Layer):
             return rows + self._embedding_projection(embedding)[None]
         # Dropout of a one-hot token either keeps its row (scaled) or leaves nothing of it.
         kept = self.stack.drop(ops.ones_like(rows[..., :1]), training)
-        repeated = ops.broadcast_to(embedding[None], (previous.shape[0], *embedding.shape))
+        repeated = ops.repeat(embedding[None], previous.shape[0], axis=0)
         return rows * kept + self._embedding_projection(self.stack.drop(repeated, training))
 
     def teacher_forced(

@@ -6,6 +6,7 @@ Drums are synthesised by Web Audio; the MIDI files are embedded for download. No
 import base64
 import html
 import json
+import re
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -54,7 +55,9 @@ def gallery_html(sections: list[Section], title: str, style: Style = Style()) ->
     }
     # Inside a script element only "</" and "<!--" could end the data early.
     embedded = json.dumps(data).replace("<", "\\u003c")
-    return template.replace("{{title}}", html.escape(title)).replace("{{data}}", embedded)
+    parts = {"title": html.escape(title), "data": embedded}
+    # In one pass, so that a title that reads {{data}} stays a title.
+    return re.sub(r"\{\{(title|data)\}\}", lambda match: parts[match[1]], template)
 
 
 def _clip(clip: Clip, style: Style) -> dict[str, Any]:

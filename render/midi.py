@@ -80,12 +80,18 @@ def midi_bytes(sequence: Any, style: Style = Style(), bars: int | None = None) -
             continue
         channel = DRUM_CHANNEL if note.is_drum else channels[note.instrument]
         pitch = pitch_map.get(note.pitch, note.pitch) if note.is_drum else note.pitch
-        key = (channel, pitch)
-        if key in struck and events[struck[key]][0] > start:
-            before = events[struck[key]]
-            events[struck[key]] = (start, *before[1:])
-        events.append((start, 1, channel, pitch, _velocity(note.velocity, start, style)))
-        struck[key] = len(events)
+        velocity = _velocity(note.velocity, start, style)
+        before = struck.get((channel, pitch))
+        if before is not None and events[before][0] == start:
+            # Two at once are heard as one, the louder; the one before has its end in the next event.
+            louder = max(velocity, events[before][4])
+            events[before] = (*events[before][:4], louder)
+            events[before + 1] = (max(stop, events[before + 1][0]), *events[before + 1][1:])
+            continue
+        if before is not None and events[before + 1][0] > start:
+            events[before + 1] = (start, *events[before + 1][1:])
+        struck[channel, pitch] = len(events)
+        events.append((start, 1, channel, pitch, velocity))
         events.append((stop, 0, channel, pitch, 0))
     return _write_track(sequence, events, channels, end, style)
 
