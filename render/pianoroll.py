@@ -43,7 +43,7 @@ def drum_figure(rows: list[tuple[str, Any]], bars: int = 4, title: str = "") -> 
         axis.set_title(label, loc="left", fontsize=9, color=INK, pad=3)
     if title:
         figure.suptitle(title, x=0.02, ha="left", fontsize=12, color=INK)
-    figure.tight_layout()
+    figure.tight_layout(rect=(0, 0, 1, 1 - 0.3 / figure.get_figheight() if title else 1))
     return figure
 
 
