@@ -182,6 +182,7 @@ def parse_hparams(text: str) -> dict[str, Any]:
         name, equals, rest = rest.partition("=")
         if not equals:
             raise ConfigError(f"--hparams has '{name}' without a value; expected name=value,name=value.")
+        rest = rest.lstrip()
         if rest.startswith("["):
             value, bracket, rest = rest.partition("]")
             if not bracket:
@@ -243,10 +244,10 @@ _SEED_HPARAMS = HParams(
     z_size=512,
     enc_rnn_size=(512, 512),
     dec_rnn_size=(256, 256),
-    free_bits=48,
+    free_bits=48.0,
     max_beta=0.2,
     sampling_schedule="inverse_sigmoid",
-    sampling_rate=1000,
+    sampling_rate=1000.0,
 )
 
 _CONFIGS = (
@@ -263,7 +264,7 @@ _CONFIGS = (
             enc_rnn_size=(160,),
             dec_rnn_size=(224,),
             dropout_keep_prob=0.9,
-            free_bits=20,
+            free_bits=20.0,
             beta_rate=0.9993,
             learning_rate=0.002,
             decay_rate=0.9995,
@@ -305,10 +306,10 @@ _CONFIGS = (
             z_size=256,
             enc_rnn_size=(512,),
             dec_rnn_size=(256, 256),
-            free_bits=48,
+            free_bits=48.0,
             max_beta=0.2,
             sampling_schedule="inverse_sigmoid",
-            sampling_rate=1000,
+            sampling_rate=1000.0,
         ),
     ),
 )
@@ -354,14 +355,15 @@ def load_config_file(path: Path) -> Config:
     if not isinstance(base, str) or base not in CONFIG_MAP:
         raise ConfigError(f"{path}: base is {base!r}; expected one of {', '.join(sorted(CONFIG_MAP))}.")
     config = CONFIG_MAP[base]
+    for part in ("hparams", "encoder", "decoder", "converter"):
+        if not isinstance(data.get(part, {}), dict):
+            raise ConfigError(f"{path}: {part} is {data[part]!r}; expected a table [{part}].")
     try:
         changes: dict[str, Any] = {"hparams": override(config.hparams, data.get("hparams", {}))}
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
     for part in ("encoder", "decoder", "converter"):
         table, current = data.get(part, {}), getattr(config, part)
-        if not isinstance(table, dict):
-            raise ConfigError(f"{path}: {part} is {table!r}; expected a table [{part}].")
         same_kind = table.get("name", current["name"]) == current["name"]
         changes[part] = _frozen({**(current if same_kind else {}), **table})
     return dataclasses.replace(

@@ -20,7 +20,9 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--checkpoint_file", help="a checkpoint: ours, or Magenta's")
     parser.add_argument("--config", help="needed for Magenta's checkpoints only")
     parser.add_argument("--format", choices=("safetensors", "magenta"), default="safetensors")
-    parser.add_argument("--output", required=True, help="file, or for magenta a prefix such as exported/model.ckpt-0")
+    parser.add_argument(
+        "--output", required=True, help="file, or for magenta a prefix such as exported/model.ckpt-0"
+    )
     parser.add_argument("--float16", action="store_true", help="halve the size (safetensors only)")
     parser.add_argument("--force", action="store_true", help="overwrite --output")
     return parser
@@ -41,7 +43,9 @@ def main(argv: list[str] | None = None) -> int:
     name = args.run_dir or args.checkpoint_file
     if magenta_checkpoint.is_magenta_checkpoint(name):
         if not args.config:
-            raise InputError(f"{name}: is a Magenta checkpoint, which does not say its config; give --config.")
+            raise InputError(
+                f"{name}: is a Magenta checkpoint, which does not say its config; give --config."
+            )
         found = magenta_checkpoint.read(Path(name).expanduser())
         found = dataclasses.replace(found, config=configs.get_config(args.config).to_json(), state={})
     else:

@@ -93,7 +93,7 @@ def _config(args: argparse.Namespace, run_dir: Path) -> configs.Config:
             )
         return before
     config = configs.config_with_overrides(args.config, args.hparams)
-    if before is not None and before.to_json() != config.to_json():
+    if before is not None and before != config:
         raise InputError(f"{run_dir}: was begun with another config or --hparams; name a new --run_dir.")
     return config
 

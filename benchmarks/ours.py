@@ -39,7 +39,7 @@ def train_step(config: configs.Config, batch: int, repeats: int) -> dict[str, An
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             seconds.append(time.perf_counter() - self.began)
 
-    batches = iter([(example,)] * (repeats + 1))
+    batches = ((example,) for _ in range(repeats + 1))
     model.fit(batches, steps_per_epoch=repeats + 1, verbose=0, shuffle=False, callbacks=[Clock()])
     return {"first": seconds[0], "seconds": seconds[1:]}
 

@@ -41,8 +41,8 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint file, whole or not at all."""
     from safetensors.numpy import save as to_bytes
 
-    arrays = {f"model/{name}": np.ascontiguousarray(value) for name, value in checkpoint.weights.items()}
-    arrays |= {f"state/{name}": np.ascontiguousarray(value) for name, value in checkpoint.state.items()}
+    arrays = {f"model/{name}": np.asarray(value, order="C") for name, value in checkpoint.weights.items()}
+    arrays |= {f"state/{name}": np.asarray(value, order="C") for name, value in checkpoint.state.items()}
     header = {
         "config": checkpoint.config,
         "step": str(checkpoint.step),

@@ -4,10 +4,12 @@ The models keep Magenta's variable names and shapes, so weights pass unchanged. 
 member: only checkpoint files of bounded size are taken, into a fresh temporary folder.
 """
 
+import lzma
 import os
 import re
 import tarfile
 import tempfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -16,7 +18,9 @@ from models.checkpoint import Checkpoint
 from models.errors import CheckpointError
 
 MAX_MEMBER_BYTES = 4 * 2**30
-_MEMBER = re.compile(r"^[\w.\-]+\.(index|data-\d{5}-of-\d{5})$")
+MAX_TOTAL_BYTES = 8 * 2**30
+# No leading dot: archives packed on macOS hold a "._NAME" beside each file.
+_MEMBER = re.compile(r"^(checkpoint|\w[\w.\-]*\.(index|data-\d{5}-of-\d{5}))$")
 _SLOT = re.compile(r"(/Adam(_\d+)?|(^|/)beta[12]_power)$")
 
 
@@ -36,18 +40,25 @@ def read(path: Path) -> Checkpoint:
         path: a prefix such as `model.ckpt-1000`, its `.index` file, a folder, or a `.tar`.
 
     Raises:
-        CheckpointError: where there is no checkpoint, or the tar holds something that it should not.
+        CheckpointError: where there is no checkpoint, or the tar is damaged or holds what it should not.
     """
-    if path.is_file() and tarfile.is_tarfile(path):
+    if path.is_file() and path.suffix != ".index":
         with tempfile.TemporaryDirectory() as folder:
-            _unpack(path, Path(folder))
-            return _read_prefix(_prefix_in(Path(folder), path))
+            try:
+                _unpack(path, Path(folder))
+            # Damage shows as one of these, by compression and by where the file is cut.
+            except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+                reason = " ".join(str(error).split()) or type(error).__name__
+                raise CheckpointError(f"{path}: is no tar, or a damaged one ({reason}).") from error
+            return _read_prefix(_prefix_in(Path(folder), path), path)
     if path.is_dir():
-        return _read_prefix(_prefix_in(path, path))
-    return _read_prefix(str(path).removesuffix(".index"))
+        return _read_prefix(_prefix_in(path, path), path)
+    prefix = str(path).removesuffix(".index")
+    return _read_prefix(prefix, Path(prefix))
 
 
 def _unpack(path: Path, folder: Path) -> None:
+    left = MAX_TOTAL_BYTES
     with tarfile.open(path) as archive:
         for member in archive:
             if member.isdir():
@@ -63,6 +74,11 @@ def _unpack(path: Path, folder: Path) -> None:
                 raise CheckpointError(
                     f"{path}: '{member.name}' is larger than {MAX_MEMBER_BYTES} bytes; refused."
                 )
+            left -= member.size
+            if left < 0:
+                raise CheckpointError(
+                    f"{path}: its checkpoint files are larger than {MAX_TOTAL_BYTES} bytes together; refused."
+                )
             source = archive.extractfile(member)
             if source is None or (folder / name.name).exists():
                 raise CheckpointError(f"{path}: '{member.name}' can't be read or is there twice.")
@@ -72,10 +88,18 @@ def _unpack(path: Path, folder: Path) -> None:
 
 
 def _prefix_in(folder: Path, shown: Path) -> str:
-    """The newest checkpoint prefix of a folder."""
-    found = list(folder.glob("*.index"))
+    """The checkpoint prefix that a folder's `checkpoint` file names, or else the newest."""
+    found = [index for index in folder.glob("*.index") if _MEMBER.match(index.name)]
     if not found:
         raise CheckpointError(f"{shown}: holds no TensorFlow checkpoint (no .index file).")
+    state = folder / "checkpoint"
+    text = state.read_text(encoding="utf-8", errors="replace") if state.is_file() else ""
+    named = re.search(r'^model_checkpoint_path: "(.+)"', text, re.MULTILINE)
+    if named:
+        # Only its last part: the rest is a folder of the machine that trained it.
+        prefix = folder / PurePosixPath(named.group(1)).name
+        if prefix.with_name(f"{prefix.name}.index") in found:
+            return str(prefix)
 
     def step(path: Path) -> int:
         number = re.search(r"-(\d+)\.index$", path.name)
@@ -97,13 +121,15 @@ def _tensorflow() -> object:
     return tf
 
 
-def _read_prefix(prefix: str) -> Checkpoint:
+def _read_prefix(prefix: str, shown: Path) -> Checkpoint:
     tf = _tensorflow()
     try:
         reader = tf.train.load_checkpoint(prefix)  # type: ignore[attr-defined]
         arrays = {name: reader.get_tensor(name) for name in sorted(reader.get_variable_to_shape_map())}
     except Exception as error:  # noqa: BLE001 - TensorFlow raises many kinds on damaged files
-        raise CheckpointError(f"{prefix}: can't be read as a TensorFlow checkpoint ({error}).") from error
+        # A tar's temporary folder is gone when somebody reads this.
+        reason = str(error).strip().rstrip(".").replace(f"{Path(prefix).parent}{os.sep}", "")
+        raise CheckpointError(f"{shown}: can't be read as a TensorFlow checkpoint ({reason}).") from error
     step = int(arrays.pop("global_step", 0))
     slots = {name: array for name, array in arrays.items() if _SLOT.search(name)}
     weights = {
@@ -114,28 +140,35 @@ def _read_prefix(prefix: str) -> Checkpoint:
     return Checkpoint(weights, step=step, state=slots)
 
 
-def write(prefix: Path, weights: dict[str, np.ndarray], step: int = 0) -> None:
+def write(
+    prefix: Path, weights: dict[str, np.ndarray], step: int = 0, slots: dict[str, np.ndarray] | None = None
+) -> None:
     """Write a TensorFlow 1 checkpoint that Magenta's `TrainedModel` and `music_vae_generate` load.
 
     Args:
         prefix: such as `exported/model.ckpt-1000`; `.index` and `.data` files and `checkpoint` appear there.
         weights: arrays by Magenta's names.
         step: stored as `global_step`.
+        slots: the optimizer's arrays by Magenta's names, as `read` gives them in `state`; its
+            `music_vae_train` needs them to go on from the checkpoint.
     """
     tf = _tensorflow()
     prefix.parent.mkdir(parents=True, exist_ok=True)
-    arrays = {**{n: np.asarray(a, np.float32) for n, a in weights.items()}, "global_step": np.int64(step)}
+    floats = {name: np.asarray(array, np.float32) for name, array in {**weights, **(slots or {})}.items()}
+    arrays = {**floats, "global_step": np.int64(step)}
     names = sorted(arrays)
     with tempfile.TemporaryDirectory(dir=prefix.parent) as folder:
-        temporary = os.path.join(folder, prefix.name)
         tf.raw_ops.SaveV2(  # type: ignore[attr-defined]
-            prefix=temporary,
+            prefix=os.path.join(folder, prefix.name),
             tensor_names=names,
             shape_and_slices=[""] * len(names),
             tensors=[tf.constant(arrays[n]) for n in names],  # type: ignore[attr-defined]
         )
-        # The index is what makes a checkpoint one, so it is moved last.
-        for file in sorted(os.listdir(folder), key=lambda name: name.endswith(".index")):
-            os.replace(os.path.join(folder, file), prefix.parent / file)
-    state = f'model_checkpoint_path: "{prefix.name}"\nall_model_checkpoint_paths: "{prefix.name}"\n'
-    (prefix.parent / "checkpoint").write_text(state)
+        # The index makes a checkpoint one and the state file makes it the folder's newest, so they come last.
+        files = sorted(os.listdir(folder), key=lambda name: name.endswith(".index"))
+        state = f'model_checkpoint_path: "{prefix.name}"\nall_model_checkpoint_paths: "{prefix.name}"\n'
+        Path(folder, "checkpoint").write_text(state)
+        for name in [*files, "checkpoint"]:
+            with open(os.path.join(folder, name), "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(os.path.join(folder, name), prefix.parent / name)

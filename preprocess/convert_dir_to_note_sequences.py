@@ -9,6 +9,7 @@ import hashlib
 import os
 import sys
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -95,7 +96,7 @@ def _bytes_of(source: Source, limit: int) -> bytes:
         if len(data) > limit:
             raise InputError(f"{source.name}: is larger than {limit} bytes.", "file_too_large")
         return data
-    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
         raise InputError(f"{source.name}: can't be read ({error}).", "unreadable") from error
 
 

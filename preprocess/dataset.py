@@ -61,12 +61,20 @@ class ExampleCollector:
         self.examples: list[tuple[np.ndarray, int]] = []
         self.names: list[str] = []
         self.reasons: Counter[str] = Counter()
+        self._shard_sources: dict[str, int] = {}
 
     def add(self, name: str, examples: list[Example], reasons: Counter[str]) -> None:
         """Add what one NoteSequence gave."""
         self.examples += [(e.inputs[: self.max_steps], len(self.names)) for e in examples]
         self.names.append(name)
         self.reasons += reasons
+
+    def add_from_shard(self, name: str, example: Example) -> None:
+        """Add one example; what has the same name is one source, in whichever shards it lies."""
+        if name not in self._shard_sources:
+            self._shard_sources[name] = len(self.names)
+            self.names.append(name)
+        self.examples.append((example.inputs[: self.max_steps], self._shard_sources[name]))
 
     def result(self) -> ExampleSet:
         """The set of all that was added."""
@@ -144,13 +152,10 @@ def _load_shard(
             f"run preprocess_tfrecord again with this config.",
             "other_converter",
         )
-    by_source: dict[str, list[Example]] = {}
     for record in read_records(path):
         source, tokens = decode(record)
-        by_source.setdefault(source, []).append(Example(tokens, tokens, None, len(tokens)))
+        collector.add_from_shard(source, Example(tokens, tokens, None, len(tokens)))
         on_record()
-    for source, examples in by_source.items():
-        collector.add(source, examples, Counter())
     collector.reasons += Counter(sidecar.get("reasons", {}))
 
 

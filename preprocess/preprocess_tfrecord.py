@@ -5,6 +5,7 @@ need many machines. Shards are the same however many processes made them.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import sys
@@ -97,7 +98,8 @@ class Transform:
         if self.max_examples and len(examples) > self.max_examples:
             step = len(examples) / self.max_examples
             examples = [examples[int(i * step)] for i in range(self.max_examples)]
-        name = sequence.filename or sequence.id
+        # A NoteSequence without a name is told from others by what it holds.
+        name = sequence.filename or sequence.id or hashlib.sha256(record).hexdigest()
         return [encode(name, example.inputs) for example in examples], reasons
 
 

@@ -3,6 +3,7 @@
 import tempfile
 import warnings
 import zipfile
+import zlib
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -52,18 +53,37 @@ def _read_musicxml(data: bytes, suffix: str) -> Any:
 
     if zipfile.is_zipfile(BytesIO(data)):
         suffix = ".mxl"
-        with zipfile.ZipFile(BytesIO(data)) as archive:
-            if sum(member.file_size for member in archive.infolist()) > MAX_UNPACKED_BYTES:
-                raise InputError(
-                    f"The score unpacks to more than {MAX_UNPACKED_BYTES} bytes.", "file_too_large"
-                )
-    elif b"<!ENTITY" in data:
-        raise InputError("The score defines XML entities, which could expand without bound.", "bad_score")
+        _check_archive(data)
+    else:
+        _check_xml(data)
     # note-seq decides by the name whether a score is compressed, so it gets a file of its own.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"score{'.mxl' if suffix == '.mxl' else '.xml'}"
         path.write_bytes(data)
         try:
-            return musicxml_reader.musicxml_file_to_sequence_proto(str(path))
+            sequence = musicxml_reader.musicxml_file_to_sequence_proto(str(path))
         except Exception as error:  # noqa: BLE001 - note-seq raises many kinds on damaged scores
             raise InputError(f"The MusicXML file can't be read ({error}).", "bad_score") from error
+
+
+def _check_archive(data: bytes) -> None:
+    """Refuse what unpacks to too much, or holds XML that does."""
+    try:
+        with zipfile.ZipFile(BytesIO(data)) as archive:
+            if sum(member.file_size for member in archive.infolist()) > MAX_UNPACKED_BYTES:
+                raise InputError(
+                    f"The score unpacks to more than {MAX_UNPACKED_BYTES} bytes.", "file_too_large"
+                )
+            for member in archive.infolist():
+                _check_xml(archive.read(member))
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
+        raise InputError(f"The compressed score can't be unpacked ({error}).", "bad_score") from error
+
+
+def _check_xml(data: bytes) -> None:
+    # Without its zero bytes UTF-16 reads as ASCII, so no encoding hides a declaration.
+    if b"<!ENTITY" in data.replace(b"\0", b""):
+        raise InputError("The score defines XML entities, which could expand without bound.", "bad_score")
+    if not sequence.notes:
+        raise InputError("The XML file holds no notes; is it a MusicXML score?", "bad_score")
+    return sequence

@@ -26,5 +26,5 @@ def create(spec: Mapping[str, Any]) -> Converter:
         )
     try:
         return CONVERTERS[name](**options)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise InputError(f"Converter '{name}': {error}.", "bad_converter") from error

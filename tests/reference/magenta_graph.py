@@ -2,6 +2,10 @@
 
 FOLDER holds `request.json` (task, config, options) and `in.npz`; the result goes to `out.npz`. What a task must
 know and Magenta draws at random (the latent noise, greedy instead of sampled tokens) is patched in.
+
+Lengths that the original takes: a flat decoder any from 0 to max_seq_len; a hierarchical decoder under a flat
+encoder (all three `hierdec-drum_4bar`) only 0 and max_seq_len, else it stops with an assertion. Its lengths by
+segment `[batch, segments]` need a hierarchical encoder, since a flat one takes a vector.
 """
 
 import json
@@ -182,7 +186,10 @@ def sample_checkpoint(config: Config, request: dict, arrays: Arrays) -> Arrays:
 
 
 def save_checkpoint(config: Config, request: dict, arrays: Arrays) -> Arrays:
-    """Write fresh weights, Adam slots and global step by the original's Saver; returns the weights."""
+    """Take one step from fresh weights, or from those of `resume`, and save with the original's Saver.
+
+    Adam slots and the global step are saved beside the weights, which are returned.
+    """
     reference = magenta_config(config)
     batch, steps = config.hparams.batch_size, config.hparams.max_seq_len
     inputs, outputs = _dense(config, np.zeros((batch, steps), np.int64))
@@ -191,6 +198,8 @@ def save_checkpoint(config: Config, request: dict, arrays: Arrays) -> Arrays:
     step = optimizer.minimize(reference.model.loss, global_step=reference.model.global_step)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
+        if "resume" in request:
+            tf.train.Saver().restore(session, request["resume"])
         session.run(step)
         tf.train.Saver().save(session, request["checkpoint"], global_step=reference.model.global_step)
         return session.run({v.op.name: v for v in tf.trainable_variables()})

@@ -1,0 +1,201 @@
+"""Our MIDI reader: what note-seq makes of real files, typed reasons for bad ones, nothing else for any bytes."""
+
+import resource
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from preprocess.errors import InputError
+from preprocess.midi import Limits, read_midi
+from tests.conftest import ROOT
+from tests.preprocess.midi_bytes import END, NOTE, delta, midi
+
+FOLDERS = {"groove": 14, "midi_samples": 8, "mutopia_piano": 7, "chorales": 6, "joplin_rags": 5}
+
+
+def meta(kind: int, data: bytes) -> bytes:
+    return bytes([0, 0xFF, kind, len(data)]) + data
+
+
+# Each is a crasher known from mido, pretty_midi, symusic or note-seq.
+BAD = {
+    "nothing": (b"", "not_midi"),
+    "other file": (b"RIFF....WAVE", "not_midi"),
+    "header cut off": (b"MThd\0\0\0\6\0", "truncated"),
+    "header too small": (b"MThd\0\0\0\2" + bytes(8), "bad_header"),
+    "no ticks per quarter": (midi(NOTE + END, division=0), "bad_header"),
+    "SMPTE frames": (midi(NOTE + END, division=0xE728), "bad_header"),
+    "no tracks": (midi(), "bad_header"),
+    "missing track": (midi(NOTE + END, count=2), "truncated"),
+    "track cut off": (midi(NOTE + END)[:-3], "truncated"),
+    "other chunk": (midi(NOTE + END).replace(b"MTrk", b"XFIH"), "bad_header"),
+    "65535 tracks": (midi(NOTE + END, count=65535), "too_many_tracks"),
+    "tick 2^31": (midi(delta(2**28 - 1) + (b"\x90\x3c\x40" + delta(2**28 - 1)) * 8 + NOTE + END), "too_long"),
+    "tick 2^28": (midi(delta(2**28 - 1) + NOTE[1:] + END), "too_long"),
+    "negative delta wrapped": (midi(NOTE + delta(268435458) + NOTE[1:] + END), "bad_event"),
+    "variable length of 9 bytes": (midi(delta(144115188075998575) + NOTE[1:] + END), "bad_event"),
+    "data byte above 127": (midi(b"\x00\x99\x26\x80" + END), "bad_event"),
+    "no running status": (midi(b"\x00\x26\x64" + END), "bad_event"),
+    "status F4": (midi(b"\x00\xf4" + END), "bad_event"),
+    "key of 8 sharps": (midi(meta(0x59, b"\x08\x00") + NOTE + END), "bad_key_signature"),
+    "key mode 2": (midi(meta(0x59, b"\x00\x02") + NOTE + END), "bad_key_signature"),
+    "empty key": (midi(meta(0x59, b"") + NOTE + END), "bad_key_signature"),
+    "empty time signature": (midi(meta(0x58, b"") + NOTE + END), "bad_time_signature"),
+    "denominator 2^31": (midi(meta(0x58, b"\x04\x1f\x18\x08") + NOTE + END), "bad_time_signature"),
+    "denominator 2^255": (midi(meta(0x58, b"\x04\xff\x18\x08") + NOTE + END), "bad_time_signature"),
+    "empty tempo": (midi(meta(0x51, b"") + NOTE + END), "bad_tempo"),
+    "tempo 0": (midi(meta(0x51, b"\0\0\0") + NOTE + END), "bad_tempo"),
+    "ends inside an event": (midi(b"\x00\x99\x26"), "truncated"),
+    "ends inside a delta": (midi(b"\x83"), "truncated"),
+    "ends inside a meta event": (midi(b"\x00\xff\x03\x7fname"), "truncated"),
+    "ends inside sysex": (midi(b"\x00\xf0\x7f\x01"), "truncated"),
+}
+# Odd but well-formed: read, not refused.
+FINE = {
+    "zero-length meta": midi(meta(0x03, b"") + meta(0x01, b"") + meta(0x7F, b"") + NOTE + END),
+    "zero-length sysex": midi(b"\x00\xf0\x00" + NOTE + END),
+    "no end of track": midi(NOTE),
+    "end of track at 2^28": midi(NOTE + delta(2**28 - 1) + END[1:]),
+    "RIFF around it": b"RIFF\0\0\0\0RMIDdata\0\0\0\0" + midi(NOTE + END),
+    "longer header": midi(NOTE + END)
+    .replace(b"\0\0\0\6", b"\0\0\0\7", 1)
+    .replace(b"\x01\xe0MTrk", b"\x01\xe0\0MTrk"),
+    "32767 ticks a quarter": midi(NOTE + END, division=32767),
+}
+
+
+def sample(folder: Path, count: int) -> list[Path]:
+    files = sorted(folder.rglob("*.mid"))
+    return files[:: max(1, len(files) // count)][:count]
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_equal_to_note_seq(data_dir: Callable[[str], Path], name: str) -> None:
+    midi_io = pytest.importorskip("note_seq.midi_io")
+    files = sample(data_dir(name), FOLDERS[name])
+    assert files
+    for path in files:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            theirs = midi_io.midi_to_note_sequence(path.read_bytes())
+        assert_same(read_midi(path), theirs, path)
+
+
+def assert_same(ours: object, theirs: object, path: Path, at: str = "") -> None:
+    """Field by field; floating-point numbers within a microsecond."""
+    for field in theirs.DESCRIPTOR.fields:  # type: ignore[attr-defined]
+        mine, other = getattr(ours, field.name), getattr(theirs, field.name)
+        where = f"{path}: {at}{field.name}"
+        if hasattr(other, "__len__") and not isinstance(other, str | bytes):
+            assert len(mine) == len(other), where
+            for a, b in zip(mine, other, strict=True):
+                assert_same(a, b, path, f"{field.name}.") if hasattr(b, "DESCRIPTOR") else None
+        elif hasattr(other, "DESCRIPTOR"):
+            assert_same(mine, other, path, f"{field.name}.")
+        elif isinstance(other, float):
+            assert mine == pytest.approx(other, rel=1e-9, abs=1e-6), where
+        else:
+            assert mine == other, where
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_known_crashers(name: str) -> None:
+    data, reason = BAD[name]
+    with pytest.raises(InputError) as caught:
+        read_midi(data)
+    assert caught.value.reason == reason
+    assert str(caught.value).endswith(".")
+
+
+@pytest.mark.parametrize("name", FINE)
+def test_odd_but_well_formed(name: str) -> None:
+    assert [n.pitch for n in read_midi(FINE[name]).notes] == [38]
+
+
+def test_nothing_played() -> None:
+    sequence = read_midi(midi(END))
+    assert not sequence.notes and sequence.total_time == 0
+
+
+def test_limits(tmp_path: Path) -> None:
+    data = midi(NOTE * 10 + END)
+    for limits, reason in [
+        (Limits(bytes=20), "file_too_large"),
+        (Limits(tracks=0), "too_many_tracks"),
+        (Limits(events=5), "too_many_events"),
+        (Limits(seconds=1.0), "too_long"),
+    ]:
+        with pytest.raises(InputError) as caught:
+            read_midi(data, limits)
+        assert caught.value.reason == reason
+    path = tmp_path / "beat.mid"
+    path.write_bytes(data)
+    assert read_midi(path) == read_midi(str(path)) == read_midi(data)
+    for wrong, limits, reason in [
+        (path, Limits(bytes=20), "file_too_large"),
+        (tmp_path, Limits(), "unreadable"),
+        (tmp_path / "none.mid", Limits(), "unreadable"),
+    ]:
+        with pytest.raises(InputError) as caught:
+            read_midi(wrong, limits)
+        assert caught.value.reason == reason and str(wrong) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["tick 2^31", "tick 2^28"])
+def test_far_ticks_take_no_memory(name: str) -> None:
+    code = (
+        "import sys\n"
+        "from preprocess.errors import InputError\n"
+        "from preprocess.midi import read_midi\n"
+        "try:\n    read_midi(sys.stdin.buffer.read())\n"
+        "except InputError as error:\n    print(error.reason)\n"
+    )
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
+
+    result = subprocess.run(
+        [sys.executable, "-c", code], input=BAD[name][0], cwd=ROOT, capture_output=True, preexec_fn=limit
+    )
+    assert (result.returncode, result.stdout.strip()) == (0, b"too_long"), result.stderr
+
+
+@given(st.binary(max_size=200))
+@settings(max_examples=150, deadline=None)
+def test_any_bytes(data: bytes) -> None:
+    for content in (data, midi(data), midi(NOTE + data + END)):
+        only_input_errors(content)
+
+
+@given(st.sampled_from([*FINE.values(), *(b for b, _ in BAD.values())]), st.data())
+@settings(max_examples=250, deadline=None)
+def test_mutated_files(original: bytes, data: st.DataObject) -> None:
+    content = bytearray(original)
+    for _ in range(data.draw(st.integers(1, 6))):
+        if not content:
+            break
+        at = data.draw(st.integers(0, len(content) - 1))
+        what = data.draw(st.integers(0, 2))
+        if what == 0:
+            content[at] = data.draw(st.integers(0, 255))
+        elif what == 1:
+            del content[at : at + data.draw(st.integers(1, 8))]
+        else:
+            content[at:at] = data.draw(st.binary(max_size=8))
+    only_input_errors(bytes(content))
+
+
+def only_input_errors(content: bytes) -> None:
+    try:
+        sequence = read_midi(content)
+    except InputError as error:
+        assert error.reason != "bad_input", "every refusal has a code of its own"
+    else:
+        assert all(0 <= n.start_time < n.end_time <= sequence.total_time for n in sequence.notes)
+        assert type(sequence).FromString(sequence.SerializeToString()) == sequence

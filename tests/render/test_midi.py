@@ -1,0 +1,154 @@
+"""MIDI files that loop: what mido and the project's own reader find in them."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import mido
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from preprocess.errors import InputError
+from preprocess.midi import read_midi
+from preprocess.note_sequence import NoteSequence
+from render.drum_maps import DRUM_MAPS
+from render.midi import Style, midi_bytes, write_midi
+from tests.drum_sequences import Hit, backbeat, drum_sequence, random_hits
+
+BAR = 1920
+
+
+def events_of(data: bytes) -> list[tuple[int, Any]]:
+    """Messages of the only track, with their ticks from the start."""
+    file = mido.MidiFile(file=io.BytesIO(data))
+    assert (file.type, len(file.tracks), file.ticks_per_beat) == (0, 1, 480)
+    now, events = 0, []
+    for message in file.tracks[0]:
+        assert message.time >= 0
+        now += message.time
+        events.append((now, message))
+    return events
+
+
+def struck(data: bytes) -> list[tuple[int, int, int]]:
+    """Tick, pitch and velocity of each note."""
+    return sorted((t, m.note, m.velocity) for t, m in events_of(data) if m.type == "note_on")
+
+
+def loudest(hits: list[Hit]) -> dict[tuple[int, int], int]:
+    """Hits by (step, pitch); of two at once the louder one is heard."""
+    best: dict[tuple[int, int], int] = {}
+    for step, pitch, velocity, _ in hits:
+        best[step, pitch] = max(velocity, best.get((step, pitch), 0))
+    return best
+
+
+@given(hits=random_hits(64), swing=st.sampled_from([0.0, 0.2, 1 / 3, 0.5]), qpm=st.floats(10, 400))
+def test_a_clip_of_drums_loops(hits: list[Hit], swing: float, qpm: float) -> None:
+    events = events_of(midi_bytes(drum_sequence(hits), Style(qpm=qpm, swing=swing), bars=4))
+    assert events[-1][1].type == "end_of_track"
+    assert events[-1][0] == 4 * BAR
+    at_start = {m.type: m for t, m in events if t == 0 and m.is_meta}
+    assert at_start["set_tempo"].tempo == round(6e7 / qpm)
+    assert (at_start["time_signature"].numerator, at_start["time_signature"].denominator) == (4, 4)
+    sounding: set[int] = set()
+    for tick, message in events:
+        if message.is_meta:
+            continue
+        assert message.channel == 9
+        if message.type == "note_on":
+            assert tick < 4 * BAR and message.velocity > 0
+            assert message.note not in sounding, "a pitch struck again must end first"
+            sounding.add(message.note)
+        else:
+            sounding.remove(message.note)
+    assert not sounding
+
+
+@given(hits=random_hits(64))
+def test_every_hit_is_in_the_file_at_its_tick_and_velocity(hits: list[Hit]) -> None:
+    expected = sorted((step * 120, pitch, v) for (step, pitch), v in loudest(hits).items())
+    assert struck(midi_bytes(drum_sequence(hits), bars=4)) == expected
+
+
+@given(hits=random_hits(64), qpm=st.sampled_from([60.0, 97.0, 120.0, 174.0]))
+def test_our_own_reader_finds_the_same_notes(hits: list[Hit], qpm: float) -> None:
+    found = read_midi(midi_bytes(drum_sequence(hits), Style(qpm=qpm), bars=4))
+    assert [round(t.qpm, 2) for t in found.tempos] == [qpm]
+    assert all(note.is_drum for note in found.notes)
+    notes = {(round(n.start_time * qpm / 15, 3), n.pitch): n.velocity for n in found.notes}
+    assert notes == {(float(step), pitch): v for (step, pitch), v in loudest(hits).items()}
+
+
+def test_swing_delays_the_second_sixteenth_of_each_pair() -> None:
+    hits = [(step, 42, 80, 1) for step in range(4)]
+    ticks = [t for t, *_ in struck(midi_bytes(drum_sequence(hits), Style(swing=1 / 3), bars=1))]
+    assert ticks == [0, 160, 240, 400]
+
+
+def test_accents_follow_the_beat_and_stay_in_range() -> None:
+    hits = [(step, 42, 80, 1) for step in range(4)] + [(4, 42, 127, 1), (5, 42, 3, 1)]
+    velocities = [v for *_, v in struck(midi_bytes(drum_sequence(hits), Style(accents=True), bars=1))]
+    assert velocities == [92, 66, 80, 66, 127, 1]
+
+
+def test_one_velocity_for_all() -> None:
+    assert {v for *_, v in struck(midi_bytes(backbeat(1), Style(velocity=33)))} == {33}
+
+
+def test_drum_map_moves_every_pitch_of_a_class() -> None:
+    hits = [(0, 36, 80, 1), (1, 35, 80, 1), (2, 42, 80, 1), (3, 44, 80, 1), (4, 46, 80, 1)]
+    data = midi_bytes(drum_sequence(hits), Style(drum_map=DRUM_MAPS["roland_td"]), bars=1)
+    assert [pitch for _, pitch, _ in struck(data)] == [36, 36, 22, 22, 26]
+
+
+def test_pitches_of_one_class_at_once_become_one_note() -> None:
+    hits = [(0, 36, 60, 1), (0, 35, 90, 1)]
+    data = midi_bytes(drum_sequence(hits), Style(drum_map=DRUM_MAPS["general_midi"]), bars=1)
+    assert struck(data) == [(0, 36, 90)]
+
+
+def test_length_without_bars_is_the_next_bar_line() -> None:
+    assert events_of(midi_bytes(drum_sequence([(15, 36, 80, 1)])))[-1][0] == BAR
+    assert events_of(midi_bytes(drum_sequence([(16, 36, 80, 1)])))[-1][0] == 2 * BAR
+    assert events_of(midi_bytes(drum_sequence([])))[-1][0] == BAR
+    three_four = Style(time_signature=(3, 4))
+    assert events_of(midi_bytes(drum_sequence([(15, 36, 80, 1)]), three_four))[-1][0] == 2 * 1440
+
+
+def test_notes_before_the_start_or_behind_the_end_are_not_written_there() -> None:
+    sequence = drum_sequence([(64, 36, 80, 1), (63, 38, 80, 8)])
+    sequence.notes.add(start_time=-0.5, end_time=0.1, pitch=42, velocity=80, instrument=9, is_drum=True)
+    data = midi_bytes(sequence, bars=4)
+    assert struck(data) == [(0, 42, 80), (63 * 120, 38, 80)]
+    assert events_of(data)[-1][0] == 4 * BAR
+
+
+def test_pitched_instruments_keep_clear_of_the_drum_channel() -> None:
+    sequence = NoteSequence()
+    for instrument in range(12):
+        sequence.notes.add(pitch=60, velocity=80, end_time=1.0, instrument=instrument, program=instrument)
+    events = events_of(midi_bytes(sequence))
+    channels = [m.channel for _, m in events if m.type == "note_on"]
+    assert sorted(channels) == [c for c in range(13) if c != 9]
+    programs = {m.channel: m.program for _, m in events if m.type == "program_change"}
+    assert programs[0] == 0 and programs[10] == 9
+
+
+@pytest.mark.parametrize("bad", [{"qpm": 5}, {"qpm": float("nan")}, {"swing": 0.6}, {"velocity": 0}])
+def test_styles_out_of_range_are_refused(bad: dict) -> None:
+    with pytest.raises(InputError, match="expected"):
+        Style(**bad)
+
+
+def test_writing_is_refused_where_the_file_exists(tmp_path: Path) -> None:
+    path = tmp_path / "beat.mid"
+    write_midi(backbeat(1), path)
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="--force"):
+        write_midi(backbeat(2), path)
+    assert path.read_bytes() == before
+    write_midi(backbeat(2), path, force=True)
+    assert path.read_bytes() != before
+    assert [p.name for p in tmp_path.iterdir()] == ["beat.mid"]

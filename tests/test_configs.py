@@ -1,0 +1,199 @@
+"""Configs: overrides are checked, the built-in ones can't be changed, files and JSON say the same."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import configs
+from configs import CONFIG_MAP, Config, ConfigError, HParams, override, parse_hparams
+from tests.conftest import ROOT
+from tests.reference import magenta_is_installed
+
+SEED_WEIGHTS = {
+    "hierdec-drum_4bar": 14_343_680,
+    "hierdec-drum_4bar_v2": 13_294_592,
+    "hierdec-drum_4bar-no_ar": 12_771_840,
+}
+
+
+@pytest.mark.parametrize("name", SEED_WEIGHTS)
+def test_the_seeds_configs_have_as_many_weights_as_the_original(name: str) -> None:
+    import numpy as np
+
+    model = CONFIG_MAP[name].build_model()
+    assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == SEED_WEIGHTS[name]
+    named = model.named_weights()
+    assert len(named) == len(model.trainable_weights)
+
+
+@pytest.mark.parametrize("name", CONFIG_MAP)
+def test_json_round_trip(name: str) -> None:
+    config = CONFIG_MAP[name]
+    again = Config.from_json(config.to_json())
+    assert again == config and again.to_json() == config.to_json()
+    assert again.converter_spec == json.loads(json.dumps(config.converter_spec))
+    config.build_converter()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"hparams": {"z": 1}}', '{"hparams": {}, "colour": 1}'])
+def test_json_of_something_else_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError):
+        Config.from_json(text)
+
+
+def test_built_in_configs_can_not_be_changed() -> None:
+    config = CONFIG_MAP["hierdec-drum_4bar"]
+    with pytest.raises(TypeError):
+        CONFIG_MAP["mine"] = config  # type: ignore[index]
+    for part in (config.converter, config.decoder, config.encoder):
+        with pytest.raises(TypeError):
+            part["name"] = "mine"  # type: ignore[index]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.hparams.z_size = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("z_sise", 3, "no hyperparameter 'z_sise'"),
+        ("z_size", "3", "z_size is '3'; expected a whole number"),
+        ("z_size", 3.5, "expected a whole number"),
+        ("z_size", True, "expected a whole number"),
+        ("free_bits", "many", "expected a number"),
+        ("free_bits", True, "expected a number"),
+        ("clip_mode", 3, "expected a word"),
+        ("enc_rnn_size", 256, "expected a list"),
+        ("enc_rnn_size", [], "expected a list"),
+        ("enc_rnn_size", [256, -1], "expected a list"),
+        ("enc_rnn_size", [256, 0.5], "expected a list"),
+    ],
+)
+def test_overrides_are_checked_for_name_and_type(name: str, value: object, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        override(HParams(), {name: value})
+
+
+def test_overrides_change_what_they_name() -> None:
+    changed = configs.config_with_overrides(
+        "hierdec-drum_4bar", "free_bits=10, enc_rnn_size=[128, 64],batch_size=8"
+    ).hparams
+    assert changed.free_bits == 10.0 and isinstance(changed.free_bits, float)
+    assert (changed.enc_rnn_size, changed.batch_size, changed.z_size) == ((128, 64), 8, 512)
+    assert CONFIG_MAP["hierdec-drum_4bar"].hparams.batch_size == 512
+
+
+VALUES = st.one_of(
+    st.integers(),
+    st.booleans(),
+    st.floats(allow_nan=False),
+    st.sampled_from(["constant", "global_norm", "a-b"]),
+    st.lists(st.integers(-9, 999), min_size=1, max_size=4),
+)
+NAMES = st.from_regex(r"[a-z_]{1,12}", fullmatch=True)
+
+
+@given(changes=st.dictionaries(NAMES, VALUES, max_size=5), space=st.sampled_from(["", " "]))
+def test_hparams_syntax_round_trip(changes: dict, space: str) -> None:
+    def text_of(value: object) -> str:
+        return f"[{f',{space}'.join(map(str, value))}]" if isinstance(value, list) else str(value)
+
+    text = f",{space}".join(f"{name}={space}{text_of(value)}" for name, value in changes.items())
+    parsed = parse_hparams(text)
+    assert parsed == changes
+    assert {n: type(v) for n, v in parsed.items()} == {n: type(v) for n, v in changes.items()}
+
+
+@given(text=st.text(alphabet="ab=,[]1. -", max_size=30))
+def test_any_text_is_parsed_or_refused_with_a_sentence(text: str) -> None:
+    try:
+        parse_hparams(text)
+    except ConfigError as error:
+        assert str(error).startswith("--hparams")
+
+
+@pytest.mark.parametrize("text", ["z_size", "z_size=3,batch_size", "enc_rnn_size=[3,4", "enc_rnn_size=[3]4"])
+def test_broken_hparams_are_refused(text: str) -> None:
+    with pytest.raises(ConfigError):
+        parse_hparams(text)
+
+
+def write(folder: Path, text: str) -> str:
+    path = folder / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_toml_file_changes_single_values_of_its_base(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        'base = "hierdec-drum_4bar"\ndescription = "mine"\n[hparams]\nz_size = 64\nenc_rnn_size = [32]\n'
+        "[decoder]\nlevel_lengths = [4, 16]\n[converter]\ngap_bars = 2.0\n",
+    )
+    config = configs.get_config(path)
+    assert (config.name, config.description) == ("mine", "mine")
+    assert (config.hparams.z_size, config.hparams.enc_rnn_size, config.hparams.batch_size) == (64, (32,), 512)
+    assert config.decoder["level_lengths"] == (4, 16) and config.decoder["core"] == "categorical_lstm"
+    assert config.converter["gap_bars"] == 2.0 and config.converter["slice_bars"] == 4
+    assert Config.from_json(config.to_json()) == config
+
+
+def test_toml_file_with_another_part_replaces_it_whole(tmp_path: Path) -> None:
+    path = write(tmp_path, 'base = "hierdec-drum_4bar"\n[decoder]\nname = "categorical_lstm"\n')
+    assert dict(configs.get_config(path).decoder) == {"name": "categorical_lstm"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("base = ", "can't be read"),
+        ("", "base is ''"),
+        ('base = "nothing"', "base is 'nothing'"),
+        ('base = "hierdec-drum_4bar"\ncolour = 1', "unknown key 'colour'"),
+        ('base = "hierdec-drum_4bar"\ndecoder = 1', "expected a table"),
+        ('base = "hierdec-drum_4bar"\nhparams = 1', "expected a table"),
+        ('base = "hierdec-drum_4bar"\n[hparams]\nz = 1', "no hyperparameter 'z'"),
+    ],
+)
+def test_broken_files_are_refused_by_name(tmp_path: Path, text: str, message: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(ConfigError, match=message) as error:
+        configs.get_config(path)
+    assert path in str(error.value)
+
+
+def test_unknown_names_are_refused_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="hierdec-drum_4bar_small"):
+        configs.get_config("hierdec")
+    with pytest.raises(ConfigError, match="can't be read"):
+        configs.get_config(str(tmp_path / "absent.toml"))
+
+
+@pytest.mark.reference
+@pytest.mark.skipif(not magenta_is_installed(), reason="magenta is not installed (make test installs it)")
+def test_registered_in_magenta() -> None:
+    """Its own CONFIG_MAP has the seed's three configs, with our hyperparameters and converter."""
+    code = (
+        "import json, configs; configs.register_in_magenta()\n"
+        "from magenta.models.music_vae.configs import CONFIG_MAP as m\n"
+        f"names = {list(SEED_WEIGHTS)!r}\n"
+        "print(json.dumps({n: [m[n].hparams.z_size, list(m[n].hparams.enc_rnn_size), m[n].hparams.free_bits,"
+        " list(m[n].model.decoder._level_lengths), list(m[n].model.decoder._disable_autoregression),"
+        " m[n].data_converter.input_depth, m[n].data_converter.output_depth] for n in names}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, "TF_USE_LEGACY_KERAS": "1"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found == {
+        "hierdec-drum_4bar": [512, [512, 512], 48, [8, 8], [], 10, 512],
+        "hierdec-drum_4bar_v2": [256, [512, 512], 48, [8, 8], [], 10, 512],
+        "hierdec-drum_4bar-no_ar": [512, [512, 512], 48, [8, 8], [0, 1], 10, 512],
+    }
