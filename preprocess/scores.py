@@ -64,6 +64,9 @@ def _read_musicxml(data: bytes, suffix: str) -> Any:
             sequence = musicxml_reader.musicxml_file_to_sequence_proto(str(path))
         except Exception as error:  # noqa: BLE001 - note-seq raises many kinds on damaged scores
             raise InputError(f"The MusicXML file can't be read ({error}).", "bad_score") from error
+    if not sequence.notes:
+        raise InputError("The XML file holds no notes; is it a MusicXML score?", "bad_score")
+    return sequence
 
 
 def _check_archive(data: bytes) -> None:
@@ -84,6 +87,3 @@ def _check_xml(data: bytes) -> None:
     # Without its zero bytes UTF-16 reads as ASCII, so no encoding hides a declaration.
     if b"<!ENTITY" in data.replace(b"\0", b""):
         raise InputError("The score defines XML entities, which could expand without bound.", "bad_score")
-    if not sequence.notes:
-        raise InputError("The XML file holds no notes; is it a MusicXML score?", "bad_score")
-    return sequence

@@ -1,0 +1,184 @@
+"""convert_dir_to_note_sequences: folders and zips, a reason for each dropped file, whole output or none."""
+
+import os
+import signal
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from preprocess import convert_dir_to_note_sequences as command
+from preprocess.convert_dir_to_note_sequences import Source, console_main, convert_all, main
+from preprocess.errors import InputError
+from preprocess.note_sequence import NoteSequence
+from preprocess.tfrecord import read_records, read_sidecar
+from tests.conftest import ROOT
+from tests.preprocess.midi_bytes import END, NOTE, delta, midi
+
+GOOD = midi(NOTE + END)
+BAD = {
+    "empty.mid": (b"", "not_midi"),
+    "text.midi": (b"hello", "not_midi"),
+    "cut.mid": (GOOD[:-5], "truncated"),
+    "long.mid": (midi(delta(2**28 - 1) + NOTE[1:] + END), "too_long"),
+    "bad.xml": (b"<score", "bad_score"),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    root = tmp_path / "music"
+    (root / "inside").mkdir(parents=True)
+    for name in ("b.mid", "A.MID", "inside/c.midi"):
+        (root / name).write_bytes(GOOD)
+    for name, (data, _) in BAD.items():
+        (root / name).write_bytes(data)
+    (root / "notes.txt").write_text("not music")
+    return root
+
+
+def run(source: Path, output: Path, *flags: str) -> list:
+    assert main([f"--input_dir={source}", f"--output_file={output}", "--num_processes=2", *flags]) == 0
+    return [NoteSequence.FromString(r) for r in read_records(output)]
+
+
+def zipped(folder: Path, path: Path) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(folder.rglob("*"), reverse=True):
+            archive.write(file, file.relative_to(folder))
+    return path
+
+
+def test_a_folder_with_bad_files(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "out.tfrecord"
+    sequences = run(folder, output)
+    assert [s.filename for s in sequences] == ["A.MID", "b.mid"]
+    assert {s.collection_name for s in sequences} == {"music"}
+    assert [n.pitch for n in sequences[0].notes] == [38]
+    sidecar = read_sidecar(output)
+    assert sidecar is not None
+    assert {d["file"]: d["reason"] for d in sidecar["dropped"]} == {n: r for n, (_, r) in BAD.items()}
+    assert all(d["message"] for d in sidecar["dropped"])
+    assert sidecar["files"] == {"read": 2, "dropped": 5, "other": 1} and sidecar["count"] == 2
+    assert "Wrote 2 NoteSequences from 2 of 7 files" in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_recursive_and_zip_give_the_same(folder: Path, tmp_path: Path) -> None:
+    sequences = run(folder, tmp_path / "folder.tfrecord", "--recursive")
+    assert [s.filename for s in sequences] == ["A.MID", "b.mid", "inside/c.midi"]
+    assert len({s.id for s in sequences}) == 3
+    run(zipped(folder, tmp_path / "music.zip"), tmp_path / "zip.tfrecord")
+    assert (tmp_path / "zip.tfrecord").read_bytes() == (tmp_path / "folder.tfrecord").read_bytes()
+
+
+def test_a_damaged_zip_member_costs_only_itself(tmp_path: Path) -> None:
+    path = tmp_path / "music.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.mid", GOOD * 50)
+        archive.writestr("b.mid", GOOD)
+        archive.writestr("../../c.mid", GOOD)
+    data = bytearray(path.read_bytes())
+    data[35:45] = b"\xff" * 10
+    path.write_bytes(data)
+    output = tmp_path / "out.tfrecord"
+    assert [s.filename for s in run(path, output)] == ["../../c.mid", "b.mid"]
+    assert [d["reason"] for d in (read_sidecar(output) or {})["dropped"]] == ["unreadable"]
+    assert not (tmp_path.parent.parent / "c.mid").exists(), "nothing is unpacked to disk"
+
+
+def test_bytes_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> None:
+    folder = tmp_path / "music"
+    folder.mkdir()
+    for i in range(20):
+        (folder / f"{i:02d}.mid").write_bytes(midi(NOTE * (20 - i) + END))
+    outputs = []
+    for processes in (1, 3):
+        output = tmp_path / f"{processes}.tfrecord"
+        assert main([f"--input_dir={folder}", f"--output_file={output}", f"--num_processes={processes}"]) == 0
+        outputs.append(output.read_bytes())
+    assert outputs[0] == outputs[1]
+
+
+def test_limits(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        run(folder, tmp_path / "out", "--max_seconds=0.1")
+    assert "too_long: 3" in str(caught.value)
+    with pytest.raises(InputError) as caught:
+        run(folder, tmp_path / "out", "--max_megabytes=0.00001")
+    assert "file_too_large" in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_refusals(folder: Path, tmp_path: Path) -> None:
+    empty, output = tmp_path / "empty", tmp_path / "out"
+    empty.mkdir()
+    for source, reason in [(tmp_path / "none", "unreadable"), (empty, "no_files"), (folder, "exists")]:
+        if reason == "exists":
+            output.write_bytes(b"old")
+        with pytest.raises(InputError) as caught:
+            main([f"--input_dir={source}", f"--output_file={output}"])
+        assert caught.value.reason == reason
+    assert output.read_bytes() == b"old"
+    assert len(run(folder, output, "--force")) == 2
+
+
+def test_exit_statuses(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["convert", f"--input_dir={folder}", f"--output_file={tmp_path}/out"])
+    assert console_main() == 0
+    capsys.readouterr()
+    assert console_main() == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "--force" in error and "Traceback" not in error
+
+
+def test_a_killed_run_leaves_the_old_file(folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    output.write_bytes(b"old")
+    code = (
+        "import os, signal, sys\n"
+        "from preprocess import tfrecord\n"
+        "from preprocess.convert_dir_to_note_sequences import main\n"
+        "write = tfrecord.RecordWriter.write\n"
+        "def write_and_die(writer, record):\n"
+        "    write(writer, record)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "tfrecord.RecordWriter.write = write_and_die\n"
+        "main(sys.argv[1:])\n"
+    )
+    flags = [f"--input_dir={folder}", f"--output_file={output}", "--force", "--num_processes=1"]
+    result = subprocess.run([sys.executable, "-c", code, *flags], cwd=ROOT, stderr=subprocess.DEVNULL)
+    assert result.returncode == -signal.SIGKILL
+    assert output.read_bytes() == b"old" and read_sidecar(output) is None
+
+
+def dying_convert(source: Source, *arguments: object) -> tuple[list[bytes], str, str]:
+    """Stands for a reader whose native code crashes on two files; found by name in the pool's processes."""
+    if source.name in ("03", "17"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return [source.name.encode()], "", ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the pool's processes inherit the replaced reader by fork")
+@pytest.mark.parametrize("processes", [1, 3])
+def test_a_crashing_reader_costs_only_its_file(monkeypatch: pytest.MonkeyPatch, processes: int) -> None:
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    class ForkPool(ProcessPoolExecutor):
+        def __init__(self, *args: object, **options: object):
+            super().__init__(*args, mp_context=multiprocessing.get_context("fork"), **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(command, "convert", dying_convert)
+    monkeypatch.setattr(command, "ProcessPoolExecutor", ForkPool)
+    sources = [Source(f"{i:02d}", "") for i in range(30)]
+    results = list(convert_all(sources, "c", 1.0, 1, processes))
+    assert [source.name for source, *_ in results] == [s.name for s in sources]
+    crashed = [source.name for source, _, reason, _ in results if reason == "reader_crashed"]
+    assert crashed == ["03", "17"]
+    assert all(records for source, records, *_ in results if source.name not in crashed)
