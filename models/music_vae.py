@@ -123,7 +123,8 @@ class MusicVAE(keras.Model):
         noise = batch.get("noise")
         if noise is None:
             noise = keras.random.normal(ops.shape(mu), seed=self.noise)
-        z = mu + sigma * noise
+        # Keras casts inputs to the compute dtype, which is a half precision one with a mixed policy.
+        z = mu + sigma * ops.cast(noise, mu.dtype)
         inputs = ops.pad(tokens[:, :-1], ((0, 0), (1, 0)), constant_values=NO_TOKEN)
         if training and self.uses_scheduled_sampling:
             inputs = self._scheduled_inputs(tokens, z)

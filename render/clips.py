@@ -42,8 +42,8 @@ def style_of(args: argparse.Namespace) -> Style:
 
 
 def bars_of(max_seq_len: int) -> int:
-    """Bars of 4/4 in so many sixteenths."""
-    return max_seq_len // 16
+    """Bars of 4/4 that hold so many sixteenths."""
+    return -(-max_seq_len // 16)
 
 
 def check_new(paths: list[Path], force: bool) -> None:
@@ -71,7 +71,9 @@ def write_clips(
     n = len(sequences)
     midi = [stem.with_name(f"{stem.name}-{i:03d}-of-{n:03d}.mid") for i in range(n)]
     extras = {
-        kind: stem.with_suffix(f".{kind}") for kind, on in (("png", args.png), ("html", args.gallery)) if on
+        kind: stem.with_name(f"{stem.name}.{kind}")
+        for kind, on in (("png", args.png), ("html", args.gallery))
+        if on
     }
     wavs = [path.with_suffix(".wav") for path in midi] if args.wav else []
     check_new([*midi, *extras.values(), *wavs], args.force)

@@ -49,6 +49,12 @@ class Style:
             raise InputError(f"The swing is {self.swing}; expected 0 to 0.5 of a sixteenth.", "bad_flag")
         if self.velocity is not None and not 1 <= self.velocity <= 127:
             raise InputError(f"The velocity is {self.velocity}; expected 1 to 127.", "bad_flag")
+        numerator, denominator = self.time_signature
+        if not 1 <= numerator <= 255 or denominator not in (1, 2, 4, 8, 16, 32):
+            raise InputError(
+                f"The time signature is {numerator}/{denominator}; expected 1 to 255 over 1, 2, 4, ... 32.",
+                "bad_flag",
+            )
 
     @property
     def quarters_per_bar(self) -> float:
@@ -62,25 +68,34 @@ def midi_bytes(sequence: Any, style: Style = Style(), bars: int | None = None) -
     Args:
         sequence: a NoteSequence; its own tempo says which quarter a note falls on, `style.qpm` how fast they go.
         style: how it is played.
-        bars: length of the clip; by default up to the bar line behind the last note.
+        bars: length of the clip; by default up to the bar line behind the last note, which for drums is where it
+            begins (how long a drum is held says nothing) and for pitched notes where it ends.
+
+    Raises:
+        InputError: where `bars` is below 1.
     """
+    if bars is not None and bars < 1:
+        raise InputError(f"A clip of {bars} bars can't be written; expected at least 1.", "bad_length")
     source_qpm = sequence.tempos[0].qpm if sequence.tempos else 120.0
     per_second = source_qpm / 60.0 * TICKS_PER_QUARTER
     bar = round(style.quarters_per_bar * TICKS_PER_QUARTER)
-    last = max((note.start_time for note in sequence.notes), default=0.0)
-    end = bar * (bars if bars is not None else max(1, int(last * per_second + 0.5) // bar + 1))
+    end = bar * (bars if bars is not None else _bars_needed(sequence, per_second, bar))
     events: list[tuple[int, int, int, int, int]] = []  # tick, off before on, channel, pitch, velocity
     struck: dict[tuple[int, int], int] = {}
     pitch_map = _pitch_map(style.drum_map)
     channels = _channels(sequence)
     for note in sorted(sequence.notes, key=lambda n: (n.start_time, n.pitch)):
-        start = _swung(max(0, round(note.start_time * per_second)), style.swing)
+        if note.start_time < 0 and note.end_time <= 0:
+            continue
+        written = max(0, round(note.start_time * per_second))
+        start = _swung(written, style.swing)
         stop = min(max(start + 1, round(note.end_time * per_second)), end)
         if start >= end:
             continue
         channel = DRUM_CHANNEL if note.is_drum else channels[note.instrument]
         pitch = pitch_map.get(note.pitch, note.pitch) if note.is_drum else note.pitch
-        velocity = _velocity(note.velocity, start, style)
+        # Accents go by the tick before swing: half-way between sixteenths, the swung one is ambiguous.
+        velocity = _velocity(note.velocity, written, style)
         before = struck.get((channel, pitch))
         if before is not None and events[before][0] == start:
             # Two at once are heard as one, the louder; the one before has its end in the next event.
@@ -96,6 +111,15 @@ def midi_bytes(sequence: Any, style: Style = Style(), bars: int | None = None) -
     return _write_track(sequence, events, channels, end, style)
 
 
+def _bars_needed(sequence: Any, per_second: float, bar: int) -> int:
+    needed = 1
+    for note in sequence.notes:
+        needed = max(needed, int(note.start_time * per_second + 0.5) // bar + 1)
+        if not note.is_drum:
+            needed = max(needed, -(-int(note.end_time * per_second + 0.5) // bar))
+    return needed
+
+
 def _swung(tick: int, swing: float) -> int:
     """Delay of the off-beat sixteenth: the second of each pair, and in proportion what lies around it."""
     if not swing:
@@ -106,7 +130,9 @@ def _swung(tick: int, swing: float) -> int:
     if inside <= sixteenth:
         inside = round(inside * middle / sixteenth)
     else:
-        inside = middle + round((inside - sixteenth) * (2 * sixteenth - middle) / sixteenth)
+        # Rounding must not carry the last ticks into the next pair, or over the end of the clip.
+        late = middle + round((inside - sixteenth) * (2 * sixteenth - middle) / sixteenth)
+        inside = min(late, 2 * sixteenth - 1)
     return pair * 2 * sixteenth + inside
 
 

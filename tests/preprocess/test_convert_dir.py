@@ -51,9 +51,7 @@ def zipped(folder: Path, path: Path) -> Path:
     return path
 
 
-def test_a_folder_with_bad_files(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_folder_with_bad_files(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "out.tfrecord"
     sequences = run(folder, output)
     assert [s.filename for s in sequences] == ["A.MID", "b.mid"]
@@ -164,7 +162,9 @@ def dying_convert(source: Source, *arguments: object) -> tuple[list[bytes], str,
     return [source.name.encode()], "", ""
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the pool's processes inherit the replaced reader by fork")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="the pool's processes inherit the replaced reader by fork"
+)
 @pytest.mark.parametrize("processes", [1, 3])
 def test_a_crashing_reader_costs_only_its_file(monkeypatch: pytest.MonkeyPatch, processes: int) -> None:
     import multiprocessing

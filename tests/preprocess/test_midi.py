@@ -36,7 +36,10 @@ BAD = {
     "track cut off": (midi(NOTE + END)[:-3], "truncated"),
     "other chunk": (midi(NOTE + END).replace(b"MTrk", b"XFIH"), "bad_header"),
     "65535 tracks": (midi(NOTE + END, count=65535), "too_many_tracks"),
-    "tick 2^31": (midi(delta(2**28 - 1) + (b"\x90\x3c\x40" + delta(2**28 - 1)) * 8 + NOTE[1:] + END), "too_long"),
+    "tick 2^31": (
+        midi(delta(2**28 - 1) + (b"\x90\x3c\x40" + delta(2**28 - 1)) * 8 + NOTE[1:] + END),
+        "too_long",
+    ),
     "tick 2^28": (midi(delta(2**28 - 1) + NOTE[1:] + END), "too_long"),
     "negative delta wrapped": (midi(NOTE + delta(268435458) + NOTE[1:] + END), "bad_event"),
     "variable length of 9 bytes": (midi(delta(144115188075998575) + NOTE[1:] + END), "bad_event"),

@@ -42,7 +42,10 @@ def contents(paths: list[Path]) -> Counter[bytes]:
 def test_tensorflow_reads_the_shards(beats: Path) -> None:
     tf = pytest.importorskip("tensorflow")
     paths = run(beats, "out")
-    features = {"tokens": tf.io.FixedLenFeature([64], tf.int64), "source": tf.io.FixedLenFeature([], tf.string)}
+    features = {
+        "tokens": tf.io.FixedLenFeature([64], tf.int64),
+        "source": tf.io.FixedLenFeature([], tf.string),
+    }
     for path in paths:
         ours = [decode(record) for record in read_records(path)]
         parsed = [tf.io.parse_single_example(r, features) for r in tf.data.TFRecordDataset(str(path))]

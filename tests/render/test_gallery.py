@@ -134,6 +134,14 @@ def test_plays_in_a_browser_from_the_file_system(browser: Any, tmp_path: Path) -
     assert errors == []
 
 
+@pytest.mark.parametrize("qpm", [30.0, 120.0, 260.0])
+def test_the_player_starts_at_the_tempo_of_the_midi_files(browser: Any, tmp_path: Path, qpm: float) -> None:
+    path = tmp_path / "gallery.html"
+    write_gallery(path, sections(), "Beats", Style(qpm=qpm))
+    browser.get(path.as_uri())
+    assert browser.execute_script("return Number(tempo.value)") == qpm
+
+
 def test_a_chain_goes_on_to_the_next_clip(browser: Any, tmp_path: Path) -> None:
     clips = tuple(Clip(f"step {i}", backbeat(1), 1) for i in range(3))
     path = tmp_path / "chain.html"

@@ -136,6 +136,46 @@ def test_pitched_instruments_keep_clear_of_the_drum_channel() -> None:
     assert programs[0] == 0 and programs[10] == 9
 
 
+@pytest.mark.parametrize("swing", [0.0, 1 / 3, 0.5])
+def test_accents_go_by_the_step_however_late_it_is_swung(swing: float) -> None:
+    hits = [(step, 42, 80, 1) for step in range(8)]
+    data = midi_bytes(drum_sequence(hits), Style(accents=True, swing=swing), bars=1)
+    assert [v for *_, v in struck(data)] == [92, 66, 80, 66] * 2
+
+
+def test_full_swing_loses_no_note_at_the_end_of_the_clip() -> None:
+    sequence = NoteSequence()
+    sequence.notes.add(start_time=1919 / 960, end_time=2.0, pitch=38, velocity=80, is_drum=True)
+    assert struck(midi_bytes(sequence, Style(swing=0.5), bars=1)) == [(1919, 38, 80)]
+
+
+def test_what_ended_before_the_clip_is_not_written() -> None:
+    sequence = drum_sequence([(0, 36, 80, 1)])
+    sequence.notes.add(start_time=-1.0, end_time=-0.5, pitch=38, velocity=80, is_drum=True)
+    assert struck(midi_bytes(sequence, bars=1)) == [(0, 36, 80)]
+
+
+@pytest.mark.parametrize(("seconds", "bars"), [(1.0, 1), (2.0, 1), (2.1, 2), (8.0, 4)])
+def test_a_held_pitched_note_is_not_cut_short(seconds: float, bars: int) -> None:
+    sequence = NoteSequence()
+    sequence.notes.add(start_time=0.0, end_time=seconds, pitch=60, velocity=80)
+    events = events_of(midi_bytes(sequence))
+    assert events[-1][0] == bars * BAR
+    assert [t for t, m in events if m.type == "note_off"] == [round(seconds * 960)]
+
+
+@pytest.mark.parametrize("bars", [0, -1])
+def test_a_clip_of_no_bars_is_refused(bars: int) -> None:
+    with pytest.raises(InputError, match="at least 1"):
+        midi_bytes(backbeat(1), bars=bars)
+
+
+@pytest.mark.parametrize("meter", [(3, 5), (0, 4), (4, 0), (256, 4)])
+def test_meters_that_midi_can_not_say_are_refused(meter: tuple[int, int]) -> None:
+    with pytest.raises(InputError, match="time signature"):
+        Style(time_signature=meter)
+
+
 @pytest.mark.parametrize("bad", [{"qpm": 5}, {"qpm": float("nan")}, {"swing": 0.6}, {"velocity": 0}])
 def test_styles_out_of_range_are_refused(bad: dict) -> None:
     with pytest.raises(InputError, match="expected"):
