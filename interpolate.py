@@ -98,7 +98,7 @@ def main(argv: list[str] | None = None) -> int:
     model = load_model(args)
     bars = bars_of(model.config.hparams.max_seq_len)
     stem = Path(args.output_dir).expanduser() / f"{model.config.name}_interpolate"
-    whole_path = stem.with_suffix(".mid")
+    whole_path = stem.with_name(f"{stem.name}.mid")
     check_new([whole_path], args.force)
     start, end = end_points(args, model)
     z = slerp(start, end, args.num_outputs)

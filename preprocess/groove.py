@@ -342,11 +342,13 @@ def load_tfds(name: str = "groove/full-midionly", split: str = "train") -> list[
         ) from error
     from preprocess.midi import read_midi
 
-    dataset, info = tfds.load(name, split=split, with_info=True)
+    loaded: Any = tfds.load(name, split=split, with_info=True)
+    dataset, info = loaded
     label = {key: info.features[key].int2str for key in ("drummer", "type", "time_signature")}
     primary = info.features["style"]["primary"].int2str
     pairs = []
-    for example in tfds.as_numpy(dataset):
+    examples: Any = tfds.as_numpy(dataset)
+    for example in examples:
         sequence = read_midi(bytes(example["midi"]))
         identity, secondary = example["id"].decode(), example["style"]["secondary"].decode()
         row = GrooveRow(

@@ -200,6 +200,7 @@ def run_on_beam(
     """As `run_locally`, on Apache Beam; the shards' order is Beam's."""
     try:
         import apache_beam as beam
+        import apache_beam.io as beam_io
         from apache_beam.options.pipeline_options import PipelineOptions
     except ImportError as error:
         raise InputError(
@@ -220,14 +221,14 @@ def run_on_beam(
     _ = (
         converted
         | "examples" >> beam.FlatMap(lambda result: result[0])
-        | "write" >> beam.io.WriteToTFRecord(prefix, num_shards=count)
+        | "write" >> beam_io.WriteToTFRecord(prefix, num_shards=count)
     )
     _ = (
         converted
         | "reasons" >> beam.FlatMap(lambda result: list(result[1].items()))
         | "sum" >> beam.CombinePerKey(sum)
         | "line" >> beam.Map(json.dumps)
-        | "report" >> beam.io.WriteToText(f"{prefix}.reasons", num_shards=1, shard_name_template="")
+        | "report" >> beam_io.WriteToText(f"{prefix}.reasons", num_shards=1, shard_name_template="")
     )
     pipeline.run().wait_until_finish()
     report = Path(f"{prefix}.reasons")

@@ -57,6 +57,7 @@ def newest(run_dir: Path) -> checkpoint.Checkpoint:
     return checkpoint.load(path)
 
 
+@pytest.mark.slow
 def test_killed_run_goes_on_bit_for_bit(patterns_tfrecord: Path, tmp_path: Path) -> None:
     """With dropout, scheduled sampling and latent noise, so that the random state matters."""
     random = "dropout_keep_prob=0.8,sampling_schedule=constant,sampling_rate=0.3"
@@ -88,6 +89,7 @@ def test_killed_run_goes_on_bit_for_bit(patterns_tfrecord: Path, tmp_path: Path)
     assert [row["loss"] for row in rows[0]] == [row["loss"] for row in rows[1]]
 
 
+@pytest.mark.slow
 def test_best_checkpoint_early_stopping_and_evaluation(patterns_tfrecord: Path, tmp_path: Path) -> None:
     """A learning rate of zero never gets better, so patience runs out."""
     run_dir = tmp_path / "run"
@@ -113,6 +115,7 @@ def test_best_checkpoint_early_stopping_and_evaluation(patterns_tfrecord: Path, 
     assert values["val_loss"] == pytest.approx(float(rows[0]["val_loss"]), abs=1e-3)
 
 
+@pytest.mark.slow
 def test_best_is_the_one_with_the_lowest_validation_loss(patterns_tfrecord: Path, tmp_path: Path) -> None:
     run_dir = tmp_path / "run"
     held_out = f"--eval_examples_path={patterns_tfrecord}"
@@ -123,6 +126,7 @@ def test_best_is_the_one_with_the_lowest_validation_loss(patterns_tfrecord: Path
     assert len(set(losses.values())) == len(losses)
 
 
+@pytest.mark.slow
 def test_not_a_number_stops_and_the_last_good_checkpoint_stays(
     patterns_tfrecord: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
@@ -140,6 +144,7 @@ def test_not_a_number_stops_and_the_last_good_checkpoint_stays(
         assert all(np.isfinite(w).all() for w in found.weights.values()), path.name
 
 
+@pytest.mark.slow
 def test_init_from_ours_and_magentas(patterns_tfrecord: Path, tmp_path: Path) -> None:
     weights = checkpoint.load(
         save_tiny(tmp_path / "tiny.safetensors", tiny_config("cat-drums_2bar_small"))
@@ -163,11 +168,11 @@ def test_init_from_ours_and_magentas(patterns_tfrecord: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-@pytest.mark.parametrize("config", ["cat-drums_2bar_small", "hierdec-drum_4bar-no_ar"])
-def test_half_precision_trains(patterns_tfrecord: Path, tmp_path: Path, precision: str, config: str) -> None:
+@pytest.mark.slow
+def test_half_precision_trains(patterns_tfrecord: Path, tmp_path: Path, precision: str) -> None:
     run_dir = tmp_path / "run"
     more = [f"--precision={precision}", "--num_steps=4", f"--eval_examples_path={patterns_tfrecord}"]
-    assert train.main(flags(run_dir, patterns_tfrecord, *more, config=config)) == 0
+    assert train.main(flags(run_dir, patterns_tfrecord, *more)) == 0
     for row in log_of(run_dir):
         assert np.isfinite([float(row["loss"]), float(row["val_loss"])]).all()
     found = newest(run_dir)
@@ -175,7 +180,7 @@ def test_half_precision_trains(patterns_tfrecord: Path, tmp_path: Path, precisio
     bias = next(n for n in found.weights if n.endswith("output_projection/bias"))
     assert np.abs(found.weights[bias]).max() > 0, "the weights must have moved"
     more[1] = "--num_steps=6"
-    assert train.main(flags(run_dir, patterns_tfrecord, *more, config=config)) == 0
+    assert train.main(flags(run_dir, patterns_tfrecord, *more)) == 0
     assert steps_of(run_dir)[-1] == 6
 
 
