@@ -136,7 +136,10 @@ def _train(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> i
     from preprocess.tfrecord import write_atomically
 
     keras.config.set_dtype_policy(args.precision)
-    model = config.build_model(args.seed)
+    try:
+        model = config.build_model(args.seed)
+    except ValueError as error:
+        raise InputError(f"{config.name}: {error}", "bad_config") from error
     if args.init_from:
         checkpoint.assign(model, load_weights(args.init_from), args.init_from)
     trainer.compile_model(model)
