@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
-STEPS ?= 300
+STEPS ?= 900
 
 .PHONY: demo test lint types clean
 

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -209,37 +210,35 @@ def run_on_beam(
     from preprocess.tfrecord import expand_patterns, read_records
 
     count = len(paths)
-    pipeline = beam.Pipeline(options=PipelineOptions([o for o in options.split(",") if o]))
-    converted = (
-        pipeline
-        | "paths" >> beam.Create([str(path) for path in expand_patterns(patterns)])
-        | "read" >> beam.FlatMap(lambda path: list(read_records(path)))
-        | "spread" >> beam.Reshuffle()
-        | "convert" >> beam.Map(transform)
-    )
-    prefix = str(paths[0]).removesuffix(f"-00000-of-{count:05d}")
-    _ = (
-        converted
-        | "examples" >> beam.FlatMap(lambda result: result[0])
-        | "write" >> beam_io.WriteToTFRecord(prefix, num_shards=count)
-    )
-    _ = (
-        converted
-        | "reasons" >> beam.FlatMap(lambda result: list(result[1].items()))
-        | "sum" >> beam.CombinePerKey(sum)
-        | "line" >> beam.Map(json.dumps)
-        | "report" >> beam_io.WriteToText(f"{prefix}.reasons", num_shards=1, shard_name_template="")
-    )
-    pipeline.run().wait_until_finish()
-    report = Path(f"{prefix}.reasons")
-    reasons: Counter[str] = Counter()
-    for line in report.read_text().splitlines():
-        reason, n = json.loads(line)
-        reasons[reason] += n
-    report.unlink()
-    counts = [sum(1 for _ in read_records(path)) for path in paths]
-    if not sum(counts):
-        raise _nothing(patterns, reasons)
+    # Beam writes into a folder beside the shards, so that an old set stays whole until the new one is.
+    with tempfile.TemporaryDirectory(dir=paths[0].parent, prefix=".beam-") as folder:
+        with beam.Pipeline(options=PipelineOptions([o for o in options.split(",") if o])) as pipeline:
+            converted = (
+                pipeline
+                | "paths" >> beam.Create([str(path) for path in expand_patterns(patterns)])
+                | "read" >> beam.FlatMap(read_records)
+                | "spread" >> beam.Reshuffle()
+                | "convert" >> beam.Map(transform)
+            )
+            _ = (
+                converted
+                | "examples" >> beam.FlatMap(lambda result: result[0])
+                | "write" >> beam_io.WriteToTFRecord(f"{folder}/shard", num_shards=count)
+            )
+            _ = (
+                converted
+                | "reasons" >> beam.FlatMap(lambda result: list(result[1].items()))
+                | "sum" >> beam.CombinePerKey(sum)
+                | "line" >> beam.Map(json.dumps)
+                | "report" >> beam_io.WriteToText(f"{folder}/reasons", num_shards=1, shard_name_template="")
+            )
+        reasons = Counter(dict(map(json.loads, Path(f"{folder}/reasons").read_text().splitlines())))
+        made = shard_paths(f"{folder}/shard", count)
+        counts = [sum(1 for _ in read_records(path)) for path in made]
+        if not sum(counts):
+            raise _nothing(patterns, reasons)
+        for source, target in zip(made, paths, strict=True):
+            os.replace(source, target)
     return counts, reasons
 
 
