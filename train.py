@@ -138,11 +138,11 @@ def _train(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> i
     keras.config.set_dtype_policy(args.precision)
     try:
         model = config.build_model(args.seed)
+        trainer.compile_model(model)
     except ValueError as error:
         raise InputError(f"{config.name}: {error}", "bad_config") from error
     if args.init_from:
         checkpoint.assign(model, load_weights(args.init_from), args.init_from)
-    trainer.compile_model(model)
     write_atomically(run_dir / "config.json", config.to_json().encode())
     h = config.hparams
     batches = Batches(

@@ -256,7 +256,7 @@ def test_flags_that_make_no_sense_are_refused(
 def test_hparams_that_make_no_sense_are_refused(
     patterns_tfrecord: Path, tmp_path: Path, hparams: str
 ) -> None:
-    with pytest.raises((configs.ConfigError, ValueError), match=r"expected|hyperparameter"):
+    with pytest.raises((configs.ConfigError, InputError), match=r"expected|hyperparameter"):
         train.main(flags(tmp_path / "run", patterns_tfrecord, "--num_steps=2", hparams=hparams))
     assert not (tmp_path / "run").exists()
 
