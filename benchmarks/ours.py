@@ -6,6 +6,7 @@ Prints one JSON object. The backend is that of KERAS_BACKEND.
 import json
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,17 @@ from models import quiet
 def random_tokens(config: configs.Config, batch: int) -> np.ndarray:
     """Tokens `[batch, steps]`; their values do not matter for time."""
     return np.random.default_rng(0).integers(0, 512, (batch, config.hparams.max_seq_len)).astype(np.int32)
+
+
+def seconds_of(run: Callable[[], Any], repeats: int) -> list[float]:
+    """Seconds of each of some calls, after one that compiles and warms up."""
+    run()
+    seconds = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - began)
+    return seconds
 
 
 def train_step(config: configs.Config, batch: int, repeats: int) -> dict[str, Any]:
@@ -71,13 +83,7 @@ def sample(config: configs.Config, batch: int, repeats: int) -> dict[str, Any]:
     }
     result: dict[str, Any] = {}
     for name, run in runs.items():
-        run()
-        seconds = []
-        for _ in range(repeats):
-            began = time.perf_counter()
-            run()
-            seconds.append(time.perf_counter() - began)
-        result[name] = seconds
+        result[name] = seconds_of(run, repeats)
     return result
 
 
@@ -97,13 +103,7 @@ def matrix_product(config: configs.Config, batch: int, repeats: int) -> dict[str
 
         product, a = tf.function(lambda a: a @ a, jit_compile=True), tf.constant(a)
         run = lambda: product(a).numpy()  # noqa: E731
-    run()
-    seconds = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        run()
-        seconds.append(time.perf_counter() - began)
-    return {"gflops": 2 * 2048**3 / np.median(seconds) / 1e9}
+    return {"gflops": 2 * 2048**3 / np.median(seconds_of(run, repeats)) / 1e9}
 
 
 def examples(config: configs.Config, batch: int, repeats: int) -> dict[str, Any]:

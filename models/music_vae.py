@@ -164,10 +164,6 @@ class MusicVAE(keras.Model):
         z = ops.cast(ops.stop_gradient(z), self.compute_dtype)
         return ops.stop_gradient(self.decoder.generate(z, first, tokens.shape[1], draws)[1])
 
-    def beta(self) -> Array:
-        """The weight of the KL at the current step, the one about to be taken or just being taken."""
-        return schedules.kl_weight(self.step, self.hparams.max_beta, self.hparams.beta_rate)
-
     def total_loss(self, reconstruction: Array, kl: Array, beta: Array) -> Array:
         """`mean(reconstruction) + beta * mean(max(kl - free_bits ln 2, 0))`, a scalar in nats."""
         kl_cost = ops.maximum(kl - self.hparams.free_bits * LN2, 0.0)

@@ -1,6 +1,7 @@
 """Import Keras and its backend without the notes that TensorFlow's C++ prints before anybody can ask it not to."""
 
 import contextlib
+import importlib.util
 import os
 import re
 import sys
@@ -37,6 +38,7 @@ def import_keras() -> None:
     """Import Keras, its backend and TensorFlow Probability, quietly; nothing happens where they are imported."""
     if "keras" in sys.modules:
         return
+    _choose_backend()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with without_start_up_notes():
         import keras
@@ -48,3 +50,9 @@ def import_keras() -> None:
 
             tf.config.list_physical_devices("GPU")
         distributions.load()
+
+
+def _choose_backend() -> None:
+    """TensorFlow where it is installed, or else JAX, unless the user has chosen by KERAS_BACKEND."""
+    if not os.environ.get("KERAS_BACKEND") and importlib.util.find_spec("tensorflow") is None:
+        os.environ["KERAS_BACKEND"] = "jax"

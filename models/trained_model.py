@@ -53,7 +53,6 @@ class TrainedModel:
     def keras_model(self) -> Any:
         """The Keras model with these weights, built when first asked for."""
         if self._model is None:
-            _choose_backend()
             model = self.config.build_model()
             checkpoints.assign(model, self.weights, self.source)
             self._model = model
@@ -134,15 +133,6 @@ class TrainedModel:
         """NoteSequences from one to the other, both ends reconstructed, along the sphere between their means."""
         _, mu, _ = self.encode([start, end], seed)
         return self.decode(slerp(mu[0], mu[1], num_steps), temperature, seed)
-
-
-def _choose_backend() -> None:
-    """TensorFlow where it is installed, or else JAX, unless the user has chosen by KERAS_BACKEND."""
-    import importlib.util
-    import os
-
-    if not os.environ.get("KERAS_BACKEND") and importlib.util.find_spec("tensorflow") is None:
-        os.environ["KERAS_BACKEND"] = "jax"
 
 
 def _explain(reasons: Any) -> str:
