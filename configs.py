@@ -3,259 +3,137 @@
 A config says which encoder, decoder and converter to build and with which hyperparameters. Nothing here imports
 TensorFlow; `Config.build_model` and `Config.build_converter` do when they are called. A config of your own is a
 TOML file that starts from one of these (`load_config_file`), and every checkpoint carries its config as JSON.
-The names of the hyperparameters, and the first configs, are those of Magenta's `music_vae/configs.py`.
+The names of the hyperparameters are Magenta's, and so are 23 of the configs (its `music_vae/configs.py`).
 """
 
 import dataclasses
-import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from configuration import Config, ConfigError, HParams, frozen, override, parse_hparams
 
-class ConfigError(ValueError):
-    """A config or override that can't be used; the message is one sentence for a person."""
+__all__ = [
+    "CONFIG_MAP",
+    "DEFAULT_CONFIG",
+    "Config",
+    "ConfigError",
+    "HParams",
+    "config_with_overrides",
+    "get_config",
+    "load_config_file",
+    "override",
+    "parse_hparams",
+    "register_in_magenta",
+]
 
+# Encoders and decoders.
 
-@dataclass(frozen=True)
-class HParams:
-    """Hyperparameters of a MusicVAE and its training, with Magenta's names and defaults."""
-
-    max_seq_len: int = 32
-    """Steps of a sequence; longer ones are cut."""
-    z_size: int = 32
-    """Size of the latent vector."""
-    enc_rnn_size: tuple[int, ...] = (256,)
-    """Units of each encoder layer, in each direction."""
-    dec_rnn_size: tuple[int, ...] = (512,)
-    """Units of each decoder layer, conductors included."""
-    dropout_keep_prob: float = 1.0
-    """Probability that an input value of an LSTM layer is kept while training."""
-    free_bits: float = 0.0
-    """Bits of KL a sequence that cost nothing."""
-    max_beta: float = 1.0
-    """Weight of the KL at the end of its annealing."""
-    beta_rate: float = 0.0
-    """Beta is (1 - beta_rate ** step) * max_beta; 0 means max_beta from the first step on."""
-    sampling_schedule: str = "constant"
-    """How often the decoder hears its own draws in training: constant, exponential or inverse_sigmoid."""
-    sampling_rate: float = 0.0
-    """The schedule's parameter; constant 0 is teacher forcing."""
-    batch_size: int = 512
-    learning_rate: float = 0.001
-    decay_rate: float = 0.9999
-    """The learning rate decays by this factor a step, towards min_learning_rate."""
-    min_learning_rate: float = 0.00001
-    clip_mode: str = "global_norm"
-    """How gradients are clipped: global_norm or value."""
-    grad_clip: float = 1.0
-    grad_norm_clip_to_zero: float = 10000.0
-    """A step whose gradient norm reaches this is skipped (with global_norm)."""
+_BIDIRECTIONAL = frozen({"name": "bidirectional_lstm"})
 
 
-@dataclass(frozen=True)
-class Config:
-    """One model: what it is built of, how it is trained, what its examples are.
-
-    Attributes:
-        name: the name in CONFIG_MAP, or that of the user's file.
-        encoder: `{"name": "bidirectional_lstm"}`.
-        decoder: `{"name": "categorical_lstm"}`, or `{"name": "hierarchical_lstm", "core": "categorical_lstm",
-            "level_lengths": (8, 8), "disable_autoregression": False}`.
-        converter: `{"name": "drums", ...}` with the options of `preprocess/converters`.
-        hparams: the hyperparameters.
-        description: one line for `--list_configs`.
-    """
-
-    name: str
-    encoder: Mapping[str, Any]
-    decoder: Mapping[str, Any]
-    converter: Mapping[str, Any]
-    hparams: HParams = field(default_factory=HParams)
-    description: str = ""
-
-    def build_converter(self) -> Any:
-        """The converter between NoteSequences and examples (`preprocess.converters`)."""
-        from preprocess import converters
-
-        return converters.create(dict(self.converter))
-
-    def build_model(self, seed: int = 0) -> Any:
-        """The Keras model with fresh weights (`models.build.music_vae`)."""
-        from models import quiet
-
-        quiet.import_keras()
-        from models import build
-
-        converter = self.build_converter()
-        form = "roll" if self.converter.get("roll_input") else "one_hot"
-        return build.music_vae(
-            self.encoder,
-            self.decoder,
-            self.hparams,
-            form,
-            converter.input_depth,
-            converter.output_depth,
-            seed,
-        )
-
-    def to_json(self) -> str:
-        """The whole config as JSON text, as checkpoints carry it."""
-        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return json.dumps(fields | {"hparams": dataclasses.asdict(self.hparams)}, default=dict)
-
-    @property
-    def converter_spec(self) -> dict[str, Any]:
-        """The converter's options as JSON has them, to compare with those of preprocessed shards."""
-        return json.loads(json.dumps(dict(self.converter), default=dict))
-
-    @staticmethod
-    def from_json(text: str) -> "Config":
-        """The inverse of `to_json`.
-
-        Raises:
-            ConfigError: where a field is missing, unknown or of another type.
-        """
-        try:
-            data = json.loads(text)
-            hparams = override(HParams(), data.pop("hparams"))
-            return Config(hparams=hparams, **{k: _frozen(v) for k, v in data.items()})
-        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
-            raise ConfigError(f"The stored config is not valid: {error}.") from error
+def _flat(name: str = "categorical_lstm") -> Mapping[str, Any]:
+    return frozen({"name": name})
 
 
-def _frozen(value: Any) -> Any:
-    """Mappings and lists made immutable, so that nobody changes a config in CONFIG_MAP."""
-    if isinstance(value, Mapping):
-        return MappingProxyType({k: _frozen(v) for k, v in value.items()})
-    if isinstance(value, list | tuple):
-        return tuple(_frozen(v) for v in value)
-    return value
+def _hierarchical_encoder(*level_lengths: int) -> Mapping[str, Any]:
+    return frozen({"name": "hierarchical_lstm", "level_lengths": level_lengths})
 
 
-def override(hparams: HParams, changes: Mapping[str, Any]) -> HParams:
-    """`hparams` with some values replaced, checked for name and type.
-
-    Raises:
-        ConfigError: naming the hyperparameter and what was expected.
-    """
-    known = {f.name: f.default for f in dataclasses.fields(HParams)}
-    checked = {}
-    for name, value in changes.items():
-        if name not in known:
-            raise ConfigError(
-                f"There is no hyperparameter '{name}'; the names are {', '.join(sorted(known))}."
-            )
-        checked[name] = _checked(name, value, known[name])
-    return dataclasses.replace(hparams, **checked)
-
-
-def _checked(name: str, value: Any, default: Any) -> Any:
-    """`value` in the type of the default; an integer is welcome where a float stands, nothing else is bent."""
-    if isinstance(default, tuple):
-        if isinstance(value, list | tuple) and value and all(type(v) is int and v > 0 for v in value):
-            return tuple(value)
-        raise ConfigError(
-            f"{name} is {value!r}; expected a list of positive whole numbers such as [256,256]."
-        )
-    if isinstance(default, float) and type(value) in (int, float):
-        return float(value)
-    if type(value) is type(default):
-        return value
-    raise ConfigError(f"{name} is {value!r}; expected {_TYPE_NAMES[type(default)]} such as {default!r}.")
-
-
-_TYPE_NAMES = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}
-
-
-def parse_hparams(text: str) -> dict[str, Any]:
-    """Magenta's `--hparams` syntax, `name=value,name=[value,value]`, as a dictionary.
-
-    Raises:
-        ConfigError: where the text is not of that form.
-    """
-    changes, rest = {}, text.strip()
-    while rest:
-        name, equals, rest = rest.partition("=")
-        if not equals:
-            raise ConfigError(f"--hparams has '{name}' without a value; expected name=value,name=value.")
-        rest = rest.lstrip()
-        if rest.startswith("["):
-            value, bracket, rest = rest.partition("]")
-            if not bracket:
-                raise ConfigError(f"--hparams opens a list for '{name.strip()}' and never closes it with ].")
-            changes[name.strip()] = [_literal(v) for v in value[1:].split(",") if v.strip()]
-            rest = rest.lstrip()
-            if rest and not rest.startswith(","):
-                raise ConfigError(
-                    f"--hparams expected a comma after the list of '{name.strip()}', got '{rest}'."
-                )
-            rest = rest[1:]
-        else:
-            value, _, rest = rest.partition(",")
-            changes[name.strip()] = _literal(value)
-    return changes
-
-
-def _literal(text: str) -> Any:
-    text = text.strip()
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return {"true": True, "false": False}.get(text.lower(), text)
-
-
-def _drums(slice_bars: int, **options: Any) -> Mapping[str, Any]:
-    """Converter of nine drum classes on sixteenths, as all drum configs of Magenta's MusicVAE have it."""
-    return _frozen(
-        {
-            "name": "drums",
-            "max_bars": 100,
-            "slice_bars": slice_bars,
-            "steps_per_quarter": 4,
-            "roll_input": True,
-            **options,
-        }
-    )
-
-
-_BIDIRECTIONAL = _frozen({"name": "bidirectional_lstm"})
-
-
-def _hierarchical(level_lengths: tuple[int, ...], disable_autoregression: bool = False) -> Mapping[str, Any]:
-    return _frozen(
+def _hierarchical(
+    *level_lengths: int, core: str = "categorical_lstm", disable_autoregression: bool = False
+) -> Mapping[str, Any]:
+    return frozen(
         {
             "name": "hierarchical_lstm",
-            "core": "categorical_lstm",
+            "core": core,
             "level_lengths": level_lengths,
             "disable_autoregression": disable_autoregression,
         }
     )
 
 
+# Converters.
+
+
+def _drums(slice_bars: int, **options: Any) -> Mapping[str, Any]:
+    """Nine drum classes on sixteenths, as all drum configs of Magenta's MusicVAE have it."""
+    common = {"max_bars": 100, "slice_bars": slice_bars, "steps_per_quarter": 4, "roll_input": True}
+    return frozen({"name": "drums", **common, **options})
+
+
+def _melody(slice_bars: int, **options: Any) -> Mapping[str, Any]:
+    """One voice of the piano's 88 pitches on sixteenths."""
+    common = {"max_bars": 100, "slice_bars": slice_bars, "steps_per_quarter": 4}
+    return frozen({"name": "melody", **common, **options})
+
+
+_MELODY_PROGRAMS = tuple(range(32))
+"""Pianos, chromatic percussion, organs, guitars."""
+
+_TRIO = frozen({"name": "trio", "slice_bars": 16, "gap_bars": 2, "steps_per_quarter": 4})
+
+
+def _performance(**options: Any) -> Mapping[str, Any]:
+    """Up to eight instruments of one bar, 64 events each."""
+    common = {"num_velocity_bins": 8, "hop_size_bars": 1, "max_num_instruments": 8}
+    return frozen({"name": "performance", **common, "max_events_per_instrument": 64, **options})
+
+
+def _groove(split_bars: int, **options: Any) -> Mapping[str, Any]:
+    """Hits, velocities and offsets of nine drums, trained on a Roland kit, used on General MIDI."""
+    common = {"steps_per_quarter": 4, "quarters_per_bar": 4, "max_tensors_per_notesequence": 20}
+    classes = {"pitch_classes": "roland", "inference_pitch_classes": "reduced"}
+    return frozen({"name": "groove", "split_bars": split_bars, **common, **classes, **options})
+
+
+# Hyperparameters that several configs share.
+
+_SCHEDULED: dict[str, Any] = {"sampling_schedule": "inverse_sigmoid", "sampling_rate": 1000.0}
+_DRUM_KL: dict[str, Any] = {"free_bits": 48.0, "max_beta": 0.2}
+_LONG: dict[str, Any] = {"max_seq_len": 256, "z_size": 512}
+_LONG_KL: dict[str, Any] = {"free_bits": 256.0, "max_beta": 0.2}
+
 _SEED_HPARAMS = HParams(
-    batch_size=512,
-    max_seq_len=64,
-    z_size=512,
-    enc_rnn_size=(512, 512),
-    dec_rnn_size=(256, 256),
-    free_bits=48.0,
+    max_seq_len=64, z_size=512, enc_rnn_size=(512, 512), dec_rnn_size=(256, 256), **_DRUM_KL, **_SCHEDULED
+)
+_GROOVE_HPARAMS = HParams(
+    z_size=256, enc_rnn_size=(512,), dec_rnn_size=(256, 256), dropout_keep_prob=0.3, **_DRUM_KL
+)
+_NADE_HPARAMS = HParams(
+    z_size=256, enc_rnn_size=(1024,), dec_rnn_size=(512, 512), nade_num_hidden=128, **_DRUM_KL, **_SCHEDULED
+)
+_PERFORMANCE: dict[str, Any] = {"max_seq_len": 512, "z_size": 512, "batch_size": 256}
+_PERFORMANCE_MEDIUM = HParams(enc_rnn_size=(1024,), dec_rnn_size=(512, 512, 512), **_PERFORMANCE)
+_PERFORMANCE_BIG = HParams(enc_rnn_size=(2048,), dec_rnn_size=(1024, 1024, 1024), **_PERFORMANCE)
+
+# Sizes that a CPU trains in half an hour to an hour.
+_SMALL_GROOVE_HPARAMS = HParams(
+    batch_size=64,
+    z_size=64,
+    enc_rnn_size=(128,),
+    dec_rnn_size=(192,),
+    dropout_keep_prob=0.7,
+    free_bits=8.0,
     max_beta=0.2,
-    sampling_schedule="inverse_sigmoid",
-    sampling_rate=1000.0,
+    learning_rate=0.002,
+    decay_rate=0.9995,
+    min_learning_rate=0.00003,
 )
 
-_CONFIGS = (
+
+def _transposed(semitones: int) -> Mapping[str, Any]:
+    return frozen({"transpose_range": (-semitones, semitones)})
+
+
+_OUR_DRUMS = (
     Config(
         name="hierdec-drum_4bar_small",
         description="4-bar drum beats, sized for a CPU; its trained weights are shipped in checkpoints/",
         encoder=_BIDIRECTIONAL,
-        decoder=_hierarchical((4, 16), disable_autoregression=True),
+        decoder=_hierarchical(4, 16, disable_autoregression=True),
         converter=_drums(4, max_tensors_per_notesequence=None),
         hparams=HParams(
             batch_size=64,
@@ -275,7 +153,7 @@ _CONFIGS = (
         name="hierdec-drum_4bar",
         description="4-bar drum beats, the seed's v1 and v2: conductor and decoder [256, 256], z 512",
         encoder=_BIDIRECTIONAL,
-        decoder=_hierarchical((8, 8)),
+        decoder=_hierarchical(8, 8),
         converter=_drums(4),
         hparams=_SEED_HPARAMS,
     ),
@@ -283,7 +161,7 @@ _CONFIGS = (
         name="hierdec-drum_4bar_v2",
         description="4-bar drum beats, the seed's v3: z 256",
         encoder=_BIDIRECTIONAL,
-        decoder=_hierarchical((8, 8)),
+        decoder=_hierarchical(8, 8),
         converter=_drums(4),
         hparams=dataclasses.replace(_SEED_HPARAMS, z_size=256),
     ),
@@ -291,28 +169,258 @@ _CONFIGS = (
         name="hierdec-drum_4bar-no_ar",
         description="4-bar drum beats, the seed's variant whose conductor hears nothing of what is played",
         encoder=_BIDIRECTIONAL,
-        decoder=_hierarchical((8, 8), disable_autoregression=True),
+        decoder=_hierarchical(8, 8, disable_autoregression=True),
         converter=_drums(4),
         hparams=_SEED_HPARAMS,
     ),
+)
+
+_DRUMS = (
     Config(
         name="cat-drums_2bar_small",
         description="2-bar drum beats, Magenta's flat model",
         encoder=_BIDIRECTIONAL,
-        decoder=_frozen({"name": "categorical_lstm"}),
+        decoder=_flat(),
+        converter=_drums(2),
+        hparams=HParams(z_size=256, enc_rnn_size=(512,), dec_rnn_size=(256, 256), **_DRUM_KL, **_SCHEDULED),
+    ),
+    Config(
+        name="cat-drums_2bar_big",
+        description="2-bar drum beats, Magenta's large flat model",
+        encoder=_BIDIRECTIONAL,
+        decoder=_flat(),
         converter=_drums(2),
         hparams=HParams(
-            max_seq_len=32,
+            z_size=512, enc_rnn_size=(2048,), dec_rnn_size=(2048, 2048, 2048), **_DRUM_KL, **_SCHEDULED
+        ),
+    ),
+    Config(
+        name="nade-drums_2bar_reduced",
+        description="2-bar drum beats, nine drums that a NADE plays together",
+        encoder=_BIDIRECTIONAL,
+        decoder=_flat("nade_lstm"),
+        converter=_drums(2, roll_output=True),
+        hparams=_NADE_HPARAMS,
+    ),
+    Config(
+        name="nade-drums_2bar_full",
+        description="2-bar drum beats, all 61 drums of General MIDI",
+        encoder=_BIDIRECTIONAL,
+        decoder=_flat("nade_lstm"),
+        converter=_drums(2, roll_output=True, pitch_classes="full"),
+        hparams=_NADE_HPARAMS,
+    ),
+)
+
+_MELODIES = (
+    Config(
+        name="cat-mel_2bar_tiny",
+        description="2-bar melodies, sized for a CPU; its trained weights are shipped in checkpoints/",
+        encoder=_BIDIRECTIONAL,
+        decoder=_flat(),
+        converter=_melody(2, valid_programs=_MELODY_PROGRAMS, max_tensors_per_notesequence=None),
+        augmenter=_transposed(5),
+        hparams=HParams(
+            batch_size=128,
+            z_size=64,
+            enc_rnn_size=(128,),
+            dec_rnn_size=(192,),
+            dropout_keep_prob=0.9,
+            free_bits=10.0,
+            max_beta=0.5,
+            beta_rate=0.999,
+            learning_rate=0.002,
+            decay_rate=0.9996,
+            min_learning_rate=0.00003,
+        ),
+    ),
+    Config(
+        name="cat-mel_2bar_small",
+        description="2-bar melodies, Magenta's small model",
+        encoder=_BIDIRECTIONAL,
+        decoder=_flat(),
+        converter=_melody(2, valid_programs=_MELODY_PROGRAMS),
+        augmenter=_transposed(5),
+        hparams=HParams(
             z_size=256,
             enc_rnn_size=(512,),
             dec_rnn_size=(256, 256),
-            free_bits=48.0,
             max_beta=0.2,
-            sampling_schedule="inverse_sigmoid",
-            sampling_rate=1000.0,
+            beta_rate=0.99999,
+            **_SCHEDULED,
         ),
     ),
+    Config(
+        name="cat-mel_2bar_big",
+        description="2-bar melodies, Magenta's large model",
+        encoder=_BIDIRECTIONAL,
+        decoder=_flat(),
+        converter=_melody(2, valid_programs=_MELODY_PROGRAMS),
+        augmenter=_transposed(5),
+        hparams=HParams(
+            z_size=512,
+            enc_rnn_size=(2048,),
+            dec_rnn_size=(2048, 2048, 2048),
+            max_beta=0.5,
+            beta_rate=0.99999,
+            **_SCHEDULED,
+        ),
+    ),
+    Config(
+        name="cat-mel_2bar_med_chords",
+        description="2-bar melodies over given chords",
+        encoder=_BIDIRECTIONAL,
+        decoder=_flat(),
+        converter=_melody(2, chord_encoding="triad"),
+        augmenter=_transposed(3),
+        hparams=HParams(z_size=256, enc_rnn_size=(1024,), dec_rnn_size=(512, 512, 512)),
+    ),
+    Config(
+        name="flat-mel_16bar",
+        description="16-bar melodies without a conductor",
+        encoder=_BIDIRECTIONAL,
+        decoder=_flat(),
+        converter=_melody(16),
+        hparams=HParams(enc_rnn_size=(2048, 2048), dec_rnn_size=(2048, 2048, 2048), **_LONG, **_LONG_KL),
+    ),
+    Config(
+        name="hierdec-mel_16bar",
+        description="16-bar melodies, a conductor over the bars",
+        encoder=_BIDIRECTIONAL,
+        decoder=_hierarchical(16, 16, disable_autoregression=True),
+        converter=_melody(16),
+        hparams=HParams(enc_rnn_size=(2048, 2048), dec_rnn_size=(1024, 1024), **_LONG, **_LONG_KL),
+    ),
+    Config(
+        name="hier-mel_16bar",
+        description="16-bar melodies, encoded and decoded bar by bar",
+        encoder=_hierarchical_encoder(16, 16),
+        decoder=_hierarchical(16, 16, disable_autoregression=True),
+        converter=_melody(16),
+        hparams=HParams(enc_rnn_size=(1024,), dec_rnn_size=(1024, 1024), **_LONG, **_LONG_KL),
+    ),
 )
+
+_TRIOS = (
+    Config(
+        name="flat-trio_16bar",
+        description="16 bars of melody, bass and drums from one LSTM",
+        encoder=_BIDIRECTIONAL,
+        decoder=_flat("multi_categorical_lstm"),
+        converter=_TRIO,
+        hparams=HParams(enc_rnn_size=(2048, 2048), dec_rnn_size=(2048, 2048, 2048), batch_size=256, **_LONG),
+    ),
+    Config(
+        name="hierdec-trio_16bar",
+        description="16 bars of melody, bass and drums, a conductor over an LSTM each",
+        encoder=_BIDIRECTIONAL,
+        decoder=_hierarchical(16, 16, core="split_lstm", disable_autoregression=True),
+        converter=_TRIO,
+        hparams=HParams(
+            enc_rnn_size=(2048, 2048), dec_rnn_size=(1024, 1024), batch_size=256, **_LONG, **_LONG_KL
+        ),
+    ),
+    Config(
+        name="hier-trio_16bar",
+        description="16 bars of melody, bass and drums, encoded and decoded bar by bar",
+        encoder=_hierarchical_encoder(16, 16),
+        decoder=_hierarchical(16, 16, core="split_lstm", disable_autoregression=True),
+        converter=_TRIO,
+        hparams=HParams(enc_rnn_size=(1024,), dec_rnn_size=(1024, 1024), batch_size=256, **_LONG, **_LONG_KL),
+    ),
+)
+
+
+def _multi_performance(size: str, hparams: HParams, chords: bool) -> Config:
+    return Config(
+        name=f"hier-multiperf_vel_1bar_{size}{'_chords' if chords else ''}",
+        description=f"one bar of up to eight instruments{' over given chords' if chords else ''}, {size}",
+        encoder=_hierarchical_encoder(64, 8),
+        decoder=_hierarchical(8, 64, disable_autoregression=True),
+        converter=_performance(chord_encoding="triad") if chords else _performance(),
+        augmenter=_transposed(3),
+        hparams=hparams,
+    )
+
+
+_PERFORMANCES = (
+    _multi_performance("med", _PERFORMANCE_MEDIUM, False),
+    _multi_performance("big", _PERFORMANCE_BIG, False),
+    _multi_performance("med", _PERFORMANCE_MEDIUM, True),
+    _multi_performance("big", _PERFORMANCE_BIG, True),
+)
+
+
+def _groovae(name: str, description: str, bars: int, hparams: HParams, **options: Any) -> Config:
+    return Config(
+        name=name,
+        description=description,
+        encoder=_BIDIRECTIONAL,
+        decoder=_flat("groove_lstm"),
+        converter=_groove(bars, **options),
+        hparams=dataclasses.replace(hparams, max_seq_len=16 * bars),
+    )
+
+
+_TAP: dict[str, Any] = {"tapify": True, "fixed_velocities": True}
+_ALL: dict[str, Any] = {"max_tensors_per_notesequence": None, "hop_size": 16}
+
+_GROOVES = (
+    _groovae(
+        "groovae_2bar_humanize_small",
+        "velocity and timing for 2 bars of drums, sized for a CPU; its trained weights are shipped",
+        2,
+        _SMALL_GROOVE_HPARAMS,
+        humanize=True,
+        **_ALL,
+    ),
+    _groovae(
+        "groovae_2bar_tap_small",
+        "2 bars of drums from a tapped rhythm, sized for a CPU; its trained weights are shipped",
+        2,
+        _SMALL_GROOVE_HPARAMS,
+        **_TAP,
+        **_ALL,
+    ),
+    _groovae(
+        "groovae_4bar_small", "4 bars of drums as played, sized for a CPU", 4, _SMALL_GROOVE_HPARAMS, **_ALL
+    ),
+    _groovae("groovae_4bar", "4 bars of drums as played", 4, _GROOVE_HPARAMS),
+    _groovae(
+        "groovae_2bar_humanize", "velocity and timing for 2 bars of drums", 2, _GROOVE_HPARAMS, humanize=True
+    ),
+    _groovae(
+        "groovae_2bar_tap_fixed_velocity",
+        "2 bars of drums from a tapped rhythm",
+        2,
+        _GROOVE_HPARAMS,
+        **_TAP,
+    ),
+    _groovae(
+        "groovae_2bar_tap_fixed_velocity_note_dropout",
+        "2 bars of drums from a rhythm tapped in part",
+        2,
+        _GROOVE_HPARAMS,
+        max_note_dropout_probability=0.8,
+        **_TAP,
+    ),
+    _groovae(
+        "groovae_2bar_add_closed_hh",
+        "2 bars of drums, the closed hi-hat added",
+        2,
+        _GROOVE_HPARAMS,
+        add_instruments=(2,),
+    ),
+    _groovae(
+        "groovae_2bar_hits_control_tfds",
+        "velocity and timing of given hits, 2 bars",
+        2,
+        _GROOVE_HPARAMS,
+        hits_as_controls=True,
+    ),
+)
+
+_CONFIGS = (*_OUR_DRUMS, *_DRUMS, *_MELODIES, *_TRIOS, *_PERFORMANCES, *_GROOVES)
 
 CONFIG_MAP: Mapping[str, Config] = MappingProxyType({config.name: config for config in _CONFIGS})
 DEFAULT_CONFIG = "hierdec-drum_4bar_small"
@@ -365,7 +473,7 @@ def load_config_file(path: Path) -> Config:
     for part in ("encoder", "decoder", "converter"):
         table, current = data.get(part, {}), getattr(config, part)
         same_kind = table.get("name", current["name"]) == current["name"]
-        changes[part] = _frozen({**(current if same_kind else {}), **table})
+        changes[part] = frozen({**(current if same_kind else {}), **table})
     return dataclasses.replace(
         config,
         name=str(data.get("name", path.stem)),

@@ -1,4 +1,4 @@
-"""Command: how good a trained model is on held-out beats, and how like them its samples are.
+"""Command: how good a trained model is on held-out clips; of drums also how like them its samples are.
 
 Writes `evaluation.json` and `evaluation.png`, and prints a table. The measures and their sources are in
 `models/metrics.py`.
@@ -8,7 +8,7 @@ import argparse
 import json
 import math
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ RHYTHM_DRUMS = ("kick", "snare")
 def get_parser() -> argparse.ArgumentParser:
     """The command's flags; those that Magenta has keep their names."""
     parser = Parser(
-        "Evaluate a trained model on held-out beats; with no --run_dir or --checkpoint_file the shipped one.",
+        "Evaluate a trained model on held-out clips; with no --run_dir or --checkpoint_file the shipped one.",
         "evaluate.py --run_dir=runs/beats --examples_path=groove_validation.tfrecord "
         "--train_examples_path=groove_train.tfrecord --output_dir=evaluation",
     )
@@ -64,14 +64,6 @@ def get_parser() -> argparse.ArgumentParser:
     return parser
 
 
-@dataclass(frozen=True)
-class Split:
-    """Held-out clips: tokens int32 `[n, steps]` and lengths `[n]`."""
-
-    tokens: Any
-    lengths: Any
-
-
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     args = get_parser().parse_args(argv)
@@ -86,17 +78,23 @@ def main(argv: list[str] | None = None) -> int:
     check_new(files, args.force)
     model = load_model(args)
     names = _drum_names(model)
-    split = _chosen(load_examples(args.examples_path, model.config), args)
+    examples, step_seconds = _chosen(load_examples(args.examples_path, model.config), args)
     train = load_examples(args.train_examples_path, model.config) if args.train_examples_path else None
 
-    scores, played = _reconstruct(model, split, args)
+    scores = _score(model, examples, args)
     report: dict[str, Any] = {
         "checkpoint": Path(model.source).name,
         "config": model.config.name,
         "flags": {k: v for k, v in vars(args).items() if k not in ("force", "log")},
-        "split": _split_figures(split, scores, played, names),
+        "split": _bound_figures(examples, scores),
     }
-    report["samples"], values = _sample_figures(model, split, train, names, args)
+    values: dict[str, dict[str, Any]] = {}
+    if names:
+        played = _decode(model, scores.z, "Reconstructing", args)
+        report["split"] |= _drum_figures(examples, scores, played, names)
+        report["samples"], values = _sample_figures(model, examples["inputs"], train, names, args)
+    elif model.config.converter["name"] == "groove":
+        report["groove"], values = _groove_figures(model, examples, step_seconds, scores)
     _print(report, names)
     _write(files, report, scores, values, names)
     print(f"Wrote {files[0]} and {files[1].name}.")
@@ -115,10 +113,10 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _drum_names(model: Any) -> tuple[str, ...]:
-    """The names of the model's drums.
+    """The names of the model's drums; none where it plays something else than the nine on sixteenths.
 
     Raises:
-        InputError: where it plays something else than whole bars of the nine drum classes on sixteenths.
+        InputError: where it plays them in something else than whole bars.
     """
     from models.metrics import STEPS_PER_BAR
     from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
@@ -130,9 +128,7 @@ def _drum_names(model: Any) -> tuple[str, ...]:
         or made.output_depth != expected
         or made.end_token is not None
     ):
-        raise InputError(
-            f"{model.source}: {model.config.name} does not play the nine drums; evaluate.py measures those."
-        )
+        return ()
     if (
         made.steps_per_bar != STEPS_PER_BAR
         or steps % STEPS_PER_BAR
@@ -145,27 +141,26 @@ def _drum_names(model: Any) -> tuple[str, ...]:
     return tuple(drum.name for drum in REDUCED_DRUM_CLASSES)
 
 
-def _chosen(examples: Any, args: argparse.Namespace) -> Split:
-    """The clips to evaluate: all, or `--max_examples` of them at random."""
+def _chosen(examples: Any, args: argparse.Namespace) -> tuple[dict[str, Any], Any]:
+    """The clips to evaluate as one batch, all or `--max_examples` of them at random; and their step lengths."""
     import numpy as np
 
     index = np.arange(len(examples))
     if args.max_examples and args.max_examples < len(index):
         index = np.sort(np.random.default_rng([args.seed, 3]).permutation(index)[: args.max_examples])
-    return Split(examples.tokens[index], examples.lengths[index])
+    return examples.batch(index), examples.step_seconds[index]
 
 
-def _reconstruct(model: Any, split: Split, args: argparse.Namespace) -> tuple[Any, Any]:
-    """The `models.evaluation.Scores` of the split, and what the model plays, unaided, from the same draws of z."""
-    vae, clips = model.keras_model, len(split.tokens)
+def _score(model: Any, examples: dict[str, Any], args: argparse.Namespace) -> Any:
+    """The `models.evaluation.Scores` of the clips."""
+    vae, clips = model.keras_model, len(examples["inputs"])
     from models import evaluation
 
     batches = math.ceil(clips / min(args.max_batch_size, clips)) * args.importance_samples
     with progress("Scoring", batches) as advance:
-        scores = evaluation.score(
-            vae, split.tokens, split.lengths, args.importance_samples, args.seed, args.max_batch_size, advance
+        return evaluation.score(
+            vae, examples, args.importance_samples, args.seed, args.max_batch_size, advance
         )
-    return scores, _decode(model, scores.z, "Reconstructing", args)
 
 
 def _decode(model: Any, z: Any, description: str, args: argparse.Namespace) -> Any:
@@ -176,18 +171,23 @@ def _decode(model: Any, z: Any, description: str, args: argparse.Namespace) -> A
     with progress(description, len(z)) as advance:
         for start in range(0, len(z), args.max_batch_size):
             batch = z[start : start + args.max_batch_size]
-            tokens.append(model.decode_to_tensors(batch, args.temperature or None, args.seed, start))
+            tokens.append(model.decode_values(batch, args.temperature or None, args.seed, start))
             advance(len(batch))
     return np.concatenate(tokens)
 
 
-def _split_figures(split: Split, scores: Any, played: Any, names: tuple[str, ...]) -> dict[str, Any]:
+def _bound_figures(examples: dict[str, Any], scores: Any) -> dict[str, Any]:
+    """Bounds on the likelihood, and what the latent vector carries."""
+    import numpy as np
+
     from models import metrics
 
     kl = metrics.kl_to_standard_normal(scores.mu, scores.sigma)
     loss, kl_nats = float(scores.reconstruction.mean()), float(kl.mean())
-    figures: dict[str, Any] = {
-        "clips": len(split.tokens),
+    lengths = examples["lengths"] if examples["lengths"].ndim == 1 else examples["lengths"].sum(axis=1)
+    return {
+        "clips": len(examples["inputs"]),
+        "mean_steps": float(np.mean(lengths)),
         "negative_elbo_nats": loss + kl_nats,
         "importance_weighted_bound_nats": float(
             -metrics.importance_weighted_bound(scores.log_weights).mean()
@@ -196,18 +196,57 @@ def _split_figures(split: Split, scores: Any, played: Any, names: tuple[str, ...
         "reconstruction_nats": loss,
         "kl_nats": kl_nats,
         "kl_bits": kl_nats / math.log(2),
+        "accuracy": float(scores.accuracy.mean()),
         "active_units": metrics.active_units(scores.mu),
         "latent_units": scores.mu.shape[1],
     }
+
+
+def _drum_figures(
+    examples: dict[str, Any], scores: Any, played: Any, names: tuple[str, ...]
+) -> dict[str, Any]:
+    """Reconstruction of the hits, drum by drum."""
+    from models import metrics
+
+    figures: dict[str, Any] = {}
     for kind, tokens in (("teacher_forced", scores.predicted), ("sampled", played)):
-        found = metrics.reconstruction(split.tokens, tokens, split.lengths, len(names))
+        found = metrics.reconstruction(examples["inputs"], tokens, examples["lengths"], len(names))
         per_drum = dict(zip(names, found.f1_per_drum, strict=True))
         figures[kind] = {"token_accuracy": found.token_accuracy, "f1": found.f1, "f1_per_drum": per_drum}
     return figures
 
 
+def _groove_figures(
+    model: Any, examples: dict[str, Any], step_seconds: Any, scores: Any
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Timing and velocity at the drummer's hits, beside a machine's; and the values behind them."""
+    import numpy as np
+
+    from models import groove_metrics
+
+    truth = examples.get("outputs", examples["inputs"])
+    drums = truth.shape[-1] // 3
+    hits = truth[..., :drums]
+    controls = examples.get("controls")
+    unaided = model.decode_values(scores.mu, None, controls=controls)
+    at_hits = model.decode_values(scores.mu, None, controls=controls, known=hits)
+    rows = {"quantized": groove_metrics.quantized(truth), "model": at_hits}
+    figures: dict[str, Any] = {
+        name: asdict(groove_metrics.compare(truth, played, step_seconds)) for name, played in rows.items()
+    }
+    figures["hit_f1"] = groove_metrics.hit_f1(truth, unaided)
+    figures["hits"] = int(hits.sum())
+    struck = hits > 0.5
+    parts = {"velocity": slice(drums, 2 * drums), "offset, share of half a step": slice(2 * drums, None)}
+    values = {
+        name: {"samples": at_hits[..., part][struck], "held out": np.asarray(truth[..., part][struck])}
+        for name, part in parts.items()
+    }
+    return figures, values
+
+
 def _sample_figures(
-    model: Any, split: Split, train: Any, names: tuple[str, ...], args: argparse.Namespace
+    model: Any, clips: Any, train: Any, names: tuple[str, ...], args: argparse.Namespace
 ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """The figures of prior samples beside the split's, and the values behind them by (statistic, set)."""
     import numpy as np
@@ -217,7 +256,7 @@ def _sample_figures(
     drums, rhythm = len(names), tuple(names.index(name) for name in RHYTHM_DRUMS)
     z = model.prior_sample(args.num_samples, args.seed)
     samples = metrics.hits_of(_decode(model, z, "Sampling", args), drums)
-    held_out = metrics.hits_of(split.tokens, drums)
+    held_out = metrics.hits_of(clips, drums)
     # Shares of different clips depend on the number of clips: they are compared for equally many. (Clips of one
     # performance overlap, which lowers the held-out share of different bars, and what lies between it and the rest.)
     order = np.random.default_rng([args.seed, 4]).permutation(len(held_out))
@@ -243,7 +282,7 @@ def _sample_figures(
         },
     }
     if train is not None:
-        pool = metrics.hits_of(train.tokens, drums)
+        pool = metrics.hits_of(train.inputs, drums)
         nearest = {name: metrics.nearest_distance(hits, pool) for name, hits in sets.items()}
         for name, cells in nearest.items():
             figures[name]["nearest_training_clip"] = beat_statistics.nearest_summary(cells)
@@ -258,7 +297,7 @@ def _sample_figures(
 
 
 def _print(report: dict[str, Any], names: tuple[str, ...]) -> None:
-    split, samples = report["split"], report["samples"]
+    split = report["split"]
     rows: list[tuple] = [
         ("negative ELBO, nats", split["negative_elbo_nats"]),
         (
@@ -268,12 +307,34 @@ def _print(report: dict[str, Any], names: tuple[str, ...]) -> None:
         ("reconstruction, nats", split["reconstruction_nats"]),
         ("KL, nats", split["kl_nats"]),
         ("KL, bits", split["kl_bits"]),
+        ("accuracy of the likeliest values", split["accuracy"]),
         (f"active units of {split['latent_units']}", split["active_units"]),
     ]
     print_table(f"{report['checkpoint']}: {split['clips']} held-out clips", ["measure", "value"], rows)
+    if "groove" in report:
+        _print_groove(report["groove"])
+    if names:
+        _print_drums(report, names)
 
+
+def _print_groove(groove: dict[str, Any]) -> None:
+    machine, model = groove["quantized"], groove["model"]
+    labels = {
+        "timing_mae_ms": "timing, mean distance, ms",
+        "timing_mse": "timing, mean squared distance, sixteenths",
+        "velocity_mae": "velocity, mean distance of 127",
+        "timing_kl": "timing, KL of the histograms, nats",
+        "velocity_kl": "velocity, KL of the histograms, nats",
+    }
+    rows = [(label, model[key], machine[key]) for key, label in labels.items()]
+    print_table(f"At {groove['hits']} hits of the drummers", ["measure", "model", "quantized"], rows)
+    print_table("Unaided", ["measure", "value"], [("F1 of the hits", groove["hit_f1"])])
+
+
+def _print_drums(report: dict[str, Any], names: tuple[str, ...]) -> None:
+    split, samples = report["split"], report["samples"]
     forced, sampled = split["teacher_forced"], split["sampled"]
-    rows = [("token accuracy", forced["token_accuracy"], sampled["token_accuracy"])]
+    rows: list[tuple] = [("token accuracy", forced["token_accuracy"], sampled["token_accuracy"])]
     rows.append(("F1 of the hits", forced["f1"], sampled["f1"]))
     rows += [(f"F1, {name}", forced["f1_per_drum"][name], sampled["f1_per_drum"][name]) for name in names]
     print_table("Reconstruction", ["measure", "teacher-forced", "sampled"], rows)
@@ -321,9 +382,11 @@ def _write(
     f1 = {
         kind.replace("_", "-"): np.array([report["split"][kind]["f1_per_drum"][name] for name in names])
         for kind in ("teacher_forced", "sampled")
+        if names
     }
     distributions = {name: sets for name, sets in values.items() if name != "density"}
-    data = ReportData(names, f1, scores.mu.var(axis=0), ACTIVE_VARIANCE, values["density"], distributions)
+    density = values.get("density", {})
+    data = ReportData(names, f1, scores.mu.var(axis=0), ACTIVE_VARIANCE, density, distributions)
     picture = png_bytes(report_figure(data, f"{report['config']}, {report['checkpoint']}"))
     files[0].parent.mkdir(parents=True, exist_ok=True)
     write_atomically(files[0], (json.dumps(_without_nan(report), indent=1) + "\n").encode())

@@ -1,9 +1,10 @@
-"""Command: the weights of a run as one small file, or as a TensorFlow 1 checkpoint that Magenta loads."""
+"""Command: the weights of a run as one small file, for Magenta (TensorFlow 1), or for magenta.js in a browser."""
 
 import argparse
 import dataclasses
 import sys
 from pathlib import Path
+from typing import Any
 
 import configs
 from preprocess.console import Parser, run_command
@@ -13,17 +14,28 @@ from preprocess.errors import InputError
 def get_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = Parser(
-        "Export a checkpoint without optimizer state: as a .safetensors file that carries its config, or for Magenta.",
+        "Export a checkpoint without optimizer state: as a .safetensors file that carries its config, for Magenta, or "
+        "for magenta.js.",
         "export.py --run_dir=runs/beats --output=beats.safetensors --float16",
     )
     parser.add_argument("--run_dir", help="a run of train.py; its best checkpoint is used")
-    parser.add_argument("--checkpoint_file", help="a checkpoint: ours, or Magenta's")
-    parser.add_argument("--config", help="needed for Magenta's checkpoints only")
-    parser.add_argument("--format", choices=("safetensors", "magenta"), default="safetensors")
+    parser.add_argument("--checkpoint_file", help="a checkpoint: ours, Magenta's, or a folder of magenta.js")
+    parser.add_argument("--config", help="needed for Magenta's and magenta.js's checkpoints only")
     parser.add_argument(
-        "--output", required=True, help="file, or for magenta a prefix such as exported/model.ckpt-0"
+        "--format",
+        choices=("safetensors", "tf1", "magenta", "magenta_js"),
+        default="safetensors",
+        help="tf1 (also called magenta) is the checkpoint of Magenta; default: safetensors",
+    )
+    parser.add_argument(
+        "--output",
+        required=True,
+        help="file; for tf1 a prefix such as exported/model.ckpt-0, for magenta_js a folder",
     )
     parser.add_argument("--float16", action="store_true", help="halve the size (safetensors only)")
+    parser.add_argument(
+        "--quantization", choices=("uint8", "uint16"), help="a quarter or half of the size (magenta_js only)"
+    )
     parser.add_argument("--force", action="store_true", help="overwrite --output")
     return parser
 
@@ -33,33 +45,56 @@ def main(argv: list[str] | None = None) -> int:
     args = get_parser().parse_args(argv)
     if bool(args.run_dir) == bool(args.checkpoint_file):
         raise InputError("Name a checkpoint by one of --run_dir and --checkpoint_file.")
+    if args.quantization and args.format != "magenta_js":
+        raise InputError("--quantization is for --format=magenta_js only.")
     output = Path(args.output).expanduser()
     index = output.with_name(f"{output.name}.index")
     if (output.exists() or index.exists()) and not args.force:
         raise InputError(f"{output}: exists already; give --force to overwrite it.", "exists")
+    _write(output, _read(args.run_dir or args.checkpoint_file, args.config), args)
+    return 0
 
-    from models import checkpoint, magenta_checkpoint
 
-    name = args.run_dir or args.checkpoint_file
-    if magenta_checkpoint.is_magenta_checkpoint(name):
-        if not args.config:
-            raise InputError(
-                f"{name}: is a Magenta checkpoint, which does not say its config; give --config."
-            )
-        found = magenta_checkpoint.read(Path(name).expanduser())
-        found = dataclasses.replace(found, config=configs.get_config(args.config).to_json(), state={})
-    else:
-        found = dataclasses.replace(checkpoint.load(checkpoint.resolve(name)), state={})
-    if args.format == "magenta":
+def _read(name: str, config: str | None) -> Any:
+    """The checkpoint that a flag names, without optimizer state and with its config."""
+    from models import checkpoint, magenta_checkpoint, magenta_js
+
+    for kind, module, named in (
+        ("Magenta", magenta_checkpoint, magenta_checkpoint.is_magenta_checkpoint(name)),
+        ("magenta.js", magenta_js, magenta_js.is_magenta_js(name)),
+    ):
+        if not named:
+            continue
+        if not config:
+            raise InputError(f"{name}: is a {kind} checkpoint, which does not say its config; give --config.")
+        found = module.read(Path(name).expanduser())
+        return dataclasses.replace(found, config=configs.get_config(config).to_json(), state={})
+    return dataclasses.replace(checkpoint.load(checkpoint.resolve(name)), state={})
+
+
+def _write(output: Path, found: Any, args: argparse.Namespace) -> None:
+    """Write a checkpoint in the format that the flags say, and report it."""
+    from models import checkpoint, magenta_checkpoint, magenta_js
+
+    if args.format in ("tf1", "magenta"):
         magenta_checkpoint.write(output, found.weights, found.step)
         print(f"Wrote {output}.index and .data, step {found.step}.")
-        return 0
+        return
+    if args.format == "magenta_js":
+        config = configs.Config.from_json(found.config)
+        encodes = magenta_js.write(output, found.weights, config, args.quantization)
+        size = sum(path.stat().st_size for path in output.iterdir())
+        print(f"Wrote the folder {output} ({size / 2**20:.1f} MiB), step {found.step}.")
+        if not encodes:
+            print(
+                "magenta.js samples and decodes with it; its encoder is of a kind that magenta.js can't run."
+            )
+        return
     if args.float16:
         halved = {name: array.astype("float16") for name, array in found.weights.items()}
         found = dataclasses.replace(found, weights=halved)
     checkpoint.save(output, found)
     print(f"Wrote {output} ({output.stat().st_size / 2**20:.1f} MiB), step {found.step}.")
-    return 0
 
 
 def console_main() -> int:

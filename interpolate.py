@@ -32,43 +32,36 @@ def get_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def read_clip(path: str, model: Any) -> tuple[Any, Any]:
-    """The first clip of a MIDI file as tokens and length.
+def read_clip(path: str, model: Any) -> Any:
+    """The first clip of a MIDI file as an example.
 
     Raises:
         InputError: naming the file and why no clip can be made of it.
     """
-    from models.trained_model import WHY_DROPPED
+    from models.trained_model import NoExtractedExamplesError
     from preprocess.midi import read_midi
 
     try:
-        sequence = read_midi(Path(path).expanduser())
+        examples = model.examples_of(read_midi(Path(path).expanduser()), path)
     except InputError as error:
         raise InputError(f"{path}: {str(error).removeprefix(path + ': ')}", error.reason) from error
-    examples, reasons = model.converter.convert(sequence)
-    if not examples:
-        bars = bars_of(model.config.hparams.max_seq_len)
-        why = " and ".join(WHY_DROPPED.get(reason, reason) for reason in reasons) or "it is empty"
+    except NoExtractedExamplesError as error:
+        bars = bars_of(model.max_length)
         raise InputError(
-            f"{path}: can't be encoded, as {why}; it takes {bars} bars of drums in 4/4.", "no_examples"
-        )
+            f"{str(error).rstrip('.')}; it takes {bars} bars in 4/4 that {model.config.name} can play.",
+            "no_examples",
+        ) from error
     if len(examples) > 1:
         print(f"{path}: holds {len(examples)} different clips; the first one is used.")
-    return examples[0].inputs, examples[0].length
+    return examples[0]
 
 
 def end_points(args: argparse.Namespace, model: Any) -> Any:
     """The latent vectors to go between, `[2, z_size]`."""
-    import numpy as np
-
     if not args.input_midi_1:
         return model.prior_sample(2, args.seed)
-    tokens = np.zeros((2, model.config.hparams.max_seq_len), np.int32)
-    lengths = np.zeros(2, np.int32)
-    for i, path in enumerate((args.input_midi_1, args.input_midi_2)):
-        clip, length = read_clip(path, model)
-        tokens[i, :length], lengths[i] = clip, length
-    return model.encode_tensors(tokens, lengths)[1]
+    clips = [read_clip(path, model) for path in (args.input_midi_1, args.input_midi_2)]
+    return model.posterior(model.config.batch_of(clips))[0]
 
 
 def joined(sequences: list[Any], bars: int) -> Any:
@@ -102,7 +95,7 @@ def main(argv: list[str] | None = None) -> int:
     check_new([whole_path], args.force)
     start, end = end_points(args, model)
     z = slerp(start, end, args.num_outputs)
-    sequences = model.decode(z, args.temperature or None, args.seed)
+    sequences = model.decode(z, temperature=args.temperature or None, seed=args.seed)
     files = write_clips(sequences, stem, args, bars, "Interpolation", chain=True)
     write_midi(joined(sequences, bars), whole_path, style_of(args), bars * len(sequences), force=True)
     print(

@@ -58,16 +58,21 @@ def load_model(args: argparse.Namespace) -> Any:
 
 def sample_in_batches(model: Any, args: argparse.Namespace) -> list[Any]:
     """The NoteSequences that the flags ask for."""
+    import numpy as np
+
     from preprocess.console import progress
 
     z = model.prior_sample(args.num_outputs, args.seed)
-    tokens: list[Any] = []
+    values: list[Any] = []
+    controls = None
     with progress("Sampling", args.num_outputs) as advance:
         for start in range(0, args.num_outputs, args.max_batch_size):
             batch = z[start : start + args.max_batch_size]
-            tokens += list(model.decode_to_tensors(batch, args.temperature or None, args.seed, start))
+            values += list(
+                model.decode_values(batch, args.temperature or None, args.seed, start, controls=controls)
+            )
             advance(len(batch))
-    return model.converter.from_tensors(tokens)
+    return model.to_note_sequences(np.stack(values), controls)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -98,15 +98,29 @@ def _config(args: argparse.Namespace, run_dir: Path) -> configs.Config:
     return config
 
 
-def load_examples(patterns: str, config: configs.Config) -> Any:
-    """The examples of some TFRecords, with a progress bar and a line that says what there is."""
+def load_examples(patterns: str, config: configs.Config, training: bool = False) -> Any:
+    """The examples of some TFRecords, with a progress bar and a line that says what there is.
+
+    Args:
+        patterns: globs separated by commas.
+        config: says the converter, and how training varies its music.
+        training: whether to make the variants.
+    """
+    from preprocess.augment import Augmenter
     from preprocess.dataset import load_examples
     from preprocess.tfrecord import expand_patterns, read_sidecar
 
     counts = [(read_sidecar(path) or {}).get("count", 0) for path in expand_patterns(patterns)]
+    augmenter = Augmenter(**config.augmenter) if config.augmenter else None
     with progress("Reading examples", sum(counts)) as advance:
         examples = load_examples(
-            patterns, config.build_converter(), config.converter_spec, config.hparams.max_seq_len, advance
+            patterns,
+            config.build_converter(),
+            config.converter_spec,
+            config.hparams.max_seq_len,
+            advance,
+            augmenter,
+            training,
         )
     print(f"{patterns}: {examples.describe()}")
     return examples
@@ -114,17 +128,16 @@ def load_examples(patterns: str, config: configs.Config) -> Any:
 
 def load_weights(name: str) -> dict[str, Any]:
     """The weights that a flag names: a checkpoint, a run_dir, a shipped one, or one of Magenta's."""
-    from models import checkpoint, magenta_checkpoint
+    from models import checkpoint, trained_model
 
-    if magenta_checkpoint.is_magenta_checkpoint(name):
-        return magenta_checkpoint.read(Path(name).expanduser()).weights
-    return checkpoint.load(checkpoint.resolve(name)).weights
+    weights = trained_model.foreign_weights(name)
+    return checkpoint.load(checkpoint.resolve(name)).weights if weights is None else weights
 
 
 def _train(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> int:
     from preprocess.dataset import Batches
 
-    examples = load_examples(args.examples_path, config)
+    examples = load_examples(args.examples_path, config, training=True)
     held_out = load_examples(args.eval_examples_path, config) if args.eval_examples_path else None
 
     from models import quiet
@@ -192,10 +205,7 @@ def _batches_in_order(examples: Any, batch_size: int, limit: int | None) -> list
     starts = range(0, len(examples), batch_size)
     if limit:
         starts = starts[:limit]
-    return [
-        {"tokens": examples.tokens[i : i + batch_size], "lengths": examples.lengths[i : i + batch_size]}
-        for i in starts
-    ]
+    return [examples.batch(slice(start, start + batch_size)) for start in starts]
 
 
 def _evaluate(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> int:

@@ -75,7 +75,7 @@ def original_steps(batch: int, count: int) -> float:
     tokens = np.random.default_rng(0).integers(0, 512, (count + 1, batch, 64))
     noise = np.zeros((count + 1, batch, config.hparams.z_size), np.float32)
     result = run_magenta(
-        "train_steps", config, {"tokens": tokens, "noise": noise}, assign=False, fixed_noise=False
+        "train_steps", config, {"inputs": tokens, "noise": noise}, assign=False, fixed_noise=False
     )
     return statistics.median(result["seconds"][1:])
 

@@ -41,7 +41,7 @@ def train_step(config: configs.Config, batch: int, repeats: int) -> dict[str, An
     model = config.build_model()
     trainer.compile_model(model)
     tokens = random_tokens(config, batch)
-    example = {"tokens": tokens, "lengths": np.full(batch, config.hparams.max_seq_len, np.int32)}
+    example = {"inputs": tokens, "lengths": np.full(batch, config.hparams.max_seq_len, np.int32)}
     seconds: list[float] = []
 
     class Clock(keras.callbacks.Callback):
@@ -58,7 +58,7 @@ def train_step(config: configs.Config, batch: int, repeats: int) -> dict[str, An
 
 def sample(config: configs.Config, batch: int, repeats: int) -> dict[str, Any]:
     """Seconds to decode `batch` latent vectors: NumPy, and the Keras model compiled by its backend."""
-    from models import numpy_decoder
+    from models import numpy_model
 
     quiet.import_keras()
     import keras
@@ -67,8 +67,9 @@ def sample(config: configs.Config, batch: int, repeats: int) -> dict[str, Any]:
     weights = {name: np.asarray(v) for name, v in model.named_weights().items()}
     rng = np.random.default_rng(0)
     z = rng.standard_normal((batch, config.hparams.z_size)).astype(np.float32)
-    uniforms = rng.random((batch, config.hparams.max_seq_len), dtype=np.float32)
     steps = config.hparams.max_seq_len
+    uniforms = rng.random((batch, steps, model.decoder.distribution.uniforms), dtype=np.float32)
+    depths = tuple(config.build_converter().output_depths)
     if keras.backend.backend() == "jax":
         import jax
 
@@ -79,7 +80,7 @@ def sample(config: configs.Config, batch: int, repeats: int) -> dict[str, Any]:
         compiled = tf.function(lambda z, u: model.decode(z, u), jit_compile=True)
     runs = {
         "compiled": lambda: np.asarray(compiled(z, uniforms)),
-        "numpy": lambda: numpy_decoder.decode(weights, config.decoder, z, steps, uniforms),
+        "numpy": lambda: numpy_model.decode(weights, config.decoder, depths, z, steps, uniforms),
     }
     result: dict[str, Any] = {}
     for name, run in runs.items():

@@ -3,30 +3,37 @@
 from collections.abc import Mapping
 from typing import Any
 
-from models.decoders import CategoricalLSTMDecoder
-from models.encoders import BidirectionalLSTMEncoder
+from models import decoders, encoders, outputs
 from models.hierarchical import HierarchicalLSTMDecoder
 from models.music_vae import MusicVAE
 
+OUTPUTS = {
+    "categorical_lstm": "one token a step",
+    "multi_categorical_lstm": "several tokens a step",
+    "split_lstm": "several tokens a step, an LSTM of its own for each",
+    "boolean_lstm": "yes or no",
+    "nade_lstm": "bits that depend on one another",
+    "groove_lstm": "hits, velocities and offsets",
+}
+ENCODERS = {
+    "bidirectional_lstm": encoders.BidirectionalLSTMEncoder,
+    "lstm": encoders.LSTMEncoder,
+    "hierarchical_lstm": encoders.HierarchicalLSTMEncoder,
+}
+
 
 def music_vae(
-    encoder: Mapping[str, Any],
-    decoder: Mapping[str, Any],
-    hparams: Any,
-    input_form: str,
-    input_depth: int,
-    output_depth: int,
-    seed: int = 0,
+    encoder: Mapping[str, Any], decoder: Mapping[str, Any], hparams: Any, converter: Any, seed: int = 0
 ) -> MusicVAE:
     """Build a MusicVAE with fresh weights.
 
     Args:
-        encoder: `{"name": "bidirectional_lstm"}`.
-        decoder: `{"name": "categorical_lstm"}` or `{"name": "hierarchical_lstm", ...}`.
+        encoder: `{"name": ...}`, one of `ENCODERS`; `hierarchical_lstm` with `level_lengths`.
+        decoder: `{"name": ...}`, one of `OUTPUTS`, with `preprocess_controls: True` where an LSTM is to read the
+            controls first; or `{"name": "hierarchical_lstm", "core": ..., "level_lengths": ...}` with
+            `disable_autoregression` (True, False or levels) and `re_encode: True` as options.
         hparams: `configs.HParams`.
-        input_form: one of `representations.ENCODER_INPUTS`.
-        input_depth: depth of the encoder's input.
-        output_depth: number of tokens.
+        converter: what says the forms and depths (`preprocess.converters.base.Converter`).
         seed: of the initial weights, the latent noise, scheduled sampling and dropout.
 
     Raises:
@@ -36,27 +43,104 @@ def music_vae(
 
     keras.utils.set_random_seed(seed)
     dropout = 1.0 - hparams.dropout_keep_prob
-    if encoder["name"] != "bidirectional_lstm":
-        raise ValueError(f"There is no encoder '{encoder['name']}'; expected bidirectional_lstm.")
-    built_encoder = BidirectionalLSTMEncoder(hparams.enc_rnn_size, dropout, seed + 1)
-    core = CategoricalLSTMDecoder(output_depth, hparams.dec_rnn_size, dropout, seed + 2)
-    built_decoder: Any = core
+    built_encoder = _encoder(encoder, hparams, dropout, seed + 1) if hparams.z_size else None
     if decoder["name"] == "hierarchical_lstm":
-        built_decoder = HierarchicalLSTMDecoder(
-            core,
-            tuple(decoder["level_lengths"]),
-            hparams.dec_rnn_size,
-            decoder.get("disable_autoregression", False),
-            dropout,
-            seed + 3,
-        )
-        if built_decoder.total_length != hparams.max_seq_len:
-            raise ValueError(
-                f"The level lengths {list(decoder['level_lengths'])} make {built_decoder.total_length} steps, "
-                f"but max_seq_len is {hparams.max_seq_len}."
-            )
-    elif decoder["name"] != "categorical_lstm":
+        core_data = {**decoder, "name": decoder["core"]}
+        core = _core(core_data, hparams, converter, dropout, seed + 2)
+        built_decoder: Any = _hierarchy(decoder, core, built_encoder, hparams, dropout, seed + 3)
+    else:
+        built_decoder = _core(decoder, hparams, converter, dropout, seed + 2)
+    depths = converter.output_depths if converter.input_form == "multi_one_hot" else (converter.input_depth,)
+    form, controls = converter.input_form, converter.control_depth
+    if form in ("roll", "dense_roll"):
+        # The bit of silence is counted in the depth.
+        depths = (converter.input_depth,)
+    return MusicVAE(built_encoder, built_decoder, hparams, form, depths, controls, seed)
+
+
+def _encoder(encoder: Mapping[str, Any], hparams: Any, dropout: float, seed: int) -> Any:
+    if encoder["name"] not in ENCODERS:
+        raise ValueError(f"There is no encoder '{encoder['name']}'; expected {', '.join(ENCODERS)}.")
+    if encoder["name"] != "hierarchical_lstm":
+        return ENCODERS[encoder["name"]](hparams.enc_rnn_size, dropout, seed, hparams.residual_encoder)
+    levels = tuple(encoder["level_lengths"])
+    built = encoders.HierarchicalLSTMEncoder(
+        levels, hparams.enc_rnn_size, dropout, seed, hparams.residual_encoder
+    )
+    _check_length("encoder", built, hparams)
+    return built
+
+
+def _hierarchy(
+    decoder: Mapping[str, Any], core: Any, encoder: Any, hparams: Any, dropout: float, seed: int
+) -> HierarchicalLSTMDecoder:
+    re_encode = decoder.get("re_encode", False)
+    if re_encode and not isinstance(encoder, encoders.HierarchicalLSTMEncoder):
+        raise ValueError("re_encode needs a hierarchical encoder.")
+    built = HierarchicalLSTMDecoder(
+        core,
+        tuple(decoder["level_lengths"]),
+        hparams.dec_rnn_size,
+        decoder.get("disable_autoregression", False),
+        dropout,
+        seed,
+        hparams.residual_decoder,
+        encoder if re_encode else None,
+    )
+    _check_length("decoder", built, hparams)
+    return built
+
+
+def _check_length(part: str, built: Any, hparams: Any) -> None:
+    if built.total_length != hparams.max_seq_len:
         raise ValueError(
-            f"There is no decoder '{decoder['name']}'; expected categorical_lstm or hierarchical_lstm."
+            f"The {part}'s level lengths {list(built.level_lengths)} make {built.total_length} steps, "
+            f"but max_seq_len is {hparams.max_seq_len}."
         )
-    return MusicVAE(built_encoder, built_decoder, hparams, input_form, input_depth, seed)
+
+
+def _core(decoder: Mapping[str, Any], hparams: Any, converter: Any, dropout: float, seed: int) -> Any:
+    """A decoder without conductors."""
+    name, depths = decoder["name"], tuple(converter.output_depths)
+    control_depth = converter.control_depth
+    preprocess = decoder.get("preprocess_controls", False)
+    if preprocess and not control_depth:
+        raise ValueError("preprocess_controls needs a converter with controls.")
+    core_controls = 2 * hparams.control_preprocessing_rnn_size[-1] if preprocess else control_depth
+
+    def lstm(output: outputs.Output, offset: int = 0) -> decoders.LSTMDecoder:
+        return decoders.LSTMDecoder(
+            output, hparams.dec_rnn_size, core_controls, dropout, seed + offset, hparams.residual_decoder
+        )
+
+    if name == "split_lstm":
+        core: Any = decoders.SplitDecoder(
+            [lstm(outputs.Categorical(d), 100 * i) for i, d in enumerate(depths)]
+        )
+    else:
+        core = lstm(_output(name, depths, hparams))
+    if not preprocess:
+        return core
+    return decoders.ControlPreprocessingDecoder(
+        core,
+        control_depth,
+        hparams.control_preprocessing_rnn_size,
+        dropout,
+        seed + 1000,
+        hparams.residual_decoder,
+    )
+
+
+def _output(name: str, depths: tuple[int, ...], hparams: Any) -> outputs.Output:
+    if name == "multi_categorical_lstm":
+        return outputs.MultiCategorical(depths)
+    depth = sum(depths)
+    if name == "categorical_lstm":
+        return outputs.Categorical(depth)
+    if name == "boolean_lstm":
+        return outputs.Boolean(depth)
+    if name == "nade_lstm":
+        return outputs.Nade(depth, hparams.nade_num_hidden)
+    if name == "groove_lstm":
+        return outputs.Groove(depth)
+    raise ValueError(f"There is no decoder '{name}'; expected {', '.join(OUTPUTS)} or hierarchical_lstm.")

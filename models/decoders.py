@@ -2,10 +2,10 @@
 
 A decoder offers two ways through the same weights. `teacher_forced` knows every input beforehand and runs the
 whole sequence as large products; training and evaluation use it. `generate` draws step by step; sampling uses
-it, and scheduled sampling to find out which tokens the network would have seen (no gradient flows through a
-draw, so the loss is then `teacher_forced` on those tokens).
+it, and scheduled sampling to find out which values the network would have seen (no gradient flows through a
+draw, so the loss is then `teacher_forced` on those values).
 
-Tokens are integers `[batch, time]`; -1 stands for "nothing yet", an input of zeros.
+What a step's value is, and what it costs, is the matter of `models/outputs.py`.
 """
 
 from typing import Any, NamedTuple
@@ -14,84 +14,67 @@ import keras
 from keras import ops
 
 from models.backend import scan
+from models.encoders import BidirectionalLSTM
 from models.lstm import InitialState, LSTMStack, State
+from models.outputs import Categorical, MultiCategorical, Output
 
 Array = Any
-
-NO_TOKEN = -1
+Steps = dict[str, Array]
+"""Arrays `[batch, time, ...]` by name, which a hierarchy cuts into segments all alike."""
 
 
 class Draws(NamedTuple):
-    """What decides the tokens of `generate`.
+    """What decides the values of `generate`.
 
     Attributes:
-        steps: arrays `[batch, time]` by name. `uniforms` in [0, 1) are one number a draw; without them the
-            likeliest token is taken. `teacher` (tokens) with `sample_mask` (boolean) is scheduled sampling: the
-            next input is the drawn token where the mask is true, and the teacher's elsewhere.
+        steps: arrays `[batch, time, ...]` by name. `uniforms` `[batch, time, output.uniforms]` in [0, 1) decide
+            the draws; without them the likeliest values are taken. `teacher` (values) with `sample_mask`
+            (boolean) is scheduled sampling: the next input is the drawn value where the mask is true, and the
+            teacher's elsewhere. `controls` `[batch, time, control_depth]` condition each step.
         temperature: divides the logits before the draw, above 0.
     """
 
-    steps: dict[str, Array]
+    steps: Steps
     temperature: Array | float = 1.0
 
 
-def draw_token(logits: Array, uniforms: Array | None, temperature: Array | float) -> Array:
-    """Draw a token by the inverse of the cumulative distribution of `softmax(logits / temperature)`.
-
-    One uniform number a token, rather than one for each class, so that a draw costs little and its outcome
-    depends on (seed, sample, step) alone. The cumulative sum runs over blocks as two small products.
-
-    Args:
-        logits: `[batch, classes]`.
-        uniforms: `[batch]` in [0, 1), or None for the likeliest class.
-        temperature: above 0.
-
-    Returns:
-        int32 `[batch]`.
-    """
-    if uniforms is None:
-        return ops.cast(ops.argmax(logits, axis=-1), "int32")
-    probabilities = ops.softmax(ops.cast(logits, "float32") / temperature, axis=-1)
-    classes = probabilities.shape[-1]
-    block = 16
-    padded = ops.pad(probabilities, ((0, 0), (0, -classes % block)))
-    blocks = ops.reshape(padded, (-1, padded.shape[-1] // block, block))
-    within = ops.matmul(blocks, ops.triu(ops.ones((block, block))))
-    totals = within[:, :, -1]
-    count = totals.shape[-1]
-    before = ops.matmul(totals, ops.triu(ops.ones((count, count)), k=1))
-    cumulative = ops.reshape(within + before[:, :, None], (-1, count * block))
-    threshold = uniforms[:, None] * cumulative[:, -1:]
-    token = ops.sum(ops.cast(cumulative <= threshold, "int32"), axis=-1)
-    return ops.minimum(token, classes - 1)
+def time_major(x: Array) -> Array:
+    """Exchange the first two axes, `[batch, time, ...]` and `[time, batch, ...]`."""
+    return ops.transpose(x, (1, 0, *range(2, len(x.shape))))
 
 
-class CategoricalLSTMDecoder(keras.layers.Layer):
-    """LSTM decoder with one categorical output a step: Magenta's `CategoricalLstmDecoder`.
+class LSTMDecoder(keras.layers.Layer):
+    """LSTM decoder: Magenta's `BaseLstmDecoder` with the output of one of its subclasses.
 
-    The input of a step is the one-hot token before beside the embedding. Neither product is made step by step:
-    a token selects a row of the kernel, and the embedding is multiplied once for the whole sequence.
+    The input of a step is the value before, beside the embedding and the controls. None of these products is
+    made step by step where it can be made once: a token selects a row of the kernel, the embedding is multiplied
+    once for the whole sequence, and so are the controls.
 
     Args:
-        output_depth: number of tokens.
+        output: the distribution of a step's value.
         layer_sizes: units of each LSTM layer.
+        control_depth: width of the controls, 0 for none.
         dropout: probability that an input value of a layer is dropped while training.
         seed: seed of the dropout masks.
+        residual: each layer adds its input to its output.
     """
 
     def __init__(
         self,
-        output_depth: int,
+        output: Output,
         layer_sizes: tuple[int, ...],
+        control_depth: int = 0,
         dropout: float = 0.0,
         seed: int = 0,
+        residual: bool = False,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.output_depth = output_depth
-        self.stack = LSTMStack(layer_sizes, dropout, seed)
+        self.distribution = output
+        self.control_depth = control_depth
+        self.stack = LSTMStack(layer_sizes, dropout, seed, residual)
         self.initial_state = InitialState(layer_sizes)
-        self.output_projection = keras.layers.Dense(output_depth)
+        self.output_projection = keras.layers.Dense(output.parameter_depth)
 
     @property
     def state_size(self) -> int:
@@ -101,60 +84,82 @@ class CategoricalLSTMDecoder(keras.layers.Layer):
     def build(self, embedding_size: int) -> None:
         """Create the weights for embeddings `[batch, embedding_size]`."""
         self.embedding_size = embedding_size
-        self.stack.build(self.output_depth + embedding_size)
+        self.distribution.build()
+        self.stack.build(self.distribution.depth + embedding_size + self.control_depth)
         self.initial_state.build(embedding_size)
         self.output_projection.build((None, self.stack.layer_sizes[-1]))
         self.built = True
 
     def named_weights(self) -> dict[str, keras.Variable]:
         """The weights by Magenta's variable names."""
-        names = {f"decoder/z_to_initial_state/{k}": v for k, v in self.initial_state.named_weights().items()}
-        names |= {f"decoder/multi_rnn_cell/{k}": v for k, v in self.stack.named_weights().items()}
-        names["decoder/output_projection/kernel"] = self.output_projection.kernel
-        names["decoder/output_projection/bias"] = self.output_projection.bias
-        return names
+        names = {f"z_to_initial_state/{k}": v for k, v in self.initial_state.named_weights().items()}
+        names |= {f"multi_rnn_cell/{k}": v for k, v in self.stack.named_weights().items()}
+        names["output_projection/kernel"] = self.output_projection.kernel
+        names["output_projection/bias"] = self.output_projection.bias
+        return {
+            f"decoder/{name}": weight for name, weight in (names | self.distribution.named_weights()).items()
+        }
 
-    def _token_rows(self, tokens: Array) -> Array:
-        """The kernel's row of each token `[...]`, zeros for NO_TOKEN: `[..., 4 * units]`."""
-        rows = ops.take(
-            self.stack.layers[0].kernel_rows(0, self.output_depth), ops.maximum(tokens, 0), axis=0
-        )
-        return rows * ops.cast(tokens >= 0, rows.dtype)[..., None]
+    def prepare_controls(self, controls: Array, lengths: Array, training: bool = False) -> Array:
+        """What `teacher_forced` and `generate` take as `controls`: here the controls themselves."""
+        del lengths, training
+        return controls
 
-    def _embedding_projection(self, embedding: Array) -> Array:
-        """The share of embeddings `[..., embedding_size]` in the lowest layer's projection, bias included."""
+    def _constant(self, embedding: Array, controls: Array | None) -> Array:
+        """The share of embedding and controls in the projected inputs, bias included.
+
+        `[batch, width]`, or `[batch, time, width]` with controls `[batch, time, control_depth]`.
+        """
         layer = self.stack.layers[0]
-        rows = layer.kernel_rows(self.output_depth, self.output_depth + self.embedding_size)
-        return ops.matmul(embedding, rows) + layer.bias
+        start = self.distribution.depth
+        stop = start + self.embedding_size
+        constant = ops.matmul(embedding, layer.input_rows(start, stop)) + layer.input_bias
+        if controls is None:
+            return constant
+        rows = layer.input_rows(stop, stop + self.control_depth)
+        return constant[:, None] + ops.matmul(ops.cast(controls, rows.dtype), rows)
 
-    def _projected_inputs(self, previous: Array, embedding: Array, training: bool) -> Array:
-        """The lowest layer's input projections `[time, batch, 4 * units]`."""
-        previous = ops.transpose(previous)
-        rows = self._token_rows(previous)
-        if not training or not self.stack.dropout:
-            return rows + self._embedding_projection(embedding)[None]
-        # Dropout of a one-hot token either keeps its row (scaled) or leaves nothing of it.
-        kept = self.stack.drop(ops.ones_like(rows[..., :1]), training)
+    def _projected_inputs(self, steps: Steps, embedding: Array, training: bool) -> Array:
+        """The lowest layer's projected inputs `[time, batch, width]`."""
+        layer, dropping = self.stack.layers[0], training and self.stack.dropout > 0
+        previous, controls = time_major(steps["previous"]), steps.get("controls")
+        if dropping and isinstance(self.distribution, Categorical):
+            # Dropout of a one-hot token either keeps its row (scaled) or leaves nothing of it.
+            rows = self.distribution.product(previous, layer.input_rows(0, self.distribution.depth))
+            rows = rows * self.stack.drop(ops.ones_like(rows[..., :1]), training)
+        elif dropping:
+            dense = self.stack.drop(self.distribution.dense(previous, embedding.dtype), training)
+            rows = ops.matmul(dense, layer.input_rows(0, self.distribution.depth))
+        else:
+            rows = self.distribution.product(previous, layer.input_rows(0, self.distribution.depth))
+        if not dropping:
+            constant = self._constant(embedding, controls)
+            return rows + (constant[None] if controls is None else time_major(constant))
         repeated = ops.repeat(embedding[None], previous.shape[0], axis=0)
-        return rows * kept + self._embedding_projection(self.stack.drop(repeated, training))
+        if controls is not None:
+            moved = ops.cast(time_major(controls), embedding.dtype)
+            repeated = ops.concatenate([repeated, moved], axis=-1)
+        start = self.distribution.depth
+        others = layer.input_rows(start, start + repeated.shape[-1])
+        return rows + ops.matmul(self.stack.drop(repeated, training), others) + layer.input_bias
 
     def teacher_forced(
-        self, previous: Array, embedding: Array, training: bool = False
+        self, steps: Steps, embedding: Array, training: bool = False
     ) -> tuple[Array, list[State]]:
         """Run over known inputs.
 
         Args:
-            previous: the token before each step, int `[batch, time]`, NO_TOKEN for none.
+            steps: `previous`, the value before each step, and `controls` where the decoder has any.
             embedding: `[batch, embedding_size]`.
             training: whether dropout is on.
 
         Returns:
-            Logits `[batch, time, output_depth]`, and the states after the last step.
+            Parameters of the output `[batch, time, parameter_depth]`, and the states after the last step.
         """
         states = self.initial_state(embedding)
-        projected = self._projected_inputs(previous, embedding, training)
-        hiddens, states = self.stack.sequence(projected, states, training)
-        return ops.transpose(self.output_projection(hiddens), (1, 0, 2)), states
+        projected = self._projected_inputs(steps, embedding, training)
+        outputs, states = self.stack.sequence(projected, states, training)
+        return time_major(self.output_projection(outputs)), states
 
     def generate(
         self, embedding: Array, first: Array, time: int, draws: Draws
@@ -163,26 +168,165 @@ class CategoricalLSTMDecoder(keras.layers.Layer):
 
         Args:
             embedding: `[batch, embedding_size]`.
-            first: the token before the first step, int32 `[batch]`.
+            first: the value before the first step, `output.nothing` for none.
             time: number of steps.
-            draws: what decides the tokens, `[batch, time]` each.
+            draws: what decides the values.
 
         Returns:
-            The drawn tokens and the tokens that were the inputs, int32 `[batch, time]` each, and the states.
+            The drawn values and the values that were the inputs, `[batch, time, ...]` each, and the states.
         """
-        constant = self._embedding_projection(embedding)
+        controls = draws.steps.get("controls")
+        constant = self._constant(embedding, controls)
+        rows = self.stack.layers[0].input_rows(0, self.distribution.depth)
 
         def step(carry, inputs):
             states, previous = carry
-            output, states = self.stack.step(self._token_rows(previous) + constant, states)
-            token = draw_token(self.output_projection(output), inputs.get("uniforms"), draws.temperature)
-            following = (
-                ops.where(inputs["sample_mask"], token, inputs["teacher"]) if "teacher" in inputs else token
-            )
-            return (states, following), (token, previous)
+            others = constant if controls is None else inputs["constant"]
+            output, states = self.stack.step(self.distribution.product(previous, rows) + others, states)
+            parameters = self.output_projection(output)
+            value = self.distribution.draw(parameters, inputs.get("uniforms"), draws.temperature)
+            following = value
+            if "teacher" in inputs:
+                following = self.distribution.select(inputs["sample_mask"], value, inputs["teacher"])
+            return (states, following), (value, previous)
 
-        inputs = {name: ops.transpose(array) for name, array in draws.steps.items()}
+        inputs = {name: time_major(x) for name, x in draws.steps.items() if name != "controls"}
+        if controls is not None:
+            inputs["constant"] = time_major(constant)
         inputs["step"] = ops.arange(time, dtype="int32")
-        carry = (self.initial_state(embedding), ops.cast(first, "int32"))
-        (states, _), (tokens, previous) = scan(step, carry, inputs)
-        return ops.transpose(tokens), ops.transpose(previous), states
+        (states, _), (values, previous) = scan(step, (self.initial_state(embedding), first), inputs)
+        return time_major(values), time_major(previous), states
+
+
+class SplitDecoder(keras.layers.Layer):
+    """A decoder of its own for each part of a multiple output: Magenta's `SplitMultiOutLstmDecoder`.
+
+    Args:
+        cores: decoders with a `Categorical` output each; all get the same embedding and controls.
+    """
+
+    def __init__(self, cores: list[LSTMDecoder], **kwargs: Any):
+        super().__init__(**kwargs)
+        self.cores = cores
+        self.distribution = MultiCategorical(tuple(core.distribution.depth for core in cores))
+
+    @property
+    def state_size(self) -> int:
+        """Size of all states of all cores side by side."""
+        return sum(core.state_size for core in self.cores)
+
+    def build(self, embedding_size: int) -> None:
+        """Create the weights for embeddings `[batch, embedding_size]`."""
+        self.distribution.build()
+        for core in self.cores:
+            core.build(embedding_size)
+        self.built = True
+
+    def named_weights(self) -> dict[str, keras.Variable]:
+        """The weights by Magenta's variable names."""
+        return {
+            f"core_decoder_{i}/{name}": weight
+            for i, core in enumerate(self.cores)
+            for name, weight in core.named_weights().items()
+        }
+
+    def prepare_controls(self, controls: Array, lengths: Array, training: bool = False) -> Array:
+        """The controls themselves, as in `LSTMDecoder`."""
+        del lengths, training
+        return controls
+
+    def teacher_forced(
+        self, steps: Steps, embedding: Array, training: bool = False
+    ) -> tuple[Array, list[State]]:
+        """Run over known inputs; arguments and results are those of `LSTMDecoder.teacher_forced`."""
+        parameters, states = [], []
+        for i, core in enumerate(self.cores):
+            own = {**steps, "previous": steps["previous"][..., i]}
+            logits, state = core.teacher_forced(own, embedding, training)
+            parameters.append(logits)
+            states.append(state)
+        return ops.concatenate(parameters, axis=-1), _side_by_side(states)
+
+    def generate(
+        self, embedding: Array, first: Array, time: int, draws: Draws
+    ) -> tuple[Array, Array, list[State]]:
+        """Draw a sequence; arguments and results are those of `LSTMDecoder.generate`."""
+        results = []
+        for i, core in enumerate(self.cores):
+            own = dict(draws.steps)
+            if "uniforms" in own:
+                own["uniforms"] = own["uniforms"][..., i : i + 1]
+            if "teacher" in own:
+                own["teacher"] = own["teacher"][..., i]
+            results.append(core.generate(embedding, first[..., i], time, Draws(own, draws.temperature)))
+        values, previous, states = zip(*results, strict=True)
+        return ops.stack(values, axis=-1), ops.stack(previous, axis=-1), _side_by_side(list(states))
+
+
+def _side_by_side(states: list[list[State]]) -> list[State]:
+    """The states of several stacks, merged layer by layer."""
+    return [
+        (ops.concatenate([c for c, _ in layer], axis=-1), ops.concatenate([h for _, h in layer], axis=-1))
+        for layer in zip(*states, strict=True)
+    ]
+
+
+class ControlPreprocessingDecoder(keras.layers.Layer):
+    """Reads the controls with a bidirectional LSTM before the core decoder gets them.
+
+    Magenta's `BidirectionalLstmControlPreprocessingDecoder`.
+
+    Args:
+        core: a decoder whose `control_depth` is twice the last of `layer_sizes`.
+        control_depth: width of the controls.
+        layer_sizes, dropout, seed, residual: of the `BidirectionalLSTM`.
+    """
+
+    def __init__(
+        self,
+        core: Any,
+        control_depth: int,
+        layer_sizes: tuple[int, ...],
+        dropout: float = 0.0,
+        seed: int = 0,
+        residual: bool = False,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.core = core
+        self.control_depth = control_depth
+        self.control_preprocessing = BidirectionalLSTM(layer_sizes, dropout, seed, residual)
+        self.distribution = core.distribution
+
+    @property
+    def state_size(self) -> int:
+        """Size of all states of the core."""
+        return self.core.state_size
+
+    def build(self, embedding_size: int) -> None:
+        """Create the weights for embeddings `[batch, embedding_size]`."""
+        self.control_preprocessing.build(self.control_depth)
+        self.core.build(embedding_size)
+        self.built = True
+
+    def named_weights(self) -> dict[str, keras.Variable]:
+        """The weights by Magenta's variable names."""
+        names = self.control_preprocessing.named_weights()
+        return {f"control_preprocessing/{k}": v for k, v in names.items()} | self.core.named_weights()
+
+    def prepare_controls(self, controls: Array, lengths: Array, training: bool = False) -> Array:
+        """What the LSTM makes of controls `[batch, time, control_depth]` with `lengths` `[batch]`."""
+        sequence = ops.cast(controls, self.compute_dtype)
+        return self.control_preprocessing(sequence, lengths, training=training)[0]
+
+    def teacher_forced(
+        self, steps: Steps, embedding: Array, training: bool = False
+    ) -> tuple[Array, list[State]]:
+        """The core's, with prepared controls."""
+        return self.core.teacher_forced(steps, embedding, training)
+
+    def generate(
+        self, embedding: Array, first: Array, time: int, draws: Draws
+    ) -> tuple[Array, Array, list[State]]:
+        """The core's, with prepared controls."""
+        return self.core.generate(embedding, first, time, draws)

@@ -13,7 +13,7 @@ import numpy as np
 from keras import ops
 
 from models import metrics
-from models.decoders import NO_TOKEN
+from models.representations import step_mask
 
 Array = np.ndarray
 
@@ -25,8 +25,9 @@ class Scores:
     Attributes:
         mu, sigma: the posteriors, float32 `[n, z_size]`.
         z: the first draw of each clip, float32 `[n, z_size]`.
-        predicted: likeliest tokens given the true ones before and the first draw, int32 `[n, steps]`.
+        predicted: likeliest values given the true ones before and the first draw, `[n, steps, ...]`.
         reconstruction: `-log p(x | z)` in nats, float64 `[n, K]`.
+        accuracy: share of each clip's values that the likeliest ones hit, given the true ones before, float32 `[n]`.
         log_weights: `log p(x, z) - log q(z | x)` in nats, float64 `[n, K]`.
     """
 
@@ -35,6 +36,7 @@ class Scores:
     z: Array
     predicted: Array
     reconstruction: Array
+    accuracy: Array
     log_weights: Array
 
 
@@ -47,7 +49,7 @@ class Posterior(keras.Model):
         self.built = True
 
     def call(self, batch: dict[str, Any]) -> dict[str, Any]:
-        mu, sigma = self.vae.encode(batch["tokens"], batch["lengths"])
+        mu, sigma = self.vae.encode(batch["inputs"], batch["lengths"], batch.get("controls"))
         return {"mu": mu, "sigma": sigma}
 
 
@@ -60,16 +62,28 @@ class Likelihood(keras.Model):
         self.built = True
 
     def call(self, batch: dict[str, Any]) -> dict[str, Any]:
-        tokens = ops.cast(batch["tokens"], "int32")
-        before = ops.pad(tokens[:, :-1], ((0, 0), (1, 0)), constant_values=NO_TOKEN)
-        logits, loss = self.vae.reconstruct(tokens, before, batch["z"], batch["lengths"])
-        return {"reconstruction": loss, "predicted": ops.cast(ops.argmax(logits, axis=-1), "int32")}
+        distribution, controls = self.vae.decoder.distribution, batch.get("controls")
+        targets = distribution.target(batch.get("outputs", batch["inputs"]))
+        if controls is not None:
+            controls = self.vae.decoder.prepare_controls(controls, batch["lengths"])
+        parameters, loss = self.vae.reconstruct(targets, batch["z"], batch["lengths"], controls)
+        # The likeliest value of a step is drawn step by step elsewhere; here all steps are one large batch.
+        flat = ops.reshape(parameters, (-1, parameters.shape[-1]))
+        predicted = distribution.draw(flat, None, 1.0)
+        shape = (-1, targets.shape[1], *predicted.shape[1:])
+        real = ops.cast(step_mask(batch["lengths"], targets.shape[1]), "float32")
+        correct = ops.sum(distribution.correct(parameters, targets) * real, axis=1)
+        accuracy = correct / ops.maximum(ops.sum(real, axis=1), 1.0)
+        return {
+            "reconstruction": loss,
+            "predicted": ops.reshape(predicted, shape),
+            "accuracy": accuracy,
+        }
 
 
 def score(
     model: Any,
-    tokens: Array,
-    lengths: Array,
+    examples: dict[str, Array],
     importance_samples: int = 64,
     seed: int = 0,
     batch_size: int = 256,
@@ -81,8 +95,7 @@ def score(
 
     Args:
         model: a `MusicVAE`.
-        tokens: int `[n, steps]`.
-        lengths: `[n]`.
+        examples: a batch of all clips, as `MusicVAE` takes it.
         importance_samples: latent draws a clip, K.
         seed: of the draws.
         batch_size: clips scored together; bounds the memory.
@@ -91,13 +104,14 @@ def score(
     posterior, likelihood = Posterior(model), Likelihood(model)
     for part in (posterior, likelihood):
         part.compile(jit_compile=True)
-    batch_size = min(batch_size, len(tokens))
+    count = len(examples["inputs"])
+    batch_size = min(batch_size, count)
     parts = []
-    for start in range(0, len(tokens), batch_size):
-        stop = min(start + batch_size, len(tokens))
+    for start in range(0, count, batch_size):
+        stop = min(start + batch_size, count)
         # Every batch is full (the last one repeats clips), because each shape costs a compilation.
         index = np.minimum(np.arange(start, start + batch_size), stop - 1)
-        batch = {"tokens": tokens[index].astype(np.int32), "lengths": lengths[index].astype(np.int32)}
+        batch = {name: array[index] for name, array in examples.items()}
         rngs = (np.random.default_rng([seed, 2, i]) for i in index)
         noise = np.stack(
             [r.standard_normal((importance_samples, model.hparams.z_size), np.float32) for r in rngs]
@@ -113,14 +127,15 @@ def _score_batch(
     """The fields of `Scores`, in their order, of one batch with noise `[batch, K, z_size]`."""
     q = {name: np.asarray(value) for name, value in posterior.predict_on_batch(batch).items()}
     mu, sigma = q["mu"], q["sigma"]
-    losses, predicted = [], None
+    losses, predicted, accuracy = [], None, None
     for k in range(noise.shape[1]):
         outputs = likelihood.predict_on_batch({**batch, "z": mu + sigma * noise[:, k]})
         losses.append(np.asarray(outputs["reconstruction"], np.float64))
         if predicted is None:
-            predicted = np.asarray(outputs["predicted"])
+            predicted, accuracy = np.asarray(outputs["predicted"]), np.asarray(outputs["accuracy"])
         on_batch()
     reconstruction = np.stack(losses, axis=1)
     ratio = metrics.log_prior_over_posterior(noise, mu[:, None], sigma[:, None])
-    assert predicted is not None, "importance_samples is at least 1"
-    return mu, sigma, mu + sigma * noise[:, 0], predicted, reconstruction, ratio - reconstruction
+    assert predicted is not None and accuracy is not None, "importance_samples is at least 1"
+    z = mu + sigma * noise[:, 0]
+    return mu, sigma, z, predicted, reconstruction, accuracy, ratio - reconstruction

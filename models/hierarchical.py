@@ -4,7 +4,8 @@ Roberts et al., "A Hierarchical Latent Vector Model for Learning Long-Term Struc
 3.2; Magenta's `HierarchicalLstmDecoder`. With autoregression (the seed's `hierdec-drum_4bar`) a conductor's
 input is the final state of the segment just played, so segments follow one another. Without it (`-no_ar`) a
 conductor hears nothing of what is played: its embeddings come out of one pass, and in training all segments
-run side by side as one large batch.
+run side by side as one large batch. With a re-encoder a conductor's input is the model's own encoding of the
+segment just played.
 """
 
 import math
@@ -14,7 +15,8 @@ import keras
 from keras import ops
 
 from models.backend import scan
-from models.decoders import CategoricalLSTMDecoder, Draws
+from models.decoders import Draws, Steps, time_major
+from models.encoders import HierarchicalLSTMEncoder, segment_lengths
 from models.lstm import InitialState, LSTMStack, State, flatten_states
 
 Array = Any
@@ -28,6 +30,7 @@ class Conductor(keras.layers.Layer):
         feedback_size: size of the final state of the level below, the input with autoregression; 0 without.
         dropout: probability that an input value of a layer is dropped while training.
         seed: seed of the dropout masks.
+        residual: each layer adds its input to its output.
     """
 
     def __init__(
@@ -36,11 +39,12 @@ class Conductor(keras.layers.Layer):
         feedback_size: int,
         dropout: float = 0.0,
         seed: int = 0,
+        residual: bool = False,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.feedback_size = feedback_size
-        self.stack = LSTMStack(layer_sizes, dropout, seed)
+        self.stack = LSTMStack(layer_sizes, dropout, seed, residual)
         self.initial_state = InitialState(layer_sizes)
 
     @property
@@ -67,7 +71,7 @@ class Conductor(keras.layers.Layer):
 
     def all_embeddings(self, embedding: Array, steps: int, training: bool) -> tuple[Array, list[State]]:
         """Without autoregression: the embeddings of all steps `[batch, steps, output_size]`, and the state."""
-        bias = self.stack.layers[0].bias
+        bias = self.stack.layers[0].input_bias
         projected = ops.broadcast_to(bias, (steps, ops.shape(embedding)[0], bias.shape[0]))
         outputs, states = self.stack.sequence(projected, self.initial_state(embedding), training)
         return ops.transpose(outputs, (1, 0, 2)), states
@@ -90,40 +94,51 @@ class HierarchicalLSTMDecoder(keras.layers.Layer):
         disable_autoregression: levels whose conductor hears nothing of what is played (True: all of them).
         dropout: probability that an input value of a layer is dropped while training.
         seed: seed of the dropout masks.
+        residual: each layer of a conductor adds its input to its output.
+        re_encoder: the model's own encoder, whose level lengths are `level_lengths` reversed; conductors then
+            hear its encoding of what was played instead of the final state of the level below.
     """
 
     def __init__(
         self,
-        core: CategoricalLSTMDecoder,
+        core: Any,
         level_lengths: tuple[int, ...],
         layer_sizes: tuple[int, ...],
         disable_autoregression: bool | tuple[int, ...] = False,
         dropout: float = 0.0,
         seed: int = 0,
+        residual: bool = False,
+        re_encoder: HierarchicalLSTMEncoder | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.core = core
+        self.distribution = core.distribution
         self.level_lengths = tuple(level_lengths)
         levels = len(self.level_lengths) - 1
         if isinstance(disable_autoregression, bool):
             disable_autoregression = tuple(range(levels)) if disable_autoregression else ()
         self.disable_autoregression = tuple(disable_autoregression)
-        below = [2 * sum(layer_sizes)] * (levels - 1) + [core.state_size]
+        if re_encoder is not None and re_encoder.level_lengths != self.level_lengths[::-1]:
+            raise ValueError(
+                f"The re-encoder's level lengths {list(re_encoder.level_lengths)} must be the decoder's, "
+                f"{list(self.level_lengths)}, reversed."
+            )
+        self.re_encoder = re_encoder
+        if re_encoder is not None:
+            below = [re_encoder.output_depth] * levels
+        else:
+            below = [2 * sum(layer_sizes)] * (levels - 1) + [core.state_size]
         self.conductors = [
             Conductor(
                 layer_sizes,
                 0 if level in self.disable_autoregression else below[level],
                 dropout,
                 seed + level,
+                residual,
             )
             for level in range(levels)
         ]
-
-    @property
-    def output_depth(self) -> int:
-        """Number of tokens."""
-        return self.core.output_depth
 
     @property
     def total_length(self) -> int:
@@ -139,7 +154,7 @@ class HierarchicalLSTMDecoder(keras.layers.Layer):
         self.built = True
 
     def named_weights(self) -> dict[str, keras.Variable]:
-        """The weights by Magenta's variable names."""
+        """The weights by Magenta's variable names; a re-encoder's are those of the model's encoder."""
         names = {
             f"decoder/hierarchical_level_{level}/{name}": weight
             for level, conductor in enumerate(self.conductors)
@@ -147,64 +162,112 @@ class HierarchicalLSTMDecoder(keras.layers.Layer):
         }
         return names | {f"core_decoder/{k}": v for k, v in self.core.named_weights().items()}
 
+    def prepare_controls(self, controls: Array, lengths: Array, training: bool = False) -> Array:
+        """The core's, segment by segment."""
+        steps = self.level_lengths[-1]
+        count = self.total_length // steps
+        folded = ops.reshape(controls, (-1, steps, controls.shape[2]))
+        lengths = ops.reshape(segment_lengths(lengths, count, steps), (-1,))
+        prepared = self.core.prepare_controls(folded, lengths, training)
+        return ops.reshape(prepared, (-1, self.total_length, prepared.shape[2]))
+
     def teacher_forced(
-        self, previous: Array, embedding: Array, training: bool = False
+        self, steps: Steps, embedding: Array, training: bool = False
     ) -> tuple[Array, list[State]]:
-        """Run over known inputs; arguments and results are those of `CategoricalLSTMDecoder.teacher_forced`."""
-        if previous.shape[1] != self.total_length:
-            raise ValueError(f"The hierarchy decodes {self.total_length} steps, not {previous.shape[1]}.")
-        return self._teacher_forced(0, previous, embedding, training)
+        """Run over known inputs; arguments and results are those of `LSTMDecoder.teacher_forced`.
+
+        A re-encoder needs in `steps` also `played`, the value of each step, and `real`, boolean, false at padding.
+        """
+        time = steps["previous"].shape[1]
+        if time != self.total_length:
+            raise ValueError(f"The hierarchy decodes {self.total_length} steps, not {time}.")
+        parameters, states, _ = self._teacher_forced(0, steps, embedding, training)
+        return parameters, states
 
     def _teacher_forced(
-        self, level: int, previous: Array, embedding: Array, training: bool
-    ) -> tuple[Array, list[State]]:
+        self, level: int, steps: Steps, embedding: Array, training: bool
+    ) -> tuple[Array, list[State], Array | None]:
+        """Parameters, states, and the feedback to the level above where there is a re-encoder."""
         if level == len(self.conductors):
-            return self.core.teacher_forced(previous, embedding, training)
-        conductor, steps = self.conductors[level], self.level_lengths[level]
-        length = previous.shape[1] // steps
+            parameters, states = self.core.teacher_forced(steps, embedding, training)
+            return parameters, states, self._encode_segment(steps, embedding, training)
+        conductor, count = self.conductors[level], self.level_lengths[level]
         if level in self.disable_autoregression:
-            embeddings, states = conductor.all_embeddings(embedding, steps, training)
-            folded = ops.reshape(embeddings, (-1, conductor.output_size))
-            outputs, _ = self._teacher_forced(
-                level + 1, ops.reshape(previous, (-1, length)), folded, training
-            )
-            return ops.reshape(outputs, (-1, steps * length, outputs.shape[-1])), states
+            return self._side_by_side(level, steps, embedding, training)
+        length = steps["previous"].shape[1] // count
         states = conductor.initial_state(embedding)
         feedback = ops.zeros((ops.shape(embedding)[0], conductor.feedback_size), dtype=embedding.dtype)
-        outputs = []
-        for i in range(steps):
+        outputs, feedbacks = [], []
+        for i in range(count):
             output, states = conductor.step(feedback, embedding, states, training)
-            segment = previous[:, i * length : (i + 1) * length]
-            decoded, below = self._teacher_forced(level + 1, segment, output, training)
+            segment = {name: x[:, i * length : (i + 1) * length] for name, x in steps.items()}
+            decoded, below, encoded = self._teacher_forced(level + 1, segment, output, training)
             outputs.append(decoded)
-            feedback = flatten_states(below)
-        return ops.concatenate(outputs, axis=1), states
+            feedback = flatten_states(below) if encoded is None else encoded
+            feedbacks.append(feedback)
+        encoded = self._encode_group(level, ops.stack(feedbacks, axis=1), training)
+        return ops.concatenate(outputs, axis=1), states, encoded
+
+    def _side_by_side(
+        self, level: int, steps: Steps, embedding: Array, training: bool
+    ) -> tuple[Array, list[State], Array | None]:
+        """A level whose conductor hears nothing: its segments are one large batch."""
+        conductor, count = self.conductors[level], self.level_lengths[level]
+        length = steps["previous"].shape[1] // count
+        embeddings, states = conductor.all_embeddings(embedding, count, training)
+        folded = {name: ops.reshape(x, (-1, length, *x.shape[2:])) for name, x in steps.items()}
+        flat = ops.reshape(embeddings, (-1, conductor.output_size))
+        outputs, _, encoded = self._teacher_forced(level + 1, folded, flat, training)
+        if encoded is not None:
+            encoded = self._encode_group(
+                level, ops.reshape(encoded, (-1, count, encoded.shape[-1])), training
+            )
+        return ops.reshape(outputs, (-1, count * length, outputs.shape[-1])), states, encoded
+
+    def _encode_segment(self, steps: Steps, embedding: Array, training: bool) -> Array | None:
+        if self.re_encoder is None:
+            return None
+        played = self.distribution.dense(steps["played"], embedding.dtype)
+        real = ops.cast(steps["real"], played.dtype)
+        lengths = ops.sum(ops.cast(steps["real"], "int32"), axis=1)
+        return self.re_encoder.levels[0](played * real[:, :, None], lengths, training=training)
+
+    def _encode_group(self, level: int, encodings: Array, training: bool) -> Array | None:
+        """What the level above hears of this level's segments, encoded one by one."""
+        if self.re_encoder is None or level == 0:
+            return None
+        encoder = self.re_encoder.levels[len(self.conductors) - level]
+        lengths = ops.full((ops.shape(encodings)[0],), encodings.shape[1])
+        return encoder(encodings, lengths, training=training)
 
     def generate(
         self, embedding: Array, first: Array, time: int, draws: Draws
     ) -> tuple[Array, Array, list[State]]:
-        """Draw a sequence; arguments and results are those of `CategoricalLSTMDecoder.generate`.
+        """Draw a sequence; arguments and results are those of `LSTMDecoder.generate`.
 
-        Each segment starts from the last token of the one before (the teacher's, where there is a teacher).
+        Each segment starts from the last value of the one before (the teacher's, where there is a teacher).
         """
         if time != self.total_length:
             raise ValueError(f"The hierarchy decodes {self.total_length} steps, not {time}.")
-        return self._generate(0, embedding, first, time, draws)
+        values, previous, states, _ = self._generate(0, embedding, first, time, draws)
+        return values, previous, states
 
     def _generate(
         self, level: int, embedding: Array, first: Array, time: int, draws: Draws
-    ) -> tuple[Array, Array, list[State]]:
+    ) -> tuple[Array, Array, list[State], Array | None]:
+        """Values, inputs, states, and the feedback to the level above where there is a re-encoder."""
         if level == len(self.conductors):
-            return self.core.generate(embedding, first, time, draws)
-        conductor, steps = self.conductors[level], self.level_lengths[level]
-        length = time // steps
+            values, previous, states = self.core.generate(embedding, first, time, draws)
+            everything = {"played": values, "real": ops.ones(values.shape[:2], dtype="bool")}
+            return values, previous, states, self._encode_segment(everything, embedding, False)
+        conductor, count = self.conductors[level], self.level_lengths[level]
         autoregressive = level not in self.disable_autoregression
-        inputs = {name: _segments(array, steps) for name, array in draws.steps.items()}
-        inputs["step"] = ops.arange(steps, dtype="int32")
+        inputs = {name: _segments(array, count) for name, array in draws.steps.items()}
+        inputs["step"] = ops.arange(count, dtype="int32")
         feedback = ops.zeros((ops.shape(embedding)[0], conductor.feedback_size), dtype=embedding.dtype)
         states = conductor.initial_state(embedding)
         if not autoregressive:
-            embeddings, states = conductor.all_embeddings(embedding, steps, training=False)
+            embeddings, states = conductor.all_embeddings(embedding, count, training=False)
             inputs["embedding"] = ops.transpose(embeddings, (1, 0, 2))
 
         def segment(carry, inputs):
@@ -214,20 +277,23 @@ class HierarchicalLSTMDecoder(keras.layers.Layer):
             else:
                 output = inputs["embedding"]
             part = Draws({name: inputs[name] for name in draws.steps}, draws.temperature)
-            tokens, previous, below = self._generate(level + 1, output, first, length, part)
-            last = inputs["teacher"][:, -1] if "teacher" in inputs else tokens[:, -1]
-            return (last, flatten_states(below) if autoregressive else feedback, states), (tokens, previous)
+            values, previous, below, encoded = self._generate(level + 1, output, first, time // count, part)
+            last = inputs["teacher"][:, -1] if "teacher" in inputs else values[:, -1]
+            below = flatten_states(below) if encoded is None else encoded
+            carry = (last, below if autoregressive else feedback, states)
+            return carry, (values, previous) if encoded is None else (values, previous, encoded)
 
-        (_, _, states), (tokens, previous) = scan(segment, (first, feedback, states), inputs)
-        return _joined(tokens), _joined(previous), states
+        (_, _, states), outputs = scan(segment, (first, feedback, states), inputs)
+        encoded = self._encode_group(level, time_major(outputs[2]), False) if len(outputs) > 2 else None
+        return _joined(outputs[0]), _joined(outputs[1]), states, encoded
 
 
 def _segments(x: Array, count: int) -> Array:
-    """`[batch, time]` cut into `[count, batch, time / count]`."""
-    return ops.transpose(ops.reshape(x, (-1, count, x.shape[1] // count)), (1, 0, 2))
+    """`[batch, time, ...]` cut into `[count, batch, time / count, ...]`."""
+    return time_major(ops.reshape(x, (-1, count, x.shape[1] // count, *x.shape[2:])))
 
 
 def _joined(segments: Array) -> Array:
     """The inverse of `_segments`."""
-    count, _, length = segments.shape
-    return ops.reshape(ops.transpose(segments, (1, 0, 2)), (-1, count * length))
+    count, _, length, *rest = segments.shape
+    return ops.reshape(time_major(segments), (-1, count * length, *rest))

@@ -127,19 +127,27 @@ def _backward_step(transposed_kernel: Array) -> Callable:
 class LSTM(keras.layers.Layer):
     """One LSTM layer, usable step by step and by whole sequences.
 
-    Args:
-        units: size of the cell and hidden state.
-
     The weights are `kernel` `[input_depth + units, 4 * units]`, the input's rows first, and `bias`
     `[4 * units]`, as in a TensorFlow 1 checkpoint.
+
+    Args:
+        units: size of the cell and hidden state.
+        residual: the output is the hidden state plus the input (TensorFlow 1's ResidualWrapper).
+        input_projection: a dense layer first brings the input to `units` values (its InputProjectionWrapper),
+            which a residual layer needs where its input has another size.
     """
 
-    def __init__(self, units: int, **kwargs: Any):
+    def __init__(self, units: int, residual: bool = False, input_projection: bool = False, **kwargs: Any):
         super().__init__(**kwargs)
         self.units = units
+        self.residual = residual
+        self.input_projection = keras.layers.Dense(units) if input_projection else None
 
     def build(self, input_depth: int) -> None:
         """Create the weights for inputs `[..., input_depth]`."""
+        if self.input_projection is not None:
+            self.input_projection.build((None, input_depth))
+            input_depth = self.units
         self.input_depth = input_depth
         self.kernel = self.add_weight(
             shape=(input_depth + self.units, 4 * self.units), initializer="glorot_uniform", name="kernel"
@@ -148,12 +156,23 @@ class LSTM(keras.layers.Layer):
         self.built = True
 
     def named_weights(self) -> dict[str, keras.Variable]:
-        """The weights by their names inside a TensorFlow 1 checkpoint's `lstm_cell`."""
-        return {"lstm_cell/kernel": self.kernel, "lstm_cell/bias": self.bias}
+        """The weights by their names inside a TensorFlow 1 checkpoint's cell."""
+        names = {"lstm_cell/kernel": self.kernel, "lstm_cell/bias": self.bias}
+        if self.input_projection is None:
+            return names
+        dense = self.input_projection
+        names |= {"kernel": dense.kernel, "bias": dense.bias}
+        return {f"input_projection_wrapper/{name}": weight for name, weight in names.items()}
 
-    def kernel_rows(self, start: int, stop: int) -> Array:
-        """The rows of the kernel that multiply the inputs `start` to `stop`."""
-        return self.kernel[start:stop]
+    def input_rows(self, start: int, stop: int) -> Array:
+        """The weights that multiply the inputs `start` to `stop`, as `project` does: `[stop - start, width]`."""
+        first = self.kernel if self.input_projection is None else self.input_projection.kernel
+        return first[start:stop]
+
+    @property
+    def input_bias(self) -> Array:
+        """What `project` adds, `[width]`."""
+        return self.bias if self.input_projection is None else self.input_projection.bias
 
     @property
     def recurrent_kernel(self) -> Array:
@@ -161,23 +180,64 @@ class LSTM(keras.layers.Layer):
         return self.kernel[self.input_depth :]
 
     def project(self, inputs: Array) -> Array:
-        """Inputs `[..., input_depth]` times the kernel's input rows, plus the bias."""
+        """The product of inputs `[..., input_depth]` that no step has to wait for: `[..., width]`.
+
+        The width is 4 * units, or units with an input projection.
+        """
+        if self.input_projection is not None:
+            return self.input_projection(inputs)
         return ops.matmul(inputs, self.kernel[: self.input_depth]) + self.bias
 
-    def step(self, projected: Array, state: State) -> State:
-        """The state `(cell, hidden)` after one step on a projected input `[batch, 4 * units]`."""
+    def _gates(self, projected: Array) -> Array:
+        """The inputs' share in the preactivation, `[..., 4 * units]`."""
+        if self.input_projection is None:
+            return projected
+        return ops.matmul(projected, self.kernel[: self.input_depth]) + self.bias
+
+    def _output(self, hidden: Array, projected: Array, inputs: Array | None) -> Array:
+        if not self.residual:
+            return hidden
+        return hidden + (projected if self.input_projection is not None else inputs)
+
+    def step(self, projected: Array, state: State, inputs: Array | None = None) -> tuple[Array, State]:
+        """The output `[batch, units]` and the state `(cell, hidden)` after one step.
+
+        Args:
+            projected: `project` of the inputs.
+            state: the state before.
+            inputs: the inputs themselves, needed where a residual layer has no input projection.
+        """
         cell, hidden = state
-        cell, hidden, _ = lstm_cell(projected + ops.matmul(hidden, self.recurrent_kernel), cell)
-        return cell, hidden
+        preactivation = self._gates(projected) + ops.matmul(hidden, self.recurrent_kernel)
+        cell, hidden, _ = lstm_cell(preactivation, cell)
+        return self._output(hidden, projected, inputs), (cell, hidden)
 
     def sequence(
-        self, projected: Array, state: State, mask: Array | None = None, reverse: bool = False
-    ) -> tuple[Array, State]:
-        """Hidden states `[time, batch, units]` and the last state for projections `[time, batch, 4 * units]`."""
+        self,
+        projected: Array,
+        state: State,
+        mask: Array | None = None,
+        reverse: bool = False,
+        inputs: Array | None = None,
+    ) -> tuple[Array, State, Array]:
+        """All steps at once.
+
+        Args:
+            projected: `project` of the inputs, `[time, batch, width]`.
+            state: the state before the first step.
+            mask: `[time, batch or 1, 1]`, 0 at padding, where state and output are zero; None for no padding.
+            reverse: run from the last step to the first.
+            inputs: as for `step`.
+
+        Returns:
+            Outputs `[time, batch, units]`, the last state, and the hidden states `[time, batch, units]`.
+        """
         if mask is None:
             mask = ops.ones((projected.shape[0], 1, 1), dtype=projected.dtype)
-        hiddens, cell, hidden = lstm_sequence(projected, self.recurrent_kernel, *state, mask, reverse)
-        return hiddens, (cell, hidden)
+        gates = self._gates(projected)
+        hiddens, cell, hidden = lstm_sequence(gates, self.recurrent_kernel, *state, mask, reverse)
+        outputs = self._output(hiddens, projected, inputs)
+        return (outputs * mask if self.residual else outputs), (cell, hidden), hiddens
 
     def zero_state(self, batch: Any, dtype: Any) -> State:
         """The state `(cell, hidden)` of zeros, `[batch, units]` each."""
@@ -192,13 +252,25 @@ class LSTMStack(keras.layers.Layer):
         layer_sizes: units of each layer, lowest first.
         dropout: probability that an input value is dropped while training, drawn anew at every step.
         seed: seed of the dropout masks.
+        residual: each layer adds its input to its output; an input of another size is projected first.
     """
 
-    def __init__(self, layer_sizes: tuple[int, ...], dropout: float = 0.0, seed: int = 0, **kwargs: Any):
+    def __init__(
+        self,
+        layer_sizes: tuple[int, ...],
+        dropout: float = 0.0,
+        seed: int = 0,
+        residual: bool = False,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.layer_sizes = tuple(layer_sizes)
         self.dropout = dropout
-        self.layers = [LSTM(units) for units in self.layer_sizes]
+        below = (None, *self.layer_sizes[:-1])
+        self.layers = [
+            LSTM(units, residual, residual and units != size)
+            for units, size in zip(self.layer_sizes, below, strict=True)
+        ]
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build(self, input_depth: int) -> None:
@@ -222,47 +294,56 @@ class LSTMStack(keras.layers.Layer):
             return inputs
         return keras.random.dropout(inputs, self.dropout, seed=self.seed_generator)
 
+    def zero_states(self, batch: Any, dtype: Any) -> list[State]:
+        """The zero state of each layer."""
+        return [layer.zero_state(batch, dtype) for layer in self.layers]
+
     def step(
         self, projected: Array, states: list[State], training: bool = False
     ) -> tuple[Array, list[State]]:
         """One step of all layers.
 
         Args:
-            projected: the lowest layer's input projection `[batch, 4 * units]`.
+            projected: the lowest layer's projected inputs `[batch, width]`.
             states: `(cell, hidden)` of each layer.
             training: whether to drop inputs of the upper layers.
 
         Returns:
-            The top layer's hidden state `[batch, units]`, and the new states.
+            The top layer's output `[batch, units]`, and the new states.
         """
         new_states: list[State] = []
-        for i, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
-            if i:
-                projected = layer.project(self.drop(new_states[-1][1], training))
-            new_states.append(layer.step(projected, state))
-        return new_states[-1][1], new_states
+        output = None
+        for layer, state in zip(self.layers, states, strict=True):
+            if output is not None:
+                output = self.drop(output, training)
+                projected = layer.project(output)
+            output, state = layer.step(projected, state, output)
+            new_states.append(state)
+        return output, new_states
 
     def sequence(
-        self, projected: Array, states: list[State], training: bool = False
+        self, projected: Array, states: list[State], training: bool = False, mask: Array | None = None
     ) -> tuple[Array, list[State]]:
         """All steps of all layers, layer by layer.
 
         Args:
-            projected: the lowest layer's input projections `[time, batch, 4 * units]`.
+            projected: the lowest layer's projected inputs `[time, batch, width]`.
             states: `(cell, hidden)` of each layer before the first step.
             training: whether to drop inputs of the upper layers.
+            mask: as for `LSTM.sequence`.
 
         Returns:
-            The top layer's hidden states `[time, batch, units]`, and the states after the last step.
+            The top layer's outputs `[time, batch, units]`, and the states after the last step.
         """
         last_states = []
-        hiddens = None
+        outputs = None
         for layer, state in zip(self.layers, states, strict=True):
-            if hiddens is not None:
-                projected = layer.project(self.drop(hiddens, training))
-            hiddens, last = layer.sequence(projected, state)
+            if outputs is not None:
+                outputs = self.drop(outputs, training)
+                projected = layer.project(outputs)
+            outputs, last, _ = layer.sequence(projected, state, mask, inputs=outputs)
             last_states.append(last)
-        return hiddens, last_states
+        return outputs, last_states
 
 
 class InitialState(keras.layers.Layer):

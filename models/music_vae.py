@@ -2,7 +2,7 @@
 
 Roberts, Engel, Raffel, Hawthorne, Eck, "A Hierarchical Latent Vector Model for Learning Long-Term Structure in
 Music" (2018); Magenta's `MusicVAE`. The loss of a sequence is its reconstruction loss plus beta times what the
-KL divergence exceeds the free bits by.
+KL divergence exceeds the free bits by. Without latent vector (z_size 0) it is a language model of its decoder.
 """
 
 import math
@@ -12,34 +12,43 @@ import keras
 from keras import ops
 
 from models import schedules
-from models.decoders import NO_TOKEN, Draws
-from models.distributions import categorical_log_probability, kl_to_standard_normal
+from models.decoders import Draws
+from models.distributions import kl_to_standard_normal
 from models.representations import encoder_input, step_mask
 
 Array = Any
+Batch = dict[str, Array]
+"""What a step of training takes, by name.
+
+`inputs` and `lengths` (`[batch]`, or `[batch, segments]` where each segment is padded at its own end); `outputs`
+where the decoder plays something else than the encoder reads; `controls` `[batch, time, control_depth]` where
+both are conditioned on some; optionally `noise` `[batch, z_size]`, the standard normal noise of z.
+"""
 
 LN2 = math.log(2.0)
 
 
 class MusicVAE(keras.Model):
-    """Variational autoencoder of token sequences.
+    """Variational autoencoder of sequences.
 
     Args:
-        encoder: `encoder(sequence, lengths, training) -> [batch, encoder.output_depth]`.
-        decoder: a decoder of `models/decoders.py` or `models/hierarchical.py`.
+        encoder: one of `models/encoders.py`; None where z_size is 0.
+        decoder: one of `models/decoders.py` or `models/hierarchical.py`.
         hparams: `configs.HParams`.
-        input_form: how the encoder reads tokens, one of `representations.ENCODER_INPUTS`.
-        input_depth: depth of the encoder's input.
+        input_form: how the encoder reads inputs, one of `representations.ENCODER_INPUTS`.
+        input_depths: width of the encoder's input, or of its parts.
+        control_depth: width of the controls, 0 for none.
         seed: seed of the latent noise and of scheduled sampling.
     """
 
     def __init__(
         self,
-        encoder: keras.layers.Layer,
-        decoder: keras.layers.Layer,
+        encoder: keras.layers.Layer | None,
+        decoder: Any,
         hparams: Any,
         input_form: str,
-        input_depth: int,
+        input_depths: tuple[int, ...],
+        control_depth: int = 0,
         seed: int = 0,
         **kwargs: Any,
     ):
@@ -49,15 +58,19 @@ class MusicVAE(keras.Model):
         self.decoder = decoder
         self.hparams = hparams
         self.input_form = input_form
-        self.input_depth = input_depth
+        self.input_depths = tuple(input_depths)
+        self.control_depth = control_depth
         near_zero = keras.initializers.RandomNormal(stddev=0.001)
-        self.mu = keras.layers.Dense(hparams.z_size, kernel_initializer=near_zero)
-        self.sigma = keras.layers.Dense(hparams.z_size, activation="softplus", kernel_initializer=near_zero)
+        self.mu = keras.layers.Dense(hparams.z_size or 1, kernel_initializer=near_zero)
+        self.sigma = keras.layers.Dense(
+            hparams.z_size or 1, activation="softplus", kernel_initializer=near_zero
+        )
         self.noise = keras.random.SeedGenerator(seed)
         self.trackers = [keras.metrics.Mean(name=n) for n in ("reconstruction", "kl_bits", "accuracy")]
-        self.encoder.build(input_depth)
-        for dense in (self.mu, self.sigma):
-            dense.build((None, encoder.output_depth))
+        if self.encoder is not None:
+            self.encoder.build(sum(self.input_depths) + control_depth)
+            for dense in (self.mu, self.sigma):
+                dense.build((None, self.encoder.output_depth))
         self.decoder.build(hparams.z_size)
         self.step = self.add_weight(
             shape=(), dtype="int32", initializer="zeros", trainable=False, name="step"
@@ -66,79 +79,108 @@ class MusicVAE(keras.Model):
 
     def named_weights(self) -> dict[str, keras.Variable]:
         """The weights by the names that Magenta's checkpoints have."""
+        if self.encoder is None:
+            return self.decoder.named_weights()
         names = {f"encoder/{k}": v for k, v in self.encoder.named_weights().items()}
         for name, dense in (("mu", self.mu), ("sigma", self.sigma)):
             names[f"encoder/{name}/kernel"] = dense.kernel
             names[f"encoder/{name}/bias"] = dense.bias
         return names | self.decoder.named_weights()
 
-    def encode(self, tokens: Array, lengths: Array, training: bool = False) -> tuple[Array, Array]:
+    def encode(
+        self, inputs: Array, lengths: Array, controls: Array | None = None, training: bool = False
+    ) -> tuple[Array, Array]:
         """Mean and standard deviation of the posterior.
 
         Args:
-            tokens: int `[batch, time]`.
-            lengths: `[batch]`.
+            inputs: `[batch, time, ...]` in the compact form that `input_form` says.
+            lengths: `[batch]` or `[batch, segments]`.
+            controls: `[batch, time, control_depth]`, where the model has controls.
             training: whether dropout is on.
 
         Returns:
             `mu` and `sigma`, float32 `[batch, z_size]`.
         """
-        sequence = encoder_input(tokens, self.input_form, self.input_depth, self.compute_dtype)
+        if self.encoder is None:
+            nothing = ops.zeros((ops.shape(inputs)[0], 0))
+            return nothing, nothing
+        sequence = encoder_input(inputs, self.input_form, self.input_depths, self.compute_dtype)
+        if controls is not None:
+            sequence = ops.concatenate([sequence, ops.cast(controls, sequence.dtype)], axis=-1)
         embedding = self.encoder(sequence, lengths, training=training)
         return ops.cast(self.mu(embedding), "float32"), ops.cast(self.sigma(embedding), "float32")
 
     def reconstruct(
-        self, tokens: Array, inputs: Array, z: Array, lengths: Array, training: bool = False
-    ) -> Array:
-        """Logits of every step given the decoder's inputs, and the loss of each sequence.
+        self,
+        targets: Array,
+        z: Array,
+        lengths: Array,
+        controls: Array | None = None,
+        previous: Array | None = None,
+        training: bool = False,
+    ) -> tuple[Array, Array]:
+        """What the teacher-forced decoder says at every step, and the loss of each sequence.
 
         Args:
-            tokens: true tokens, int `[batch, time]`.
-            inputs: the token before each step as the decoder is to see it, int `[batch, time]`.
+            targets: true values `[batch, time, ...]`.
             z: `[batch, z_size]`.
             lengths: `[batch]` or `[batch, segments]`.
+            controls: as the decoder's `prepare_controls` gives them.
+            previous: the value before each step as the decoder is to see it; the true one by default.
             training: whether dropout is on.
 
         Returns:
-            float32 logits `[batch, time, classes]`, and the summed loss in nats `[batch]`.
+            Parameters of the output, float32 `[batch, time, parameter_depth]`, and the summed loss in nats
+            `[batch]`.
         """
-        logits, _ = self.decoder.teacher_forced(inputs, ops.cast(z, self.compute_dtype), training)
-        logits = ops.cast(logits, "float32")
-        real = ops.cast(step_mask(lengths, tokens.shape[1]), "float32")
-        return logits, -ops.sum(categorical_log_probability(logits, tokens) * real, axis=1)
+        real = step_mask(lengths, targets.shape[1])
+        steps = {"previous": self.decoder.distribution.before(targets) if previous is None else previous}
+        # What was played at a step is the value before the next one.
+        steps["played"] = ops.concatenate([steps["previous"][:, 1:], targets[:, -1:]], axis=1)
+        steps["real"] = real
+        if controls is not None:
+            steps["controls"] = controls
+        parameters, _ = self.decoder.teacher_forced(steps, ops.cast(z, self.compute_dtype), training)
+        parameters = ops.cast(parameters, "float32")
+        losses = self.decoder.distribution.loss(parameters, targets)
+        return parameters, ops.sum(ops.where(real, losses, 0.0), axis=1)
 
-    def call(self, batch: dict[str, Array], training: bool = False) -> dict[str, Array]:
+    def call(self, batch: Batch, training: bool = False) -> dict[str, Array]:
         """Per-sequence terms of the loss.
 
         Args:
-            batch: `tokens` int `[batch, time]`, `lengths` `[batch]` or `[batch, segments]`, and optionally
-                `noise` `[batch, z_size]`, the standard normal noise of z.
+            batch: see `Batch`.
             training: draw scheduled samples by the schedule and apply dropout; otherwise teacher forcing.
 
         Returns:
-            `mu`, `sigma`, `logits`, and per sequence `reconstruction` and `kl` in nats, and `accuracy`.
+            `mu`, `sigma`, `parameters` of the output, and per sequence `reconstruction` and `kl` in nats, and
+            `accuracy`.
         """
-        tokens, lengths = ops.cast(batch["tokens"], "int32"), batch["lengths"]
-        mu, sigma = self.encode(tokens, _total(lengths), training)
+        lengths, controls = batch["lengths"], batch.get("controls")
+        targets = self.decoder.distribution.target(batch.get("outputs", batch["inputs"]))
+        mu, sigma = self.encode(batch["inputs"], lengths, controls, training)
         noise = batch.get("noise")
         if noise is None:
             noise = keras.random.normal(ops.shape(mu), seed=self.noise)
         # Keras casts inputs to the compute dtype, which is a half precision one with a mixed policy.
         z = mu + sigma * ops.cast(noise, mu.dtype)
-        inputs = ops.pad(tokens[:, :-1], ((0, 0), (1, 0)), constant_values=NO_TOKEN)
+        if controls is not None:
+            controls = self.decoder.prepare_controls(controls, lengths, training)
+        previous = None
         if training and self.uses_scheduled_sampling:
-            inputs = self._scheduled_inputs(tokens, z)
-        logits, reconstruction = self.reconstruct(tokens, inputs, z, lengths, training)
+            previous = self._scheduled_inputs(targets, z, controls)
+        parameters, reconstruction = self.reconstruct(targets, z, lengths, controls, previous, training)
         if training:
             self.step.assign_add(1)
-        real = ops.cast(step_mask(lengths, tokens.shape[1]), "float32")
-        correct = ops.cast(ops.cast(ops.argmax(logits, axis=-1), "int32") == tokens, "float32") * real
+        real = ops.cast(step_mask(lengths, targets.shape[1]), "float32")
+        correct = self.decoder.distribution.correct(parameters, targets) * real
+        no_kl = ops.zeros_like(reconstruction)
         return {
             "mu": mu,
             "sigma": sigma,
-            "logits": logits,
+            "parameters": parameters,
             "reconstruction": reconstruction,
-            "kl": kl_to_standard_normal(mu, sigma),
+            "kl": no_kl if self.encoder is None else kl_to_standard_normal(mu, sigma),
             "accuracy": ops.sum(correct, axis=1) / ops.maximum(ops.sum(real, axis=1), 1.0),
         }
 
@@ -147,22 +189,21 @@ class MusicVAE(keras.Model):
         """Whether training ever feeds the decoder its own draws."""
         return not (self.hparams.sampling_schedule == "constant" and self.hparams.sampling_rate == 0)
 
-    def _scheduled_inputs(self, tokens: Array, z: Array) -> Array:
-        """The tokens that the decoder sees under scheduled sampling, int32 `[batch, time]`."""
+    def _scheduled_inputs(self, targets: Array, z: Array, controls: Array | None) -> Array:
+        """The values that the decoder sees under scheduled sampling, in the form of the targets."""
         probability = schedules.sampling_probability(
             self.step, self.hparams.sampling_schedule, self.hparams.sampling_rate
         )
-        shape = ops.shape(tokens)
-        draws = Draws(
-            {
-                "uniforms": keras.random.uniform(shape, seed=self.noise),
-                "teacher": tokens,
-                "sample_mask": keras.random.uniform(shape, seed=self.noise) < probability,
-            }
-        )
-        first = ops.full((shape[0],), NO_TOKEN, dtype="int32")
+        output = self.decoder.distribution
+        batch, time = ops.shape(targets)[0], targets.shape[1]
+        sampled = keras.random.uniform((batch, time), seed=self.noise) < probability
+        steps = {"teacher": targets, "sample_mask": sampled}
+        if output.draws_in_training:
+            steps["uniforms"] = keras.random.uniform((batch, time, output.uniforms), seed=self.noise)
+        if controls is not None:
+            steps["controls"] = ops.stop_gradient(controls)
         z = ops.cast(ops.stop_gradient(z), self.compute_dtype)
-        return ops.stop_gradient(self.decoder.generate(z, first, tokens.shape[1], draws)[1])
+        return ops.stop_gradient(self.decoder.generate(z, output.nothing(batch), time, Draws(steps))[1])
 
     def total_loss(self, reconstruction: Array, kl: Array, beta: Array) -> Array:
         """`mean(reconstruction) + beta * mean(max(kl - free_bits ln 2, 0))`, a scalar in nats."""
@@ -188,22 +229,32 @@ class MusicVAE(keras.Model):
             tracker.update_state(value)
         return loss
 
-    def decode(self, z: Array, uniforms: Array | None = None, temperature: Array | float = 1.0) -> Array:
+    def decode(
+        self,
+        z: Array,
+        uniforms: Array | None = None,
+        temperature: Array | float = 1.0,
+        controls: Array | None = None,
+        length: int | None = None,
+    ) -> Array:
         """Sequences for latent vectors.
 
         Args:
-            z: `[batch, z_size]`.
-            uniforms: `[batch, time]` in [0, 1), one a draw; None takes the likeliest token at every step.
+            z: `[batch, z_size]`; its rows alone are counted where z_size is 0.
+            uniforms: `[batch, time, uniforms]` in [0, 1), one a draw; None takes the likeliest value at every
+                step.
             temperature: divides the logits, above 0.
+            controls: `[batch, time, control_depth]`, where the model has controls.
+            length: steps to decode; `max_seq_len` by default, and always with a hierarchical decoder.
 
         Returns:
-            int32 tokens `[batch, max_seq_len]`.
+            Values `[batch, time, ...]` in the compact form of the output.
         """
-        first = ops.full((ops.shape(z)[0],), NO_TOKEN, dtype="int32")
-        draws = Draws({} if uniforms is None else {"uniforms": uniforms}, temperature)
+        length = length or self.hparams.max_seq_len
+        batch = ops.shape(z)[0]
+        steps = {} if uniforms is None else {"uniforms": uniforms}
+        if controls is not None:
+            steps["controls"] = self.decoder.prepare_controls(controls, ops.full((batch,), length))
         z = ops.cast(z, self.compute_dtype)
-        return self.decoder.generate(z, first, self.hparams.max_seq_len, draws)[0]
-
-
-def _total(lengths: Array) -> Array:
-    return lengths if len(lengths.shape) == 1 else ops.sum(lengths, axis=1)
+        first = self.decoder.distribution.nothing(batch)
+        return self.decoder.generate(z, first, length, Draws(steps, temperature))[0]

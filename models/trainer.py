@@ -217,7 +217,7 @@ def validation(model: MusicVAE, batches: list[dict[str, np.ndarray]], seed: int 
     rng = np.random.default_rng(seed)
     columns: dict[str, list[np.ndarray]] = {"reconstruction": [], "kl": [], "accuracy": [], "mu": []}
     for batch in batches:
-        noise = rng.standard_normal((len(batch["tokens"]), model.hparams.z_size), dtype=np.float32)
+        noise = rng.standard_normal((len(batch["inputs"]), model.hparams.z_size), dtype=np.float32)
         outputs = model.predict_on_batch({**batch, "noise": noise})
         for name, values in columns.items():
             values.append(np.asarray(outputs[name]))

@@ -1,21 +1,26 @@
 """TFRecords of NoteSequences, or preprocessed shards, to arrays in memory and batches drawn from them.
 
 Everything is parsed once; a batch is a few array look-ups. Which examples a batch holds is a function of
-(seed, step) alone, so that training resumes exactly where it stopped.
+(seed, step) alone, so that training resumes exactly where it stopped. Where training varies its music
+(transposition, random note dropout), all variants are made beforehand and each epoch chooses among them.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from preprocess.converters.base import Converter, Example
+from preprocess.augment import Augmenter
+from preprocess.converters.base import NO_TOKEN, Converter, Example
 from preprocess.errors import InputError
 from preprocess.note_sequence import NoteSequence
 from preprocess.tfrecord import expand_patterns, read_records, read_sidecar
+
+RANDOM_DRAWS = 8
+"""Variants that a converter with a random part makes of a NoteSequence."""
 
 
 @dataclass(frozen=True)
@@ -23,30 +28,61 @@ class ExampleSet:
     """All examples of a data set, padded to one length.
 
     Attributes:
-        tokens: int32 `[examples, steps]`, zeros behind each end.
-        lengths: int32 `[examples]`.
+        inputs: `[examples, steps]` or `[examples, steps, depth]`; tokens or numbers, as the converter has them.
+        outputs: the same for what the decoder plays; None where it plays what the encoder reads.
+        controls: boolean `[examples, steps, control_depth]`, or None.
+        lengths: int32 `[examples]`, or `[examples, segments]`.
         sources: int32 `[examples]`, which NoteSequence each comes from.
+        variants: int32 `[examples]`, which variant of it; 0 is the NoteSequence as it is.
+        step_seconds: float32 `[examples]`, length of a step as it was played; 0 where that is not kept.
         source_names: the NoteSequences' file names or ids.
         reasons: how often what was dropped for which reason.
     """
 
-    tokens: np.ndarray
+    inputs: np.ndarray
     lengths: np.ndarray
     sources: np.ndarray
     source_names: tuple[str, ...]
     reasons: dict[str, int]
+    outputs: np.ndarray | None = None
+    controls: np.ndarray | None = None
+    variants: np.ndarray | None = None
+    step_seconds: np.ndarray | None = None
 
     def __len__(self) -> int:
-        return len(self.tokens)
+        return len(self.inputs)
+
+    def batch(self, index: Any) -> dict[str, np.ndarray]:
+        """The examples of an index or slice as a model takes them: int32 tokens, float32 numbers."""
+        arrays = {"inputs": self.inputs, "outputs": self.outputs, "controls": self.controls}
+        batch = {name: network_type(x[index]) for name, x in arrays.items() if x is not None}
+        return batch | {"lengths": self.lengths[index]}
 
     def describe(self) -> str:
         """One sentence: how many examples from how many sources, and what was dropped."""
         used = len(np.unique(self.sources))
         text = f"{len(self)} examples from {used} of {len(self.source_names)} NoteSequences"
+        if self.variants is not None and self.variants.max(initial=0) > 0:
+            text += f" in {int(self.variants.max()) + 1} variants"
         dropped = ", ".join(
             f"{reason} {n}" for reason, n in sorted(self.reasons.items(), key=lambda r: -r[1])
         )
         return text + (f" (dropped: {dropped})" if dropped else "")
+
+
+def network_type(x: np.ndarray) -> np.ndarray:
+    """Tokens as int32, numbers as float32, bits as uint8."""
+    if x.dtype == np.bool_:
+        return x.astype(np.uint8)
+    return x.astype(np.int32 if np.issubdtype(x.dtype, np.integer) else np.float32)
+
+
+def padded(x: np.ndarray, steps: int) -> np.ndarray:
+    """An example's array cut or padded to so many steps: tokens as int32 with NO_TOKEN, others with 0."""
+    tokens = np.issubdtype(x.dtype, np.integer)
+    x = x[:steps].astype(np.int32) if tokens else x[:steps]
+    missing = [(0, steps - len(x))] + [(0, 0)] * (x.ndim - 1)
+    return np.pad(x, missing, constant_values=NO_TOKEN if tokens else 0)
 
 
 class ExampleCollector:
@@ -58,33 +94,87 @@ class ExampleCollector:
 
     def __init__(self, max_steps: int):
         self.max_steps = max_steps
-        self.examples: list[tuple[np.ndarray, int]] = []
+        self.columns: dict[str, list[Any]] = {
+            name: []
+            for name in ("inputs", "outputs", "controls", "lengths", "sources", "variants", "step_seconds")
+        }
+        self.same = True
         self.names: list[str] = []
         self.reasons: Counter[str] = Counter()
         self._shard_sources: dict[str, int] = {}
 
-    def add(self, name: str, examples: list[Example], reasons: Counter[str]) -> None:
-        """Add what one NoteSequence gave."""
-        self.examples += [(e.inputs[: self.max_steps], len(self.names)) for e in examples]
+    def add(self, name: str, versions: list[list[Example]], reasons: Counter[str]) -> None:
+        """Add what one NoteSequence gave, variant by variant."""
+        for variant, examples in enumerate(versions):
+            for example in examples:
+                self._append(example, len(self.names), variant)
         self.names.append(name)
         self.reasons += reasons
 
-    def add_from_shard(self, name: str, example: Example) -> None:
+    def add_from_shard(self, name: str, example: Example, variant: int) -> None:
         """Add one example; what has the same name is one source, in whichever shards it lies."""
         if name not in self._shard_sources:
             self._shard_sources[name] = len(self.names)
             self.names.append(name)
-        self.examples.append((example.inputs[: self.max_steps], self._shard_sources[name]))
+        self._append(example, self._shard_sources[name], variant)
+
+    def _append(self, example: Example, source: int, variant: int) -> None:
+        length = np.minimum(example.length, self.max_steps)
+        self.same &= example.outputs is example.inputs
+        row = (
+            example.inputs,
+            example.outputs,
+            example.controls,
+            length,
+            source,
+            variant,
+            example.step_seconds,
+        )
+        for column, value in zip(self.columns.values(), row, strict=True):
+            column.append(value)
 
     def result(self) -> ExampleSet:
         """The set of all that was added."""
-        tokens = np.zeros((len(self.examples), self.max_steps), dtype=np.int32)
-        lengths = np.zeros(len(self.examples), dtype=np.int32)
-        for i, (example, _) in enumerate(self.examples):
-            tokens[i, : len(example)] = example
-            lengths[i] = len(example)
-        sources = np.array([source for _, source in self.examples], dtype=np.int32)
-        return ExampleSet(tokens, lengths, sources, tuple(self.names), dict(self.reasons))
+        columns = self.columns
+
+        def stacked(name: str) -> np.ndarray:
+            return np.stack([padded(x, self.max_steps) for x in columns[name]])
+
+        if not columns["inputs"]:
+            nothing = np.zeros(0, np.int32)
+            return ExampleSet(nothing, nothing, nothing, tuple(self.names), dict(self.reasons))
+        return ExampleSet(
+            inputs=stacked("inputs"),
+            outputs=None if self.same else stacked("outputs"),
+            controls=None if columns["controls"][0] is None else stacked("controls"),
+            lengths=np.array(columns["lengths"], dtype=np.int32),
+            sources=np.array(columns["sources"], dtype=np.int32),
+            variants=np.array(columns["variants"], dtype=np.int32),
+            step_seconds=np.array(columns["step_seconds"], dtype=np.float32),
+            source_names=tuple(self.names),
+            reasons=dict(self.reasons),
+        )
+
+
+def convert_versions(
+    note_sequence: Any, converter: Converter, augmenter: Augmenter | None, rng: np.random.Generator
+) -> tuple[list[list[Example]], Counter[str]]:
+    """The examples of a NoteSequence as it is, then of each variant of it; and what was dropped as it is.
+
+    Args:
+        note_sequence: is not changed.
+        converter: makes the examples.
+        augmenter: makes the variants; without one, and without a random part of the converter, there are none.
+        rng: what variants draw from.
+    """
+    examples, reasons = converter.convert(note_sequence)
+    versions = [examples]
+    if augmenter is not None:
+        others = augmenter.variants(note_sequence, rng)
+        versions += [converter.convert(other, rng)[0] for other in others]
+    elif converter.is_random:
+        versions += [converter.convert(note_sequence, rng)[0] for _ in range(RANDOM_DRAWS)]
+    return versions, reasons
 
 
 def load_examples(
@@ -93,6 +183,8 @@ def load_examples(
     spec: dict[str, Any],
     max_steps: int,
     on_record: Callable[[], None] = lambda: None,
+    augmenter: Augmenter | None = None,
+    training: bool = False,
 ) -> ExampleSet:
     """All examples of some TFRecord files.
 
@@ -102,6 +194,8 @@ def load_examples(
         spec: the converter's plain data, which preprocessed shards must have been made with.
         max_steps: the length that examples are padded or cut to.
         on_record: called after each record.
+        augmenter: makes variants of NoteSequences, for training.
+        training: whether variants are wanted at all.
 
     Raises:
         InputError: where a file is damaged, shards were made for another config, or no example results
@@ -112,9 +206,11 @@ def load_examples(
     for path in paths:
         sidecar = read_sidecar(path) or {}
         if sidecar.get("kind") == "examples":
-            _load_shard(path, sidecar, spec, collector, on_record)
+            _load_shard(path, sidecar, spec, collector, training, on_record)
         else:
-            _load_note_sequences(path, converter, collector, on_record)
+            for name, versions, reasons in _convert_file(path, converter, augmenter, training):
+                collector.add(name, versions, reasons)
+                on_record()
     examples = collector.result()
     if not len(examples):
         counted = ", ".join(f"{r}: {n}" for r, n in collector.reasons.most_common()) or "the files are empty"
@@ -124,17 +220,20 @@ def load_examples(
     return examples
 
 
-def _load_note_sequences(
-    path: Path, converter: Converter, collector: ExampleCollector, on_record: Callable[[], None]
-) -> None:
+def _convert_file(
+    path: Path, converter: Converter, augmenter: Augmenter | None, training: bool
+) -> Iterator[tuple[str, list[list[Example]], Counter[str]]]:
     for i, record in enumerate(read_records(path)):
         try:
             sequence = NoteSequence.FromString(record)
         except Exception as error:  # noqa: BLE001 - protobuf's DecodeError, wherever its version keeps it
             raise InputError(f"{path}: record {i} is not a NoteSequence ({error}).", "bad_record") from error
-        examples, reasons = converter.convert(sequence)
-        collector.add(sequence.filename or sequence.id or f"{path.name}#{i}", examples, reasons)
-        on_record()
+        if training:
+            versions, reasons = convert_versions(sequence, converter, augmenter, np.random.default_rng([i]))
+        else:
+            examples, reasons = converter.convert(sequence)
+            versions = [examples]
+        yield sequence.filename or sequence.id or f"{path.name}#{i}", versions, reasons
 
 
 def _load_shard(
@@ -142,6 +241,7 @@ def _load_shard(
     sidecar: dict[str, Any],
     spec: dict[str, Any],
     collector: ExampleCollector,
+    training: bool,
     on_record: Callable[[], None],
 ) -> None:
     from preprocess.example_proto import decode
@@ -153,8 +253,9 @@ def _load_shard(
             "other_converter",
         )
     for record in read_records(path):
-        source, tokens = decode(record)
-        collector.add_from_shard(source, Example(tokens, tokens, None, len(tokens)))
+        source, variant, example = decode(record)
+        if training or not variant:
+            collector.add_from_shard(source, example, variant)
         on_record()
     collector.reasons += Counter(sidecar.get("reasons", {}))
 
@@ -162,9 +263,9 @@ def _load_shard(
 class Batches:
     """Batches of a set, each a function of (seed, step).
 
-    An epoch goes through the set once in a fresh order. Where `max_per_source` is given it first chooses so many
-    examples of each source anew, which is what Magenta's `max_tensors_per_notesequence` means to do (its cache
-    keeps the first choice for ever). The last batch of an epoch is filled up from the next one, so that every
+    An epoch goes through the set once in a fresh order. Where sources have variants it first chooses one of each,
+    and where `max_per_source` is given so many examples of each, both anew; which is what Magenta's augmenter and
+    `max_tensors_per_notesequence` mean to do (its cache keeps the first choice for ever). The last batch of an epoch is filled up from the next one, so that every
     batch is full, also where it is larger than the set.
 
     Args:
@@ -180,6 +281,10 @@ class Batches:
         self.seed = seed
         self.max_per_source = max_per_source
         self._orders: dict[int, np.ndarray] = {}
+        variants = examples.variants
+        self._variants = 1 if variants is None else int(variants.max(initial=0)) + 1
+        # Sources lose different numbers of examples by transposition, so epochs differ in size; each is cut or
+        # filled up to the first one's.
         self.epoch_size = len(self._order(0))
 
     def _order(self, epoch: int) -> np.ndarray:
@@ -187,6 +292,11 @@ class Batches:
         if epoch not in self._orders:
             rng = np.random.default_rng([self.seed, epoch])
             order = rng.permutation(len(self.examples))
+            if self._variants > 1:
+                chosen = rng.integers(0, self._variants, len(self.examples.source_names))
+                variants = self.examples.variants
+                assert variants is not None, "counted from them"
+                order = order[variants[order] == chosen[self.examples.sources[order]]]
             if self.max_per_source:
                 # The rank of each example among those of its source, in the order just drawn.
                 sources = self.examples.sources[order]
@@ -196,12 +306,14 @@ class Batches:
                 rank = np.empty(len(order), dtype=np.int64)
                 rank[by_source] = np.arange(len(order)) - first
                 order = order[rank < self.max_per_source]
+            if epoch and len(order):
+                order = np.resize(order, self.epoch_size)
             self._orders = {k: v for k, v in self._orders.items() if k == epoch - 1}
             self._orders[epoch] = order
         return self._orders[epoch]
 
     def batch(self, step: int) -> dict[str, np.ndarray]:
-        """The batch of a step, from 0: `tokens` int32 `[batch, steps]` and `lengths` int32 `[batch]`."""
+        """The batch of a step, from 0, as `ExampleSet.batch` gives it."""
         chosen: list[np.ndarray] = []
         position, wanted = step * self.batch_size, self.batch_size
         while wanted:
@@ -210,5 +322,4 @@ class Batches:
             chosen.append(part)
             position += len(part)
             wanted -= len(part)
-        index = np.concatenate(chosen)
-        return {"tokens": self.examples.tokens[index], "lengths": self.examples.lengths[index]}
+        return self.examples.batch(np.concatenate(chosen))

@@ -25,7 +25,16 @@ import configs
 from preprocess.console import Parser, add_log_flag, print_table, progress, quiet_libraries, run_command
 from preprocess.errors import InputError
 
-SCHEMA = 1
+SCHEMA = 2
+FEATURES = {
+    "inputs": "int64 list, float list or bytes",
+    "outputs": "the same, where they are not the inputs",
+    "controls": "bytes, where there are any",
+    "length": "int64 list",
+    "source": "bytes",
+    "variant": "int64",
+    "step_seconds": "float",
+}
 CHUNK = 32
 
 
@@ -75,15 +84,21 @@ class Transform:
         converter: the converter's plain data.
         filters: or None to convert everything.
         max_examples: so many evenly spaced examples of a NoteSequence; None for all.
+        augmenter: the augmenter's plain data, for the variants that training chooses from; None for none.
     """
 
     converter: dict[str, Any]
     filters: Filters | None
     max_examples: int | None = None
+    augmenter: dict[str, Any] | None = None
 
     def __call__(self, record: bytes) -> tuple[list[bytes], Counter[str]]:
         """The examples, and why there are none where there are none."""
+        import numpy as np
+
+        from preprocess.augment import Augmenter
         from preprocess.converters import create
+        from preprocess.dataset import convert_versions
         from preprocess.example_proto import encode
         from preprocess.note_sequence import NoteSequence
 
@@ -95,13 +110,30 @@ class Transform:
             reason = self.filters.reason_to_drop(sequence)
             if reason:
                 return [], Counter([reason])
-        examples, reasons = create(self.converter).convert(sequence)
-        if self.max_examples and len(examples) > self.max_examples:
-            step = len(examples) / self.max_examples
-            examples = [examples[int(i * step)] for i in range(self.max_examples)]
         # A NoteSequence without a name is told from others by what it holds.
-        name = sequence.filename or sequence.id or hashlib.sha256(record).hexdigest()
-        return [encode(name, example.inputs) for example in examples], reasons
+        digest = hashlib.sha256(record)
+        name = sequence.filename or sequence.id or digest.hexdigest()
+        converter = create(self.converter)
+        if self.augmenter is None:
+            examples, reasons = converter.convert(sequence)
+            versions = [examples]
+        else:
+            augmenter = Augmenter(**self.augmenter) if self.augmenter else None
+            rng = np.random.default_rng(int.from_bytes(digest.digest()[:8], "big"))
+            versions, reasons = convert_versions(sequence, converter, augmenter, rng)
+        records = [
+            encode(name, example, variant)
+            for variant, found in enumerate(versions)
+            for example in self._some(found)
+        ]
+        return records, reasons
+
+    def _some(self, examples: list[Any]) -> list[Any]:
+        """At most `max_examples` of them, evenly spaced."""
+        if not self.max_examples or len(examples) <= self.max_examples:
+            return examples
+        step = len(examples) / self.max_examples
+        return [examples[int(i * step)] for i in range(self.max_examples)]
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -130,6 +162,12 @@ def get_parser() -> argparse.ArgumentParser:
         help="look at the velocities and positions of drums only, or of others only",
     )
     parser.add_argument("--drums_only", action="store_true", help="drop what holds anything but drums")
+    parser.add_argument(
+        "--augment",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="also write the variants (transpositions, random note dropout) that training chooses from",
+    )
     parser.add_argument("--runner", choices=("local", "beam"), default="local")
     parser.add_argument("--pipeline_options", default="", help="for Beam: --runner=DirectRunner,...")
     parser.add_argument("--num_processes", type=int, default=os.cpu_count() or 1, help="default: all cores")
@@ -264,7 +302,10 @@ def main(argv: list[str] | None = None) -> int:
         args.is_drum, args.drums_only,
     )  # fmt: skip
     transform = Transform(
-        config.converter_spec, filters if args.enable_filtering else None, args.max_examples_per_sequence
+        config.converter_spec,
+        filters if args.enable_filtering else None,
+        args.max_examples_per_sequence,
+        dict(config.augmenter) if args.augment else None,
     )
     if args.runner == "beam":
         counts, reasons = run_on_beam(transform, args.input_tfrecord, paths, args.pipeline_options)
@@ -276,7 +317,7 @@ def main(argv: list[str] | None = None) -> int:
             {
                 "kind": "examples",
                 "schema": SCHEMA,
-                "features": {"tokens": "int64 list", "source": "bytes"},
+                "features": FEATURES,
                 "count": count,
                 "converter": config.converter_spec,
                 "config": config.name,

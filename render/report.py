@@ -16,7 +16,7 @@ class ReportData:
     """What the picture shows.
 
     Attributes:
-        drum_names: one a drum.
+        drum_names: one a drum; none where the model plays no drums.
         f1: F1 of each drum by kind of reconstruction; NaN is left out.
         unit_variance: variance of the posterior mean of each latent unit.
         active_variance: above it a unit counts as active.
@@ -34,16 +34,18 @@ class ReportData:
 
 def report_figure(data: ReportData, title: str) -> Figure:
     """The picture of an evaluation, two rows of panels."""
-    columns = (3 + len(data.distributions) + 1) // 2
-    figure = Figure(figsize=(4.6 * columns, 7.2), facecolor=PAPER)
+    fixed = 3 if data.drum_names else 1
+    columns = (fixed + len(data.distributions) + 1) // 2
+    figure = Figure(figsize=(max(7.0, 4.6 * columns), 7.2), facecolor=PAPER)
     axes = list(figure.subplots(2, columns, squeeze=False).flat)
-    _draw_bars(axes[0], data.drum_names, data.f1, "F1 of the hits, reconstruction")
-    axes[0].set_ylim(0, 1)
-    _draw_units(axes[1], data)
-    _draw_bars(axes[2], data.drum_names, data.density, "share of the steps struck")
-    for axis, (name, values) in zip(axes[3:], data.distributions.items(), strict=False):
+    _draw_units(axes[0], data)
+    if data.drum_names:
+        _draw_bars(axes[1], data.drum_names, data.f1, "F1 of the hits, reconstruction")
+        axes[1].set_ylim(0, 1)
+        _draw_bars(axes[2], data.drum_names, data.density, "share of the steps struck")
+    for axis, (name, values) in zip(axes[fixed:], data.distributions.items(), strict=False):
         _draw_distribution(axis, name, values)
-    for axis in axes[3 + len(data.distributions) :]:
+    for axis in axes[fixed + len(data.distributions) :]:
         axis.set_visible(False)
     figure.suptitle(title, x=0.02, ha="left", fontsize=12, color=INK)
     figure.tight_layout()

@@ -5,11 +5,21 @@ from typing import Any
 
 from preprocess.converters.base import Converter, Example
 from preprocess.converters.drums import DrumsConverter
+from preprocess.converters.groove_hits import GrooveConverter
+from preprocess.converters.melody import MelodyConverter
+from preprocess.converters.performance import MultiInstrumentPerformanceConverter
+from preprocess.converters.trio import TrioConverter
 from preprocess.errors import InputError
 
 __all__ = ["CONVERTERS", "Converter", "Example", "create"]
 
-CONVERTERS = {"drums": DrumsConverter}
+CONVERTERS: dict[str, type[Converter]] = {
+    "drums": DrumsConverter,
+    "melody": MelodyConverter,
+    "trio": TrioConverter,
+    "groove": GrooveConverter,
+    "performance": MultiInstrumentPerformanceConverter,
+}
 
 
 def create(spec: Mapping[str, Any]) -> Converter:

@@ -1,38 +1,25 @@
-"""Drum beats as one integer a step: bit i says that drum class i is struck.
+"""Drum beats as one integer a step, whose bit i says that drum class i is struck, or as one 0 or 1 a drum.
 
 The counterpart of Magenta's `DrumsConverter` (music_vae/data.py), with its options and the same examples of a
-NoteSequence. A token serves as the one-hot class, its bits as the roll, so nothing is stored twice. The steps
-are the original's: split where tempo or time signature changes, quantise to sixteenths, cut where a bar or
+NoteSequence. A token serves as the one-hot class, its bits as the roll, so nothing is stored twice; where the
+decoder plays a roll, rolls are stored, which have no bound on the number of drums. The steps are the original's: split where tempo or time signature changes, quantise to sixteenths, cut where a bar or
 more is silent, slide a window by bars, keep each distinct slice once. The order is that of first appearance
 (the original's follows Python's hashing).
 """
 
-import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from preprocess.converters.base import Example
-from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
+from preprocess.converters.drum_classes import pitch_classes as named_classes
+from preprocess.converters.segments import Dropped, Segment, note_field, quantize, split
 from preprocess.note_sequence import NoteSequence
 
 OUTPUT_VELOCITY = 80
 OUTPUT_QPM = 120.0
-
-
-@dataclass(frozen=True)
-class _Segment:
-    """A stretch of one tempo and time signature, times counted from its start."""
-
-    starts: np.ndarray
-    ends: np.ndarray
-    time_signature: tuple[int, int]
-    qpm: float
-    total_time: float
-    notes: np.ndarray  # indices into the NoteSequence's notes
 
 
 class DrumsConverter:
@@ -42,7 +29,8 @@ class DrumsConverter:
         max_bars: drum tracks are cut after so many bars, before slicing.
         slice_bars: bars of an example; whole tracks where it is None.
         gap_bars: so many silent bars end a track; None or 0 for never.
-        pitch_classes: MIDI pitches that count as one drum, for each drum; Magenta's nine classes by default.
+        pitch_classes: MIDI pitches that count as one drum, for each drum, or a name of
+            `drum_classes.PITCH_CLASSES`; Magenta's nine classes by default.
         add_end_token: mark the end by one more token.
         steps_per_quarter: steps of a quarter note.
         quarters_per_bar: quarter notes of a bar; music in another meter is dropped.
@@ -57,13 +45,15 @@ class DrumsConverter:
     """
 
     control_depth = 0
+    segments = 0
+    is_random = False
 
     def __init__(
         self,
         max_bars: int | None = None,
         slice_bars: int | None = None,
         gap_bars: float | None = 1.0,
-        pitch_classes: Sequence[Sequence[int]] | None = None,
+        pitch_classes: str | Sequence[Sequence[int]] = "reduced",
         add_end_token: bool = False,
         steps_per_quarter: int = 4,
         quarters_per_bar: int = 4,
@@ -78,9 +68,7 @@ class DrumsConverter:
         self.max_bars = max_bars
         self.slice_bars = slice_bars
         self.gap_bars = gap_bars
-        self.pitch_classes = tuple(
-            tuple(c) for c in pitch_classes or (c.pitches for c in REDUCED_DRUM_CLASSES)
-        )
+        self.pitch_classes = named_classes(pitch_classes)
         if len(self.pitch_classes) > 62:
             raise ValueError(f"A token holds at most 62 drum classes, not {len(self.pitch_classes)}.")
         self.steps_per_quarter = steps_per_quarter
@@ -98,7 +86,15 @@ class DrumsConverter:
         tokens = 2**classes + add_end_token
         self.input_depth = bits + 1 if roll_input else tokens
         self.output_depth = bits if roll_output else tokens
-        self.end_token = self.output_depth - 1 if add_end_token else None
+        self.output_depths: tuple[int, ...] = (self.output_depth,)
+        self.output_form = "dense_roll" if roll_output else "one_hot"
+        self.input_form = {
+            (True, True): "dense_roll",
+            (True, False): "roll",
+            (False, True): "one_hot",
+            (False, False): "one_hot",
+        }[roll_input, roll_output]
+        self.end_token: int | None = self.output_depth - 1 if add_end_token else None
         # The bit of each MIDI pitch, 0 for pitches that are no drum of ours.
         self._pitch_bits = np.zeros(128, dtype=np.uint64)
         for i, pitches in enumerate(self.pitch_classes):
@@ -108,94 +104,61 @@ class DrumsConverter:
         """All distinct examples of a NoteSequence, in the order of their first appearance."""
         return self.convert(note_sequence)[0]
 
-    def convert(self, note_sequence: Any) -> tuple[list[Example], Counter[str]]:
+    def convert(
+        self, note_sequence: Any, rng: np.random.Generator | None = None
+    ) -> tuple[list[Example], Counter[str]]:
         """All distinct examples, and how often a stretch of music was dropped for which reason.
+
+        Nothing here is random; `rng` is there for the interface.
 
         The reasons: `empty`, `other_meter`, `bad_time_signature`, `time_changes`, `negative_time`, `no_drums`,
         `too_short`.
         """
         examples: list[Example] = []
         reasons: Counter[str] = Counter()
-        notes = note_sequence.notes
-        pitches = np.fromiter((n.pitch for n in notes), dtype=np.int64, count=len(notes))
-        struck = np.fromiter((n.is_drum and n.velocity > 0 for n in notes), dtype=bool, count=len(notes))
-        inside = (pitches >= 0) & (pitches < 128)
-        bits = np.where(struck & inside, self._pitch_bits[np.where(inside, pitches, 0)], 0).astype(np.uint64)
-        segments = list(self._segments(note_sequence, reasons))
+        bits = self.drum_bits(note_sequence)
+        segments = list(split(note_sequence, self.presplit_on_time_changes, reasons))
         for segment in segments:
-            found, reason = self._convert_segment(segment, bits[segment.notes])
-            examples += found
-            if reason:
-                reasons[reason] += 1
+            try:
+                examples += self.convert_segment(segment, bits[segment.notes])
+            except Dropped as dropped:
+                reasons[dropped.reason] += 1
         if not segments and not reasons:
             reasons["empty"] += 1
         return examples, reasons
 
-    def _segments(self, note_sequence: Any, reasons: Counter[str]) -> Iterator[_Segment]:
-        """The stretches of one tempo and time signature (note_seq's `split_note_sequence_on_time_changes`)."""
+    def drum_bits(self, note_sequence: Any) -> np.ndarray:
+        """The bit of each note's drum class, uint64 `[notes]`; 0 for what is no drum of ours."""
         notes = note_sequence.notes
-        starts = np.fromiter((n.start_time for n in notes), dtype=np.float64, count=len(notes))
-        ends = np.fromiter((n.end_time for n in notes), dtype=np.float64, count=len(notes))
-        signatures = sorted(
-            ((t.time, (t.numerator, t.denominator)) for t in note_sequence.time_signatures),
-            key=lambda t: t[0],
-        )
-        tempos = sorted(((t.time, t.qpm) for t in note_sequence.tempos), key=lambda t: t[0])
-        if not self.presplit_on_time_changes:
-            if _changes(signatures, (4, 4)) or _changes(tempos, OUTPUT_QPM):
-                reasons["time_changes"] += 1
-                return
-            signature = signatures[0][1] if signatures else (4, 4)
-            qpm = tempos[0][1] if tempos else OUTPUT_QPM
-            everything = np.arange(len(notes))
-            yield _Segment(starts, ends, signature, qpm, note_sequence.total_time, everything)
-            return
-        total = note_sequence.total_time
-        if total <= 0:
-            return
-        times = sorted(
-            {t for t, _ in _change_times(signatures, (4, 4))}
-            | {t for t, _ in _change_times(tempos, OUTPUT_QPM)}
-        )
-        bounds = [0.0, *(t for t in times if 0 < t < total), total]
-        for start, end in itertools.pairwise(bounds):
-            here = np.flatnonzero((starts >= start) & (starts < end))
-            signature = _value_at(signatures, start, (4, 4))
-            qpm = _value_at(tempos, start, OUTPUT_QPM)
-            clipped = np.minimum(ends[here], end) - start
-            yield _Segment(
-                starts[here] - start, clipped, signature, qpm, float(clipped.max(initial=0.0)), here
-            )
+        pitches = note_field(note_sequence, "pitch")
+        struck = np.fromiter((n.is_drum and n.velocity > 0 for n in notes), dtype=bool, count=len(notes))
+        inside = (pitches >= 0) & (pitches < 128)
+        bits = np.where(struck & inside, self._pitch_bits[np.where(inside, pitches, 0)], 0)
+        return bits.astype(np.uint64)
 
-    def _convert_segment(self, segment: _Segment, bits: np.ndarray) -> tuple[list[Example], str | None]:
-        """The examples of one stretch, or why there are none."""
-        numerator, denominator = segment.time_signature
-        if denominator < 1 or denominator & (denominator - 1) or numerator == 0:
-            return [], "bad_time_signature"
-        if self.steps_per_quarter * 4 * numerator != self.steps_per_bar * denominator:
-            return [], "other_meter"
-        steps_per_second = self.steps_per_quarter * segment.qpm / 60.0
-        start_steps = (segment.starts * steps_per_second + 0.5).astype(np.int64)
-        end_steps = (segment.ends * steps_per_second + 0.5).astype(np.int64)
-        end_steps += end_steps == start_steps
-        if start_steps.size and min(start_steps.min(), end_steps.min()) < 0:
-            return [], "negative_time"
+    def convert_segment(self, segment: Segment, bits: np.ndarray) -> list[Example]:
+        """The examples of one stretch; `bits` are its notes' drum classes.
+
+        Raises:
+            Dropped: where there are none.
+        """
+        quantized = quantize(segment, self.steps_per_quarter, self.steps_per_bar)
         drums = bits != 0
         if not drums.any():
-            return [], "no_drums"
-        total_steps = max(int(segment.total_time * steps_per_second + 0.5), int(end_steps.max()))
-        steps, inverse = np.unique(start_steps[drums], return_inverse=True)
+            raise Dropped("no_drums")
+        steps, inverse = np.unique(quantized.starts[drums], return_inverse=True)
         masks = np.zeros(len(steps), dtype=np.uint64)
         np.bitwise_or.at(masks, inverse, bits[drums])
         slices: list[np.ndarray] = []
         for first, track in self._tracks(steps, masks):
             if self.pad_to_total_time:
-                track = np.concatenate([np.zeros(first, track.dtype), track])[:total_steps]
-                track = np.pad(track, (0, total_steps - len(track)))
+                track = np.concatenate([np.zeros(first, track.dtype), track])[: quantized.total]
+                track = np.pad(track, (0, quantized.total - len(track)))
             slices += self._slices(track)
         unique = list({s.tobytes(): s for s in slices}.values())
-        examples = [self._example(s) for s in unique]
-        return examples, None if examples else "too_short"
+        if not unique:
+            raise Dropped("too_short")
+        return [self._example(s) for s in unique]
 
     def _tracks(self, steps: np.ndarray, masks: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         """Tracks between silences of `gap_bars`: first step, and a token for each step up to a whole bar.
@@ -231,28 +194,35 @@ class DrumsConverter:
     def _example(self, tokens: np.ndarray) -> Example:
         if self.end_bit is not None:
             tokens = np.append(tokens, self.dtype(1 << self.end_bit))
-        return Example(inputs=tokens, outputs=tokens, controls=None, length=len(tokens))
+        outputs = self._roll(tokens) if self.roll_output else tokens
+        inputs = outputs if self.roll_input else tokens
+        return Example(inputs, outputs, controls=None, length=len(tokens))
 
-    def to_dense(self, example: Example) -> tuple[np.ndarray, np.ndarray]:
-        """Magenta's boolean input and output tensors of an example, `[steps, depth]` each."""
-        tokens = example.inputs
-        bits = len(self.pitch_classes) + (self.end_bit is not None)
-        roll = (tokens[:, None] >> np.arange(bits, dtype=tokens.dtype)) & tokens.dtype.type(1) != 0
-        with_silence = np.concatenate([roll, ~roll.any(axis=1, keepdims=True)], axis=1)
-        if self.roll_input and self.roll_output:
-            return with_silence, roll
-        one_hot = np.zeros(
-            (len(tokens), 2 ** len(self.pitch_classes) + (self.end_bit is not None)), dtype=bool
-        )
-        one_hot[np.arange(len(tokens)), tokens.astype(np.int64)] = True
-        return with_silence if self.roll_input else one_hot, roll if self.roll_output else one_hot
+    def _roll(self, tokens: np.ndarray) -> np.ndarray:
+        """The bits of tokens, boolean `[steps, drums]`, the end among them where there is one."""
+        bits = np.arange(len(self.pitch_classes) + (self.end_bit is not None), dtype=tokens.dtype)
+        return (tokens[:, None] >> bits & tokens.dtype.type(1)).astype(bool)
 
-    def from_tensors(self, samples: Sequence[np.ndarray]) -> list[Any]:
+    def to_dense(self, example: Example) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Magenta's boolean input and output tensors of an example, `[steps, depth]` each, and no controls."""
+        inputs, outputs = example.inputs, example.outputs
+        if self.roll_input:
+            roll = inputs.astype(bool) if inputs.ndim == 2 else self._roll(inputs)
+            dense_inputs = np.concatenate([roll, ~roll.any(axis=1, keepdims=True)], axis=1)
+        else:
+            dense_inputs = _one_hot(inputs, self.input_depth)
+        dense_outputs = outputs.astype(bool) if self.roll_output else _one_hot(outputs, self.output_depth)
+        return dense_inputs, dense_outputs, np.zeros((len(inputs), 0), bool)
+
+    def from_tensors(
+        self, samples: Sequence[np.ndarray], controls: Sequence[np.ndarray] | None = None
+    ) -> list[Any]:
         """A NoteSequence at 120 quarters a minute for each sample.
 
         Args:
             samples: integer tokens `[steps]`, or dense outputs `[steps, output_depth]`. What follows an end
                 token is left out.
+            controls: drums have none.
         """
         return [self._to_note_sequence(self._tokens(np.asarray(sample))) for sample in samples]
 
@@ -288,23 +258,7 @@ class DrumsConverter:
         return sequence
 
 
-def _change_times(events: list[tuple[float, Any]], current: Any) -> Iterator[tuple[float, Any]]:
-    """The events of a sorted list at which the value differs from the one before."""
-    for time, value in events:
-        if value != current:
-            yield time, value
-            current = value
-
-
-def _changes(events: list[tuple[float, Any]], default: Any) -> bool:
-    """Whether there is more than one value, the default counting where nothing stands at time 0."""
-    values = {value for _, value in events}
-    if events and events[0][0] != 0:
-        values.add(default)
-    return len(values) > 1
-
-
-def _value_at(events: list[tuple[float, Any]], time: float, default: Any) -> Any:
-    """The last value of a sorted list at or before a time."""
-    before = [value for t, value in events if t <= time]
-    return before[-1] if before else default
+def _one_hot(tokens: np.ndarray, depth: int) -> np.ndarray:
+    one_hot = np.zeros((len(tokens), depth), dtype=bool)
+    one_hot[np.arange(len(tokens)), tokens.astype(np.int64)] = True
+    return one_hot

@@ -1,11 +1,23 @@
-"""The models against Magenta's own graph: same weights, same inputs, same numbers."""
+"""The models against Magenta's own graph: same weights, same inputs, same numbers, for every config."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 import configs
+from tests.models.small_models import (
+    TEACHER_FORCING,
+    for_our_model,
+    narrow,
+    random_batch,
+    random_controls,
+    random_weights,
+    short,
+    with_hparams,
+)
 from tests.reference import magenta_is_installed, run_magenta
 
 pytestmark = [
@@ -13,51 +25,39 @@ pytestmark = [
     pytest.mark.skipif(not magenta_is_installed(), reason="magenta is not installed (make test installs it)"),
 ]
 
-SMALL = {"enc_rnn_size": (24, 20), "dec_rnn_size": (16, 12), "z_size": 10, "batch_size": 6}
-TEACHER_FORCING = {"sampling_schedule": "constant", "sampling_rate": 0.0}
-NAMES = ("hierdec-drum_4bar", "hierdec-drum_4bar_v2", "hierdec-drum_4bar-no_ar", "cat-drums_2bar_small")
+Arrays = dict[str, np.ndarray]
 
 
-def with_hparams(name: str, **changes: object) -> configs.Config:
-    config = configs.CONFIG_MAP[name]
-    return dataclasses.replace(config, hparams=dataclasses.replace(config.hparams, **changes))
-
-
-def arrays_for(model: object, config: configs.Config, scale: float, seed: int = 0) -> dict[str, np.ndarray]:
-    """Random weights, large enough that every part matters, and random inputs."""
-    rng = np.random.default_rng(seed)
-    h = config.hparams
-    arrays = {}
-    for name, variable in model.named_weights().items():
-        value = (scale * rng.standard_normal(variable.shape)).astype(np.float32)
-        variable.assign(value)
-        arrays[f"weight:{name}"] = value
-    # Few different tokens, and silence among them, as in real beats.
-    arrays["tokens"] = rng.choice([0, 0, 1, 2, 4, 5, 6, 257, 511], (h.batch_size, h.max_seq_len))
-    lengths = np.full(h.batch_size, h.max_seq_len)
-    if config.decoder["name"] == "categorical_lstm":
-        lengths[:4] = (1, h.max_seq_len // 2, h.max_seq_len - 1, 7)
-    elif h.batch_size > 1:
-        lengths[1] = 0  # the hierarchy of the original takes whole sequences and empty ones
-    arrays["lengths"] = lengths
-    arrays["noise"] = rng.standard_normal((h.batch_size, h.z_size)).astype(np.float32)
-    return arrays
-
-
-def our_numbers(model: object, arrays: dict[str, np.ndarray], step: int) -> dict[str, np.ndarray]:
+def our_numbers(model: Any, arrays: Arrays, step: int) -> Arrays:
     """The same quantities from our model, gradients included, on the backend that runs."""
     import keras
     from keras import ops
 
-    batch = {name: arrays[name].astype(np.int32) for name in ("tokens", "lengths")} | {
-        "noise": arrays["noise"]
-    }
-    beta = configs_beta(model, step)
+    batch = for_our_model(arrays)
+    beta = (1.0 - model.hparams.beta_rate**step) * model.hparams.max_beta
 
-    def total(outputs: dict) -> object:
+    def total(outputs: dict) -> Any:
         return model.total_loss(outputs["reconstruction"], outputs["kl"], beta)
 
-    if keras.backend.backend() == "jax":
+    value, outputs, gradients = _differentiated(model, batch, total, keras.backend.backend())
+    by_variable = {id(v): g for v, g in zip(model.trainable_variables, gradients, strict=True)}
+    names = ("mu", "sigma", "parameters", "reconstruction", "kl")
+    numbers = {name: ops.convert_to_numpy(outputs[name]) for name in names}
+    numbers["loss"] = ops.convert_to_numpy(value)
+    for name, variable in model.named_weights().items():
+        gradient = by_variable[id(variable)]
+        if gradient is not None:
+            numbers[f"gradient:{name}"] = ops.convert_to_numpy(gradient)
+    squares = [
+        np.sum(np.square(g, dtype=np.float64)) for n, g in numbers.items() if n.startswith("gradient:")
+    ]
+    numbers["global_norm"] = np.sqrt(sum(squares))
+    return numbers
+
+
+def _differentiated(model: Any, batch: Arrays, total: Callable, backend: str) -> tuple[Any, dict, list]:
+    """Loss, outputs and gradients of a teacher-forced batch."""
+    if backend == "jax":
         import jax
 
         others = [v.value for v in model.non_trainable_variables]
@@ -68,32 +68,17 @@ def our_numbers(model: object, arrays: dict[str, np.ndarray], step: int) -> dict
 
         values = [v.value for v in model.trainable_variables]
         (value, outputs), gradients = jax.jit(jax.value_and_grad(loss, has_aux=True))(values)
-    else:
-        import tensorflow as tf
+        return value, outputs, gradients
+    import tensorflow as tf
 
-        @tf.function
-        def run(batch: dict) -> tuple:
-            with tf.GradientTape() as tape:
-                outputs = model(batch, training=False)
-                value = total(outputs)
-            return value, outputs, tape.gradient(value, [v.value for v in model.trainable_variables])
+    @tf.function
+    def run(batch: dict) -> tuple:
+        with tf.GradientTape() as tape:
+            outputs = model(batch, training=False)
+            value = total(outputs)
+        return value, outputs, tape.gradient(value, [v.value for v in model.trainable_variables])
 
-        value, outputs, gradients = run({name: tf.constant(x) for name, x in batch.items()})
-    by_variable = {id(v): g for v, g in zip(model.trainable_variables, gradients, strict=True)}
-    numbers = {n: ops.convert_to_numpy(outputs[n]) for n in ("mu", "sigma", "logits", "reconstruction", "kl")}
-    numbers["loss"] = ops.convert_to_numpy(value)
-    for name, variable in model.named_weights().items():
-        numbers[f"gradient:{name}"] = ops.convert_to_numpy(by_variable[id(variable)])
-    squares = [
-        np.sum(np.square(g, dtype=np.float64)) for n, g in numbers.items() if n.startswith("gradient:")
-    ]
-    numbers["global_norm"] = np.sqrt(sum(squares))
-    return numbers
-
-
-def configs_beta(model: object, step: int) -> float:
-    h = model.hparams
-    return (1.0 - h.beta_rate**step) * h.max_beta
+    return run({name: tf.constant(x) for name, x in batch.items()})
 
 
 def relative_error(ours: np.ndarray, reference: np.ndarray) -> float:
@@ -101,40 +86,166 @@ def relative_error(ours: np.ndarray, reference: np.ndarray) -> float:
     return float(np.linalg.norm(ours - reference) / max(np.linalg.norm(reference), 1e-12))
 
 
+def check_parameters(ours: np.ndarray, reference: np.ndarray, lengths: np.ndarray) -> None:
+    """What the decoder says at real steps; behind an end the original's loop stops or runs on as it must."""
+    real = np.arange(ours.shape[1])[None] < lengths[:, None]
+    padded = np.zeros_like(ours)
+    padded[:, : reference.shape[1]] = reference
+    assert relative_error(ours[real], padded[real]) < 1e-4
+
+
 def check(config: configs.Config, scale: float) -> None:
     model = config.build_model()
-    arrays = arrays_for(model, config, scale)
-    z = (
-        np.random.default_rng(1)
-        .standard_normal((config.hparams.batch_size, config.hparams.z_size))
-        .astype(np.float32)
-    )
-    reference = run_magenta("loss,greedy", config, arrays | {"z": z}, step=3)
+    arrays = random_weights(model, scale) | random_batch(config)
+    rng = np.random.default_rng(1)
+    z = rng.standard_normal((config.hparams.batch_size, config.hparams.z_size)).astype(np.float32)
+    converter = config.build_converter()
+    extra = {"z": z}
+    if converter.control_depth:
+        extra["sample_controls"] = random_controls(converter, (1, config.hparams.max_seq_len), rng)[0].astype(
+            np.float32
+        )
+    in_order = arrays["lengths"].ndim == 1 and config.decoder.get("core") != "split_lstm"
+    reference = run_magenta("loss,greedy", config, arrays | extra, step=3, segments_in_order=in_order)
     ours = our_numbers(model, arrays, step=3)
-    real = np.arange(config.hparams.max_seq_len)[None] < arrays["lengths"][:, None]
-    # Behind the end of a sequence the original's loop stops or runs on as the batch demands.
-    reference_logits = np.zeros_like(ours["logits"])
-    reference_logits[:, : reference["logits"].shape[1]] = reference["logits"]
-    assert relative_error(ours["logits"][real], reference_logits[real]) < 1e-4
-    names = [n for n in reference if n not in ("logits", "tokens")]
-    assert len([n for n in names if n.startswith("gradient:")]) == len(model.trainable_variables)
+    if "parameters" in reference:
+        check_parameters(ours["parameters"], reference["parameters"], arrays["lengths"])
+    names = [n for n in reference if n not in ("parameters", "samples")]
+    gradients = {n for n in names if n.startswith("gradient:")}
+    assert gradients == {n for n in ours if n.startswith("gradient:")}
     errors = {name: relative_error(ours[name], reference[name]) for name in names}
     assert {name: error for name, error in errors.items() if error >= 1e-4} == {}
-    assert reference["kl"].max() > config.hparams.free_bits * np.log(2), "the KL term must take part"
-
-    tokens = np.asarray(model.decode(z))
-    np.testing.assert_array_equal(tokens, reference["tokens"])
-    assert len(np.unique(tokens)) > 3, "greedy decoding must say something"
+    if config.hparams.z_size:
+        assert reference["kl"].max() > config.hparams.free_bits * np.log(2), "the KL term must take part"
+    check_greedy(model, converter, extra, reference["samples"])
 
 
-@pytest.mark.parametrize("name", NAMES)
+def check_greedy(model: Any, converter: Any, extra: Arrays, reference: np.ndarray) -> None:
+    """Greedy decoding is the original's, and says something."""
+    controls = extra.get("sample_controls")
+    if controls is not None:
+        controls = np.repeat(controls[None], len(extra["z"]), axis=0)
+    values = np.asarray(model.decode(extra["z"], controls=controls))
+    distribution = model.decoder.distribution
+    dense = np.asarray(distribution.dense(values, "float32"))
+    if converter.output_form == "dense":
+        np.testing.assert_allclose(dense, reference, atol=1e-4)
+    else:
+        np.testing.assert_array_equal(dense, reference)
+    different = len(np.unique(dense.reshape(-1, dense.shape[-1]), axis=0))
+    assert different >= 2 if converter.output_depth == 1 else different > 3, "it must say something"
+
+
+@pytest.mark.parametrize("name", sorted(configs.CONFIG_MAP))
 def test_loss_gradients_and_greedy_decoding_are_magentas(name: str) -> None:
-    check(with_hparams(name, **SMALL, **TEACHER_FORCING, free_bits=1.0), scale=0.3)
+    """Every config at reduced widths; those with levels also at reduced lengths."""
+    check(short(narrow(configs.CONFIG_MAP[name])), scale=0.3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["hierdec-mel_16bar", "hier-trio_16bar", "hier-multiperf_vel_1bar_med_chords"]
+)
+def test_whole_lengths_are_magentas(name: str) -> None:
+    """The long hierarchies at their own lengths."""
+    check(narrow(configs.CONFIG_MAP[name], batch_size=2), scale=0.3)
+
+
+def variant(name: str, **changes: Any) -> configs.Config:
+    """A config with other parts; hyperparameters under `hparams`."""
+    hparams = changes.pop("hparams", {})
+    return narrow(dataclasses.replace(configs.CONFIG_MAP[name], **changes), **hparams)
+
+
+RESIDUAL = {"residual_encoder": True, "residual_decoder": True, "dec_rnn_size": (12, 12, 14)}
+ONE_DRUM = {
+    "name": "drums",
+    "slice_bars": 2,
+    "roll_input": True,
+    "roll_output": True,
+    "pitch_classes": [[36]],
+}
+VARIANTS = {
+    "residual": variant("cat-mel_2bar_small", hparams={**RESIDUAL, "enc_rnn_size": (20, 20)}),
+    "unidirectional": variant("cat-mel_2bar_small", encoder={"name": "lstm"}),
+    "unidirectional residual": variant(
+        "cat-mel_2bar_small", encoder={"name": "lstm"}, hparams={**RESIDUAL, "enc_rnn_size": (20, 20)}
+    ),
+    "boolean": variant("cat-drums_2bar_small", decoder={"name": "boolean_lstm"}, converter=ONE_DRUM),
+    "control preprocessing": variant(
+        "cat-mel_2bar_med_chords", decoder={"name": "categorical_lstm", "preprocess_controls": True}
+    ),
+    "control preprocessing by segment": variant(
+        "cat-mel_2bar_med_chords",
+        decoder={
+            "name": "hierarchical_lstm",
+            "core": "categorical_lstm",
+            "level_lengths": (4, 8),
+            "disable_autoregression": True,
+            "preprocess_controls": True,
+        },
+    ),
+    "three levels": variant(
+        "cat-drums_2bar_small",
+        decoder={"name": "hierarchical_lstm", "core": "categorical_lstm", "level_lengths": (2, 4, 4)},
+    ),
+    "three levels, the upper deaf": variant(
+        "cat-drums_2bar_small",
+        decoder={
+            "name": "hierarchical_lstm",
+            "core": "categorical_lstm",
+            "level_lengths": (2, 4, 4),
+            "disable_autoregression": (0,),
+        },
+    ),
+    "residual hierarchy of NADEs": variant(
+        "nade-drums_2bar_reduced",
+        decoder={"name": "hierarchical_lstm", "core": "nade_lstm", "level_lengths": (4, 8)},
+        hparams=RESIDUAL,
+    ),
+    "split and autoregressive": variant(
+        "hierdec-trio_16bar",
+        decoder={"name": "hierarchical_lstm", "core": "split_lstm", "level_lengths": (4, 8)},
+        hparams={"max_seq_len": 32},
+    ),
+    "split without conductor": variant(
+        "flat-trio_16bar", decoder={"name": "split_lstm"}, hparams={"max_seq_len": 32}
+    ),
+    "re-encoder": variant(
+        "hier-mel_16bar",
+        encoder={"name": "hierarchical_lstm", "level_lengths": (8, 4)},
+        decoder={
+            "name": "hierarchical_lstm",
+            "core": "categorical_lstm",
+            "level_lengths": (4, 8),
+            "re_encode": True,
+        },
+        hparams={"max_seq_len": 32},
+    ),
+    "re-encoder of three levels": variant(
+        "hier-mel_16bar",
+        encoder={"name": "hierarchical_lstm", "level_lengths": (4, 4, 2)},
+        decoder={
+            "name": "hierarchical_lstm",
+            "core": "categorical_lstm",
+            "level_lengths": (2, 4, 4),
+            "re_encode": True,
+        },
+        hparams={"max_seq_len": 32},
+    ),
+    "no latent vector": variant("cat-mel_2bar_small", hparams={"z_size": 0}),
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_parts_that_no_config_uses_are_magentas(name: str) -> None:
+    check(VARIANTS[name], scale=0.3)
 
 
 @pytest.mark.slow
 def test_full_size_hierdec_drum_4bar_is_magentas() -> None:
-    check(with_hparams("hierdec-drum_4bar", batch_size=2, **TEACHER_FORCING, free_bits=1.0), scale=0.06)
+    config = configs.CONFIG_MAP["hierdec-drum_4bar"]
+    check(with_hparams(config, batch_size=2, free_bits=1.0, **TEACHER_FORCING), scale=0.06)
 
 
 @pytest.mark.parametrize("clip_mode", ["global_norm", "value"])
@@ -145,28 +256,24 @@ def test_optimizer_takes_magentas_steps(clip_mode: str) -> None:
     from models import trainer
 
     grad_clip = 1.0 if clip_mode == "global_norm" else 0.01
-    config = with_hparams(
-        "cat-drums_2bar_small", **SMALL, **TEACHER_FORCING, clip_mode=clip_mode, grad_clip=grad_clip,
-        free_bits=1.0, beta_rate=0.5, learning_rate=0.01, decay_rate=0.5, min_learning_rate=0.001,
+    config = narrow(
+        configs.CONFIG_MAP["cat-drums_2bar_small"], clip_mode=clip_mode, grad_clip=grad_clip,
+        beta_rate=0.5, learning_rate=0.01, decay_rate=0.5, min_learning_rate=0.001,
     )  # fmt: skip
     model = config.build_model()
-    arrays = arrays_for(model, config, 0.3)
+    arrays = random_weights(model, 0.3)
     rng = np.random.default_rng(3)
-    arrays["tokens"] = rng.choice([0, 0, 1, 2, 4, 5], (5, 6, 32))
+    arrays["inputs"] = rng.choice([0, 0, 1, 2, 4, 5], (5, 6, 32))
     arrays["noise"] = rng.standard_normal((5, 6, 10)).astype(np.float32)
     reference = run_magenta("train_steps", config, arrays)
     trainer.compile_model(model)
     losses = []
-    for tokens, noise in zip(arrays["tokens"], arrays["noise"], strict=True):
-        batch = {"tokens": tokens.astype(np.int32), "lengths": np.full(6, 32, np.int32), "noise": noise}
+    for tokens, noise in zip(arrays["inputs"], arrays["noise"], strict=True):
+        batch = {"inputs": tokens.astype(np.int32), "lengths": np.full(6, 32, np.int32), "noise": noise}
         history = model.fit(((b,) for b in [batch]), steps_per_epoch=1, verbose=0, shuffle=False).history
         losses.append(history["loss"][-1])
     np.testing.assert_allclose(losses, reference["losses"], rtol=1e-4)
     for name, variable in model.named_weights().items():
-        ours = ops.convert_to_numpy(variable)
-        assert (
-            relative_error(
-                ours - arrays[f"weight:{name}"], reference[f"weight:{name}"] - arrays[f"weight:{name}"]
-            )
-            < 5e-3
-        )
+        before = arrays[f"weight:{name}"]
+        ours, theirs = ops.convert_to_numpy(variable) - before, reference[f"weight:{name}"] - before
+        assert relative_error(ours, theirs) < 5e-3

@@ -31,15 +31,20 @@ tf.logging.set_verbosity(tf.logging.ERROR)
 Arrays = dict[str, np.ndarray]
 
 
-def _dense(config: Config, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The original's input and output tensors of tokens `[batch, steps]`."""
-    converter = config.build_converter()
+def _dense(config: Config, arrays: Arrays) -> tuple[np.ndarray, ...]:
+    """The original's input, output and control tensors of a batch of compact ones."""
     from preprocess.converters import Example
 
-    pairs = [converter.to_dense(Example(t.astype(np.uint16), t, None, len(t))) for t in tokens]
-    return np.stack([p[0] for p in pairs]).astype(np.float32), np.stack([p[1] for p in pairs]).astype(
-        np.float32
-    )
+    converter = config.build_converter()
+    inputs = arrays["inputs"]
+    outputs, controls = arrays.get("outputs", inputs), arrays.get("controls")
+    tensors = [
+        converter.to_dense(
+            Example(inputs[i], outputs[i], None if controls is None else controls[i], len(inputs[i]))
+        )
+        for i in range(len(inputs))
+    ]
+    return tuple(np.stack(parts).astype(np.float32) for parts in zip(*tensors, strict=True))
 
 
 def _assign(session: Any, arrays: Arrays) -> None:
@@ -52,27 +57,36 @@ def _fix_latent_noise(noise: Any) -> None:
     base_model.ds.MultivariateNormalDiag.sample = lambda self, *a, **k: self.mean() + self.stddev() * noise
 
 
-def _collect_logits() -> list:
+def _collect_parameters() -> list:
+    """What the decoder's LSTM says at each step, call by call."""
     collected: list = []
-    original = lstm_models.CategoricalLstmDecoder.reconstruction_loss
+    original = lstm_models.BaseLstmDecoder.reconstruction_loss
 
     def reconstruction_loss(self: Any, *args: Any, **kwargs: Any) -> Any:
         result = original(self, *args, **kwargs)
         collected.append(result[2].rnn_output)
         return result
 
-    lstm_models.CategoricalLstmDecoder.reconstruction_loss = reconstruction_loss
+    lstm_models.BaseLstmDecoder.reconstruction_loss = reconstruction_loss
     return collected
 
 
+def _without_length_check() -> None:
+    """Merged results of a split decoder, which the original asserts to be of full length, are not fetched."""
+    lstm_models.SplitMultiOutLstmDecoder._merge_decode_results = lambda self, results: results[0]  # noqa: SLF001
+
+
 def loss(config: Config, request: dict, arrays: Arrays) -> Arrays:
-    """mu, sigma, logits, reconstruction, KL, loss and gradients for teacher-forced `tokens`, `lengths`, `noise`."""
+    """mu, sigma, reconstruction, KL, loss, gradients and a flat decoder's parameters, teacher-forced."""
     reference = magenta_config(config)
-    inputs, outputs = _dense(config, arrays["tokens"])
+    inputs, outputs, controls = _dense(config, arrays)
+    has_z = config.hparams.z_size > 0
     model = reference.model
     model.build(reference.hparams, outputs.shape[-1], is_training=True)
-    _fix_latent_noise(tf.constant(arrays["noise"]))
-    logits = _collect_logits()
+    if has_z:
+        _fix_latent_noise(tf.constant(arrays["noise"]))
+    parameters = _collect_parameters()
+    _without_length_check()
     losses: dict = {}
     original = model.decoder.reconstruction_loss
 
@@ -83,23 +97,22 @@ def loss(config: Config, request: dict, arrays: Arrays) -> Arrays:
 
     model.decoder.reconstruction_loss = reconstruction_loss
     lengths = tf.constant(arrays["lengths"].astype(np.int32))
-    optimizer = model.train(tf.constant(inputs), tf.constant(outputs), lengths)
+    conditions = tf.constant(controls) if controls.shape[-1] else None
+    # Without control tensors the original concatenates nothing; with z_size 0 it must not see any.
+    optimizer = model.train(tf.constant(inputs), tf.constant(outputs), lengths, conditions)
     gradients = {v.op.name: g for g, v in optimizer.compute_gradients(model.loss)}
-    with tf.variable_scope("", reuse=True):
-        posterior = model.encode(tf.constant(inputs), lengths)
-    prior = base_model.ds.MultivariateNormalDiag(
-        tf.zeros([config.hparams.z_size]), tf.ones([config.hparams.z_size])
-    )
-    fetches = {
-        "mu": posterior.mean(),
-        "sigma": posterior.stddev(),
-        "kl": base_model.ds.kl_divergence(posterior, prior),
-        "loss": model.loss,
-        "global_norm": tf.global_norm(list(gradients.values())),
-        "logits": tf.concat(logits, axis=1),
-        **losses,
-        **{f"gradient:{name}": g for name, g in gradients.items()},
-    }
+    fetches = {"loss": model.loss, "global_norm": tf.global_norm(list(gradients.values())), **losses}
+    fetches |= {f"gradient:{name}": g for name, g in gradients.items()}
+    if config.decoder["name"] != "hierarchical_lstm" or request.get("segments_in_order"):
+        fetches["parameters"] = tf.concat(parameters, axis=1)
+    if has_z:
+        with tf.variable_scope("", reuse=True):
+            posterior = model.encode(tf.constant(inputs), lengths, conditions)
+        prior = base_model.ds.MultivariateNormalDiag(
+            tf.zeros([config.hparams.z_size]), tf.ones([config.hparams.z_size])
+        )
+        kl = base_model.ds.kl_divergence(posterior, prior)
+        fetches |= {"mu": posterior.mean(), "sigma": posterior.stddev(), "kl": kl}
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         _assign(session, arrays)
@@ -107,37 +120,63 @@ def loss(config: Config, request: dict, arrays: Arrays) -> Arrays:
         return session.run(fetches)
 
 
+def _draw_the_likeliest() -> None:
+    def one_hot(logits: Any) -> Any:
+        return tf.one_hot(tf.argmax(logits, axis=-1), logits.shape[-1])
+
+    def multiple(self: Any, logits: Any, temperature: float = 1.0) -> Any:
+        return tf.concat([one_hot(x) for x in tf.split(logits, self._output_depths, axis=-1)], axis=-1)
+
+    def groove(self: Any, output: Any, temperature: float = 1.0) -> Any:
+        hits, velocities, offsets = tf.split(output, 3, axis=1)
+        return tf.concat([tf.to_float(hits >= 0), tf.sigmoid(velocities), tf.tanh(offsets)], axis=1)
+
+    nade = lstm_models.MultiLabelRnnNadeDecoder._sample  # noqa: SLF001
+    lstm_models.CategoricalLstmDecoder._sample = lambda self, logits, temperature=1.0: one_hot(logits)  # noqa: SLF001
+    lstm_models.MultiOutCategoricalLstmDecoder._sample = multiple  # noqa: SLF001
+    lstm_models.BooleanLstmDecoder._sample = lambda self, logits, temperature=1.0: tf.to_float(logits >= 0)  # noqa: SLF001
+    lstm_models.GrooveLstmDecoder._sample = groove  # noqa: SLF001
+    lstm_models.MultiLabelRnnNadeDecoder._sample = lambda self, output, temperature=None: nade(self, output)  # noqa: SLF001
+
+
 def greedy(config: Config, request: dict, arrays: Arrays) -> Arrays:
-    """The likeliest tokens for latent vectors `z`."""
+    """The likeliest values for latent vectors `z`, as the original's dense tensor, under `sample_controls`."""
     reference = magenta_config(config)
+    _draw_the_likeliest()
+    _without_length_check()
     depth = config.build_converter().output_depth
-    lstm_models.CategoricalLstmDecoder._sample = lambda self, logits, temperature=1.0: tf.one_hot(  # noqa: SLF001
-        tf.argmax(logits, axis=-1), depth
-    )
     reference.model.build(reference.hparams, depth, is_training=False)
-    z = tf.constant(arrays["z"])
+    z = tf.constant(arrays["z"]) if config.hparams.z_size else None
+    controls = tf.constant(arrays["sample_controls"]) if "sample_controls" in arrays else None
+    length = config.hparams.max_seq_len
     samples, _ = reference.model.sample(
-        len(arrays["z"]), max_length=config.hparams.max_seq_len, z=z, temperature=1.0
+        len(arrays["z"]), max_length=length, z=z, c_input=controls, temperature=1.0
     )
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         _assign(session, arrays)
-        return {"tokens": np.argmax(session.run(samples), axis=-1)}
+        return {"samples": session.run(samples)}
 
 
 def train_steps(config: Config, request: dict, arrays: Arrays) -> Arrays:
-    """Losses and weights of the original's optimizer over batches `tokens` `[steps, batch, time]` with `noise`."""
+    """Losses and weights of the original's optimizer over batches `inputs` `[steps, batch, time]` with `noise`.
+
+    With `outputs` and `controls` where the config has them.
+    """
     reference = magenta_config(config)
-    dense = [_dense(config, tokens) for tokens in arrays["tokens"]]
+    names = [name for name in ("inputs", "outputs", "controls") if name in arrays]
+    dense = [_dense(config, {name: arrays[name][i] for name in names}) for i in range(len(arrays["inputs"]))]
     inputs = tf.placeholder(tf.float32, dense[0][0].shape)
     outputs = tf.placeholder(tf.float32, dense[0][1].shape)
+    controls = tf.placeholder(tf.float32, dense[0][2].shape) if dense[0][2].shape[-1] else None
     noise = tf.placeholder(tf.float32, arrays["noise"].shape[1:])
     model = reference.model
     model.build(reference.hparams, dense[0][1].shape[-1], is_training=True)
     if request.get("fixed_noise", True):
         _fix_latent_noise(noise)
     lengths = tf.fill([inputs.shape[0]], config.hparams.max_seq_len)
-    optimizer = model.train(inputs, outputs, lengths)
+    _without_length_check()
+    optimizer = model.train(inputs, outputs, lengths, controls)
     gradients, variables = zip(*optimizer.compute_gradients(model.loss), strict=True)
     clipped = _clip(reference.hparams, gradients)
     step = optimizer.apply_gradients(zip(clipped, variables, strict=True), global_step=model.global_step)
@@ -146,9 +185,11 @@ def train_steps(config: Config, request: dict, arrays: Arrays) -> Arrays:
         session.run(tf.global_variables_initializer())
         if request.get("assign", True):
             _assign(session, arrays)
-        for i, (x, y) in enumerate(dense):
+        for i, (x, y, c) in enumerate(dense):
             began = time.perf_counter()
             feed = {inputs: x, outputs: y, noise: arrays["noise"][i]}
+            if controls is not None:
+                feed[controls] = c
             losses.append(session.run([model.loss, step], feed)[0])
             seconds.append(time.perf_counter() - began)
         weights = session.run({f"weight:{v.op.name}": v for v in tf.trainable_variables()})
@@ -179,10 +220,10 @@ def sample_checkpoint(config: Config, request: dict, arrays: Arrays) -> Arrays:
     for _ in range(request.get("repeats", 1)):
         began = time.perf_counter()
         z = np.random.default_rng(0).standard_normal((n, config.hparams.z_size)).astype(np.float32)
-        tokens = model.decode_to_tensors(z, config.hparams.max_seq_len, request.get("temperature", 1.0))
+        samples = model.decode_to_tensors(z, config.hparams.max_seq_len, request.get("temperature", 1.0))
         seconds.append(time.perf_counter() - began)
-        rolls = tokens
-    return {"tokens": np.argmax(np.stack(rolls), axis=-1), "seconds": np.array(seconds)}
+        rolls = samples
+    return {"samples": np.stack(rolls), "seconds": np.array(seconds)}
 
 
 def save_checkpoint(config: Config, request: dict, arrays: Arrays) -> Arrays:
@@ -192,7 +233,7 @@ def save_checkpoint(config: Config, request: dict, arrays: Arrays) -> Arrays:
     """
     reference = magenta_config(config)
     batch, steps = config.hparams.batch_size, config.hparams.max_seq_len
-    inputs, outputs = _dense(config, np.zeros((batch, steps), np.int64))
+    inputs, outputs, _ = _dense(config, {"inputs": np.zeros((batch, steps), np.int64)})
     reference.model.build(reference.hparams, outputs.shape[-1], is_training=True)
     optimizer = reference.model.train(tf.constant(inputs), tf.constant(outputs), tf.fill([batch], steps))
     step = optimizer.minimize(reference.model.loss, global_step=reference.model.global_step)

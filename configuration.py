@@ -1,0 +1,216 @@
+"""What a config is: frozen data that names a model's parts, its hyperparameters and its examples.
+
+The configs themselves stand in `configs.py`. The names of the hyperparameters are Magenta's.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+
+class ConfigError(ValueError):
+    """A config or override that can't be used; the message is one sentence for a person."""
+
+
+@dataclass(frozen=True)
+class HParams:
+    """Hyperparameters of a MusicVAE and its training, with Magenta's names and defaults."""
+
+    max_seq_len: int = 32
+    """Steps of a sequence; longer ones are cut."""
+    z_size: int = 32
+    """Size of the latent vector; 0 for a decoder alone."""
+    enc_rnn_size: tuple[int, ...] = (256,)
+    """Units of each encoder layer, in each direction."""
+    dec_rnn_size: tuple[int, ...] = (512,)
+    """Units of each decoder layer, conductors included."""
+    dropout_keep_prob: float = 1.0
+    """Probability that an input value of an LSTM layer is kept while training."""
+    free_bits: float = 0.0
+    """Bits of KL a sequence that cost nothing."""
+    max_beta: float = 1.0
+    """Weight of the KL at the end of its annealing."""
+    beta_rate: float = 0.0
+    """Beta is (1 - beta_rate ** step) * max_beta; 0 means max_beta from the first step on."""
+    sampling_schedule: str = "constant"
+    """How often the decoder hears its own draws in training: constant, exponential or inverse_sigmoid."""
+    sampling_rate: float = 0.0
+    """The schedule's parameter; constant 0 is teacher forcing."""
+    batch_size: int = 512
+    learning_rate: float = 0.001
+    decay_rate: float = 0.9999
+    """The learning rate decays by this factor a step, towards min_learning_rate."""
+    min_learning_rate: float = 0.00001
+    clip_mode: str = "global_norm"
+    """How gradients are clipped: global_norm or value."""
+    grad_clip: float = 1.0
+    grad_norm_clip_to_zero: float = 10000.0
+    """A step whose gradient norm reaches this is skipped (with global_norm)."""
+    residual_encoder: bool = False
+    """Each encoder layer adds its input to its output."""
+    residual_decoder: bool = False
+    """Each decoder layer adds its input to its output."""
+    nade_num_hidden: int = 128
+    """Hidden units of a NADE output."""
+    control_preprocessing_rnn_size: tuple[int, ...] = (256,)
+    """Units of each layer that reads the controls, where the decoder has one."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """One model: what it is built of, how it is trained, what its examples are.
+
+    Attributes:
+        name: the name in CONFIG_MAP, or that of the user's file.
+        encoder: `{"name": "bidirectional_lstm"}`, or another of `models/build.py`.
+        decoder: `{"name": "categorical_lstm"}`, or `{"name": "hierarchical_lstm", "core": "categorical_lstm",
+            "level_lengths": (8, 8), "disable_autoregression": False}`, or another of `models/build.py`.
+        converter: `{"name": "drums", ...}` with the options of `preprocess/converters`.
+        hparams: the hyperparameters.
+        augmenter: `{"transpose_range": (-5, 5), "stretch_range": (0.9, 1.1)}`, what training varies; empty for
+            nothing.
+        description: one line for `--list_configs`.
+    """
+
+    name: str
+    encoder: Mapping[str, Any]
+    decoder: Mapping[str, Any]
+    converter: Mapping[str, Any]
+    hparams: HParams = field(default_factory=HParams)
+    augmenter: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    description: str = ""
+
+    def build_converter(self) -> Any:
+        """The converter between NoteSequences and examples (`preprocess.converters`)."""
+        from preprocess import converters
+
+        return converters.create(dict(self.converter))
+
+    def batch_of(self, examples: Sequence[Any]) -> dict[str, Any]:
+        """Examples of the converter as one batch that the model takes (`preprocess.dataset`)."""
+        from collections import Counter
+
+        from preprocess.dataset import ExampleCollector
+
+        collector = ExampleCollector(self.hparams.max_seq_len)
+        collector.add("", [list(examples)], Counter())
+        return collector.result().batch(slice(None))
+
+    def build_model(self, seed: int = 0) -> Any:
+        """The Keras model with fresh weights (`models.build.music_vae`)."""
+        from models import quiet
+
+        quiet.import_keras()
+        from models import build
+
+        return build.music_vae(self.encoder, self.decoder, self.hparams, self.build_converter(), seed)
+
+    def to_json(self) -> str:
+        """The whole config as JSON text, as checkpoints carry it."""
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return json.dumps(fields | {"hparams": dataclasses.asdict(self.hparams)}, default=dict)
+
+    @property
+    def converter_spec(self) -> dict[str, Any]:
+        """The converter's options as JSON has them, to compare with those of preprocessed shards."""
+        return json.loads(json.dumps(dict(self.converter), default=dict))
+
+    @staticmethod
+    def from_json(text: str) -> "Config":
+        """The inverse of `to_json`.
+
+        Raises:
+            ConfigError: where a field is missing, unknown or of another type.
+        """
+        try:
+            data = json.loads(text)
+            hparams = override(HParams(), data.pop("hparams"))
+            return Config(hparams=hparams, **{k: frozen(v) for k, v in data.items()})
+        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+            raise ConfigError(f"The stored config is not valid: {error}.") from error
+
+
+def frozen(value: Any) -> Any:
+    """Mappings and lists made immutable, so that nobody changes a config in CONFIG_MAP."""
+    if isinstance(value, Mapping):
+        return MappingProxyType({k: frozen(v) for k, v in value.items()})
+    if isinstance(value, list | tuple):
+        return tuple(frozen(v) for v in value)
+    return value
+
+
+def override(hparams: HParams, changes: Mapping[str, Any]) -> HParams:
+    """`hparams` with some values replaced, checked for name and type.
+
+    Raises:
+        ConfigError: naming the hyperparameter and what was expected.
+    """
+    known = {f.name: f.default for f in dataclasses.fields(HParams)}
+    checked = {}
+    for name, value in changes.items():
+        if name not in known:
+            raise ConfigError(
+                f"There is no hyperparameter '{name}'; the names are {', '.join(sorted(known))}."
+            )
+        checked[name] = _checked(name, value, known[name])
+    return dataclasses.replace(hparams, **checked)
+
+
+def _checked(name: str, value: Any, default: Any) -> Any:
+    """`value` in the type of the default; an integer is welcome where a float stands, nothing else is bent."""
+    if isinstance(default, tuple):
+        if isinstance(value, list | tuple) and value and all(type(v) is int and v > 0 for v in value):
+            return tuple(value)
+        raise ConfigError(
+            f"{name} is {value!r}; expected a list of positive whole numbers such as [256,256]."
+        )
+    if isinstance(default, float) and type(value) in (int, float):
+        return float(value)
+    if type(value) is type(default):
+        return value
+    raise ConfigError(f"{name} is {value!r}; expected {_TYPE_NAMES[type(default)]} such as {default!r}.")
+
+
+_TYPE_NAMES = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}
+
+
+def parse_hparams(text: str) -> dict[str, Any]:
+    """Magenta's `--hparams` syntax, `name=value,name=[value,value]`, as a dictionary.
+
+    Raises:
+        ConfigError: where the text is not of that form.
+    """
+    changes, rest = {}, text.strip()
+    while rest:
+        name, equals, rest = rest.partition("=")
+        if not equals:
+            raise ConfigError(f"--hparams has '{name}' without a value; expected name=value,name=value.")
+        rest = rest.lstrip()
+        if rest.startswith("["):
+            value, bracket, rest = rest.partition("]")
+            if not bracket:
+                raise ConfigError(f"--hparams opens a list for '{name.strip()}' and never closes it with ].")
+            changes[name.strip()] = [_literal(v) for v in value[1:].split(",") if v.strip()]
+            rest = rest.lstrip()
+            if rest and not rest.startswith(","):
+                raise ConfigError(
+                    f"--hparams expected a comma after the list of '{name.strip()}', got '{rest}'."
+                )
+            rest = rest[1:]
+        else:
+            value, _, rest = rest.partition(",")
+            changes[name.strip()] = _literal(value)
+    return changes
+
+
+def _literal(text: str) -> Any:
+    text = text.strip()
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return {"true": True, "false": False}.get(text.lower(), text)
