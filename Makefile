@@ -1,11 +1,11 @@
-# Two commands: `make demo` shows what the project does, `make test` checks it.
+# Two commands: `make demo` shows what the project does, `make test` checks it (`make test-slow` the rest).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
 STEPS ?= 900
 
-.PHONY: demo test lint types clean
+.PHONY: demo test test-slow lint types clean
 
 $(VENV)/.installed: requirements.lock
 	$(PYTHON) -m venv $(VENV)
@@ -23,8 +23,14 @@ demo: $(VENV)/.installed
 	$(BIN)/python interpolate.py --num_outputs=8 --seed=8 --accents --output_dir=$(DEMO)/interpolation --png --gallery
 	@echo "Open $(DEMO)/samples/hierdec-drum_4bar_small_sample.html in a browser, or drop the .mid files into your DAW."
 
+# Two processes; a file's tests stay together, so that what they share is made once (tests/conftest.py).
+PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadgroup
+
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -q
+	$(PYTEST) -m "not slow"
+
+test-slow: $(VENV)/.installed
+	$(PYTEST) -m slow
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

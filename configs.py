@@ -218,7 +218,9 @@ _MELODIES = (
         description="2-bar melodies, sized for a CPU; its trained weights are shipped in checkpoints/",
         encoder=_BIDIRECTIONAL,
         decoder=_flat(),
-        converter=_melody(2, valid_programs=_MELODY_PROGRAMS, max_tensors_per_notesequence=None),
+        converter=_melody(
+            2, valid_programs=_MELODY_PROGRAMS, max_tensors_per_notesequence=None, shorter_bars=True
+        ),
         augmenter=_transposed(5),
         hparams=HParams(
             batch_size=128,
@@ -372,6 +374,7 @@ _GROOVES = (
         2,
         _SMALL_GROOVE_HPARAMS,
         humanize=True,
+        hits_as_controls=True,
         **_ALL,
     ),
     _groovae(

@@ -1,4 +1,4 @@
-"""Command: a way from one beat to another. The interpolation mode of Magenta's `music_vae_generate`."""
+"""Command: a way from one clip to another. The interpolation mode of Magenta's `music_vae_generate`."""
 
 import argparse
 import sys
@@ -8,9 +8,18 @@ from typing import Any
 import configs
 from preprocess.console import Parser, add_log_flag, run_command
 from preprocess.errors import InputError
-from render.clips import add_style_flags, bars_of, check_new, style_of, write_clips
-from render.midi import write_midi
-from sample import add_model_flags, load_model
+from render.clips import add_style_flags, bars_of, in_meter_of, planned_files, style_of, write_clips
+from sample import (
+    add_clip_flags,
+    add_model_flags,
+    check_controls,
+    check_numbers,
+    controls_of,
+    decode_in_batches,
+    load_model,
+    steps_of,
+    weights_that_fit,
+)
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -20,13 +29,16 @@ def get_parser() -> argparse.ArgumentParser:
         "steps, and one a step.",
         "interpolate.py --input_midi_1=a.mid --input_midi_2=b.mid --num_outputs=8 --output_dir=morph",
     )
-    parser.add_argument("--input_midi_1", help="where to start: a MIDI file with one clip of drums")
+    parser.add_argument(
+        "--input_midi_1", help="where to start: a MIDI file with one clip of what the model plays"
+    )
     parser.add_argument("--input_midi_2", help="where to end")
     parser.add_argument("--num_outputs", type=int, default=5, help="steps, both ends included (default: 5)")
     parser.add_argument(
-        "--max_batch_size", type=int, default=256, help="accepted for Magenta's command lines"
+        "--max_batch_size", type=int, default=256, help="clips drawn together; not seen in the output"
     )
     add_model_flags(parser)
+    add_clip_flags(parser)
     add_style_flags(parser)
     add_log_flag(parser)
     return parser
@@ -46,9 +58,10 @@ def read_clip(path: str, model: Any) -> Any:
     except InputError as error:
         raise InputError(f"{path}: {str(error).removeprefix(path + ': ')}", error.reason) from error
     except NoExtractedExamplesError as error:
-        bars = bars_of(model.max_length)
+        bars, quarters = bars_of(model.converter, model.max_length), _quarters(model)
         raise InputError(
-            f"{str(error).rstrip('.')}; it takes {bars} bars in 4/4 that {model.config.name} can play.",
+            f"{str(error).rstrip('.')}; it takes {bars} bar{'s' * (bars > 1)} in {quarters}/4 that "
+            f"{model.config.name} can play.",
             "no_examples",
         ) from error
     if len(examples) > 1:
@@ -56,27 +69,48 @@ def read_clip(path: str, model: Any) -> Any:
     return examples[0]
 
 
-def end_points(args: argparse.Namespace, model: Any) -> Any:
-    """The latent vectors to go between, `[2, z_size]`."""
+def _quarters(model: Any) -> int:
+    return model.converter.steps_per_bar // model.converter.steps_per_quarter
+
+
+def read_clips(args: argparse.Namespace, model: Any) -> list[Any]:
+    """The clips of the two files as examples; none where no files are given."""
     if not args.input_midi_1:
-        return model.prior_sample(2, args.seed)
-    clips = [read_clip(path, model) for path in (args.input_midi_1, args.input_midi_2)]
-    return model.posterior(model.config.batch_of(clips))[0]
+        return []
+    return [read_clip(path, model) for path in (args.input_midi_1, args.input_midi_2)]
 
 
-def joined(sequences: list[Any], bars: int) -> Any:
-    """One NoteSequence of clips of so many bars of 4/4 at 120, one after the other."""
-    whole = type(sequences[0])()
-    whole.CopyFrom(sequences[0])
-    del whole.notes[:]
-    for i, sequence in enumerate(sequences):
-        for note in sequence.notes:
-            added = whole.notes.add()
-            added.CopyFrom(note)
-            added.start_time += i * bars * 2.0
-            added.end_time += i * bars * 2.0
-    whole.total_time = len(sequences) * bars * 2.0
-    return whole
+def end_points(clips: list[Any], model: Any, seed: int) -> Any:
+    """The latent vectors to go between, `[2, z_size]`: those of the clips, or two samples."""
+    if not clips:
+        return model.prior_sample(2, seed)
+    with weights_that_fit(model):
+        return model.posterior(model.config.batch_of(clips))[0]
+
+
+def controls_on_the_way(args: argparse.Namespace, model: Any, clips: list[Any], steps: int) -> Any:
+    """What all steps are played to: `--chords`, or else what the first clip has.
+
+    Returns:
+        `[num_outputs, steps, control_depth]`, or None where the model has no controls.
+
+    Raises:
+        InputError: where there is neither.
+    """
+    import numpy as np
+
+    controls = controls_of(model, args.chords, args.num_outputs, steps)
+    if controls is None and clips and model.converter.control_depth:
+        found = model.config.batch_of(clips[:1])["controls"][0]
+        if len(found) != steps:
+            raise InputError(
+                f"{args.input_midi_1}: gives {len(found)} steps to play to, not {steps}; leave out --length"
+                f"{', or give --chords' if model.config.converter.get('chord_encoding') else ''}.",
+                "bad_flag",
+            )
+        controls = np.broadcast_to(found, (args.num_outputs, *found.shape))
+    check_controls(model, controls)
+    return controls
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -84,22 +118,27 @@ def main(argv: list[str] | None = None) -> int:
     args = get_parser().parse_args(argv)
     if bool(args.input_midi_1) != bool(args.input_midi_2):
         raise InputError("--input_midi_1 and --input_midi_2 go together; give both, or none for two samples.")
+    check_numbers(args)
     if args.num_outputs < 2:
         raise InputError(f"--num_outputs is {args.num_outputs}; an interpolation has at least 2 steps.")
     from models.trained_model import slerp
 
+    style = style_of(args)
     model = load_model(args)
-    bars = bars_of(model.config.hparams.max_seq_len)
+    if not model.z_size:
+        raise InputError(f"{model.config.name} has no latent vector to go along; sample.py can play it.")
+    steps = steps_of(model, args.length)
     stem = Path(args.output_dir).expanduser() / f"{model.config.name}_interpolate"
-    whole_path = stem.with_name(f"{stem.name}.mid")
-    check_new([whole_path], args.force)
-    start, end = end_points(args, model)
-    z = slerp(start, end, args.num_outputs)
-    sequences = model.decode(z, temperature=args.temperature or None, seed=args.seed)
-    files = write_clips(sequences, stem, args, bars, "Interpolation", chain=True)
-    write_midi(joined(sequences, bars), whole_path, style_of(args), bars * len(sequences), force=True)
+    whole = planned_files(stem, args.num_outputs, args, whole=True).whole
+    clips = read_clips(args, model)
+    controls = controls_on_the_way(args, model, clips, steps)
+    start, end = end_points(clips, model, args.seed)
+    sequences = decode_in_batches(model, slerp(start, end, args.num_outputs), args, controls, steps)
+    bars = bars_of(model.converter, steps)
+    style = in_meter_of(style, model.converter)
+    files = write_clips(sequences, stem, args, bars, "Interpolation", chain=True, style=style, whole=True)
     print(
-        f"Wrote {whole_path} ({bars * len(sequences)} bars) and {len(sequences)} steps ({len(files)} files)."
+        f"Wrote {whole} ({bars * len(sequences)} bars) and {len(sequences)} steps ({len(files) - 1} files)."
     )
     return 0
 

@@ -23,6 +23,8 @@ from preprocess.errors import InputError
 from tests.reference import ROOT, magenta_is_installed, run_magenta
 
 CONFIG = "hierdec-drum_4bar"
+LARGE = {"cat-mel_2bar_big": 16, "hierdec-mel_16bar": 8, "groovae_4bar": 64}
+"""Magenta's larger configs, with the batch that two cores train in seconds."""
 COMMANDS = ("train.py", "sample.py", "interpolate.py", "evaluate.py", "music_vae_generate.py")
 MODULES = ("preprocess.convert_dir_to_note_sequences", "preprocess.preprocess_tfrecord", "preprocess.groove")
 
@@ -40,10 +42,12 @@ def get_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def ours(task: str, backend: str, batch: int = 0, repeats: int = 5, line: str = "") -> dict[str, Any]:
+def ours(
+    task: str, backend: str, batch: int = 0, repeats: int = 5, line: str = "", config: str = CONFIG
+) -> dict[str, Any]:
     """A measurement of `benchmarks.ours`."""
     environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-m", "benchmarks.ours", task, CONFIG, str(batch), str(repeats)]
+    command = [sys.executable, "-m", "benchmarks.ours", task, config, str(batch), str(repeats)]
     done = subprocess.run(
         command, cwd=ROOT, env=environment, input=line, capture_output=True, text=True, check=False
     )
@@ -64,25 +68,24 @@ def process(arguments: list[str], environment: dict[str, str] | None = None) -> 
     return time.perf_counter() - began
 
 
-def original_steps(batch: int, count: int) -> float:
+def original_steps(name: str, batch: int, count: int) -> float:
     """Median seconds of the original's training step, the first left out."""
-    import dataclasses
-
     import numpy as np
 
-    config = configs.CONFIG_MAP[CONFIG]
-    config = dataclasses.replace(config, hparams=dataclasses.replace(config.hparams, batch_size=batch))
-    tokens = np.random.default_rng(0).integers(0, 512, (count + 1, batch, 64))
-    noise = np.zeros((count + 1, batch, config.hparams.z_size), np.float32)
-    result = run_magenta(
-        "train_steps", config, {"inputs": tokens, "noise": noise}, assign=False, fixed_noise=False
-    )
+    from benchmarks.ours import random_examples
+    from tests.models.small_models import with_hparams
+
+    config = with_hparams(configs.CONFIG_MAP[name], batch_size=batch)
+    batches = [random_examples(config, batch, seed) for seed in range(count + 1)]
+    arrays = {key: np.stack([b[key] for b in batches]) for key in batches[0] if key != "lengths"}
+    arrays["noise"] = np.zeros((count + 1, batch, config.hparams.z_size), np.float32)
+    result = run_magenta("train_steps", config, arrays, assign=False, fixed_noise=False)
     return statistics.median(result["seconds"][1:])
 
 
 def train_step(batch: int, count: int) -> list[dict[str, Any]]:
     """The training step on both backends, with the share of the backend's matrix-product rate."""
-    original = original_steps(batch, count)
+    original = original_steps(CONFIG, batch, count)
     flops = training_flops(configs.CONFIG_MAP[CONFIG], batch)
     rows = []
     for backend in ("tensorflow", "jax"):
@@ -94,31 +97,44 @@ def train_step(batch: int, count: int) -> list[dict[str, Any]]:
     return rows
 
 
+def large_train_steps() -> list[dict[str, Any]]:
+    """The training step of Magenta's larger configs, on both backends."""
+    rows = []
+    for name, batch in LARGE.items():
+        original = original_steps(name, batch, 3)
+        for backend in ("tensorflow", "jax"):
+            seconds = statistics.median(ours("train_step", backend, batch, 3, config=name)["seconds"])
+            rows.append(row(f"train step of {name}, batch {batch}, {backend}", original, seconds))
+    return rows
+
+
 def row(name: str, original: float, seconds: float, note: str = "") -> dict[str, Any]:
     """One line of the table."""
     return {"name": name, "original": original, "ours": seconds, "ratio": original / seconds, "note": note}
 
 
-def sampling() -> list[dict[str, Any]]:
-    """256 beats, steady, from the same untrained weights."""
+def sampling(name: str, n: int) -> list[dict[str, Any]]:
+    """So many clips, steady, from the same untrained weights."""
     with tempfile.TemporaryDirectory() as folder:
-        prefix = _untrained_checkpoint(Path(folder))
-        config = configs.CONFIG_MAP[CONFIG]
-        original = run_magenta("sample_checkpoint", config, checkpoint=prefix, n=256, repeats=4)["seconds"]
+        prefix = _untrained_checkpoint(Path(folder), name)
+        config = configs.CONFIG_MAP[name]
+        original = run_magenta("sample_checkpoint", config, checkpoint=prefix, n=n, repeats=4)["seconds"]
         steady = statistics.median(original[2:])
         rows = []
         for backend in ("tensorflow", "jax"):
-            found = ours("sample", backend, 256, 5)
-            rows.append(row(f"sample 256 beats, {backend}", steady, statistics.median(found["compiled"])))
-        rows.append(row("sample 256 beats, NumPy", steady, statistics.median(found["numpy"])))
+            found = ours("sample", backend, n, 5, config=name)
+            seconds = statistics.median(found["compiled"])
+            rows.append(row(f"sample {n} clips of {name}, {backend}", steady, seconds))
+        seconds = statistics.median(found["numpy"])
+        rows.append(row(f"sample {n} clips of {name}, NumPy", steady, seconds))
         return rows
 
 
-def _untrained_checkpoint(folder: Path) -> str:
+def _untrained_checkpoint(folder: Path, name: str = CONFIG) -> str:
     """A TensorFlow 1 checkpoint of fresh weights, written by this project."""
     command = (
         "import sys, numpy as np, configs; from pathlib import Path; from models import magenta_checkpoint;"
-        f"m = configs.get_config('{CONFIG}').build_model();"
+        f"m = configs.get_config('{name}').build_model();"
         "magenta_checkpoint.write(Path(sys.argv[1]), {n: np.asarray(v) for n, v in m.named_weights().items()})"
     )
     prefix = str(folder / "model.ckpt-0")
@@ -224,7 +240,9 @@ def main(argv: list[str] | None = None) -> int:
     measurements: dict[str, Callable[[], list[dict[str, Any]]]] = {
         "train_32": lambda: train_step(32, 5),
         "train_256": lambda: train_step(256, 2),
-        "sampling": sampling,
+        "sampling": lambda: sampling(CONFIG, 256),
+        "train_large": large_train_steps,
+        "sampling_large": lambda: [r for name in LARGE for r in sampling(name, 16)],
         "sample_command": sample_command,
         "help": help_texts,
     }

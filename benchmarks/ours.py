@@ -15,9 +15,14 @@ import configs
 from models import quiet
 
 
-def random_tokens(config: configs.Config, batch: int) -> np.ndarray:
-    """Tokens `[batch, steps]`; their values do not matter for time."""
-    return np.random.default_rng(0).integers(0, 512, (batch, config.hparams.max_seq_len)).astype(np.int32)
+def random_examples(config: configs.Config, batch: int, seed: int = 0) -> dict[str, np.ndarray]:
+    """A random batch of full length in the config's forms; its values do not matter for time."""
+    from tests.models.small_models import for_our_model, random_batch, with_hparams
+
+    arrays = for_our_model(random_batch(with_hparams(config, batch_size=batch), seed))
+    arrays["lengths"] = np.full(batch, config.hparams.max_seq_len, np.int32)
+    del arrays["noise"]
+    return arrays
 
 
 def seconds_of(run: Callable[[], Any], repeats: int) -> list[float]:
@@ -40,8 +45,7 @@ def train_step(config: configs.Config, batch: int, repeats: int) -> dict[str, An
 
     model = config.build_model()
     trainer.compile_model(model)
-    tokens = random_tokens(config, batch)
-    example = {"inputs": tokens, "lengths": np.full(batch, config.hparams.max_seq_len, np.int32)}
+    example = random_examples(config, batch)
     seconds: list[float] = []
 
     class Clock(keras.callbacks.Callback):

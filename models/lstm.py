@@ -373,6 +373,12 @@ class InitialState(keras.layers.Layer):
 
     def call(self, embedding: Array) -> list[State]:
         """The `(cell, hidden)` of each layer for embeddings `[batch, embedding_size]`."""
+        if not embedding.shape[-1]:
+            # TensorFlow 2.21 loses the bias when it fuses it with a product over no values.
+            flat = ops.tanh(
+                ops.broadcast_to(self.dense.bias, (ops.shape(embedding)[0], *self.dense.bias.shape))
+            )
+            return unflatten_states(flat, self.layer_sizes)
         return unflatten_states(self.dense(embedding), self.layer_sizes)
 
 

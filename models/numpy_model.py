@@ -85,6 +85,37 @@ def decode(
         ) from error
 
 
+def log_probability(
+    weights: Weights,
+    decoder: Mapping[str, Any],
+    depths: tuple[int, ...],
+    z: Array,
+    values: Array,
+    controls: Array | None = None,
+) -> Array:
+    """What values are worth step by step under teacher forcing: nats `[batch, steps]`.
+
+    Args:
+        weights, decoder, depths, z, controls: as for `decode`.
+        values: the true values `[batch, steps, ...]` in the compact form of the output. Steps of NO_TOKEN count
+            nothing that means anything; leave them out.
+
+    Returns:
+        `log p(value of a step | all values before it, z)`; for a groove the negative of what it is trained on.
+
+    Raises:
+        CheckpointError: where a weight is missing.
+    """
+    try:
+        run = _Decoder(weights, decoder, depths, None, 1.0, controls, None, np.asarray(values))
+        run.decode(np.asarray(z, np.float32), values.shape[1])
+    except KeyError as error:
+        raise CheckpointError(
+            f"The checkpoint has no weight {error}; it belongs to another config."
+        ) from error
+    return np.sum([np.stack(core.log_probabilities, axis=1) for core in run.cores], axis=0)
+
+
 def encode(
     weights: Weights, encoder: Mapping[str, Any], sequence: Array, lengths: Array
 ) -> tuple[Array, Array]:
@@ -177,6 +208,7 @@ class _Core:
     def __init__(self, weights: Weights, scope: str, distribution: Output):
         self.weights, self.scope, self.distribution = weights, scope, distribution
         self.cells = f"{scope}/multi_rnn_cell/cell_"
+        self.log_probabilities: list[Array] = []
 
     def play(
         self,
@@ -187,8 +219,12 @@ class _Core:
         temperature: np.float32,
         controls: Array | None,
         known: Array | None,
+        truth: Array | None = None,
     ) -> tuple[Array, Array]:
-        """Values `[batch, steps, ...]` and the last state, side by side."""
+        """Values `[batch, steps, ...]` and the last state, side by side.
+
+        With `truth` these are its values, and `log_probabilities` gets what each step of them is worth.
+        """
         weights, output = self.weights, self.distribution
         states = initial_states(weights, f"{self.scope}/z_to_initial_state", self.cells, embedding)
         kernel = weights[f"{self.cells}0/lstm_cell/kernel"]
@@ -203,10 +239,15 @@ class _Core:
                 here = controls[:, step]
                 projected = projected + here @ kernel[start : start + here.shape[1]]
             hidden, states = run_stack(weights, self.cells, projected, states)
-            draws = None if uniforms is None else uniforms[:, step]
-            last = output.draw(hidden @ projection + bias, draws, temperature)
+            parameters = hidden @ projection + bias
+            if truth is not None:
+                last = truth[:, step]
+                self.log_probabilities.append(output.log_probability(parameters, last))
+            else:
+                draws = None if uniforms is None else uniforms[:, step]
+                last = output.draw(parameters, draws, temperature)
             if known is not None:
-                last = output.impose(last, known[:, step])
+                last = output.impose(last, known[:, step], parameters)
             values.append(last)
         return np.stack(values, axis=1), side_by_side(states)
 
@@ -221,9 +262,10 @@ class _Decoder:
         temperature: float,
         controls: Array | None,
         known: Array | None,
+        truth: Array | None = None,
     ):
         self.weights, self.uniforms, self.temperature = weights, uniforms, np.float32(temperature)
-        self.known = known
+        self.known, self.truth = known, truth
         self.controls = None if controls is None else np.asarray(controls, np.float32)
         hierarchical = decoder["name"] == "hierarchical_lstm"
         name = decoder["core"] if hierarchical else decoder["name"]
@@ -282,6 +324,7 @@ class _Decoder:
         uniforms = None if self.uniforms is None else self.uniforms[:, here]
         controls = None if self.controls is None else self.controls[:, here]
         known = None if self.known is None else self.known[:, here]
+        truth = None if self.truth is None else self.truth[:, here]
         results = []
         for i, core in enumerate(self.cores):
             last = core.distribution.nothing(len(embedding))
@@ -289,7 +332,8 @@ class _Decoder:
                 last = self.last[..., i] if self.split else self.last
             own = uniforms[..., i : i + 1] if self.split and uniforms is not None else uniforms
             fixed = known[..., i] if self.split and known is not None else known
-            results.append(core.play(embedding, last, steps, own, self.temperature, controls, fixed))
+            true = truth[..., i] if self.split and truth is not None else truth
+            results.append(core.play(embedding, last, steps, own, self.temperature, controls, fixed, true))
         values = np.stack([v for v, _ in results], axis=-1) if self.split else results[0][0]
         self.played.append(values)
         self.last = values[:, -1]

@@ -1,4 +1,4 @@
-"""The outputs of `models/outputs.py` in plain NumPy, as far as sampling needs them."""
+"""The outputs of `models/outputs.py` in plain NumPy: drawing values, and what true values are worth in nats."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -8,6 +8,8 @@ import numpy as np
 Array = np.ndarray
 
 NO_TOKEN = -1
+LEAST_PROBABILITY = 0.05
+"""A hit that a groove's network takes for less likely than this counts as so likely."""
 
 
 class Output(Protocol):
@@ -27,8 +29,12 @@ class Output(Protocol):
         """Values of a step from parameters `[batch, ...]`; the likeliest without uniforms `[batch, n]`."""
         ...
 
-    def impose(self, values: Array, known: Array) -> Array:
+    def impose(self, values: Array, known: Array, parameters: Array) -> Array:
         """Values of a step with those that are known put in their place."""
+        ...
+
+    def log_probability(self, parameters: Array, values: Array) -> Array:
+        """Nats `[batch]` of a step's true values: minus the `loss` of the same class in `models/outputs.py`."""
         ...
 
 
@@ -69,9 +75,15 @@ class Categorical:
         token = np.sum(cumulative <= threshold, axis=-1, dtype=np.int32)
         return np.minimum(token, np.int32(logits.shape[1] - 1))
 
-    def impose(self, values: Array, known: Array) -> Array:
+    def impose(self, values: Array, known: Array, parameters: Array) -> Array:
         """Tokens with those of `known` that are not NO_TOKEN put in their place."""
         return np.where(known == NO_TOKEN, values, known).astype(np.int32)
+
+    def log_probability(self, parameters: Array, values: Array) -> Array:
+        """The log-softmax of the logits at the tokens; what stands for NO_TOKEN is for the caller to leave out."""
+        highest = parameters.max(axis=-1, keepdims=True)
+        log_total = highest[:, 0] + np.log(np.exp(parameters - highest).sum(axis=-1))
+        return np.take_along_axis(parameters, np.maximum(values, 0)[:, None], axis=-1)[:, 0] - log_total
 
 
 class MultiCategorical:
@@ -106,9 +118,17 @@ class MultiCategorical:
         ]
         return np.stack(drawn, axis=-1)
 
-    def impose(self, values: Array, known: Array) -> Array:
+    def impose(self, values: Array, known: Array, parameters: Array) -> Array:
         """Tokens with those of `known` that are not NO_TOKEN put in their place."""
         return np.where(known == NO_TOKEN, values, known).astype(np.int32)
+
+    def log_probability(self, parameters: Array, values: Array) -> Array:
+        """The sum over the parts, which are independent given the parameters."""
+        each = [
+            part.log_probability(parameters[:, self.starts[i] : self.starts[i + 1]], values[:, i])
+            for i, part in enumerate(self.parts)
+        ]
+        return np.sum(each, axis=0)
 
 
 class Boolean:
@@ -129,9 +149,13 @@ class Boolean:
         """0 or 1 for each of the logits."""
         return draw_bits(parameters, uniforms, temperature)
 
-    def impose(self, values: Array, known: Array) -> Array:
+    def impose(self, values: Array, known: Array, parameters: Array) -> Array:
         """Bits with those of `known` that are not NO_TOKEN put in their place."""
         return np.where(known == NO_TOKEN, values, known).astype(np.float32)
+
+    def log_probability(self, parameters: Array, values: Array) -> Array:
+        """`log sigmoid(x)` for 1 and `log sigmoid(-x)` for 0, summed."""
+        return (parameters * values - np.logaddexp(np.float32(0), parameters)).sum(axis=-1)
 
 
 class Nade(Boolean):
@@ -157,6 +181,15 @@ class Nade(Boolean):
             hidden = hidden + bits[:, i : i + 1] * self.encoder[i]
         return bits
 
+    def log_probability(self, parameters: Array, values: Array) -> Array:
+        """Bit after bit given the true ones before, with Magenta's bound inside of the logarithms."""
+        size = self.encoder.shape[1]
+        contributions = values[:, :, None] * self.encoder
+        seen = np.cumsum(contributions, axis=1) - contributions
+        hidden = sigmoid(parameters[:, None, :size] + seen)
+        p = sigmoid(parameters[:, size:] + (hidden * self.decoder).sum(axis=-1))
+        return (values * np.log(1e-6 + p) + (1 - values) * np.log(1e-6 + 1 - p)).sum(axis=-1)
+
 
 class Groove(Boolean):
     """Hits, velocities and offsets: float32 `[batch, 3 * drums]`."""
@@ -167,10 +200,27 @@ class Groove(Boolean):
         drawn = draw_bits(hits, uniforms, temperature)
         return np.concatenate([drawn, sigmoid(velocities), np.tanh(offsets)], axis=-1)
 
-    def impose(self, values: Array, known: Array) -> Array:
-        """Known hits `[batch, drums]` with the velocities and offsets of the network; 0 where nothing is hit."""
+    def impose(self, values: Array, known: Array, parameters: Array) -> Array:
+        """Known hits `[batch, drums]` with the velocities and offsets that go with them; 0 where nothing is hit.
+
+        The network learns velocities and offsets by their squared error over all steps, silent ones included,
+        where both are 0: it says what to expect on the whole, which is less than what to expect of a hit by
+        the probability of a hit.
+        """
+        hits, _, _ = np.split(parameters, 3, axis=-1)
         _, velocities, offsets = np.split(values, 3, axis=-1)
-        return np.concatenate([known, velocities * known, offsets * known], axis=-1).astype(np.float32)
+        probability = np.maximum(sigmoid(hits), LEAST_PROBABILITY)
+        played = np.clip(velocities / probability, 0, 1), np.clip(offsets / probability, -1, 1)
+        return np.concatenate([known, *(part * known for part in played)], axis=-1).astype(np.float32)
+
+    def log_probability(self, parameters: Array, values: Array) -> Array:
+        """The hits' log probability less the squared errors of velocities and offsets, as Magenta trains them."""
+        hit_logits, velocity_logits, offset_logits = np.split(parameters, 3, axis=-1)
+        hits, velocities, offsets = np.split(values, 3, axis=-1)
+        p = sigmoid(hit_logits)
+        of_hits = hits * np.log(p + 1e-7) + (1 - hits) * np.log(1 - p + 1e-7)
+        errors = (sigmoid(velocity_logits) - velocities) ** 2 + (np.tanh(offset_logits) - offsets) ** 2
+        return (of_hits - errors).sum(axis=-1)
 
 
 def sigmoid(x: Array) -> Array:

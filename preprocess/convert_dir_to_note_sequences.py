@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -51,7 +52,14 @@ def get_parser() -> argparse.ArgumentParser:
         default=False,
         help="read the folders inside as well",
     )
-    parser.add_argument("--force", action="store_true", help="overwrite --output_file")
+    parser.add_argument("--held_out_file", help="TFRecord for a part of the pieces, to validate on")
+    parser.add_argument(
+        "--held_out_percent",
+        type=float,
+        default=10.0,
+        help="of the pieces, with --held_out_file (default: 10)",
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite the output files")
     parser.add_argument("--num_processes", type=int, default=os.cpu_count() or 1, help="default: all cores")
     parser.add_argument(
         "--max_seconds", type=float, default=14400.0, help="drop longer music (default: 14400)"
@@ -168,14 +176,29 @@ def _convert_batch(batch: list[Source], *arguments: object) -> list[tuple[list[b
     return [convert(source, *arguments) for source in batch]  # type: ignore[arg-type]
 
 
+def is_held_out(record: bytes, percent: float) -> bool:
+    """Whether a piece is among those to validate on; the same notes under another name are so alike."""
+    from preprocess.note_sequence import NoteSequence
+
+    notes = NoteSequence.FromString(record).notes
+    digest = zlib.crc32(repr([(n.pitch, round(n.start_time, 3)) for n in notes]).encode())
+    return digest % 10000 < percent * 100
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     args = get_parser().parse_args(argv)
     from preprocess.tfrecord import RecordWriter, write_sidecar
 
     input_dir, output = Path(args.input_dir).expanduser(), Path(args.output_file).expanduser()
-    if output.exists() and not args.force:
-        raise InputError(f"{output}: exists already; give --force to overwrite it.", "exists")
+    held_out = Path(args.held_out_file).expanduser() if args.held_out_file else None
+    if not 0 < args.held_out_percent < 100:
+        raise InputError(
+            f"--held_out_percent is {args.held_out_percent}; expected more than 0, less than 100."
+        )
+    for path in filter(None, (output, held_out)):
+        if path.exists() and not args.force:
+            raise InputError(f"{path}: exists already; give --force to overwrite it.", "exists")
     sources, others = find_sources(input_dir, args.recursive)
     if not sources:
         hint = "" if args.recursive else "; --recursive reads the folders inside too"
@@ -183,30 +206,34 @@ def main(argv: list[str] | None = None) -> int:
     dropped: list[tuple[str, str, str]] = []
     max_bytes = int(args.max_megabytes * 2**20)
     results = convert_all(sources, input_dir.stem, args.max_seconds, max_bytes, args.num_processes)
-    with RecordWriter(output) as writer, progress("Reading", len(sources)) as advance:
+    with ExitStack() as stack:
+        writer = stack.enter_context(RecordWriter(output))
+        other = stack.enter_context(RecordWriter(held_out)) if held_out else writer
+        advance = stack.enter_context(progress("Reading", len(sources)))
         for source, records, reason, message in results:
+            chosen = other if records and is_held_out(records[0], args.held_out_percent) else writer
             for record in records:
-                writer.write(record)
+                chosen.write(record)
             if reason:
                 dropped.append((source.name, reason, message))
             advance()
         reasons = Counter(reason for _, reason, _ in dropped)
         if not writer.count:
-            counted = ", ".join(f"{reason}: {n}" for reason, n in reasons.most_common())
+            counted = ", ".join(f"{reason}: {n}" for reason, n in reasons.most_common()) or "all are held out"
             raise InputError(
                 f"{input_dir}: none of {len(sources)} files could be read ({counted}).", "no_files"
             )
-    write_sidecar(
-        output,
-        {
-            "kind": "note_sequences",
-            "schema": SCHEMA,
-            "count": writer.count,
-            "made_by": "convert_dir_to_note_sequences",
-            "files": {"read": len(sources) - len(dropped), "dropped": len(dropped), "other": others},
-            "dropped": [{"file": n, "reason": r, "message": m} for n, r, m in dropped],
-        },
-    )
+    read = len(sources) - len(dropped)
+    description = {
+        "kind": "note_sequences",
+        "schema": SCHEMA,
+        "made_by": "convert_dir_to_note_sequences",
+        "files": {"read": read, "dropped": len(dropped), "other": others},
+        "dropped": [{"file": n, "reason": r, "message": m} for n, r, m in dropped],
+    }
+    write_sidecar(output, {**description, "count": writer.count})
+    if held_out:
+        write_sidecar(held_out, {**description, "count": other.count})
     if dropped:
         rows = [
             (reason, n, next(m for _, r, m in dropped if r == reason)) for reason, n in reasons.most_common()
@@ -214,8 +241,9 @@ def main(argv: list[str] | None = None) -> int:
         print_table(
             "Dropped files (all of them are listed in the .json)", ["reason", "files", "for example"], rows
         )
-    read = len(sources) - len(dropped)
     print(f"Wrote {writer.count} NoteSequences from {read} of {len(sources)} files to {output}.")
+    if held_out:
+        print(f"Wrote {other.count} NoteSequences of pieces that are held out to {held_out}.")
     return 0
 
 

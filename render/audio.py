@@ -1,8 +1,10 @@
-"""Drum clips as WAV: nine drums from sine sweeps and filtered noise, the recipes of the gallery's player.
+"""Clips as WAV: nine drums from sine sweeps and filtered noise, pitched notes from a few harmonics each.
 
-Enough to judge a beat by ear where no DAW is at hand; a DAW's kit will sound better.
+Enough to judge a clip by ear where no DAW is at hand; a DAW's instruments will sound better. The sounds are the
+recipes of the gallery's player, and what is played is what the MIDI file holds.
 """
 
+import dataclasses
 import io
 import wave
 from pathlib import Path
@@ -14,6 +16,47 @@ from preprocess.tfrecord import write_atomically
 from render.midi import Style
 
 RATE = 44100
+ATTACK, RELEASE = 0.006, 0.06
+"""Seconds in which a pitched note comes and goes; either at once would click."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Timbre:
+    """How a family of instruments sounds.
+
+    Attributes:
+        harmonics: loudness of each, the fundamental first.
+        decay: seconds in which a held note of 440 Hz falls to a tenth; 0 where it stays.
+        level: loudness of the whole.
+    """
+
+    harmonics: tuple[float, ...]
+    decay: float
+    level: float
+
+
+PLUCKED = Timbre((1.0, 0.45, 0.25, 0.12, 0.07, 0.04), 1.4, 0.32)
+BASS = Timbre((1.0, 0.6, 0.3, 0.15, 0.06), 1.8, 0.42)
+HELD = Timbre((1.0, 0.4, 0.3, 0.16, 0.1, 0.06), 0.0, 0.2)
+SOFT = Timbre((1.0, 0.3, 0.1, 0.05), 0.0, 0.2)
+TIMBRES = (
+    *(PLUCKED, PLUCKED, HELD, PLUCKED, BASS, SOFT, SOFT, HELD),
+    *(HELD, SOFT, HELD, SOFT, SOFT, PLUCKED, PLUCKED, SOFT),
+)
+"""One for each of General MIDI's families (`pianoroll.FAMILIES`)."""
+
+
+def timbre_of(program: int) -> Timbre:
+    """How a MIDI program sounds."""
+    return TIMBRES[program // 8 % len(TIMBRES)]
+
+
+def as_written(sequence: Any, style: Style, bars: int) -> Any:
+    """The NoteSequence that the MIDI file of a clip holds, its drums by their General MIDI notes."""
+    from preprocess.midi import read_midi
+    from render.midi import midi_bytes
+
+    return read_midi(midi_bytes(sequence, dataclasses.replace(style, drum_map=None), bars))
 
 
 def _tone(start: float, end: float, seconds: float) -> np.ndarray:
@@ -54,18 +97,44 @@ def drum_sounds(seed: int = 0) -> list[np.ndarray]:
     ]
 
 
-def wav_bytes(sequence: Any, style: Style = Style(), bars: int = 4) -> bytes:
-    """A drum NoteSequence as a mono 16-bit WAV, exactly `bars` bars of 4/4 long."""
-    from render.pianoroll import drum_grid
+def key_sound(pitch: int, seconds: float, timbre: Timbre = PLUCKED) -> np.ndarray:
+    """A pitched note held for so long, and its release: mono at 44.1 kHz, A4 (69) being 440 Hz."""
+    frequency = 440.0 * 2 ** ((pitch - 69) / 12)
+    time = np.arange(int(RATE * (seconds + RELEASE))) / RATE
+    sound = np.zeros_like(time)
+    for i, loudness in enumerate(timbre.harmonics, 1):
+        # What lies above half the rate would come back as a wrong note.
+        if i * frequency >= 0.45 * RATE:
+            break
+        partial = loudness * np.sin(2 * np.pi * i * frequency * time)
+        if timbre.decay:
+            # Low strings ring longer, and high harmonics go first.
+            partial *= 0.1 ** (time / timbre.decay * np.sqrt(frequency / 440.0) * i**0.5)
+        sound += partial
+    ends = np.minimum(1.0, time / ATTACK) * np.minimum(1.0, (seconds + RELEASE - time) / RELEASE)
+    return timbre.level * sound * np.sin(np.pi / 2 * np.clip(ends, 0, 1)) ** 2
 
-    sixteenth = 60 / style.qpm / 4
-    grid = drum_grid(sequence, bars * 16)
-    out = np.zeros(round(bars * 16 * sixteenth * RATE))
+
+def wav_bytes(sequence: Any, style: Style = Style(), bars: int = 4) -> bytes:
+    """A NoteSequence as a mono 16-bit WAV, exactly `bars` bars long."""
+    from render.pianoroll import ROW_OF_PITCH
+
+    seconds = bars * style.quarters_per_bar * 60 / style.qpm
+    out = np.zeros(round(seconds * RATE))
     sounds = drum_sounds()
-    for drum, step in zip(*grid.nonzero(), strict=True):
-        start = int((step + (style.swing if step % 2 else 0)) * sixteenth * RATE)
-        sound = sounds[drum][: len(out) - start]
-        out[start : start + len(sound)] += sound * (grid[drum, step] / 127) ** 1.5
+    for note in as_written(sequence, style, bars).notes:
+        start = round(note.start_time * RATE)
+        if note.is_drum:
+            if note.pitch not in ROW_OF_PITCH:
+                continue
+            sound = sounds[ROW_OF_PITCH[note.pitch]]
+        else:
+            sound = key_sound(note.pitch, note.end_time - note.start_time, timbre_of(note.program))
+        sound = sound[: max(0, len(out) - start)]
+        out[start : start + len(sound)] += sound * (note.velocity / 127) ** 1.5
+    fade = min(len(out), int(RATE * ATTACK))
+    # What still sounds at the end fades in its last moment; cut off, it would click.
+    out[len(out) - fade :] *= np.linspace(1.0, 0.0, fade)
     out /= max(1.0, np.abs(out).max(initial=0.0))
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
@@ -77,5 +146,5 @@ def wav_bytes(sequence: Any, style: Style = Style(), bars: int = 4) -> bytes:
 
 
 def write_wav(sequence: Any, path: str | Path, style: Style = Style(), bars: int = 4) -> None:
-    """Write a drum NoteSequence as WAV, whole or not at all."""
+    """Write a NoteSequence as WAV, whole or not at all."""
     write_atomically(path, wav_bytes(sequence, style, bars))

@@ -1,9 +1,11 @@
 """One HTML file that shows and plays clips: it works from the file system, offline, in any current browser.
 
-Drums are synthesised by Web Audio; the MIDI files are embedded for download. Nothing is loaded from elsewhere.
+Drums and pitched notes are synthesised by Web Audio; the MIDI files are embedded for download. Nothing is loaded
+from elsewhere.
 """
 
 import base64
+import dataclasses
 import html
 import json
 import re
@@ -19,7 +21,7 @@ from render.midi import Style, midi_bytes
 
 @dataclass(frozen=True)
 class Clip:
-    """A beat to show: a title, and a drum NoteSequence of so many bars of 4/4."""
+    """A clip to show: a title, and a NoteSequence of so many bars."""
 
     title: str
     sequence: Any
@@ -42,13 +44,14 @@ def gallery_html(sections: list[Section], title: str, style: Style = Style()) ->
     data = {
         "qpm": style.qpm,
         "swing": style.swing,
+        "bar": style.quarters_per_bar * 4,
         "drums": [drum.name for drum in REDUCED_DRUM_CLASSES],
         "sections": [
             {
                 "title": section.title,
                 "text": section.text,
                 "chain": section.chain,
-                "clips": [_clip(clip, style) for clip in section.clips],
+                "clips": _clips(section.clips, style),
             }
             for section in sections
         ],
@@ -60,13 +63,46 @@ def gallery_html(sections: list[Section], title: str, style: Style = Style()) ->
     return re.sub(r"\{\{(title|data)\}\}", lambda match: parts[match[1]], template)
 
 
-def _clip(clip: Clip, style: Style) -> dict[str, Any]:
-    from render.pianoroll import drum_grid
+def _clips(clips: tuple[Clip, ...], style: Style) -> list[dict[str, Any]]:
+    """The clips of a section, all on the same range of keys."""
+    from render.audio import as_written
+    from render.pianoroll import contents_of, pitch_range
 
-    grid = drum_grid(clip.sequence, clip.bars * 16)
-    hits = [[int(row), int(step), int(grid[row, step])] for row, step in zip(*grid.nonzero(), strict=True)]
-    midi = base64.b64encode(midi_bytes(clip.sequence, style, clip.bars)).decode("ascii")
-    return {"title": clip.title, "steps": clip.bars * 16, "hits": hits, "midi": midi}
+    straight = dataclasses.replace(style, swing=0.0)  # the player swings
+    lengths = [clip.bars * style.quarters_per_bar * 4 for clip in clips]
+    contents = []
+    for clip, steps in zip(clips, lengths, strict=True):
+        written = contents_of(as_written(clip.sequence, straight, clip.bars), steps)
+        chords = contents_of(clip.sequence, steps).chords  # which a MIDI file has not
+        contents.append(dataclasses.replace(written, chords=chords))
+    keys = pitch_range(contents)
+    return [
+        {
+            "title": clip.title,
+            "steps": _step(steps),
+            "hits": [[hit.row, _step(hit.start), hit.velocity] for hit in held.hits],
+            "keys": [
+                [key.pitch, _step(key.start), _step(key.length), key.velocity, key.part] for key in held.keys
+            ],
+            "range": keys if held.keys else None,
+            "parts": [_part(part) for part in held.parts],
+            "chords": [[_step(start), symbol] for start, symbol in held.chords],
+            "midi": base64.b64encode(midi_bytes(clip.sequence, style, clip.bars)).decode("ascii"),
+        }
+        for clip, steps, held in zip(clips, lengths, contents, strict=True)
+    ]
+
+
+def _part(part: Any) -> dict[str, Any]:
+    from render.audio import timbre_of
+
+    return {"name": part.name, "colour": part.colour, **dataclasses.asdict(timbre_of(part.program))}
+
+
+def _step(value: float) -> float:
+    """Sixteenths to the thousandth, whole ones as whole numbers."""
+    rounded = round(value, 3)
+    return int(rounded) if rounded == int(rounded) else rounded
 
 
 def write_gallery(path: str | Path, sections: list[Section], title: str, style: Style = Style()) -> None:

@@ -1,15 +1,24 @@
-"""Piano rolls as pictures: drums as nine named rows, pitched music by key, bars and beats as lines."""
+"""Piano rolls: what a clip holds, laid out on its bars, and the picture of it.
+
+Pitched notes stand by key, low ones at the bottom, each instrument in its colour; drums are nine named rows. A
+clip that holds both (a trio) shows both, one above the other in the same time. Everything is measured in
+sixteenths from the start of the clip, and stands where it is played, on the grid or off it.
+"""
 
 import io
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
+from matplotlib.patches import FancyBboxPatch, Patch, Rectangle
 
 from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
+from preprocess.converters.segments import NO_CHORD
+from preprocess.note_sequence import NoteSequence
 from preprocess.tfrecord import write_atomically
 
 INK, PAPER, GRID, BAR = "#22223b", "#fbfaf7", "#e6e2da", "#9a8c98"
@@ -24,88 +33,253 @@ COLOURS = {
     "crash": "#3d5a80",
     "ride": "#6d8fb8",
 }
+PART_COLOURS = (
+    "#3d5a80", "#c8553d", "#2a9d8f", "#e09f3e", "#8e6f9c", "#6a994e", "#b56576", "#5c8fbd",
+)  # fmt: skip
+FAMILIES = (
+    "piano", "mallets", "organ", "guitar", "bass", "strings", "ensemble", "brass", "reeds", "pipes",
+    "synth lead", "synth pad", "synth effects", "world", "percussion", "sound effects",
+)  # fmt: skip
+"""General MIDI's families of eight programs each."""
+
 ROW_OF_PITCH = {p: i for i, drum in enumerate(REDUCED_DRUM_CLASSES) for p in drum.pitches}
+BLACK_KEYS = (1, 3, 6, 8, 10)
 
 
-def drum_figure(rows: list[tuple[str, Any]], bars: int = 4, title: str = "") -> Figure:
-    """Drum beats one under the other.
+@dataclass(frozen=True)
+class Hit:
+    """A drum that is struck: its row, and the sixteenth at which it is, which may be a fraction."""
+
+    row: int
+    start: float
+    velocity: int
+
+
+@dataclass(frozen=True)
+class Key:
+    """A pitched note: when it sounds, in sixteenths, and the number of the part that plays it."""
+
+    pitch: int
+    start: float
+    length: float
+    velocity: int
+    part: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """An instrument of a clip: a name such as `piano 2`, its colour, and its MIDI program."""
+
+    name: str
+    colour: str
+    program: int
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a clip holds.
+
+    Attributes:
+        hits: of the drums.
+        keys: the pitched notes.
+        parts: the instruments that play them.
+        chords: the sixteenth from which on a chord symbol holds, and the symbol.
+        has_drums: whether an instrument is drums, those of no row included.
+    """
+
+    hits: tuple[Hit, ...]
+    keys: tuple[Key, ...]
+    parts: tuple[Part, ...]
+    chords: tuple[tuple[float, str], ...]
+    has_drums: bool
+
+
+def octave_name(pitch: int) -> str:
+    """The name of a C: 60 is C4."""
+    return f"C{pitch // 12 - 1}"
+
+
+def contents_of(sequence: Any, steps: float) -> Contents:
+    """What a NoteSequence of one tempo holds in its first `steps` sixteenths; longer notes are cut there."""
+    per_second = (sequence.tempos[0].qpm if sequence.tempos else 120.0) / 60 * 4
+    players = sorted({(note.program, note.instrument) for note in sequence.notes if not note.is_drum})
+    hits, keys = [], []
+    for note in sorted(sequence.notes, key=lambda n: (n.start_time, n.pitch)):
+        start, end = max(0.0, note.start_time * per_second), min(steps, note.end_time * per_second)
+        if start >= steps:
+            continue
+        if not note.is_drum:
+            part = players.index((note.program, note.instrument))
+            keys.append(Key(note.pitch, start, max(0.0, end - start), note.velocity, part))
+        elif note.pitch in ROW_OF_PITCH:
+            hits.append(Hit(ROW_OF_PITCH[note.pitch], start, note.velocity))
+    return Contents(
+        tuple(hits),
+        tuple(keys),
+        _parts([program for program, _ in players]),
+        _chords(sequence, per_second, steps),
+        any(note.is_drum for note in sequence.notes),
+    )
+
+
+def _chords(sequence: Any, per_second: float, steps: float) -> tuple[tuple[float, str], ...]:
+    """Where the chord changes and to what; of several at one time one counts, and "no chord" the least."""
+    symbols: dict[float, str] = {}
+    for text in sequence.text_annotations:
+        start = max(0.0, text.time * per_second)
+        if text.annotation_type != NoteSequence.TextAnnotation.CHORD_SYMBOL or start >= steps:
+            continue
+        if text.text != NO_CHORD or start not in symbols:
+            symbols[start] = text.text
+    changes: list[tuple[float, str]] = []
+    for start, symbol in sorted(symbols.items()):
+        if not changes or symbol != changes[-1][1]:
+            changes.append((start, symbol))
+    return tuple(changes)
+
+
+def _parts(programs: list[int]) -> tuple[Part, ...]:
+    """A part for each program, numbered where a family plays several."""
+    families = [FAMILIES[program // 8 % len(FAMILIES)] for program in programs]
+    total, seen = Counter(families), Counter[str]()
+    parts = []
+    for i, (program, family) in enumerate(zip(programs, families, strict=True)):
+        seen[family] += 1
+        name = f"{family} {seen[family]}" if total[family] > 1 else family
+        parts.append(Part(name, PART_COLOURS[i % len(PART_COLOURS)], program))
+    return tuple(parts)
+
+
+def pitch_range(contents: Sequence[Contents]) -> tuple[int, int]:
+    """The lowest and highest key to show of clips that are seen together: an octave and a half at least."""
+    pitches = [key.pitch for clip in contents for key in clip.keys] or [60, 72]
+    low, high = min(pitches) - 1, max(pitches) + 1
+    lacking = max(0, 18 - (high - low))
+    low, high = low - (lacking + 1) // 2, high + lacking // 2
+    return max(0, low), min(127, high)
+
+
+def opacity(velocity: int) -> float:
+    """How opaque a note of this velocity is drawn."""
+    return 0.22 + 0.78 * velocity / 127
+
+
+def clip_figure(
+    rows: list[tuple[str, Any]], bars: int = 4, title: str = "", quarters_per_bar: float = 4.0
+) -> Figure:
+    """Clips one under the other, each with its keys, its drums, or both, as they play any.
 
     Args:
-        rows: label and NoteSequence of each beat.
-        bars: length of each, in 4/4.
+        rows: label and NoteSequence of each clip.
+        bars: length of each.
         title: above the picture.
+        quarters_per_bar: length of a bar in quarter notes.
     """
-    height = 1.75 if len(rows) > 2 else 2.3
-    figure = Figure(figsize=(min(24, 2.6 * bars + 1.2), height * len(rows) + 0.5), facecolor=PAPER)
-    axes = figure.subplots(len(rows), 1, squeeze=False, sharex=True)[:, 0]
-    for axis, (label, sequence) in zip(axes, rows, strict=True):
-        _draw_beat(axis, sequence, bars)
-        axis.set_title(label, loc="left", fontsize=9, color=INK, pad=3)
+    steps = bars * quarters_per_bar * 4
+    contents = [contents_of(sequence, steps) for _, sequence in rows]
+    keyed = any(clip.keys for clip in contents)
+    drums = any(clip.has_drums for clip in contents) or not keyed
+    chords = any(clip.chords for clip in contents)
+    keys = pitch_range(contents)
+    drum_height = (1.15 if keyed else 1.45) if len(rows) > 2 or keyed else 2.0
+    heights = ([_key_height(keys)] if keyed else []) + ([drum_height] if drums else [])
+    legend = max(len(clip.parts) for clip in contents) + drums * keyed > 1
+    height = sum(heights) + 0.3 + 0.17 * chords + 0.17 * legend + 0.1 * (len(heights) > 1)
+    width = min(24.0, max(2.6 * bars * quarters_per_bar / 4 + 1.2, 8.0 if keyed else 0.0))
+    figure = Figure(figsize=(width, height * len(rows) + 0.5), facecolor=PAPER)
+    figure.set_layout_engine("constrained", hspace=0.02, h_pad=0.03)
     if title:
-        figure.suptitle(title, x=0.02, ha="left", fontsize=12, color=INK)
-    figure.tight_layout(rect=(0, 0, 1, 1 - 0.3 / figure.get_figheight() if title else 1))
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12, color=INK)
+    panels = figure.subfigures(len(rows), 1, squeeze=False)[:, 0]
+    for panel, (label, _), clip in zip(panels, rows, contents, strict=True):
+        panel.set_facecolor("none")
+        axes = list(panel.subplots(len(heights), 1, squeeze=False, sharex=True, height_ratios=heights)[:, 0])
+        for axis in axes:
+            _prepare(axis, bars, quarters_per_bar)
+        if keyed:
+            _draw_keys(axes[0], clip, keys)
+        if drums:
+            _draw_hits(axes[-1], clip)
+        for axis in axes[:-1]:
+            axis.tick_params(labelbottom=False)
+        _write_above(axes[0], label, clip, chords, legend)
     return figure
 
 
-def _draw_beat(axis: Any, sequence: Any, bars: int) -> None:
-    steps = bars * 16
+drum_figure = clip_figure
+
+
+def _key_height(keys: tuple[int, int]) -> float:
+    """Inches for so many keys."""
+    return min(3.6, max(1.5, 0.062 * (keys[1] - keys[0])))
+
+
+def _prepare(axis: Any, bars: int, quarters_per_bar: float) -> None:
+    """Lines of bars and beats, without a frame."""
+    bar = quarters_per_bar * 4
     axis.set_facecolor(PAPER)
-    axis.set_xlim(0, steps)
-    axis.set_ylim(-0.5, len(REDUCED_DRUM_CLASSES) - 0.5)
-    for step in range(0, steps + 1, 4):
-        axis.axvline(
-            step, color=BAR if step % 16 == 0 else GRID, linewidth=1.1 if step % 16 == 0 else 0.7, zorder=0
-        )
-    per_second = (sequence.tempos[0].qpm if sequence.tempos else 120.0) / 60 * 4
-    for note in sequence.notes:
-        row = ROW_OF_PITCH.get(note.pitch)
-        if row is None or note.start_time * per_second >= steps:
-            continue
-        shade = 0.35 + 0.65 * note.velocity / 127
-        colour = COLOURS[REDUCED_DRUM_CLASSES[row].name]
-        box = FancyBboxPatch(
-            (note.start_time * per_second + 0.1, row - 0.34), 0.8, 0.68, boxstyle="round,pad=0,rounding_size=0.18",
-            facecolor=colour, alpha=shade, linewidth=0,
-        )  # fmt: skip
-        axis.add_patch(box)
-    axis.set_yticks(
-        range(len(REDUCED_DRUM_CLASSES)), [d.name for d in REDUCED_DRUM_CLASSES], fontsize=7, color=INK
-    )
+    axis.set_xlim(0, bars * bar)
+    for beat in range(int(bars * quarters_per_bar) + 1):
+        is_bar = beat % quarters_per_bar == 0
+        axis.axvline(beat * 4, color=BAR if is_bar else GRID, linewidth=1.1 if is_bar else 0.7, zorder=0.5)
     axis.set_xticks(
-        [16 * b for b in range(bars)], [f"bar {b + 1}" for b in range(bars)], fontsize=7, color=INK, ha="left"
+        [bar * b for b in range(bars)],
+        [f"bar {b + 1}" for b in range(bars)],
+        fontsize=7,
+        color=INK,
+        ha="left",
     )
     axis.tick_params(length=0)
     for spine in axis.spines.values():
         spine.set_visible(False)
 
 
-def pitched_figure(sequence: Any, title: str = "") -> Figure:
-    """A pitched NoteSequence as a piano roll, low notes at the bottom, time in seconds."""
-    figure = Figure(figsize=(10, 3.2), facecolor=PAPER)
-    axis = figure.subplots()
-    axis.set_facecolor(PAPER)
-    pitches = [note.pitch for note in sequence.notes] or [60]
-    low, high = min(pitches) - 2, max(pitches) + 2
+def _draw_hits(axis: Any, clip: Contents) -> None:
+    axis.set_ylim(-0.5, len(REDUCED_DRUM_CLASSES) - 0.5)
+    for hit in clip.hits:
+        box = FancyBboxPatch(
+            (hit.start, hit.row - 0.34), 0.84, 0.68, boxstyle="round,pad=0,rounding_size=0.18",
+            facecolor=COLOURS[REDUCED_DRUM_CLASSES[hit.row].name], alpha=opacity(hit.velocity), linewidth=0,
+        )  # fmt: skip
+        axis.add_patch(box)
+    names = [drum.name for drum in REDUCED_DRUM_CLASSES]
+    axis.set_yticks(range(len(names)), names, fontsize=6.5, color=INK)
+
+
+def _draw_keys(axis: Any, clip: Contents, keys: tuple[int, int]) -> None:
+    low, high = keys
+    axis.set_ylim(low - 0.5, high + 0.5)
     for pitch in range(low, high + 1):
-        if pitch % 12 in (1, 3, 6, 8, 10):
-            axis.axhspan(pitch - 0.5, pitch + 0.5, color=GRID, alpha=0.5, linewidth=0)
-    for note in sequence.notes:
-        width = max(0.02, note.end_time - note.start_time)
-        axis.barh(
-            note.pitch,
-            width,
-            left=note.start_time,
-            height=0.85,
-            color=COLOURS["crash"],
-            alpha=0.35 + 0.65 * note.velocity / 127,
-        )
-    axis.set_ylim(low, high)
-    axis.set_xlim(0, max(1.0, sequence.total_time))
-    axis.set_xlabel("seconds", fontsize=8)
-    axis.set_ylabel("MIDI pitch", fontsize=8)
-    axis.set_title(title, loc="left", fontsize=11, color=INK)
-    figure.tight_layout()
-    return figure
+        if pitch % 12 in BLACK_KEYS:
+            axis.axhspan(pitch - 0.5, pitch + 0.5, color=GRID, alpha=0.45, linewidth=0, zorder=0)
+        if pitch % 12 == 0 and pitch > low:
+            axis.axhline(pitch - 0.5, color=BAR, alpha=0.5, linewidth=0.6, zorder=0.4)
+    for key in clip.keys:
+        colour = clip.parts[key.part].colour
+        # A little short of its end, so that a note and its repetition stay two.
+        size = (max(0.12, key.length - 0.12), 0.84)
+        corner = (key.start, key.pitch - 0.42)
+        axis.add_patch(Rectangle(corner, *size, facecolor=colour, alpha=opacity(key.velocity), linewidth=0))
+        axis.add_patch(Rectangle(corner, *size, fill=False, edgecolor=colour, linewidth=0.6, alpha=0.8))
+    octaves = [pitch for pitch in range(low, high + 1) if pitch % 12 == 0]
+    axis.set_yticks(octaves, [octave_name(pitch) for pitch in octaves], fontsize=7, color=INK)
+
+
+def _write_above(axis: Any, label: str, clip: Contents, chords: bool, legend: bool) -> None:
+    """From top to bottom the label, the instruments by colour, the chord symbols."""
+    axis.set_title(label, loc="left", fontsize=9, color=INK, pad=3 + 12 * chords + 12 * legend)
+    for start, symbol in clip.chords:
+        axis.annotate(
+            symbol, (start, 1), (0, 2), xycoords=axis.get_xaxis_transform(), textcoords="offset points",
+            fontsize=8.5, fontweight="bold", color=INK, va="bottom", ha="left",
+        )  # fmt: skip
+    if legend and clip.parts:
+        patches = [Patch(facecolor=part.colour, label=part.name) for part in clip.parts]
+        axis.legend(
+            handles=patches, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(patches), frameon=False, fontsize=7,
+            borderaxespad=0, borderpad=0.4 + 1.7 * chords, labelcolor=INK, handlelength=1, handleheight=0.8,
+            columnspacing=1,
+        )  # fmt: skip
 
 
 def png_bytes(figure: Figure, dpi: int = 110) -> bytes:
@@ -120,14 +294,3 @@ def png_bytes(figure: Figure, dpi: int = 110) -> bytes:
 def save_png(figure: Figure, path: str | Path, dpi: int = 110) -> None:
     """Write a figure as PNG, whole or not at all."""
     write_atomically(path, png_bytes(figure, dpi))
-
-
-def drum_grid(sequence: Any, steps: int) -> np.ndarray:
-    """Velocities `[9, steps]` of a drum NoteSequence on sixteenths, 0 where nothing is struck."""
-    grid = np.zeros((len(REDUCED_DRUM_CLASSES), steps), dtype=np.int32)
-    per_second = (sequence.tempos[0].qpm if sequence.tempos else 120.0) / 60 * 4
-    for note in sequence.notes:
-        step, row = int(note.start_time * per_second + 0.5), ROW_OF_PITCH.get(note.pitch)
-        if row is not None and 0 <= step < steps:
-            grid[row, step] = max(grid[row, step], note.velocity)
-    return grid

@@ -197,3 +197,46 @@ def test_registered_in_magenta() -> None:
         "hierdec-drum_4bar_v2": [256, [512, 512], 48, [8, 8], [], 10, 512],
         "hierdec-drum_4bar-no_ar": [512, [512, 512], 48, [8, 8], [0, 1], 10, 512],
     }
+
+
+SAME_AS_MAGENTAS = """
+import json, configs
+from interop.magenta_configs import magenta_config
+from magenta.models.music_vae.configs import CONFIG_MAP
+
+def plain(value):
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in sorted(value.items(), key=str)}
+    if isinstance(value, (list, tuple, range)):
+        return [plain(v) for v in value]
+    if isinstance(value, (str, int, float, bool, type(None))):
+        return value
+    inside = {k: plain(v) for k, v in vars(value).items()} if hasattr(value, "__dict__") and not callable(value) else {}
+    return [type(value).__name__, inside]
+
+def parts(config):
+    hparams = config.hparams.values()
+    hparams = {k: v for k, v in hparams.items() if k != "nade_num_hidden" or "nade" in name}
+    return plain([hparams, config.model.encoder, config.model.decoder, config.data_converter,
+                  config.note_sequence_augmenter])
+
+differences = {}
+for name, theirs in list(CONFIG_MAP.items()):
+    ours, theirs = parts(magenta_config(configs.CONFIG_MAP[name])), parts(theirs)
+    if ours != theirs:
+        differences[name] = [str(ours), str(theirs)]
+print(json.dumps([len(CONFIG_MAP), differences]))
+"""
+
+
+@pytest.mark.reference
+@pytest.mark.skipif(not magenta_is_installed(), reason="magenta is not installed (make test installs it)")
+def test_all_configs_of_magenta_are_here_and_the_same() -> None:
+    """Hyperparameters, encoder, decoder, converter and augmenter of its 23 configs, attribute by attribute."""
+    done = subprocess.run(
+        [sys.executable, "-c", SAME_AS_MAGENTAS], cwd=ROOT, env={**os.environ, "TF_USE_LEGACY_KERAS": "1"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    count, differences = json.loads(done.stdout.splitlines()[-1])
+    assert count == 23
+    assert differences == {}

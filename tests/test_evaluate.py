@@ -81,16 +81,16 @@ def test_figures_agree_with_the_models_own_loss(
 
     model = trained_model.load(str(run_dir))
     examples = load_examples(str(patterns_tfrecord), model.config)
-    scores = evaluation.score(model.keras_model, examples.tokens, examples.lengths, 2, seed=0, batch_size=7)
+    scores = evaluation.score(model.keras_model, examples.batch(slice(None)), 2, seed=0, batch_size=7)
     noise = (scores.z - scores.mu) / scores.sigma
-    batch = {"tokens": examples.tokens, "lengths": examples.lengths, "noise": noise.astype(np.float32)}
+    batch = {**examples.batch(slice(None)), "noise": noise.astype(np.float32)}
     own = {name: np.asarray(value) for name, value in model.keras_model(batch).items()}
     assert scores.reconstruction[:, 0] == pytest.approx(own["reconstruction"], rel=1e-4)
     assert metrics.kl_to_standard_normal(scores.mu, scores.sigma) == pytest.approx(
         own["kl"], rel=1e-3, abs=1e-4
     )
-    assert (scores.predicted == own["logits"].argmax(axis=-1)).mean() > 0.999
-    right = metrics.reconstruction(examples.tokens, scores.predicted, examples.lengths, 9)
+    assert (scores.predicted == own["parameters"].argmax(axis=-1)).mean() > 0.999
+    right = metrics.reconstruction(examples.inputs, scores.predicted, examples.lengths, 9)
     assert right.token_accuracy == pytest.approx(own["accuracy"].mean(), abs=1e-3)
     # The draws are those of the command, whatever the size of the batches.
     kl = metrics.kl_to_standard_normal(scores.mu, scores.sigma).mean()

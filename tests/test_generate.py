@@ -42,6 +42,17 @@ def test_modes_are_the_two_commands(
     assert contents(tmp_path / "a") == contents(tmp_path / "b") != {}
 
 
+@pytest.mark.parametrize("mode", ["sample", "interpolate"])
+def test_chords_and_length_pass_through(tmp_path: Path, mode: str) -> None:
+    path = save_tiny(tmp_path / "tiny.safetensors", tiny_config("cat-mel_2bar_med_chords"))
+    flags = [f"--checkpoint_file={path}", "--num_outputs=2", f"--output_dir={tmp_path / 'out'}"]
+    assert (
+        music_vae_generate.main([f"--mode={mode}", *flags, "--chords=C F", "--length=16", "--gallery"]) == 0
+    )
+    page = (tmp_path / "out" / f"cat-mel_2bar_med_chords_{mode}.html").read_text()
+    assert page.count('"chords": [[0, "C"], [8, "F"]]') == 2
+
+
 def test_magentas_checkpoint_and_config_give_the_same_samples(tiny: Path, tmp_path: Path) -> None:
     """`--config` with `--checkpoint_file` of Magenta's form, as in its own command lines."""
     found = checkpoint.load(tiny)

@@ -3,14 +3,19 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import mido
+import numpy as np
 import pytest
 
 import sample
+from models import trained_model
 from models.errors import CheckpointError
 from preprocess.errors import InputError
+from preprocess.midi import read_midi
 from tests.checkpoints import save_tiny, tiny_config
 from tests.conftest import ROOT
 
@@ -24,6 +29,20 @@ FRAMEWORKS = {"tensorflow", "keras", "jax", "tensorflow_probability"}
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny(tmp_path_factory.mktemp("checkpoint") / "tiny.safetensors", tiny_config())
+
+
+@pytest.fixture(scope="module")
+def tiny_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """`tiny_of("cat-mel_2bar_small")`: a checkpoint of that config with random weights."""
+    folder, made = tmp_path_factory.mktemp("checkpoints"), {}
+
+    def make(name: str, **changes: Any) -> Path:
+        key = name + "".join(f"-{k}-{v}" for k, v in changes.items())
+        if key not in made:
+            made[key] = save_tiny(folder / f"{key}.safetensors", tiny_config(name, **changes))
+        return made[key]
+
+    return make
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -80,6 +99,138 @@ def test_every_clip_is_four_bars_of_drums(tiny: Path, tmp_path: Path) -> None:
         assert [round(mido.tempo2bpm(m.tempo)) for m in file.tracks[0] if m.type == "set_tempo"] == [90]
 
 
+def played(sequence: Any, bars: int) -> set[tuple[int, int, bool, int]]:
+    """Tick, pitch, whether it is a drum, and velocity of all notes that begin within the bars."""
+    per_second = sequence.tempos[0].qpm / 60 * 480
+    notes = (
+        (round(n.start_time * per_second), n.pitch, n.is_drum, max(1, n.velocity)) for n in sequence.notes
+    )
+    return {note for note in notes if note[0] < bars * 1920}
+
+
+@pytest.mark.parametrize(
+    ("name", "bars", "chords"),
+    [
+        ("cat-mel_2bar_small", 2, None),
+        ("cat-mel_2bar_med_chords", 2, "C G Am F"),
+        ("flat-trio_16bar", 16, None),
+        ("hier-multiperf_vel_1bar_med", 1, None),
+        ("hier-multiperf_vel_1bar_med_chords", 1, "C G"),
+        ("groovae_2bar_humanize", 2, None),
+        ("nade-drums_2bar_reduced", 2, None),
+        ("nade-drums_2bar_full", 2, None),
+    ],
+)
+def test_midi_files_hold_what_the_model_played(
+    tiny_of: Callable[..., Path], tmp_path: Path, name: str, bars: int, chords: str | None
+) -> None:
+    path = tiny_of(name)
+    flags = ["--num_outputs=2", "--seed=3", "--qpm=100", *([f"--chords={chords}"] if chords else [])]
+    assert sample.main([f"--checkpoint_file={path}", *flags, f"--output_dir={tmp_path}"]) == 0
+    model = trained_model.load(str(path))
+    controls = sample.controls_of(model, chords, 2, model.max_length)
+    expected = model.sample(2, temperature=0.5, c_input=controls, seed=3)
+    files = sorted(tmp_path.iterdir())
+    assert len(files) == 2
+    for file, sequence in zip(files, expected, strict=True):
+        midi = mido.MidiFile(file)
+        assert sum(message.time for message in midi.tracks[0]) == bars * 1920
+        found, wanted = played(read_midi(file), bars), played(sequence, bars)
+        # Of what two instruments of one channel strike at once the louder is kept.
+        assert {note[:3] for note in found} == {note[:3] for note in wanted} != set()
+        assert found <= wanted
+        programs = {note.program for note in sequence.notes if not note.is_drum}
+        assert programs == {m.program for m in midi.tracks[0] if m.type == "program_change"}
+
+
+@pytest.mark.parametrize("name", ["cat-mel_2bar_med_chords", "flat-trio_16bar"])
+def test_pitched_clips_get_pictures_page_and_sound(
+    tiny_of: Callable[..., Path], tmp_path: Path, name: str
+) -> None:
+    flags = [f"--checkpoint_file={tiny_of(name)}", "--num_outputs=1", "--png", "--gallery", "--wav"]
+    more = ["--length=32"] if "trio" in name else ["--chords=C F"]
+    assert sample.main([*flags, *more, f"--output_dir={tmp_path}"]) == 0
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".html", ".mid", ".png", ".wav"]
+    page = next(tmp_path.glob("*.html")).read_text()
+    assert ('"chords": [[0, "C"], [16, "F"]]' in page) == ("chords" in name)
+
+
+def test_chords_are_spread_evenly(tiny_of: Callable[..., Path]) -> None:
+    model = trained_model.load(str(tiny_of("cat-mel_2bar_med_chords")))
+    controls = sample.controls_of(model, "C G7 | Am Bb", 3, 32)
+    assert controls.shape == (3, 32, 49) and controls.sum() == 3 * 32
+    for sequence in model.to_note_sequences(np.zeros((3, 32), np.int32), controls):
+        chords = [a for a in sequence.text_annotations if a.annotation_type == a.CHORD_SYMBOL]
+        assert [(a.time, a.text) for a in chords] == [(0, "C"), (1, "G"), (2, "Am"), (3, "Bb")]
+    (three,) = sample.controls_of(model, "C F#dim N.C.", 1, 32)
+    assert three.argmax(axis=1).tolist() == [1] * 11 + [1 + 36 + 6] * 11 + [0] * 10
+
+
+def test_a_performance_of_one_bar_has_one_chord_and_the_next_clip_the_next(
+    tiny_of: Callable[..., Path],
+) -> None:
+    model = trained_model.load(str(tiny_of("hier-multiperf_vel_1bar_med_chords")))
+    controls = sample.controls_of(model, "C Am", 3, model.max_length)
+    assert controls.shape == (3, 512, 49)
+    grid = controls.argmax(axis=2).reshape(3, 8, 64)
+    assert (grid[:, :, 0] == 0).all(), "the program of each instrument is under no chord"
+    assert [set(np.unique(clip[:, 1:])) for clip in grid] == [{1}, {1 + 12 + 9}, {1}]
+
+
+def test_length_is_that_of_the_flag_where_the_model_has_no_levels(
+    tiny_of: Callable[..., Path], tmp_path: Path
+) -> None:
+    flags = [f"--checkpoint_file={tiny_of('cat-mel_2bar_small')}", "--num_outputs=1"]
+    for length, bars in ((16, 1), (40, 3), (128, 8)):
+        sample.main([*flags, f"--length={length}", f"--output_dir={tmp_path / str(length)}"])
+        (path,) = (tmp_path / str(length)).iterdir()
+        assert sum(m.time for m in mido.MidiFile(path).tracks[0]) == bars * 1920
+
+
+def test_a_model_without_latent_vector_plays(tiny_of: Callable[..., Path], tmp_path: Path) -> None:
+    path = tiny_of("cat-mel_2bar_small", z_size=0)
+    assert sample.main([f"--checkpoint_file={path}", "--num_outputs=2", f"--output_dir={tmp_path}"]) == 0
+    first, second = contents(tmp_path).values()
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "message"),
+    [
+        ("cat-mel_2bar_med_chords", [], 'plays over chords; give them, as --chords="C G Am F"'),
+        ("hier-multiperf_vel_1bar_med_chords", [], "plays over chords"),
+        ("cat-mel_2bar_med_chords", ["--chords="], "--chords is empty"),
+        ("cat-mel_2bar_med_chords", ["--chords=C H"], "'H' is no chord"),
+        ("cat-mel_2bar_med_chords", ["--chords=Csus4"], "'Csus4' is no chord that the model knows"),
+        ("cat-mel_2bar_med_chords", ["--chords=" + "C " * 33], "33 chords for 32 steps"),
+        ("cat-mel_2bar_small", ["--chords=C"], "takes no chords"),
+        ("groovae_2bar_hits_control_tfds", [], "plays to given hits"),
+        ("groovae_2bar_hits_control_tfds", ["--chords=C"], "takes no chords"),
+        ("cat-mel_2bar_small", ["--length=0"], "--length is 0"),
+        ("cat-mel_2bar_small", ["--length=99999999"], "at most"),
+        ("hier-multiperf_vel_1bar_med", ["--length=64"], "always 512 steps"),
+        ("cat-mel_2bar_small", ["--num_outputs=65", "--png"], "at most 64 clips"),
+    ],
+)
+def test_what_a_model_cannot_play_is_refused_and_nothing_is_written(
+    tiny_of: Callable[..., Path], tmp_path: Path, name: str, flags: list[str], message: str
+) -> None:
+    with pytest.raises(InputError, match=message) as error:
+        sample.main([f"--checkpoint_file={tiny_of(name)}", f"--output_dir={tmp_path / 'out'}", *flags])
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_weights_of_another_config_are_refused_and_nothing_is_written(
+    tiny_of: Callable[..., Path], tmp_path: Path
+) -> None:
+    for config in ("cat-mel_2bar_small", "nade-drums_2bar_reduced", "hierdec-drum_4bar_small"):
+        flags = [f"--checkpoint_file={tiny_of('flat-trio_16bar')}", f"--config={config}"]
+        with pytest.raises(CheckpointError, match=r"belongs to another config|don't fit"):
+            sample.main([*flags, f"--output_dir={tmp_path / 'out'}"])
+    assert not (tmp_path / "out").exists()
+
+
 def test_pictures_page_and_sound_are_written_where_asked(tiny: Path, tmp_path: Path) -> None:
     flags = ["--png", "--gallery", "--wav", "--num_outputs=2", f"--output_dir={tmp_path}"]
     assert sample.main([f"--checkpoint_file={tiny}", *flags]) == 0
@@ -105,6 +256,9 @@ def test_files_are_not_overwritten_unless_forced(tiny: Path, tmp_path: Path) -> 
         (["--num_outputs=0"], "--num_outputs is 0"),
         (["--max_batch_size=0"], "--max_batch_size is 0"),
         (["--temperature=-1"], "--temperature is -1"),
+        (["--temperature=nan"], "--temperature is nan"),
+        (["--seed=-1"], "--seed is -1"),
+        (["--length=8"], "always 64 steps"),
         (["--run_dir=x"], "both given"),
         (["--qpm=1"], "tempo is 1"),
         (["--swing=2"], "swing is 2"),
@@ -129,14 +283,27 @@ def test_checkpoint_that_is_none_is_refused(tmp_path: Path) -> None:
         sample.main([f"--checkpoint_file={path}"])
 
 
-def test_command_ends_with_status_and_one_line_and_loads_no_framework(tiny: Path, tmp_path: Path) -> None:
+def test_command_ends_with_status_and_one_line_and_loads_no_framework(
+    tiny: Path, tiny_of: Callable[..., Path], tmp_path: Path
+) -> None:
     done = run("sample.py", f"--checkpoint_file={tiny}", "--num_outputs=1", f"--output_dir={tmp_path}")
     assert (done.returncode, done.stderr) == (0, "")
     said, modules = done.stdout.splitlines()
     assert said == f"Wrote 1 clips (1 files) to {tmp_path}, temperature 0.5, seed 0."
     assert not (FRAMEWORKS | {"matplotlib", "note_seq"}) & set(modules.split())
 
+    for name, flags in (("hier-multiperf_vel_1bar_med", []), ("cat-mel_2bar_med_chords", ["--chords=C G"])):
+        done = run("sample.py", f"--checkpoint_file={tiny_of(name)}", *flags, f"--output_dir={tmp_path}")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert not (FRAMEWORKS | {"matplotlib"}) & set(done.stdout.splitlines()[-1].split())
+
+    flags = ["--num_outputs=2", f"--output_dir={tmp_path}"]
+    done = run("interpolate.py", f"--checkpoint_file={tiny_of('cat-mel_2bar_small')}", *flags)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not (FRAMEWORKS | {"matplotlib", "note_seq"}) & set(done.stdout.splitlines()[-1].split())
+
     for script, flags in (
+        ("sample.py", [f"--checkpoint_file={tiny_of('cat-mel_2bar_med_chords')}"]),
         ("sample.py", [f"--checkpoint_file={tiny}", "--num_outputs=1", f"--output_dir={tmp_path}"]),
         ("sample.py", ["--checkpoint_file=nowhere"]),
         ("sample.py", ["--config=nothing"]),

@@ -99,6 +99,7 @@ class GrooveConverter:
 
         drums = len(self.pitch_classes)
         self._drums_a_step = 1 if split_instruments else drums
+        self.rows_a_step = drums if split_instruments else 1
         self.output_depth = self._drums_a_step * (
             1 + (self.num_velocity_bins or 1) + (self.num_offset_bins or 1)
         )
@@ -192,12 +193,56 @@ class GrooveConverter:
         chosen = _loudest(steps * len(classes) + drums, velocities, drums >= 0)
         step_seconds = 60.0 / qpm / self.steps_per_quarter
         offsets = (step_seconds * steps[chosen] - starts[chosen]) / step_seconds * 2
-        total = int(steps[chosen].max()) + 1
-        shape = (total + -total % self.steps_per_bar, len(classes))
-        grids = (np.zeros(shape), np.zeros(shape), np.zeros(shape))
-        for grid, values in zip(grids, (1.0, velocities[chosen] / 127.0, offsets), strict=True):
-            grid[steps[chosen], drums[chosen]] = values
+        grids = self._filled(steps[chosen], drums[chosen], velocities[chosen], offsets)
         return grids, ""
+
+    def _filled(
+        self, steps: np.ndarray, drums: np.ndarray, velocities: np.ndarray, offsets: np.ndarray
+    ) -> Triple:
+        """Hits at steps and drums on an empty grid of whole bars."""
+        total = int(steps.max()) + 1
+        shape = (total + -total % self.steps_per_bar, len(self.pitch_classes))
+        grids = (np.zeros(shape), np.zeros(shape), np.zeros(shape))
+        for grid, values in zip(grids, (np.ones(len(steps)), velocities / 127.0, offsets), strict=True):
+            grid[steps, drums] = values
+        return grids
+
+    def grid_of_hits(self, positions: np.ndarray, drums: np.ndarray, velocities: np.ndarray) -> Triple:
+        """The loudest hit of each step and drum, `[steps, drums]` of whole bars.
+
+        Args:
+            positions: float `[hits]` in steps from the first bar line, 0 or more; at least one.
+            drums: int `[hits]`, which drum is struck.
+            velocities: int `[hits]`, MIDI velocities.
+        """
+        steps = np.floor(positions + 0.5).astype(np.int64)
+        cells = steps * len(self.pitch_classes) + drums
+        chosen = _loudest(cells, velocities, np.ones(len(cells), bool))
+        offsets = (steps - positions)[chosen] * 2
+        return self._filled(steps[chosen], drums[chosen], velocities[chosen], offsets)
+
+    def windows_of_grid(self, grid: Triple, size: int) -> list[Example]:
+        """A grid cut into windows that lie end to end, the last one padded with silence.
+
+        Args:
+            grid: as `grid_of_hits` gives it.
+            size: steps of a window.
+        """
+        missing = -len(grid[0]) % size
+        hits, velocities, offsets = (np.pad(part, ((0, missing), (0, 0))) for part in grid)
+        padded = hits, velocities, offsets
+        outputs, controls = self._rows(padded), self._controls(hits.astype(bool))
+        inputs = self._rows(self._inputs(padded, None)) if self._inputs_differ(None) else outputs
+        rows = size * self.rows_a_step
+        return [
+            Example(
+                inputs=inputs[start : start + rows],
+                outputs=outputs[start : start + rows],
+                controls=None if controls is None else controls[start : start + rows],
+                length=rows,
+            )
+            for start in range(0, len(outputs), rows)
+        ]
 
     def _tempo(self, note_sequence: Any) -> tuple[float, str | None]:
         """The only tempo in quarter notes a minute, and why the music can't be used, if it can't."""
@@ -245,7 +290,7 @@ class GrooveConverter:
         if self.num_velocity_bins:
             velocities = _one_hot(velocities, 0.0, 1.0, self.num_velocity_bins)
             offsets = _one_hot(offsets, -1.0, 1.0, self.num_offset_bins)
-        rows = len(hits) * len(self.pitch_classes) if self.split_instruments else len(hits)
+        rows = len(hits) * self.rows_a_step
         parts = [part.reshape(rows, -1) for part in (hits, velocities, offsets)]
         return np.concatenate(parts, axis=1).astype(np.float32)
 
@@ -264,9 +309,8 @@ class GrooveConverter:
     def _windows(self, rows: int) -> list[tuple[int, int]]:
         if not self.split_bars:
             return [(0, rows)]
-        rows_a_step = len(self.pitch_classes) if self.split_instruments else 1
-        size = self.steps_per_bar * self.split_bars * rows_a_step
-        hop = self.hop_size * rows_a_step if self.hop_size else size
+        size = self.steps_per_bar * self.split_bars * self.rows_a_step
+        hop = self.hop_size * self.rows_a_step if self.hop_size else size
         return [(start, start + size) for start in range(0, rows - size + 1, hop)]
 
     def to_dense(self, example: Example) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -293,7 +337,7 @@ class GrooveConverter:
         return [self._to_note_sequence(np.asarray(sample, dtype=np.float64), classes) for sample in samples]
 
     def _to_note_sequence(self, sample: np.ndarray, classes: Classes) -> Any:
-        hits, velocities, offsets = self._played(sample)
+        hits, velocities, offsets = self.played(sample)
         sequence = NoteSequence(ticks_per_quarter=220)
         sequence.tempos.add(qpm=OUTPUT_QPM)
         seconds = 60.0 / OUTPUT_QPM / self.steps_per_quarter
@@ -310,8 +354,12 @@ class GrooveConverter:
         sequence.total_time = max((note.end_time for note in sequence.notes), default=0.0)
         return sequence
 
-    def _played(self, sample: np.ndarray) -> Triple:
-        """Hits, MIDI velocities and offsets in steps (early ones positive), `[steps, drums]` each."""
+    def played(self, sample: np.ndarray) -> Triple:
+        """Hits, MIDI velocities and offsets in steps (early ones positive) of a sample, `[steps, drums]` each.
+
+        Args:
+            sample: float `[steps, output_depth]`.
+        """
         drums = len(self.pitch_classes)
         if self.split_instruments:
             sample = np.pad(sample, ((0, -len(sample) % drums), (0, 0)))

@@ -87,6 +87,7 @@ class MelodyConverter:
         condition_on_key: condition on the key too, one of 12. Chords and keys that a NoteSequence lacks are
             inferred.
         dedupe_event_lists: keep each distinct slice once.
+        shorter_bars: take music in bars, too, of which several make one (2/4); the original drops it.
 
     Raises:
         ValueError: for pitches outside 0..127, an unknown chord encoding, or sizes that are not positive.
@@ -116,6 +117,7 @@ class MelodyConverter:
         chord_encoding: str | None = None,
         condition_on_key: bool = False,
         dedupe_event_lists: bool = True,
+        shorter_bars: bool = False,
     ):
         if not 0 <= min_pitch <= max_pitch <= 127:
             raise ValueError(f"Pitches must be between 0 and 127, not {min_pitch} to {max_pitch}.")
@@ -134,6 +136,7 @@ class MelodyConverter:
         self.max_tensors_per_notesequence = max_tensors_per_notesequence
         self.presplit_on_time_changes = presplit_on_time_changes
         self.dedupe_event_lists = dedupe_event_lists
+        self.shorter_bars = shorter_bars
         self.conditioning = Conditioning(chord_encoding, condition_on_key)
         self.control_depth = self.conditioning.depth
         classes = max_pitch - min_pitch + 1 + FIRST_PITCH
@@ -209,7 +212,7 @@ class MelodyConverter:
             Dropped: where there are none.
         """
         segment = segment.select(self._valid(notes)[segment.notes])
-        quantized = quantize(segment, self.steps_per_quarter, self.steps_per_bar)
+        quantized = quantize(segment, self.steps_per_quarter, self.steps_per_bar, self.shorter_bars)
         pitches, sounding = notes.pitches[segment.notes], notes.sounding[segment.notes]
         instruments = notes.instruments[segment.notes]
         tracks: list[Track] = []

@@ -122,8 +122,16 @@ def split(note_sequence: Any, presplit: bool, reasons: Counter[str]) -> Iterator
         yield Segment(starts[here] - start, clipped, signature, qpm, length, here)
 
 
-def quantize(segment: Segment, steps_per_quarter: int, steps_per_bar: int) -> Steps:
+def quantize(
+    segment: Segment, steps_per_quarter: int, steps_per_bar: int, shorter_bars: bool = False
+) -> Steps:
     """The notes of a stretch on the grid.
+
+    Args:
+        segment: the stretch.
+        steps_per_quarter: steps of a quarter note.
+        steps_per_bar: steps of a bar.
+        shorter_bars: take bars, too, of which several make one (2/4 where bars are 4/4).
 
     Raises:
         Dropped: `bad_time_signature`, `other_meter` where a bar has not so many steps, `negative_time`.
@@ -131,7 +139,8 @@ def quantize(segment: Segment, steps_per_quarter: int, steps_per_bar: int) -> St
     numerator, denominator = segment.time_signature
     if denominator < 1 or denominator & (denominator - 1) or numerator == 0:
         raise Dropped("bad_time_signature")
-    if steps_per_quarter * 4 * numerator != steps_per_bar * denominator:
+    own_bar, wanted_bar = steps_per_quarter * 4 * numerator, steps_per_bar * denominator
+    if own_bar != wanted_bar and not (shorter_bars and wanted_bar % own_bar == 0):
         raise Dropped("other_meter")
     steps_per_second = steps_per_quarter * segment.qpm / 60.0
     starts = (segment.starts * steps_per_second + 0.5).astype(np.int64)

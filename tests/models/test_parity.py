@@ -105,12 +105,14 @@ def check(config: configs.Config, scale: float) -> None:
         extra["sample_controls"] = random_controls(converter, (1, config.hparams.max_seq_len), rng)[0].astype(
             np.float32
         )
-    in_order = arrays["lengths"].ndim == 1 and config.decoder.get("core") != "split_lstm"
-    reference = run_magenta("loss,greedy", config, arrays | extra, step=3, segments_in_order=in_order)
+    decoder = config.decoder.get("core", config.decoder["name"])
+    in_order = arrays["lengths"].ndim == 1 and decoder != "split_lstm"
+    reference = run_magenta("loss,greedy", config, arrays | extra, step=3, fetch_parameters=in_order)
     ours = our_numbers(model, arrays, step=3)
     if "parameters" in reference:
         check_parameters(ours["parameters"], reference["parameters"], arrays["lengths"])
-    names = [n for n in reference if n not in ("parameters", "samples")]
+    # Without a latent vector there is a kernel of no values.
+    names = [n for n in reference if n not in ("parameters", "samples") and reference[n].size]
     gradients = {n for n in names if n.startswith("gradient:")}
     assert gradients == {n for n in ours if n.startswith("gradient:")}
     errors = {name: relative_error(ours[name], reference[name]) for name in names}
@@ -133,13 +135,26 @@ def check_greedy(model: Any, converter: Any, extra: Arrays, reference: np.ndarra
     else:
         np.testing.assert_array_equal(dense, reference)
     different = len(np.unique(dense.reshape(-1, dense.shape[-1]), axis=0))
-    assert different >= 2 if converter.output_depth == 1 else different > 3, "it must say something"
+    assert different >= 2, "it must say something"
 
 
-@pytest.mark.parametrize("name", sorted(configs.CONFIG_MAP))
+QUICK = (
+    "cat-drums_2bar_small",
+    "groovae_2bar_hits_control_tfds",
+    "hier-multiperf_vel_1bar_med_chords",
+    "hierdec-drum_4bar_small",
+    "nade-drums_2bar_reduced",
+)
+"""One config of each kind, which the quick tests compare; the slow ones compare all others."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in sorted(configs.CONFIG_MAP)],
+)
 def test_loss_gradients_and_greedy_decoding_are_magentas(name: str) -> None:
     """Every config at reduced widths; those with levels also at reduced lengths."""
-    check(short(narrow(configs.CONFIG_MAP[name])), scale=0.3)
+    check(short(narrow(configs.CONFIG_MAP[name])), scale=0.5)
 
 
 @pytest.mark.slow
@@ -189,13 +204,13 @@ VARIANTS = {
         "cat-drums_2bar_small",
         decoder={"name": "hierarchical_lstm", "core": "categorical_lstm", "level_lengths": (2, 4, 4)},
     ),
-    "three levels, the upper deaf": variant(
+    "three levels, the lower conductor deaf": variant(
         "cat-drums_2bar_small",
         decoder={
             "name": "hierarchical_lstm",
             "core": "categorical_lstm",
             "level_lengths": (2, 4, 4),
-            "disable_autoregression": (0,),
+            "disable_autoregression": (1,),
         },
     ),
     "residual hierarchy of NADEs": variant(
@@ -237,6 +252,7 @@ VARIANTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VARIANTS)
 def test_parts_that_no_config_uses_are_magentas(name: str) -> None:
     check(VARIANTS[name], scale=0.3)

@@ -2,15 +2,20 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import configs
+from preprocess.augment import Augmenter
 from preprocess.converters import create
+from preprocess.converters.base import NO_TOKEN
 from preprocess.dataset import Batches, ExampleSet, load_examples
 from preprocess.errors import InputError
+from preprocess.note_sequence import NoteSequence
 from preprocess.preprocess_tfrecord import main as preprocess_main
 from preprocess.tfrecord import RecordWriter
 from tests.drum_sequences import backbeat, drum_sequence
@@ -33,7 +38,7 @@ def example_set(per_source: list[int]) -> ExampleSet:
 
 
 def drawn(batches: Batches, steps: range) -> np.ndarray:
-    return np.concatenate([batches.batch(i)["tokens"][:, 0] for i in steps])
+    return np.concatenate([batches.batch(i)["inputs"][:, 0] for i in steps])
 
 
 def beats() -> list:
@@ -58,11 +63,11 @@ def write(path: Path, sequences: list) -> Path:
 def test_a_batch_is_a_function_of_its_step(per_source: list[int], size: int, seed: int) -> None:
     examples = example_set(per_source)
     in_order, anyhow = Batches(examples, size, seed, 2), Batches(examples, size, seed, 2)
-    expected = [in_order.batch(i)["tokens"] for i in range(6)]
+    expected = [in_order.batch(i)["inputs"] for i in range(6)]
     for i in (5, 0, 3, 3, 1):
         batch = anyhow.batch(i)
-        assert batch["tokens"].shape == (size, 1), "every batch is full, also one larger than the set"
-        np.testing.assert_array_equal(batch["tokens"], expected[i])
+        assert batch["inputs"].shape == (size, 1), "every batch is full, also one larger than the set"
+        np.testing.assert_array_equal(batch["inputs"], expected[i])
 
 
 @given(st.integers(1, 30), st.integers(1, 50), st.integers(0, 9))
@@ -77,7 +82,7 @@ def test_every_epoch_is_a_permutation(count: int, size: int, seed: int) -> None:
 def test_orders_differ_by_epoch_and_seed() -> None:
     first, second = drawn(Batches(example_set([50]), 50, 1), range(2)).reshape(2, 50)
     assert (first != second).any()
-    assert (first != Batches(example_set([50]), 50, 2).batch(0)["tokens"][:, 0]).any()
+    assert (first != Batches(example_set([50]), 50, 2).batch(0)["inputs"][:, 0]).any()
 
 
 def test_max_per_source_is_honoured_and_chosen_anew() -> None:
@@ -92,12 +97,12 @@ def test_max_per_source_is_honoured_and_chosen_anew() -> None:
     assert len(used) > 30, "in twenty epochs nearly every slice of the long source has its turn"
 
 
-def test_lengths_go_with_tokens() -> None:
+def test_lengths_go_with_their_examples() -> None:
     tokens = np.array([[1, 1, 0], [2, 0, 0], [3, 3, 3]], dtype=np.int32)
     lengths = np.array([2, 1, 3], dtype=np.int32)
     examples = ExampleSet(tokens, lengths, np.zeros(3, np.int32), ("a",), {})
     batch = Batches(examples, 7, 0).batch(2)
-    np.testing.assert_array_equal((batch["tokens"] > 0).sum(axis=1), batch["lengths"])
+    np.testing.assert_array_equal((batch["inputs"] > 0).sum(axis=1), batch["lengths"])
 
 
 def test_loading(tmp_path: Path) -> None:
@@ -107,7 +112,7 @@ def test_loading(tmp_path: Path) -> None:
     examples = load_examples(str(path), create(SPEC), SPEC, 64, lambda: calls.append(None))
     assert len(calls) == 5
     expected = [e.inputs for s in sequences for e in create(SPEC).to_tensors(s)]
-    np.testing.assert_array_equal(examples.tokens, expected)
+    np.testing.assert_array_equal(examples.inputs, expected)
     assert examples.source_names[:3] == ("beat 0", "beat 1", "beat 2")
     assert examples.reasons == {"empty": 1, "too_short": 1}
     assert "from 3 of 5 NoteSequences (dropped: " in examples.describe()
@@ -118,7 +123,7 @@ def test_longer_examples_are_cut_and_shorter_ones_padded(tmp_path: Path) -> None
     spec = {"name": "drums"}
     examples = load_examples(str(path), create(spec), spec, 32)
     assert examples.lengths.tolist() == [16, 32]
-    assert examples.tokens.shape == (2, 32) and not examples.tokens[0, 16:].any()
+    assert examples.inputs.shape == (2, 32) and (examples.inputs[0, 16:] == NO_TOKEN).all()
 
 
 def test_an_empty_set_is_refused_with_reasons(tmp_path: Path) -> None:
@@ -149,12 +154,10 @@ def shards(tmp_path: Path) -> tuple[Path, str]:
 
 def by_source(examples: ExampleSet) -> Counter[tuple[str, bytes]]:
     names = [examples.source_names[i] for i in examples.sources]
-    return Counter((n, t.tobytes()) for n, t in zip(names, examples.tokens, strict=True))
+    return Counter((n, t.tobytes()) for n, t in zip(names, examples.inputs, strict=True))
 
 
 def test_shards_and_note_sequences_give_the_same(shards: tuple[Path, str]) -> None:
-    import configs
-
     config = configs.get_config("hierdec-drum_4bar")
     converter, spec = config.build_converter(), config.converter_spec
     direct = load_examples(str(shards[0]), converter, spec, 64)
@@ -168,3 +171,66 @@ def test_shards_of_another_converter_are_refused(shards: tuple[Path, str]) -> No
     with pytest.raises(InputError, match="preprocess_tfrecord") as caught:
         load_examples(shards[1], create({"name": "drums"}), {"name": "drums"}, 64)
     assert caught.value.reason == "other_converter"
+
+
+def tune(pitches: list[int], name: str) -> Any:
+    """Eighths at 120, one voice."""
+    sequence = NoteSequence(ticks_per_quarter=220, filename=name)
+    for i, pitch in enumerate(pitches):
+        sequence.notes.add(start_time=i / 4, end_time=(i + 1) / 4, pitch=pitch, velocity=80)
+    sequence.total_time = len(pitches) / 4
+    return sequence
+
+
+def test_training_chooses_one_transposition_of_each_source_an_epoch(tmp_path: Path) -> None:
+    tunes = [tune([60 + i % 5 for i in range(16)], "up"), tune([70 - i % 7 for i in range(24)], "down")]
+    path = write(tmp_path / "tunes.tfrecord", tunes)
+    config = configs.get_config("cat-mel_2bar_tiny")
+    converter, spec = config.build_converter(), config.converter_spec
+    plain = load_examples(str(path), converter, spec, 32)
+    assert plain.variants is not None and not plain.variants.any()
+    examples = load_examples(str(path), converter, spec, 32, augmenter=Augmenter((-2, 2)), training=True)
+    assert len(examples) == 6 * len(plain), "as it is, and five transpositions"
+    assert examples.variants is not None
+    batches = Batches(examples, batches_size := len(plain), 0)
+    assert batches.epoch_size == len(plain)
+    chosen = set()
+    for step in range(40):
+        inputs = batches.batch(step)["inputs"]
+        assert inputs.shape == (batches_size, 32)
+        rows = [np.flatnonzero((examples.inputs == row).all(axis=1))[0] for row in inputs]
+        by_source = {(int(examples.sources[i]), int(examples.inputs[i].max())) for i in rows}
+        chosen |= by_source
+    assert len(chosen) == 10, "each source in each of its five keys"
+
+
+@pytest.mark.parametrize(
+    "name", ["groovae_2bar_humanize", "groovae_2bar_hits_control_tfds", "nade-drums_2bar_full"]
+)
+def test_shards_of_numbers_bits_and_controls(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path / "beats.tfrecord", beats())
+    flags = [f"--input_tfrecord={path}", f"--output_tfrecord={tmp_path}/examples", "--output_shards=2"]
+    assert preprocess_main([*flags, f"--config={name}", "--num_processes=1"]) == 0
+    config = configs.get_config(name)
+    converter, spec, steps = config.build_converter(), config.converter_spec, config.hparams.max_seq_len
+    direct = load_examples(str(path), converter, spec, steps).batch(slice(None))
+    sharded = load_examples(f"{tmp_path}/examples-*", converter, spec, steps).batch(slice(None))
+    assert direct.keys() == sharded.keys()
+    assert ("outputs" in direct) == (name == "groovae_2bar_humanize")
+    assert ("controls" in direct) == (name == "groovae_2bar_hits_control_tfds")
+    for key, array in direct.items():
+        assert array.dtype == sharded[key].dtype and array.any()
+        rows = [sorted(row.tobytes() for row in x) for x in (array, sharded[key])]
+        assert rows[0] == rows[1]
+
+
+def test_random_note_dropout_gives_variants(tmp_path: Path) -> None:
+    path = write(tmp_path / "beats.tfrecord", beats())
+    config = configs.get_config("groovae_2bar_tap_fixed_velocity_note_dropout")
+    converter, spec = config.build_converter(), config.converter_spec
+    first, again = (load_examples(str(path), converter, spec, 32, training=True) for _ in range(2))
+    assert first.variants is not None and first.variants.max() == 8
+    np.testing.assert_array_equal(first.inputs, again.inputs)
+    assert first.outputs is not None
+    plain, dropped = first.inputs[first.variants == 0], first.inputs[first.variants > 0]
+    assert dropped[..., :9].sum() / 8 < plain[..., :9].sum()

@@ -43,16 +43,16 @@ def test_tensorflow_reads_the_shards(beats: Path) -> None:
     tf = pytest.importorskip("tensorflow")
     paths = run(beats, "out")
     features = {
-        "tokens": tf.io.FixedLenFeature([64], tf.int64),
+        "inputs": tf.io.FixedLenFeature([64], tf.int64),
         "source": tf.io.FixedLenFeature([], tf.string),
     }
     for path in paths:
         ours = [decode(record) for record in read_records(path)]
         parsed = [tf.io.parse_single_example(r, features) for r in tf.data.TFRecordDataset(str(path))]
         assert len(parsed) == len(ours) == (read_sidecar(path) or {})["count"] > 0
-        for (source, tokens), example in zip(ours, parsed, strict=True):
+        for (source, _, ours_example), example in zip(ours, parsed, strict=True):
             assert example["source"].numpy().decode() == source
-            assert example["tokens"].numpy().tolist() == tokens.tolist()
+            assert example["inputs"].numpy().tolist() == ours_example.inputs.tolist()
 
 
 def test_shards_do_not_depend_on_processes(beats: Path) -> None:

@@ -21,6 +21,7 @@ warnings.simplefilter("ignore")
 
 import tensorflow.compat.v1 as tf  # noqa: E402
 from magenta.models.music_vae import base_model, lstm_models  # noqa: E402
+from tensorflow.core.protobuf import rewriter_config_pb2  # noqa: E402
 
 from configs import Config  # noqa: E402
 from interop.magenta_configs import magenta_config  # noqa: E402
@@ -72,12 +73,18 @@ def _collect_parameters() -> list:
 
 
 def _without_length_check() -> None:
-    """Merged results of a split decoder, which the original asserts to be of full length, are not fetched."""
-    lstm_models.SplitMultiOutLstmDecoder._merge_decode_results = lambda self, results: results[0]  # noqa: SLF001
+    """A split decoder asserts that all sequences have their full length; its losses and states don't need that."""
+
+    def merge(self: Any, results: Any) -> Any:
+        states = [result.final_state for result in results]
+        together = tf.nest.map_structure(lambda *parts: tf.concat(parts, axis=-1), *states)
+        return results[0]._replace(final_state=together)
+
+    lstm_models.SplitMultiOutLstmDecoder._merge_decode_results = merge  # noqa: SLF001
 
 
 def loss(config: Config, request: dict, arrays: Arrays) -> Arrays:
-    """mu, sigma, reconstruction, KL, loss, gradients and a flat decoder's parameters, teacher-forced."""
+    """mu, sigma, reconstruction, KL, loss, gradients and perhaps the decoder's parameters, teacher-forced."""
     reference = magenta_config(config)
     inputs, outputs, controls = _dense(config, arrays)
     has_z = config.hparams.z_size > 0
@@ -98,12 +105,11 @@ def loss(config: Config, request: dict, arrays: Arrays) -> Arrays:
     model.decoder.reconstruction_loss = reconstruction_loss
     lengths = tf.constant(arrays["lengths"].astype(np.int32))
     conditions = tf.constant(controls) if controls.shape[-1] else None
-    # Without control tensors the original concatenates nothing; with z_size 0 it must not see any.
     optimizer = model.train(tf.constant(inputs), tf.constant(outputs), lengths, conditions)
     gradients = {v.op.name: g for g, v in optimizer.compute_gradients(model.loss)}
     fetches = {"loss": model.loss, "global_norm": tf.global_norm(list(gradients.values())), **losses}
     fetches |= {f"gradient:{name}": g for name, g in gradients.items()}
-    if config.decoder["name"] != "hierarchical_lstm" or request.get("segments_in_order"):
+    if request.get("fetch_parameters"):
         fetches["parameters"] = tf.concat(parameters, axis=1)
     if has_z:
         with tf.variable_scope("", reuse=True):
@@ -113,11 +119,18 @@ def loss(config: Config, request: dict, arrays: Arrays) -> Arrays:
         )
         kl = base_model.ds.kl_divergence(posterior, prior)
         fetches |= {"mu": posterior.mean(), "sigma": posterior.stddev(), "kl": kl}
-    with tf.Session() as session:
+    with _session() as session:
         session.run(tf.global_variables_initializer())
         _assign(session, arrays)
         model.global_step.load(request.get("step", 0), session)
         return session.run(fetches)
+
+
+def _session() -> Any:
+    """TensorFlow 2.21 fuses a product over no values with the bias behind it and loses the bias (z_size 0)."""
+    options = tf.ConfigProto()
+    options.graph_options.rewrite_options.remapping = rewriter_config_pb2.RewriterConfig.OFF
+    return tf.Session(config=options)
 
 
 def _draw_the_likeliest() -> None:
@@ -152,7 +165,7 @@ def greedy(config: Config, request: dict, arrays: Arrays) -> Arrays:
     samples, _ = reference.model.sample(
         len(arrays["z"]), max_length=length, z=z, c_input=controls, temperature=1.0
     )
-    with tf.Session() as session:
+    with _session() as session:
         session.run(tf.global_variables_initializer())
         _assign(session, arrays)
         return {"samples": session.run(samples)}

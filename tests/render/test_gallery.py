@@ -14,7 +14,8 @@ import pytest
 from preprocess.midi import read_midi
 from render.gallery import Clip, Section, gallery_html, write_gallery
 from render.midi import Style
-from tests.drum_sequences import backbeat
+from tests.drum_sequences import SIXTEENTH, backbeat, drum_sequence
+from tests.render.test_pianoroll import pitched, trio, with_chords
 
 HOSTILE = '</script><img src="x" onerror="window.hacked = 1"><!-- {{data}} {{title}} "quoted" & \u2028'
 VOID = {"meta", "link", "img", "br", "input", "hr"}
@@ -75,6 +76,28 @@ def test_data_are_the_hits_and_the_midi_file() -> None:
     assert [hit for hit in clip["hits"] if hit[1] == 4] == [[1, 4, 90], [2, 4, 70]]
     found = read_midi(base64.b64decode(clip["midi"]))
     assert len(found.notes) == len(clip["hits"]) == 44
+    assert clip["keys"] == clip["parts"] == clip["chords"] == [] and clip["range"] is None
+
+
+def test_data_of_pitched_clips_are_notes_instruments_and_chords() -> None:
+    sequence = with_chords(trio(), (0, "C"), (8, "G"))
+    clips = (Clip("trio", sequence, 1), Clip("melody", pitched((2.5, 90, 60, 1)), 1))
+    data = data_of(Page(gallery_html([Section("Trios", "", clips)], "Trios", Style(qpm=90.0, swing=0.3))))
+    first, second = data["sections"][0]["clips"]
+    assert first["keys"] == [[72, 0, 4, 100, 0], [40, 4, 8, 100, 1]]
+    assert first["hits"] == [[0, 0, 127]]
+    assert [part["name"] for part in first["parts"]] == ["piano", "bass"]
+    assert first["chords"] == [[0, "C"], [8, "G"]]
+    assert second["keys"] == [[90, 2.5, 1, 60, 0]]
+    assert first["range"] == second["range"], "clips of a section are compared"
+
+
+def test_played_timing_and_velocity_are_those_of_the_midi_file() -> None:
+    sequence = drum_sequence([(4, 36, 33, 1)])
+    sequence.notes[0].start_time += 0.25 * SIXTEENTH
+    for style, velocity in ((Style(), 33), (Style(velocity=99), 99)):
+        data = data_of(Page(gallery_html([Section("", "", (Clip("late", sequence, 1),))], "", style)))
+        assert data["sections"][0]["clips"][0]["hits"] == [[0, 4.25, velocity]]
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +165,63 @@ def test_the_player_starts_at_the_tempo_of_the_midi_files(browser: Any, tmp_path
     assert browser.execute_script("return Number(tempo.value)") == qpm
 
 
+LOUDEST = "samples.reduce((peak, value) => Math.max(peak, Math.abs(value)), 0)"
+
+
+def rendered(browser: Any, clip: str, measure: str) -> Any:
+    """What an expression makes of the `samples` of a clip, rendered without a sound card."""
+    return browser.execute_async_script(
+        f"const done = arguments[0]; render({clip}).then((samples) => done({measure}))"
+    )
+
+
+def test_a_pitched_clip_is_shown_and_plays(browser: Any, tmp_path: Path) -> None:
+    clips = (
+        Clip("trio", with_chords(trio(), (0, "C"), (8, "Am")), 1),
+        Clip("long", pitched((0, 60, 80, 90)), 6),
+    )
+    path = tmp_path / "gallery.html"
+    write_gallery(path, [Section("Trios", "", clips)], "Trios", Style(qpm=180.0))
+    browser.get(path.as_uri())
+    first, second = browser.find_elements("css selector", ".clip")
+    assert len(first.find_elements("css selector", "svg rect.key")) == 2
+    assert len(first.find_elements("css selector", "svg rect.hit")) == 1
+    assert [n.text for n in first.find_elements("css selector", ".parts span")] == ["piano", "bass"]
+    assert [n.text for n in first.find_elements("css selector", "svg text.chord")] == ["C", "Am"]
+    octaves = [n.text for n in first.find_elements("css selector", "svg text") if n.text.startswith("C")]
+    assert {"C3", "C4", "C5"} <= set(octaves)
+    high, low = (n.rect["y"] for n in first.find_elements("css selector", "svg rect.key"))
+    assert high < low
+    assert second.rect["width"] > 1.5 * first.rect["width"], "long clips take the whole width"
+    assert not second.find_elements("css selector", "svg rect.hit")
+
+    first.find_element("css selector", "button").click()
+    position = "return Number(data.sections[0].clips[0].head.getAttribute('x'))"
+    wait_for(lambda: browser.execute_script(position) >= 3, "the playhead's way to step 3")
+    browser.find_element("id", "stop").click()
+    wait_for(lambda: browser.execute_script("return voices.gain.value") < 0.01, "silence")
+    errors = [line for line in browser.get_log("browser") if line["level"] == "SEVERE"]
+    assert errors == []
+
+
+@pytest.mark.parametrize(("pitch", "hertz"), [(69, 440.0), (45, 110.0)])
+def test_the_player_is_in_tune_and_does_not_clip(
+    browser: Any, tmp_path: Path, pitch: int, hertz: float
+) -> None:
+    path = tmp_path / "gallery.html"
+    clips = (Clip("note", pitched((0, pitch, 127, 15)), 1),)
+    write_gallery(path, [Section("Notes", "", clips)], "Notes")
+    browser.get(path.as_uri())
+    # Each harmonic is in phase with the fundamental, so a period has one rise through zero.
+    rises = (
+        "Array.from({length: 44100}, (_, i) => i + 11025)"
+        ".filter((i) => samples[i] < 0 && samples[i + 1] >= 0).length"
+    )
+    assert abs(rendered(browser, "data.sections[0].clips[0]", rises) - hertz) <= 1
+    assert 0.1 < rendered(browser, "data.sections[0].clips[0]", LOUDEST) < 1
+    assert rendered(browser, "data.sections[0].clips[0]", "Math.abs(samples[samples.length - 1])") == 0
+
+
 def test_a_chain_goes_on_to_the_next_clip(browser: Any, tmp_path: Path) -> None:
     clips = tuple(Clip(f"step {i}", backbeat(1), 1) for i in range(3))
     path = tmp_path / "chain.html"
@@ -156,6 +236,5 @@ def test_what_is_played_can_be_heard(browser: Any, tmp_path: Path) -> None:
     silent = Clip("silence", backbeat(0), 1)
     write_gallery(path, [*sections(), Section("Silence", "", (silent,))], "Beats")
     browser.get(path.as_uri())
-    script = "renderPeak(data.sections[{}].clips[0]).then(arguments[arguments.length - 1])"
-    assert 0.05 < browser.execute_async_script(script.format(0)) <= 2.0
-    assert browser.execute_async_script(script.format(2)) == 0
+    assert 0.05 < rendered(browser, "data.sections[0].clips[0]", LOUDEST) <= 2.0
+    assert rendered(browser, "data.sections[2].clips[0]", LOUDEST) == 0

@@ -1,0 +1,103 @@
+"""Command: what a latent space is good for beyond sampling, one subcommand each.
+
+`similar`, `grid`, `vary`, `infill` and `combine` stand in `explore_clips.py`, `embed`, `neighbours` and
+`attributes`, which are about many clips at once, in `explore_sets.py`.
+"""
+
+import argparse
+import sys
+from typing import Any
+
+import configs
+import explore_clips
+import explore_sets
+from preprocess.console import Parser, add_log_flag, run_command
+from preprocess.errors import InputError
+from render.clips import add_style_flags, style_of
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command's subcommands and their flags."""
+    parser = Parser(
+        "Explore the latent space of a trained model: variations, grids, attributes, filling in, neighbours. "
+        "With no --run_dir or --checkpoint_file the shipped model is used.",
+        "explore.py similar --input_midi=beat.mid --similarity=0.8 --num_outputs=8 --output_dir=variations",
+    )
+    commands: Any = parser.add_subparsers(  # type: ignore[call-overload]
+        dest="command", required=True, metavar="COMMAND", parser_class=_subparser
+    )
+    for name, (description, example, add_flags, run) in (
+        explore_clips.COMMANDS | explore_sets.COMMANDS
+    ).items():
+        made = commands.add_parser(
+            name,
+            help=description.split(";")[0].rstrip("."),
+            description=description,
+            example=f"explore.py {name} {example}",
+        )
+        add_flags(made)
+        add_model_flags(made, draws=name not in ("embed", "neighbours"))
+        if name in explore_clips.COMMANDS and name != "infill":
+            made.add_argument("--chords", help='for models that play over chords, such as "C G Am F"')
+        if name in explore_clips.COMMANDS or name == "neighbours":
+            add_style_flags(made)
+        add_log_flag(made)
+        made.set_defaults(run=run)
+    return parser
+
+
+def add_model_flags(parser: argparse.ArgumentParser, draws: bool = True) -> None:
+    """Flags that say which model, and where it draws how; they are those of `sample.py`."""
+    group = parser.add_argument_group("model")
+    group.add_argument("--run_dir", help="a run of train.py; its best checkpoint is used")
+    group.add_argument("--checkpoint_file", help="a checkpoint: ours, or Magenta's (.ckpt prefix or .tar)")
+    group.add_argument("--config", help="name or .toml file; needed for Magenta's checkpoints only")
+    if not draws:
+        parser.set_defaults(temperature=1.0, seed=0)
+        return
+    group.add_argument(
+        "--temperature", type=float, default=0.5, help="0 takes the likeliest music (default: 0.5)"
+    )
+    group.add_argument("--seed", type=int, default=0, help="the same seed gives the same output (default: 0)")
+
+
+def _subparser(prog: str, description: str, example: str) -> Parser:
+    parser = Parser(description, example)
+    parser.prog = prog
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the subcommand that the flags name.
+
+    Raises:
+        InputError: where a flag can't be used.
+    """
+    args = get_parser().parse_args(argv)
+    for flag in (
+        "num_outputs",
+        "num_candidates",
+        "rows",
+        "columns",
+        "num_neighbours",
+        "num_samples",
+        "max_examples",
+    ):
+        if getattr(args, flag, 1) < 1:
+            raise InputError(f"--{flag} is {getattr(args, flag)}; expected at least 1.")
+    if args.seed < 0:
+        raise InputError(f"--seed is {args.seed}; expected 0 or more.")
+    if hasattr(args, "qpm"):
+        style_of(args)  # refuses what makes no sense before any work is done
+    return args.run(args)
+
+
+def console_main() -> int:
+    """Entry point of the installed command."""
+    from models.errors import CheckpointError
+
+    return run_command(main, configs.ConfigError, CheckpointError)
+
+
+if __name__ == "__main__":
+    sys.exit(console_main())

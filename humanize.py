@@ -1,0 +1,147 @@
+"""Command: give a MIDI file's drums the velocities and the timing of a drummer."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import configs
+from preprocess.console import Parser, add_log_flag, progress, run_command
+from preprocess.errors import InputError
+from render.midi import Style
+from render.performance import Performances, add_groove_flags, check_groove_flags, write_all
+from sample import load_model
+
+DEFAULT_CONFIG = "groovae_2bar_humanize_small"
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command's flags."""
+    parser = Parser(
+        "Humanize the drums of a MIDI file: each hit gets a velocity and a time from a model that has heard "
+        "drummers.\nEverything else in the file stays as it is, and so do notes that are no drum of the model's.",
+        "humanize.py --input_midi=beat.mid --output_dir=out --timing=0.7",
+    )
+    parser.add_argument("--input_midi", required=True, help="a MIDI file in 4/4, or a folder of them")
+    parser.add_argument(
+        "--timing",
+        type=float,
+        default=1.0,
+        help="0 keeps the timing, 1 takes the model's, or between (default: 1)",
+    )
+    parser.add_argument(
+        "--velocity", type=float, default=1.0, help="the same for the velocities (default: 1)"
+    )
+    add_groove_flags(
+        parser,
+        DEFAULT_CONFIG,
+        "0 plays each passage one way, more draws it more freely; 1 as the model learnt",
+    )
+    add_log_flag(parser)
+    return parser
+
+
+def input_files(name: str) -> list[Path]:
+    """The file of that name, or the MIDI files of the folder.
+
+    Raises:
+        InputError: where there is none.
+    """
+    path = Path(name).expanduser()
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder; check --input_midi.", "no_files")
+    if not path.is_dir():
+        return [path]
+    files = sorted(p for p in path.iterdir() if p.suffix.lower() in (".mid", ".midi") and p.is_file())
+    if not files:
+        raise InputError(f"{path}: holds no MIDI files.", "no_files")
+    return files
+
+
+def load(args: argparse.Namespace) -> Any:
+    """The trained model that the flags name, the shipped one by default.
+
+    Raises:
+        InputError: where it can't humanize.
+    """
+    from models.performing import check_humanizes
+
+    if not (args.run_dir or args.checkpoint_file or args.config):
+        args.checkpoint_file = DEFAULT_CONFIG
+    model = load_model(args)
+    check_humanizes(model)
+    return model
+
+
+def humanize(path: Path, model: Any, args: argparse.Namespace) -> Performances:
+    """The performances of one file.
+
+    Raises:
+        InputError: naming the file and why it can't be humanized.
+    """
+    import numpy as np
+
+    from models.performing import humanized
+    from preprocess.midi_hits import MidiHits, as_performed, read_hits
+
+    file = read_hits(path)
+    classes = model.converter.inference_pitch_classes
+    drum_of = {pitch: drum for drum, pitches in enumerate(classes) for pitch in pitches}
+    drums = np.array([drum_of.get(hit.pitch, -1) for hit in file.hits])
+    if (drums < 0).all():
+        raise InputError(f"{path}: has none of the drums that {model.config.name} plays.", "no_drums")
+    known = drums >= 0
+    velocities = np.array([hit.velocity for hit in file.hits])
+    grid = model.converter.grid_of_hits(file.positions[known], drums[known], velocities[known])
+    performances = humanized(model, grid, args.temperature, args.seed, args.num_outputs)
+    midi = [as_performed(file, drums, played, args.timing, args.velocity) for played in performances]
+    return Performances(
+        stem=Path(args.output_dir).expanduser() / f"{path.stem}_humanized",
+        midi=midi,
+        drums=[MidiHits(data).drum_sequence() for data in midi],
+        given=file.drum_sequence(),
+        bars=int(file.positions[-1] + 0.5) // 16 + 1,
+        style=Style(qpm=min(400.0, max(10.0, file.qpm))),
+        title=f"{path.stem}, humanized",
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command."""
+    args = get_parser().parse_args(argv)
+    for flag in ("timing", "velocity"):
+        if not 0 <= getattr(args, flag) <= 1:
+            raise InputError(f"--{flag} is {getattr(args, flag)}; expected 0 to 1.", "bad_flag")
+    check_groove_flags(args)
+    paths = input_files(args.input_midi)
+    model = load(args)
+    pieces: list[Performances] = []
+    left_out: list[InputError] = []
+    with progress("Humanizing", len(paths)) as advance:
+        for path in paths:
+            try:
+                pieces.append(humanize(path, model, args))
+            except InputError as error:
+                left_out.append(error)
+            advance()
+    if not pieces:
+        raise left_out[0]
+    for reason in left_out:
+        print(f"humanize.py: left out {reason}", file=sys.stderr)
+    count = write_all(pieces, args)
+    print(
+        f"Humanized {len(pieces)} inputs ({count} files) to {args.output_dir}, {args.num_outputs} of each, "
+        f"timing {args.timing}, velocity {args.velocity}, temperature {args.temperature}, seed {args.seed}."
+    )
+    return 0
+
+
+def console_main() -> int:
+    """Entry point of the installed command."""
+    from models.errors import CheckpointError
+
+    return run_command(main, configs.ConfigError, CheckpointError)
+
+
+if __name__ == "__main__":
+    sys.exit(console_main())

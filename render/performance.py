@@ -1,0 +1,141 @@
+"""Performances to files, for `humanize.py` and `tap2drum.py`: MIDI, picture, page and sound."""
+
+import argparse
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from preprocess.errors import InputError
+from preprocess.tfrecord import write_atomically
+from render.clips import check_new
+from render.midi import Style
+
+PICTURE_BARS = 8
+"""A picture shows so many bars at most; more could not be told apart."""
+
+
+def add_groove_flags(parser: argparse.ArgumentParser, default: str, temperature: str) -> None:
+    """Flags that say which model, what it draws and where the files go.
+
+    Args:
+        parser: to add them to.
+        default: config of the shipped model that is used where none is named.
+        temperature: what `--temperature` does.
+    """
+    group = parser.add_argument_group("model")
+    group.add_argument("--run_dir", help="a run of train.py; its best checkpoint is used")
+    group.add_argument("--checkpoint_file", help="a checkpoint: ours, or Magenta's (.ckpt prefix or .tar)")
+    group.add_argument("--config", help=f"name or .toml file (default: the shipped {default})")
+    group.add_argument("--temperature", type=float, default=0.5, help=f"{temperature} (default: 0.5)")
+    group.add_argument("--seed", type=int, default=0, help="the same seed gives the same output (default: 0)")
+    group.add_argument("--num_outputs", type=int, default=1, help="how many performances (default: 1)")
+    group = parser.add_argument_group("writing")
+    group.add_argument("--output_dir", default="generated", help="folder to write to (default: generated)")
+    group.add_argument("--force", action="store_true", help="overwrite files of the same name")
+    group.add_argument(
+        "--png", action="store_true", help=f"write a picture of the first {PICTURE_BARS} bars as well"
+    )
+    group.add_argument(
+        "--gallery", action="store_true", help="write an HTML page that shows and plays the drums"
+    )
+    group.add_argument("--wav", action="store_true", help="write the sound of the drums as well")
+
+
+def check_groove_flags(args: argparse.Namespace) -> None:
+    """Refuse flags that ask for nothing or for the same performance several times.
+
+    Raises:
+        InputError: naming the flag.
+    """
+    if args.num_outputs < 1:
+        raise InputError(f"--num_outputs is {args.num_outputs}; expected at least 1.", "bad_flag")
+    if args.seed < 0:
+        raise InputError(f"--seed is {args.seed}; expected 0 or more.", "bad_flag")
+    if args.num_outputs > 1 and args.temperature == 0:
+        raise InputError(
+            "--temperature=0 gives the same performance every time; raise it, or leave out --num_outputs.",
+            "bad_flag",
+        )
+
+
+@dataclass(frozen=True)
+class Performances:
+    """What one input became.
+
+    Attributes:
+        stem: path of the files to write, without number and ending.
+        midi: the bytes of a MIDI file for each performance.
+        drums: the drums of each as a NoteSequence.
+        given: the input's own, to compare them with.
+        bars: length in 4/4.
+        style: tempo and drum map of `drums`.
+        title: over picture and page.
+    """
+
+    stem: Path
+    midi: list[bytes]
+    drums: list[Any]
+    given: Any
+    bars: int
+    style: Style
+    title: str
+
+    def midi_paths(self) -> list[Path]:
+        """`STEM.mid`, or `STEM-000-of-008.mid` and so on."""
+        n = len(self.midi)
+        numbers = [""] if n == 1 else [f"-{i:03d}-of-{n:03d}" for i in range(n)]
+        return [self._path(f"{number}.mid") for number in numbers]
+
+    def files(self, args: argparse.Namespace) -> list[Path]:
+        """All files that the flags ask for, MIDI first."""
+        wavs = [path.with_suffix(".wav") for path in self.midi_paths()] if args.wav else []
+        pages = [self._path(f".{kind}") for kind, on in (("png", args.png), ("html", args.gallery)) if on]
+        return [*self.midi_paths(), *wavs, *pages]
+
+    def rendered(self, args: argparse.Namespace) -> dict[Path, bytes]:
+        """What goes into each of `files`."""
+        paths = self.midi_paths()
+        contents = dict(zip(paths, self.midi, strict=True))
+        rows = [("as given", self.given)]
+        rows += [(path.stem, drums) for path, drums in zip(paths, self.drums, strict=True)]
+        if args.wav:
+            from render.audio import wav_bytes
+
+            for path, drums in zip(paths, self.drums, strict=True):
+                contents[path.with_suffix(".wav")] = wav_bytes(drums, self.style, self.bars)
+        if args.png:
+            from render.pianoroll import clip_figure, png_bytes
+
+            figure = clip_figure(rows, min(self.bars, PICTURE_BARS), self.title)
+            contents[self._path(".png")] = png_bytes(figure)
+        if args.gallery:
+            from render.gallery import Clip, Section, gallery_html
+
+            given, *performed = (Clip(label, sequence, self.bars) for label, sequence in rows)
+            sections = [
+                Section("As given", "", (given,)),
+                Section("Performed", "Each clip loops.", tuple(performed)),
+            ]
+            contents[self._path(".html")] = gallery_html(sections, self.title, self.style).encode("utf-8")
+        return contents
+
+    def _path(self, ending: str) -> Path:
+        return self.stem.with_name(self.stem.name + ending)
+
+
+def write_all(pieces: list[Performances], args: argparse.Namespace) -> int:
+    """Write the performances of all inputs, or none where a file is there already; how many files these are.
+
+    Raises:
+        InputError: naming a file that exists, or that two inputs would write.
+    """
+    files = [path for piece in pieces for path in piece.files(args)]
+    for path, times in Counter(files).items():
+        if times > 1:
+            raise InputError(f"{path}: two of the inputs would become this file; rename one.", "same_name")
+    check_new(files, args.force)
+    for piece in pieces:
+        for path, data in piece.rendered(args).items():
+            write_atomically(path, data)
+    return len(files)
