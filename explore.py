@@ -1,7 +1,7 @@
 """Command: what a latent space is good for beyond sampling, one subcommand each.
 
-`similar`, `grid`, `vary`, `infill` and `combine` stand in `explore_clips.py`, `embed`, `neighbours` and
-`attributes`, which are about many clips at once, in `explore_sets.py`.
+`similar`, `grid`, `vary`, `infill` and `combine` stand in `studio/explore_clips.py`, `embed`, `neighbours` and
+`attributes`, which are about many clips at once, in `studio/explore_sets.py`.
 """
 
 import argparse
@@ -9,11 +9,10 @@ import sys
 from typing import Any
 
 import configs
-import explore_clips
-import explore_sets
 from preprocess.console import Parser, add_log_flag, run_command
 from preprocess.errors import InputError
 from render.clips import add_style_flags, style_of
+from studio import explore_clips, explore_sets
 
 
 def get_parser() -> argparse.ArgumentParser:

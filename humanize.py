@@ -64,7 +64,7 @@ def load(args: argparse.Namespace) -> Any:
     Raises:
         InputError: where it can't humanize.
     """
-    from models.performing import check_humanizes
+    from studio.performing import check_humanizes
 
     if not (args.run_dir or args.checkpoint_file or args.config):
         args.checkpoint_file = DEFAULT_CONFIG
@@ -81,8 +81,8 @@ def humanize(path: Path, model: Any, args: argparse.Namespace) -> Performances:
     """
     import numpy as np
 
-    from models.performing import humanized
     from preprocess.midi_hits import MidiHits, as_performed, read_hits
+    from studio.performing import humanized
 
     file = read_hits(path)
     classes = model.converter.inference_pitch_classes

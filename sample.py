@@ -37,8 +37,8 @@ def add_clip_flags(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--chords",
-        help='for models that play over chords, such as "C G Am F": evenly over each clip; where a clip takes '
-        "fewer (one a bar for performances), clip after clip",
+        help='for models that play over chords, such as "C G Am F": evenly over each clip; where a clip '
+        "takes fewer (one a bar for performances), clip after clip",
     )
 
 
@@ -100,7 +100,7 @@ def steps_of(model: Any, length: int | None) -> int:
         return model.max_length
     if model.config.decoder["name"] == "hierarchical_lstm" or model.converter.segments:
         raise InputError(
-            f"{model.config.name} plays in levels, always {model.max_length} steps; leave out --length.",
+            f"{model.config.name} always plays {model.max_length} steps; leave out --length.",
             "bad_flag",
         )
     if length > LONGEST:
@@ -149,10 +149,11 @@ def _chord_row(conditioning: Any, name: str) -> Any:
     try:
         return conditioning.encode(np.zeros((1, 1), np.int64), [name])[0]
     except Dropped as error:
-        kinds = {"triad": "major, minor, augmented and diminished", "major_minor": "major and minor"}
+        names = {"triad": "major, minor, augmented and diminished", "major_minor": "major and minor"}
+        kinds = names[conditioning.chord_encoding]
         raise InputError(
-            f"--chords: '{name}' is no chord that the model knows; it knows {kinds[conditioning.chord_encoding]} "
-            "chords, such as C, F#m and Bb7, and N.C. for none.",
+            f"--chords: '{name}' is no chord that the model knows; it knows {kinds} chords, such as C, F#m and "
+            "Bb7, and N.C. for none.",
             "bad_chord",
         ) from error
 
@@ -162,7 +163,7 @@ def _chords_of_chunks(converter: Any, rows: Any, n: int) -> Any:
 
     Args:
         converter: of performances.
-        rows: a row for each chord, spread over the chunks of a clip; more of them than it has go on in the next.
+        rows: a row for each chord, spread over a clip's chunks; more than these go on in the next clip.
         n: number of clips.
     """
     import numpy as np

@@ -47,7 +47,7 @@ def load(args: argparse.Namespace) -> Any:
     Raises:
         InputError: where it does not read taps.
     """
-    from models.performing import check_takes_taps
+    from studio.performing import check_takes_taps
 
     if not (args.run_dir or args.checkpoint_file or args.config):
         args.checkpoint_file = DEFAULT_CONFIG
@@ -104,8 +104,8 @@ def perform(path: Path, args: argparse.Namespace) -> Performances:
     """The drums to one file of taps."""
     import numpy as np
 
-    from models.performing import drums_of_taps
     from preprocess.converters.groove_hits import TAP_DRUM
+    from studio.performing import drums_of_taps
 
     positions, velocities, qpm = read_taps(path, args.qpm)
     style = Style(qpm=qpm, drum_map=load_drum_map(args.drum_map))

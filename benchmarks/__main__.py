@@ -25,7 +25,10 @@ from tests.reference import ROOT, magenta_is_installed, run_magenta
 CONFIG = "hierdec-drum_4bar"
 LARGE = {"cat-mel_2bar_big": 16, "hierdec-mel_16bar": 8, "groovae_4bar": 64}
 """Magenta's larger configs, with the batch that two cores train in seconds."""
-COMMANDS = ("train.py", "sample.py", "interpolate.py", "evaluate.py", "music_vae_generate.py")
+COMMANDS = (
+    *("train.py", "sample.py", "interpolate.py", "evaluate.py", "music_vae_generate.py", "export.py"),
+    *("humanize.py", "tap2drum.py", "explore.py"),
+)
 MODULES = ("preprocess.convert_dir_to_note_sequences", "preprocess.preprocess_tfrecord", "preprocess.groove")
 
 

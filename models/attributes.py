@@ -43,12 +43,12 @@ class Attribute:
 
     Attributes:
         unit: what it is counted in.
-        of_drums: whether it is measured on drums, or on pitched notes.
+        of_drums: whether it is measured on drums or on pitched notes; None for all of them.
         measure: the number of a clip; NaN where it is not defined (the mean pitch of silence).
     """
 
     unit: str
-    of_drums: bool
+    of_drums: bool | None
     measure: Callable[[Notes], float]
 
 
@@ -92,14 +92,14 @@ ATTRIBUTES: dict[str, Attribute] = {
     "pitch": Attribute("semitones", False, lambda notes: _mean(notes.pitches)),
     "range": Attribute("semitones", False, _pitch_range),
     "rests": Attribute("share of the sixteenths", False, _rests),
-    "loudness": Attribute("velocity, 1 to 127", True, lambda notes: _mean(notes.velocities)),
+    "loudness": Attribute("velocity, 1 to 127", None, lambda notes: _mean(notes.velocities)),
 }
 """By name. `syncopation` is that of kick and snare together, Longuet-Higgins and Lee's (`models/metrics.py`)."""
 
 _DRUMS, _MELODY = ("hits", "hihat", "syncopation"), ("notes", "pitch", "range", "rests")
 _OF_CONVERTERS = {
     "drums": _DRUMS,
-    "groove": (*_DRUMS, "loudness"),
+    "groove": _DRUMS,
     "melody": _MELODY,
     "trio": _DRUMS + _MELODY,
     "performance": _MELODY,
@@ -113,8 +113,13 @@ def path_beside(source: str) -> Path:
 
 
 def names_for(model: TrainedModel) -> tuple[str, ...]:
-    """The attributes of what a model plays; of a trio those of the drums and those of the melody."""
-    return _OF_CONVERTERS[model.config.converter["name"]]
+    """The attributes of what a model plays; of a trio those of the drums and those of the melody.
+
+    Loudness is among them only where the model plays velocities; the others play all notes alike.
+    """
+    kind = model.config.converter["name"]
+    loud = kind == "groove" or (kind == "performance" and model.converter.num_velocity_bins > 0)
+    return _OF_CONVERTERS[kind] + ("loudness",) * loud
 
 
 def bars_of(model: TrainedModel) -> int:
@@ -136,13 +141,15 @@ def measure(sequences: Sequence[Any], names: Sequence[str], bars: int, lead_only
     """
     values = np.empty((len(sequences), len(names)))
     for row, sequence in zip(values, sequences, strict=True):
-        kinds = {drums: _notes(sequence, drums, lead_only and not drums, bars) for drums in (True, False)}
+        kinds = {
+            kind: _notes(sequence, kind, lead_only and kind is False, bars) for kind in (True, False, None)
+        }
         row[:] = [ATTRIBUTES[name].measure(kinds[ATTRIBUTES[name].of_drums]) for name in names]
     return values
 
 
-def _notes(sequence: Any, drums: bool, lead_only: bool, bars: int) -> Notes:
-    notes = [note for note in sequence.notes if note.is_drum == drums]
+def _notes(sequence: Any, drums: bool | None, lead_only: bool, bars: int) -> Notes:
+    notes = [note for note in sequence.notes if drums is None or note.is_drum == drums]
     if lead_only and notes:
         lead = min(note.instrument for note in notes)
         notes = [note for note in notes if note.instrument == lead]

@@ -115,7 +115,8 @@ def check_infill(model: TrainedModel) -> None:
     name, converter = model.config.name, model.converter
     if converter.output_form == "dense":
         raise ValueError(
-            f"{name}: plays velocities and timing, which can't be imposed step by step; filling in takes a model of tokens."
+            f"{name}: plays velocities and timing, which can't be imposed step by step; "
+            "filling in takes a model of tokens."
         )
     if converter.segments:
         raise ValueError(
@@ -138,7 +139,9 @@ def infill(
     """Renew some steps of a clip, so that they fit the others, which stay.
 
     Latent vectors are drawn from the posterior of the clip with the hole blanked. A blank is what stands for
-    "nothing happens" and not NO_TOKEN: the encoder has never seen a row of zeros amid a clip, but has seen rests.
+    "nothing happens" and not NO_TOKEN: the encoder has never seen a row of zeros amid a clip, but has seen rests
+    (for drums that are read as a roll both are the same).
+
     Still, that posterior is of a clip with a rest in it. So each candidate (a vector, and what it plays in the
     hole, the known steps imposed) is weighed by how well it explains the known steps: `p(known | z, hole so far)
     p(z) / q(z)`, its importance as a draw from the model given what is known. The candidates are returned in the

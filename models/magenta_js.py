@@ -124,13 +124,11 @@ def _segments(config: Config) -> int:
 
 def model_spec(config: Config) -> dict[str, Any]:
     """What `config.json` says: the data converter of magenta.js with its arguments; errors as in `check_exportable`."""
-    from preprocess.converters.drum_classes import pitch_classes
-
     check_exportable(config)
-    options, kind = config.converter, _TYPES[_key(config)]
-    drums = options.get("inference_pitch_classes") or options.get("pitch_classes")
-    default = "roland" if kind == "GrooveConverter" else "reduced"
-    drum_args = {"pitchClasses": [list(pitches) for pitches in pitch_classes(drums or default)]}
+    options, kind, made = config.converter, _TYPES[_key(config)], config.build_converter()
+    # A GrooVAE plays other pitches than those it was trained on; melodies have no drums.
+    drums = getattr(made, "inference_pitch_classes", None) or getattr(made, "pitch_classes", None) or ()
+    drum_args = {"pitchClasses": [list(pitches) for pitches in drums]}
     melody_args = {"minPitch": options.get("min_pitch", 21), "maxPitch": options.get("max_pitch", 108)}
     melody_args["ignorePolyphony"] = not options.get("skip_polyphony", False)
     args: dict[str, Any] = {"numSteps": config.hparams.max_seq_len}

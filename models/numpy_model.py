@@ -7,7 +7,8 @@ encoders, all outputs, conductors with and without autoregression, controls. Res
 and re-encoders are left to Keras.
 """
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -76,13 +77,9 @@ def decode(
     Raises:
         CheckpointError: where a weight is missing.
     """
-    try:
+    with _named_where_missing():
         run = _Decoder(weights, decoder, depths, uniforms, temperature, controls, known)
         return run.decode(np.asarray(z, np.float32), steps)
-    except KeyError as error:
-        raise CheckpointError(
-            f"The checkpoint has no weight {error}; it belongs to another config."
-        ) from error
 
 
 def log_probability(
@@ -93,27 +90,29 @@ def log_probability(
     values: Array,
     controls: Array | None = None,
 ) -> Array:
-    """What values are worth step by step under teacher forcing: nats `[batch, steps]`.
+    """`log p(value of a step | all values before it, z)` in nats, `[batch, steps]`; of a groove minus its loss.
 
     Args:
         weights, decoder, depths, z, controls: as for `decode`.
-        values: the true values `[batch, steps, ...]` in the compact form of the output. Steps of NO_TOKEN count
-            nothing that means anything; leave them out.
-
-    Returns:
-        `log p(value of a step | all values before it, z)`; for a groove the negative of what it is trained on.
+        values: the true values `[batch, steps, ...]` in the compact form of the output; what is said of
+            NO_TOKEN means nothing.
 
     Raises:
         CheckpointError: where a weight is missing.
     """
-    try:
+    with _named_where_missing():
         run = _Decoder(weights, decoder, depths, None, 1.0, controls, None, np.asarray(values))
         run.decode(np.asarray(z, np.float32), values.shape[1])
-    except KeyError as error:
-        raise CheckpointError(
-            f"The checkpoint has no weight {error}; it belongs to another config."
-        ) from error
     return np.sum([np.stack(core.log_probabilities, axis=1) for core in run.cores], axis=0)
+
+
+@contextlib.contextmanager
+def _named_where_missing() -> Iterator[None]:
+    try:
+        yield
+    except KeyError as error:
+        reason = f"The checkpoint has no weight {error}; it belongs to another config."
+        raise CheckpointError(reason) from error
 
 
 def encode(
@@ -221,10 +220,7 @@ class _Core:
         known: Array | None,
         truth: Array | None = None,
     ) -> tuple[Array, Array]:
-        """Values `[batch, steps, ...]` and the last state, side by side.
-
-        With `truth` these are its values, and `log_probabilities` gets what each step of them is worth.
-        """
+        """Values `[batch, steps, ...]`, those of `truth` and scored where it is given; and the last state."""
         weights, output = self.weights, self.distribution
         states = initial_states(weights, f"{self.scope}/z_to_initial_state", self.cells, embedding)
         kernel = weights[f"{self.cells}0/lstm_cell/kernel"]

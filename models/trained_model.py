@@ -264,7 +264,7 @@ class TrainedModel:
         Raises:
             NoExtractedExamplesError: where there is none, with the reason.
         """
-        examples, reasons = self.converter.convert(note_sequence)
+        examples, reasons = self.converter.convert(note_sequence, inference=True)
         if not examples:
             name = name or note_sequence.filename or note_sequence.id or "the sequence"
             raise NoExtractedExamplesError(f"{name}: can't be encoded, as {explain(reasons)}.")
@@ -346,6 +346,15 @@ WHY_DROPPED = {
     "no_trio": "it has no melody, bass and drums",
     "not_together": "its melody, bass and drums don't play together for long enough",
     "too_short": "it is shorter than the model's clip",
+    "too_long": "it is longer than one clip",
+    "too_few_instruments": "it has too few instruments",
+    "too_many_instruments": "it has too many instruments",
+    "too_few_events": "it has too few notes",
+    "too_many_events": "one of its instruments plays too many notes",
+    "pitch_range": "it has pitches that the model does not play",
+    "bad_velocity": "it has a velocity that is not valid",
+    "bad_program": "it has an instrument that is not valid",
+    "quantized": "it is quantised already",
 }
 
 

@@ -1,7 +1,7 @@
 """Clips as WAV: nine drums from sine sweeps and filtered noise, pitched notes from a few harmonics each.
 
-Enough to judge a clip by ear where no DAW is at hand; a DAW's instruments will sound better. The sounds are the
-recipes of the gallery's player, and what is played is what the MIDI file holds.
+Enough to judge a clip by ear where no DAW is at hand; a DAW's instruments will sound better. The sounds are
+the recipes of the gallery's player, and what is played is what the MIDI file holds.
 """
 
 import dataclasses
@@ -52,11 +52,20 @@ def timbre_of(program: int) -> Timbre:
 
 
 def as_written(sequence: Any, style: Style, bars: int) -> Any:
-    """The NoteSequence that the MIDI file of a clip holds, its drums by their General MIDI notes."""
+    """The NoteSequence that the MIDI file of a clip holds.
+
+    Its drums are the General MIDI notes of before the drum map; chord symbols, which the file lacks, are added.
+    """
     from preprocess.midi import read_midi
     from render.midi import midi_bytes
 
-    return read_midi(midi_bytes(sequence, dataclasses.replace(style, drum_map=None), bars))
+    written = read_midi(midi_bytes(sequence, dataclasses.replace(style, drum_map=None), bars))
+    speed = (sequence.tempos[0].qpm if sequence.tempos else 120.0) / style.qpm
+    for text in sequence.text_annotations:
+        added = written.text_annotations.add()
+        added.CopyFrom(text)
+        added.time *= speed
+    return written
 
 
 def _tone(start: float, end: float, seconds: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What `sample.py` and `interpolate.py` share: the flags of playing, and writing clips with their pictures."""
+"""What the commands that write clips share: the flags of playing, and writing clips with their pictures."""
 
 import argparse
 import dataclasses
@@ -174,9 +174,10 @@ def write_clips(
         for path, sequence in zip(files.wav, sequences, strict=True):
             write_wav(sequence, path, style, bars)
     if files.png:
+        from render.audio import as_written
         from render.pianoroll import clip_figure, save_png
 
-        rows = [(path.stem, sequence) for path, sequence in zip(files.midi, sequences, strict=True)]
+        rows = [(p.stem, as_written(s, style, bars)) for p, s in zip(files.midi, sequences, strict=True)]
         save_png(clip_figure(rows, bars, title, style.quarters_per_bar), files.png)
     if files.html:
         from render.gallery import Clip, Section, write_gallery
@@ -196,8 +197,8 @@ def joined(sequences: list[Any], bars: int, quarters_per_bar: float = 4.0) -> An
         quarters_per_bar: length of a bar in quarter notes.
 
     Returns:
-        A NoteSequence with their notes, chord symbols and key signatures. Instruments are numbered anew, so that
-        one of them plays one program throughout.
+        A NoteSequence with their notes, chord symbols and key signatures. Instruments are numbered anew, so
+        that one of them plays one program throughout.
     """
     whole = type(sequences[0])(ticks_per_quarter=sequences[0].ticks_per_quarter)
     qpm = _qpm(sequences[0])

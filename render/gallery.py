@@ -1,7 +1,7 @@
 """One HTML file that shows and plays clips: it works from the file system, offline, in any current browser.
 
-Drums and pitched notes are synthesised by Web Audio; the MIDI files are embedded for download. Nothing is loaded
-from elsewhere.
+Drums and pitched notes are synthesised by Web Audio; the MIDI files are embedded for download. Nothing is
+loaded from elsewhere.
 """
 
 import base64
@@ -70,11 +70,10 @@ def _clips(clips: tuple[Clip, ...], style: Style) -> list[dict[str, Any]]:
 
     straight = dataclasses.replace(style, swing=0.0)  # the player swings
     lengths = [clip.bars * style.quarters_per_bar * 4 for clip in clips]
-    contents = []
-    for clip, steps in zip(clips, lengths, strict=True):
-        written = contents_of(as_written(clip.sequence, straight, clip.bars), steps)
-        chords = contents_of(clip.sequence, steps).chords  # which a MIDI file has not
-        contents.append(dataclasses.replace(written, chords=chords))
+    contents = [
+        contents_of(as_written(clip.sequence, straight, clip.bars), steps)
+        for clip, steps in zip(clips, lengths, strict=True)
+    ]
     keys = pitch_range(contents)
     return [
         {

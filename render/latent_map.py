@@ -34,7 +34,7 @@ def grid_figure(rows: Sequence[Sequence[Any]], bars: int, title: str = "") -> Fi
             _draw_clip(axis, clip, bars, keys)
     if title:
         figure.suptitle(title, x=0.02, ha="left", fontsize=12, color=INK)
-    figure.tight_layout(pad=0.5, rect=(0, 0, 1, 1 - 0.35 / figure.get_figheight() if title else 1))
+    figure.tight_layout(pad=0.5, rect=(0, 0, 1, 1 - 0.2 / figure.get_figheight() if title else 1))
     return figure
 
 

@@ -1,7 +1,7 @@
 """Piano rolls: what a clip holds, laid out on its bars, and the picture of it.
 
-Pitched notes stand by key, low ones at the bottom, each instrument in its colour; drums are nine named rows. A
-clip that holds both (a trio) shows both, one above the other in the same time. Everything is measured in
+Pitched notes stand by key, low ones at the bottom, each instrument in its colour; drums are nine named rows.
+A clip that holds both (a trio) shows both, one above the other in the same time. Everything is measured in
 sixteenths from the start of the clip, and stands where it is played, on the grid or off it.
 """
 
@@ -189,7 +189,7 @@ def clip_figure(
     figure = Figure(figsize=(width, height * len(rows) + 0.5), facecolor=PAPER)
     figure.set_layout_engine("constrained", hspace=0.02, h_pad=0.03)
     if title:
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12, color=INK)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12, color=INK, parse_math=False)
     panels = figure.subfigures(len(rows), 1, squeeze=False)[:, 0]
     for panel, (label, _), clip in zip(panels, rows, contents, strict=True):
         panel.set_facecolor("none")
@@ -204,9 +204,6 @@ def clip_figure(
             axis.tick_params(labelbottom=False)
         _write_above(axes[0], label, clip, chords, legend)
     return figure
-
-
-drum_figure = clip_figure
 
 
 def _key_height(keys: tuple[int, int]) -> float:
@@ -267,18 +264,19 @@ def _draw_keys(axis: Any, clip: Contents, keys: tuple[int, int]) -> None:
 
 def _write_above(axis: Any, label: str, clip: Contents, chords: bool, legend: bool) -> None:
     """From top to bottom the label, the instruments by colour, the chord symbols."""
-    axis.set_title(label, loc="left", fontsize=9, color=INK, pad=3 + 12 * chords + 12 * legend)
+    pad = 3 + 12 * chords + 12 * legend
+    axis.set_title(label, loc="left", fontsize=9, color=INK, pad=pad, parse_math=False)
     for start, symbol in clip.chords:
         axis.annotate(
             symbol, (start, 1), (0, 2), xycoords=axis.get_xaxis_transform(), textcoords="offset points",
-            fontsize=8.5, fontweight="bold", color=INK, va="bottom", ha="left",
+            fontsize=8.5, fontweight="bold", color=INK, va="bottom", ha="left", parse_math=False,
         )  # fmt: skip
     if legend and clip.parts:
         patches = [Patch(facecolor=part.colour, label=part.name) for part in clip.parts]
         axis.legend(
-            handles=patches, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(patches), frameon=False, fontsize=7,
+            handles=patches, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(patches), frameon=False,
             borderaxespad=0, borderpad=0.4 + 1.7 * chords, labelcolor=INK, handlelength=1, handleheight=0.8,
-            columnspacing=1,
+            columnspacing=1, fontsize=7,
         )  # fmt: skip
 
 

@@ -15,9 +15,10 @@ from models.errors import CheckpointError
 from patterns.convert import main as convert_patterns
 from preprocess.errors import InputError
 from preprocess.midi import read_midi
+from render.midi import write_midi
 from tests.checkpoints import save_tiny, tiny_config
 from tests.conftest import ROOT
-from tests.drum_sequences import write_beat
+from tests.drum_sequences import drum_sequence, write_beat
 
 COMMANDS = ("similar", "grid", "vary", "infill", "combine", "embed", "neighbours", "attributes")
 FRAMEWORKS = {"tensorflow", "keras", "jax", "tensorflow_probability"}
@@ -42,10 +43,10 @@ def beat(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten of the project's beats as MIDI files, and two files that give no clip."""
+    """Eight of the project's beats as MIDI files, and two files that give no clip."""
     every, some = tmp_path_factory.mktemp("all"), tmp_path_factory.mktemp("midi")
     assert convert_patterns([f"--midi_dir={every}"]) == 0
-    for path in sorted(every.glob("rock-*.mid"))[:5] + sorted(every.glob("funk-*.mid"))[:5]:
+    for path in sorted(every.glob("rock-*.mid"))[:5] + sorted(every.glob("funk-*.mid"))[:3]:
         (some / path.name).write_bytes(path.read_bytes())
     write_beat(some / "short.mid", bars=1)
     (some / "text.mid").write_text("hello")
@@ -140,19 +141,22 @@ def test_embedding_a_folder_and_finding_neighbours(
     flags = [f"--checkpoint_file={tiny}", f"--output_file={output}", "--png", "--colour=hits"]
     assert explore.main(["embed", f"--input_dir={folder}", *flags]) == 0
     text = capsys.readouterr().out
-    assert "in 10 of 12 files (refused: " in text and "too_short 1" in text and "not_midi 1" in text
+    assert "in 8 of 10 files (refused: " in text and "too_short 1" in text and "not_midi 1" in text
     assert output.with_suffix(".png").is_file()
     embedding = latent.load_embedding(output.read_bytes(), "set")
-    assert embedding.config == NAME and len(set(embedding.names.tolist())) == 10
+    assert embedding.config == NAME and len(set(embedding.names.tolist())) == 8
     assert embedding.mu.shape == embedding.sigma.shape == (len(embedding.names), 4)
     with pytest.raises(InputError, match="exists already"):
         explore.main(["embed", f"--input_dir={folder}", *flags])
 
+    model = trained_model.load(str(tiny))
     query = sorted(folder.glob("funk-*.mid"))[0]
     find = ("neighbours", f"--embedding={output}", f"--input_midi={query}", "--num_neighbours=3")
     for measure in ("cosine", "euclidean"):
         clips = run(tiny, tmp_path / measure, *find, f"--measure={measure}", "--midi")
-        assert len(clips) == 3 and onsets(clips[0]) == onsets(query)
+        assert len(clips) == 3
+        found, asked = (model.examples_of(read_midi(path))[0].inputs for path in (clips[0], query))
+        np.testing.assert_array_equal(found, asked)
     assert "Found 3 neighbours" in capsys.readouterr().out
     assert run(tiny, tmp_path / "none", *find) == []
     with pytest.raises(CheckpointError, match="another checkpoint"):
@@ -255,6 +259,35 @@ def test_models_that_can_not_fill_in_say_so(groove: Path, beat: Path, tmp_path: 
         run(groove, tmp_path / "out", "infill", f"--input_midi={beat}", "--bars=1")
 
 
+@pytest.mark.parametrize(
+    ("name", "flags"),
+    [
+        ("cat-mel_2bar_small", ()),
+        ("cat-mel_2bar_med_chords", ("--chords=C Am",)),
+        ("hier-trio_16bar", ()),
+        ("groovae_2bar_humanize", ()),
+    ],
+)
+def test_models_of_all_kinds_of_music(name: str, flags: tuple[str, ...], tmp_path: Path) -> None:
+    path = save_tiny(tmp_path / "tiny.safetensors", tiny_config(name))
+    clips = run(path, tmp_path / "grid", "grid", "--rows=2", "--columns=2", "--png", *flags)
+    assert len(clips) == 4 and (tmp_path / "grid" / f"{name}_grid.png").is_file()
+    if name == "cat-mel_2bar_small":
+        # A sample may begin with rests, which the converter leaves out: take one that is a clip again.
+        melody = tmp_path / "melody.mid"
+        write_melody(melody)
+        found = run(path, tmp_path / "infill", "infill", f"--input_midi={melody}", "--bars=2")
+        assert [onsets(clip, 0, 2) for clip in found] == [onsets(melody, 0, 2)] * 3
+
+
+def write_melody(path: Path) -> None:
+    """Two bars of quarter notes, upwards."""
+    sequence = drum_sequence([(4 * i, 60 + i, 80, 4) for i in range(8)])
+    for note in sequence.notes:
+        note.is_drum, note.instrument = False, 0
+    write_midi(sequence, path, bars=2)
+
+
 def test_files_are_not_overwritten_unless_forced(tiny: Path, tmp_path: Path) -> None:
     flags = ("grid", "--rows=1", "--columns=2", "--png")
     run(tiny, tmp_path, *flags)
@@ -283,11 +316,11 @@ def in_process(*flags: str) -> subprocess.CompletedProcess:
     )
 
 
-def test_help_loads_neither_numpy_nor_a_framework() -> None:
+def test_help_loads_neither_pictures_nor_a_framework() -> None:
     for command in ((), *((name,) for name in COMMANDS)):
         done = in_process(*command, "--help")
         assert done.returncode == 0 and "example:" in done.stdout
-        assert not {"numpy", "matplotlib", *FRAMEWORKS} & set(done.stdout.splitlines()[-1].split())
+        assert not {"matplotlib", *FRAMEWORKS} & set(done.stdout.splitlines()[-1].split())
 
 
 def test_filling_in_loads_no_framework(tiny: Path, beat: Path, tmp_path: Path) -> None:

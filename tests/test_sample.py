@@ -21,6 +21,7 @@ from tests.conftest import ROOT
 
 COMMANDS = [
     "train.py", "sample.py", "interpolate.py", "evaluate.py", "music_vae_generate.py", "export.py",
+    "humanize.py", "tap2drum.py", "explore.py",
     "preprocess/convert_dir_to_note_sequences.py", "preprocess/preprocess_tfrecord.py",
 ]  # fmt: skip
 FRAMEWORKS = {"tensorflow", "keras", "jax", "tensorflow_probability"}
@@ -208,7 +209,7 @@ def test_a_model_without_latent_vector_plays(tiny_of: Callable[..., Path], tmp_p
         ("groovae_2bar_hits_control_tfds", ["--chords=C"], "takes no chords"),
         ("cat-mel_2bar_small", ["--length=0"], "--length is 0"),
         ("cat-mel_2bar_small", ["--length=99999999"], "at most"),
-        ("hier-multiperf_vel_1bar_med", ["--length=64"], "always 512 steps"),
+        ("hier-multiperf_vel_1bar_med", ["--length=64"], "always plays 512 steps"),
         ("cat-mel_2bar_small", ["--num_outputs=65", "--png"], "at most 64 clips"),
     ],
 )
@@ -238,6 +239,13 @@ def test_pictures_page_and_sound_are_written_where_asked(tiny: Path, tmp_path: P
     assert suffixes == [".html", ".mid", ".mid", ".png", ".wav", ".wav"]
 
 
+def test_the_output_folder_that_is_a_file_is_refused(tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InputError, match="can't be written"):
+        sample.main([f"--checkpoint_file={tiny}", "--num_outputs=1", f"--output_dir={tmp_path / 'file'}"])
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_files_are_not_overwritten_unless_forced(tiny: Path, tmp_path: Path) -> None:
     flags = [f"--checkpoint_file={tiny}", "--num_outputs=2", f"--output_dir={tmp_path}"]
     sample.main(flags)
@@ -258,7 +266,7 @@ def test_files_are_not_overwritten_unless_forced(tiny: Path, tmp_path: Path) -> 
         (["--temperature=-1"], "--temperature is -1"),
         (["--temperature=nan"], "--temperature is nan"),
         (["--seed=-1"], "--seed is -1"),
-        (["--length=8"], "always 64 steps"),
+        (["--length=8"], "always plays 64 steps"),
         (["--run_dir=x"], "both given"),
         (["--qpm=1"], "tempo is 1"),
         (["--swing=2"], "swing is 2"),

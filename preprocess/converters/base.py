@@ -67,7 +67,7 @@ class Converter(Protocol):
     max_tensors_per_notesequence: int | None
 
     def convert(
-        self, note_sequence: Any, rng: np.random.Generator | None = None
+        self, note_sequence: Any, rng: np.random.Generator | None = None, inference: bool = False
     ) -> tuple[list[Example], Counter[str]]:
         """All examples in a fixed order, and how often what was dropped for which reason.
 
@@ -75,6 +75,8 @@ class Converter(Protocol):
             note_sequence: is not changed.
             rng: what the converter draws from where it has a random part (note dropout), which is left out
                 without one.
+            inference: the music is what a trained model is asked about; a converter may then go by other
+                pitches than those of its training data.
         """
         ...
 

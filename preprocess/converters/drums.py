@@ -105,7 +105,7 @@ class DrumsConverter:
         return self.convert(note_sequence)[0]
 
     def convert(
-        self, note_sequence: Any, rng: np.random.Generator | None = None
+        self, note_sequence: Any, rng: np.random.Generator | None = None, inference: bool = False
     ) -> tuple[list[Example], Counter[str]]:
         """All distinct examples, and how often a stretch of music was dropped for which reason.
 

@@ -149,7 +149,7 @@ class MelodyConverter:
         return self.convert(note_sequence)[0]
 
     def convert(
-        self, note_sequence: Any, rng: np.random.Generator | None = None
+        self, note_sequence: Any, rng: np.random.Generator | None = None, inference: bool = False
     ) -> tuple[list[Example], Counter[str]]:
         """All distinct examples, and how often a stretch of music was dropped for which reason.
 

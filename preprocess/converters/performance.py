@@ -115,7 +115,7 @@ class MultiInstrumentPerformanceConverter:
         return self.convert(note_sequence)[0]
 
     def convert(
-        self, note_sequence: Any, rng: np.random.Generator | None = None
+        self, note_sequence: Any, rng: np.random.Generator | None = None, inference: bool = False
     ) -> tuple[list[Example], Counter[str]]:
         """All examples in order, and how often music was dropped for which reason.
 

@@ -78,6 +78,7 @@ class TrioConverter:
         grid: dict[str, Any] = {"steps_per_quarter": steps_per_quarter, "quarters_per_bar": quarters_per_bar}
         self._melody = MelodyConverter(gap_bars=None, pad_to_total_time=True, **grid)
         self._drums = DrumsConverter(gap_bars=None, pad_to_total_time=True, **grid)
+        self.pitch_classes = self._drums.pitch_classes
         melody_depth = self._melody.output_depth
         self.output_depths: tuple[int, ...] = (melody_depth, melody_depth, self._drums.output_depth)
         self.input_depth = self.output_depth = sum(self.output_depths)
@@ -87,7 +88,7 @@ class TrioConverter:
         return self.convert(note_sequence)[0]
 
     def convert(
-        self, note_sequence: Any, rng: np.random.Generator | None = None
+        self, note_sequence: Any, rng: np.random.Generator | None = None, inference: bool = False
     ) -> tuple[list[Example], Counter[str]]:
         """All examples, and how often a stretch of music was dropped for which reason.
 

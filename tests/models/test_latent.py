@@ -209,7 +209,8 @@ def test_the_importance_of_a_candidate_is_that_of_the_definition(shipped: Traine
 def test_the_filled_bar_is_like_the_bars_around_it(shipped: TrainedModel, beats: Any) -> None:
     """The project's beats repeat themselves, so that the bar that was there is a fair answer."""
     hole = np.arange(64) // 16 == 2
-    filled, sampled = [], []
+    filled: list[float] = []
+    sampled: list[float] = []
     for i in range(0, 60, 10):
         clip = beats.inputs[i]
         truth = metrics.hits_of(clip[hole], 9)

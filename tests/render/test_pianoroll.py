@@ -197,6 +197,12 @@ def test_the_range_of_keys_holds_all_of_them_and_an_octave_label(pitches: list[i
     assert any(pitch % 12 == 0 for pitch in range(low, high + 1))
 
 
+def test_labels_are_written_as_they_are() -> None:
+    """matplotlib would take what stands between dollar signs for a formula."""
+    sequence = with_chords(pitched((0, 60, 80, 4)), (0, "C$\\x$"))
+    assert png_bytes(clip_figure([("$\\a_{$", sequence)], bars=1, title="$\\b_{$"))
+
+
 def test_png_file_has_the_asked_resolution(tmp_path: Path) -> None:
     figure = clip_figure([("beat", drum_sequence([]))], bars=1)
     save_png(figure, tmp_path / "beat.png", dpi=50)

@@ -5,12 +5,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from explore_sets import amounts_of, read_vectors
 from interpolate import read_clip
 from preprocess.console import print_table, progress
 from preprocess.errors import InputError
 from render.clips import bars_of, check_new, in_meter_of, planned_files, style_of, write_clips
 from sample import check_controls, controls_of, load_model, weights_that_fit
+from studio.explore_sets import amounts_of, read_vectors
 
 
 def _encoded(model: Any, paths: list[str]) -> tuple[dict[str, Any], Any]:
