@@ -374,7 +374,6 @@ _GROOVES = (
         2,
         _SMALL_GROOVE_HPARAMS,
         humanize=True,
-        hits_as_controls=True,
         **_ALL,
     ),
     _groovae(

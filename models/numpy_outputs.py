@@ -8,7 +8,7 @@ import numpy as np
 Array = np.ndarray
 
 NO_TOKEN = -1
-LEAST_PROBABILITY = 0.05
+LEAST_PROBABILITY = 0.1
 """A hit that a groove's network takes for less likely than this counts as so likely."""
 
 
