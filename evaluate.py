@@ -88,6 +88,8 @@ def main(argv: list[str] | None = None) -> int:
         "flags": {k: v for k, v in vars(args).items() if k not in ("force", "log")},
         "split": _bound_figures(examples, scores),
     }
+    if train is not None and train.inputs.ndim == 2 and model.converter.output_form == "one_hot":
+        report["split"]["baselines"] = _baselines(model, train.inputs, examples["inputs"])
     values: dict[str, dict[str, Any]] = {}
     if names:
         played = _decode(model, scores.z, "Reconstructing", args)
@@ -202,6 +204,17 @@ def _bound_figures(examples: dict[str, Any], scores: Any) -> dict[str, Any]:
     }
 
 
+def _baselines(model: Any, train: Any, clips: Any) -> dict[str, float]:
+    """What simple models of the training tokens make of the clips, nats a clip."""
+    from models import metrics
+
+    depth = model.converter.output_depth
+    return {
+        "each_step_by_itself": metrics.unigram_nats(train, clips, depth),
+        "markov_chain": metrics.markov_nats(train, clips, depth),
+    }
+
+
 def _drum_figures(
     examples: dict[str, Any], scores: Any, played: Any, names: tuple[str, ...]
 ) -> dict[str, Any]:
@@ -310,6 +323,8 @@ def _print(report: dict[str, Any], names: tuple[str, ...]) -> None:
         ("accuracy of the likeliest values", split["accuracy"]),
         (f"active units of {split['latent_units']}", split["active_units"]),
     ]
+    for key, value in split.get("baselines", {}).items():
+        rows.append((f"for comparison: {key.replace('_', ' ')}, nats", value))
     print_table(f"{report['checkpoint']}: {split['clips']} held-out clips", ["measure", "value"], rows)
     if "groove" in report:
         _print_groove(report["groove"])

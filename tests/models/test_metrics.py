@@ -186,3 +186,15 @@ def test_distances_of_a_set_to_itself_and_to_a_busier_one():
 def test_copies_show():
     found = beat_statistics.nearest_summary(np.array([0, 0, 4, 8]))
     assert found["copies"] == 0.5 and found["median"] == 2 and found["mean"] == 3
+
+
+def test_unigram_and_markov_are_the_formulas() -> None:
+    train = np.array([[0, 1, 0, 1], [0, 1, 2, -1]])
+    clips = np.array([[0, 1, 0, -1]])
+    # Counts plus one: 0: 4, 1: 4, 2: 2 of 10.
+    p = np.array([0.4, 0.4, 0.2])
+    assert metrics.unigram_nats(train, clips, 3) == pytest.approx(-2 * np.log(0.4) - np.log(0.4))
+    # From 0 comes 1 three times; from 1 comes 0 once and 2 once.
+    to_1, to_0 = (3 + p[1]) / (3 + 1), (1 + p[0]) / (2 + 1)
+    expected = -np.log(p[0]) - np.log(to_1) - np.log(to_0)
+    assert metrics.markov_nats(train, clips, 3) == pytest.approx(expected)
