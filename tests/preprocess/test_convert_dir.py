@@ -182,3 +182,31 @@ def test_a_crashing_reader_costs_only_its_file(monkeypatch: pytest.MonkeyPatch, 
     crashed = [source.name for source, _, reason, _ in results if reason == "reader_crashed"]
     assert crashed == ["03", "17"]
     assert all(records for source, records, *_ in results if source.name not in crashed)
+
+
+def piece(pitches: list[int]) -> bytes:
+    """Quarters of the given pitches as a MIDI file."""
+    notes = b"".join(bytes([0, 0x90, p, 80]) + delta(120) + bytes([0x80, p, 0]) for p in pitches)
+    return midi(notes + END)
+
+
+def test_pieces_are_held_out_by_their_notes(tmp_path: Path) -> None:
+    folder = tmp_path / "music"
+    (folder / "again").mkdir(parents=True)
+    for i in range(40):
+        data = piece([60 + i % 12, 61 + i // 12, 62 + i % 7])
+        (folder / f"{i:02}.mid").write_bytes(data)
+        (folder / "again" / f"copy of {i}.mid").write_bytes(data)
+    held_out = tmp_path / "held_out"
+    flags = ["--recursive", f"--held_out_file={held_out}", "--held_out_percent=30"]
+    train = run(folder, tmp_path / "train", *flags)
+    other = [NoteSequence.FromString(r) for r in read_records(held_out)]
+    assert len(train) + len(other) == 80 and 4 < len(other) < 44
+    tunes = [{tuple(n.pitch for n in s.notes) for s in part} for part in (train, other)]
+    assert not tunes[0] & tunes[1], "a piece under two names stays on one side"
+    assert (read_sidecar(held_out) or {})["count"] == len(other)
+    with pytest.raises(InputError, match="held_out_percent"):
+        run(folder, tmp_path / "c", f"--held_out_file={tmp_path / 'd'}", "--held_out_percent=100")
+    with pytest.raises(InputError, match="exists already"):
+        run(folder, tmp_path / "c", f"--held_out_file={held_out}")
+    assert not (tmp_path / "c").exists()

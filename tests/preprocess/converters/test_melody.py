@@ -361,3 +361,13 @@ def test_plain_melodies_do_without_note_seq() -> None:
         "assert M().to_tensors(s[0]) and 'note_seq' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_two_bars_of_two_quarters_make_one_of_four() -> None:
+    sequence = meter(2, 4)
+    assert not MelodyConverter().to_tensors(sequence)
+    (ours,) = MelodyConverter(shorter_bars=True).to_tensors(sequence)
+    (four,) = MelodyConverter().to_tensors(meter(4, 4))
+    np.testing.assert_array_equal(ours.inputs, four.inputs)
+    for numerator, denominator in ((3, 4), (6, 8), (5, 8)):
+        assert not MelodyConverter(shorter_bars=True).to_tensors(meter(numerator, denominator))
