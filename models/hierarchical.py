@@ -258,7 +258,8 @@ class HierarchicalLSTMDecoder(keras.layers.Layer):
         """Values, inputs, states, and the feedback to the level above where there is a re-encoder."""
         if level == len(self.conductors):
             values, previous, states = self.core.generate(embedding, first, time, draws)
-            everything = {"played": values, "real": ops.ones(values.shape[:2], dtype="bool")}
+            real = ops.ones(ops.shape(values)[:2], dtype="bool") if self.re_encoder is not None else None
+            everything = {"played": values, "real": real}
             return values, previous, states, self._encode_segment(everything, embedding, False)
         conductor, count = self.conductors[level], self.level_lengths[level]
         autoregressive = level not in self.disable_autoregression

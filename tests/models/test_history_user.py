@@ -252,7 +252,6 @@ def test_it_learns_where_to_read() -> None:
 
 
 MEASURE = """
-import resource, sys
 import keras, numpy as np
 from models.history_user import HistoryUser, window_lags
 
@@ -266,25 +265,27 @@ class Reader(keras.Model):
     def call(self, x):
         return self.head(self.past_user(x).outputs)
 
-def train(history, time, batch):
+def peak(history, time, batch):
     model = Reader(history)
     model.compile(optimizer="adam", loss="mse", jit_compile=keras.backend.backend() == "jax")
     x = np.random.default_rng(0).integers(0, 2, (batch, time, 13)).astype("float32")
     for _ in range(2):
         model.train_on_batch(x, x)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # The kernel's own figure: getrusage's starts from that of the process that started this one.
+    line, = (line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
 
-before = train(4, 6, 2)
-print("MEMORY", before, train(80, 192, 128))
+print("MEMORY", peak(4, 6, 2), peak(80, 192, 128))
 """
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc to measure memory")
 def test_the_case_that_ran_out_of_16_gigabytes_fits_within_one() -> None:
-    """A training step of 80 lags, 192 frames and a batch of 128; figures are MB of resident memory."""
+    """Training steps of 80 lags, 192 frames and a batch of 128; figures are MB of resident memory at the peak."""
     done = subprocess.run(
         [sys.executable, "-c", MEASURE], cwd=ROOT, capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stderr[-2000:]
     before, after = map(float, done.stdout.split("MEMORY")[1].split())
-    print(f"{before:.0f} MB with the libraries alone, {after:.0f} MB at the peak")
-    assert after - before < 1000
+    print(f"{before:.0f} MB with the libraries and a tiny case, {after:.0f} MB with the large one")
+    assert 0 < after - before < 1000

@@ -1,0 +1,436 @@
+"""The polyphonic samplers: formulas in NumPy, enumeration of all paths, draws, gradients, and use in a decoder."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from models.decoders import Draws, LSTMDecoder
+from models.polyphonic_sampler import (
+    FORBIDDEN,
+    ChordClasses,
+    IndependentVoices,
+    PolyphonicSampler,
+    draw_outcome,
+    masked_log_softmax,
+)
+from tests.models.test_history_user import gradients, sigmoid, softmax
+
+Array = np.ndarray
+PITCHES, FEATURES, VOICES, UNITS = 4, 3, 2, 5
+BATCH, TIME = 3, 6
+SIZES: dict[str, Any] = {"pitches": PITCHES, "features": FEATURES, "voices": VOICES, "units": UNITS}
+FRAMES = np.array(list(itertools.product((0, 1), repeat=PITCHES)), np.float32)
+KINDS = {"banning": {}, "pauses": {"pauses": True}, "three of four": {"voices": 3}}
+
+
+def small(**options: Any) -> PolyphonicSampler:
+    """A small sampler whose weights matter."""
+    sampler = PolyphonicSampler(**(SIZES | {"leak": 0.0} | options))
+    sampler.build()
+    rng = np.random.default_rng(0)
+    for weight in sampler.named_weights().values():
+        weight.assign(rng.standard_normal(weight.shape))
+    return sampler
+
+
+def numbers(sampler: PolyphonicSampler) -> dict[str, Array]:
+    """The weights in float64 by the last part of their names; the voices' and the output's apart."""
+    named = {k: ops.convert_to_numpy(v).astype(np.float64) for k, v in sampler.named_weights().items()}
+    return {("out_" if "/output/" in k else "") + k.split("/")[-1]: v for k, v in named.items()}
+
+
+def numpy_voice(
+    weights: dict, features: Array, decided: Array, state: tuple | None
+) -> tuple[Array, tuple | None]:
+    """Logits of one voice for one frame, and its state: TensorFlow 1's LSTMCell, or a layer of tanh."""
+    if state is None:
+        hidden = np.tanh(np.concatenate([features, decided]) @ weights["kernel"] + weights["bias"])
+    else:
+        cell, hidden = state
+        z = np.concatenate([features, decided, hidden]) @ weights["kernel"] + weights["bias"]
+        i, g, f, o = np.split(z, 4)
+        cell = sigmoid(f + 1) * cell + sigmoid(i) * np.tanh(g)
+        hidden = sigmoid(o) * np.tanh(cell)
+        state = cell, hidden
+    return hidden @ weights["out_kernel"] + weights["out_bias"], state
+
+
+def numpy_draw(d: Array, u: float) -> int:
+    """The rule of the author's replicas: the number of cumulative sums at or below u."""
+    return int((np.cumsum(d / d.sum()) <= u).sum())
+
+
+def numpy_path(sampler: PolyphonicSampler, features: Array, frames: Array, uniforms: Array) -> tuple:
+    """The baseline's training pass over one piece, as section 2.1 of the specification tells it.
+
+    Returns:
+        P and on, `[time, pitches]`, and the log probability that all voices pause, `[time]`.
+    """
+    weights, n = numbers(sampler), sampler.depth
+    zeros = (np.zeros(sampler.units), np.zeros(sampler.units)) if sampler.memory else None
+    states: list[Any] = [zeros] * sampler.uniforms
+    probabilities, ons, silences = [], [], []
+    for x, y, us in zip(features, frames, uniforms, strict=True):
+        on, off, silence = np.zeros(n), np.zeros(n), 0.0
+        p, b, p_rest, b_rest = np.zeros(n), np.zeros(n), np.ones(n), np.ones(n)
+        for v, u in enumerate(us):
+            decided = on if sampler.pauses else np.concatenate([on, off])
+            z, states[v] = numpy_voice(weights, x, decided, states[v])
+            mask = np.ones(n + 1) if sampler.pauses else np.tile((on + off) == 0, 2)
+            d = mask * np.exp(z) / (mask * np.exp(z)).sum()
+            p, p_rest = p + p_rest * d[:n], p_rest * (1 - d[:n])
+            true = np.concatenate([y, [1] if sampler.pauses else 1 - y])
+            j = numpy_draw(d * true if sampler.aposter else d, u)
+            if sampler.pauses:
+                silence += np.log(d[n])
+                on = np.maximum(on, np.eye(n + 1)[j, :n] * y)
+                continue
+            b, b_rest = b + b_rest * d[n:], b_rest * (1 - d[n:])
+            (on if y[j % n] else off)[j % n] = 1
+        probabilities.append(p * (1 - b))
+        ons.append(on)
+        silences.append(silence)
+    return np.array(probabilities), np.array(ons), np.array(silences)
+
+
+def paths(sampler: PolyphonicSampler, features: Array) -> Iterator[tuple[Array, float]]:
+    """Every sequence of outcomes of one frame: the frame that it makes, and its probability."""
+    weights, n = numbers(sampler), sampler.depth
+
+    def follow(on: Array, off: Array, p: float, voice: int) -> Iterator[tuple[Array, float]]:
+        if voice == sampler.uniforms:
+            yield on, p
+            return
+        decided = on if sampler.pauses else np.concatenate([on, off])
+        z, _ = numpy_voice(weights, features, decided, None)
+        free = np.ones(n + 1) if sampler.pauses else np.tile((on + off) == 0, 2)
+        d = free * np.exp(z) / (free * np.exp(z)).sum()
+        for j in np.flatnonzero(free):
+            following = on.copy(), off.copy()
+            if j < n:
+                following[0][j] = 1
+            elif not sampler.pauses:
+                following[1][j - n] = 1
+            yield from follow(*following, p * d[j], voice + 1)
+
+    yield from follow(np.zeros(n), np.zeros(n), 1.0, 0)
+
+
+def frame_probabilities(sampler: PolyphonicSampler, features: Array) -> Array:
+    """Probability of each of `FRAMES`, `[frames]`."""
+    table = np.zeros(len(FRAMES))
+    for on, p in paths(sampler, features):
+        table[int(on @ 2 ** np.arange(PITCHES)[::-1])] += p
+    return table
+
+
+@pytest.fixture
+def data() -> tuple[Array, Array, Array]:
+    """Features, frames of at most two notes, and uniforms."""
+    rng = np.random.default_rng(1)
+    features = rng.standard_normal((BATCH, TIME, FEATURES)).astype(np.float32)
+    frames = FRAMES[FRAMES.sum(axis=-1) <= VOICES]
+    return features, frames[rng.integers(0, len(frames), (BATCH, TIME))], rng.random((BATCH, TIME, VOICES))
+
+
+def numpy_cross_entropy(p: Array, y: Array) -> Array:
+    return -(y * np.log(p) + (1 - y) * np.log(1 - p)).sum(axis=-1)
+
+
+@pytest.mark.parametrize(
+    "logits", [[1e38, -1e38, 3.0], [np.inf, -np.inf, 0.0], [1e4, 1e4 - 1, -1e4], [0, 0, 0]]
+)
+def test_masked_log_softmax_is_finite_and_so_is_its_gradient(logits: list[float]) -> None:
+    for mask in itertools.product((True, False), repeat=3):
+        z, allowed = np.array([logits], np.float32), np.array([mask])
+        log_d = ops.convert_to_numpy(masked_log_softmax(ops.convert_to_tensor(z), allowed))
+        assert np.isfinite(log_d).all() and (log_d[~allowed] == FORBIDDEN).all()
+        if any(mask):
+            z64 = np.clip(z.astype(np.float64), -1e6, 1e6)[allowed]
+            expected = z64 - z64.max() - np.log(np.exp(z64 - z64.max()).sum())
+            np.testing.assert_allclose(log_d[allowed], expected, atol=1e-5, rtol=1e-6)
+        (slope,) = gradients(lambda x, m=allowed: ops.sum(masked_log_softmax(x, m)), [z])
+        assert np.isfinite(slope).all()
+
+
+def test_an_outcome_of_probability_zero_is_never_drawn() -> None:
+    rng = np.random.default_rng(2)
+    logits, allowed = rng.standard_normal((500, 24)) * 8, rng.random((500, 24)) < 0.3
+    allowed[:, 3] = True
+    log_d = masked_log_softmax(ops.convert_to_tensor(logits.astype(np.float32)), allowed)
+    for u in (0.0, 0.5, np.nextafter(np.float32(1), np.float32(0))):
+        drawn = ops.convert_to_numpy(draw_outcome(log_d, ops.full((500,), u, dtype="float32")))
+        assert (drawn.sum(axis=-1) == 1).all() and not (drawn * ~allowed).any()
+
+
+@pytest.mark.parametrize("memory", [False, True], ids=["stateless", "memory"])
+@pytest.mark.parametrize("aposter", [False, True], ids=["inverted", "aposter"])
+@pytest.mark.parametrize("pauses", [False, True], ids=["banning", "pauses"])
+def test_the_path_is_the_formulas(data: tuple, pauses: bool, aposter: bool, memory: bool) -> None:
+    features, frames, uniforms = data
+    sampler = small(pauses=pauses, aposter=aposter, memory=memory, objective="path", pause_loss=pauses)
+    walk = sampler.walk(features, frames, uniforms.astype(np.float32), "aposter" if aposter else "inverted")
+    loss = ops.convert_to_numpy(sampler.path_loss(features, frames, uniforms.astype(np.float32)))
+    for i in range(BATCH):
+        p, on, silence = numpy_path(sampler, features[i].astype(np.float64), frames[i], uniforms[i])
+        np.testing.assert_array_equal(ops.convert_to_numpy(walk.on[i]), on)
+        ours = ops.convert_to_numpy(walk.sounds[i] * (1 - walk.banned[i]))
+        np.testing.assert_allclose(ours, p, atol=1e-5)
+        expected = numpy_cross_entropy(np.clip(p, 1e-6, 1 - 1e-6), frames[i])
+        if pauses:
+            empty = (frames[i].max(axis=-1, keepdims=True) == 0).astype(float)
+            expected = expected + numpy_cross_entropy(np.exp(silence)[:, None], empty)
+        np.testing.assert_allclose(loss[i], expected, atol=1e-5, rtol=1e-5)
+
+
+def test_the_crutch_changes_the_gradient_alone(data: tuple) -> None:
+    features, frames, uniforms = data
+    uniforms = uniforms.astype(np.float32)
+    results = []
+    for crutch in (False, True):
+        sampler = small(pauses=True, objective="path", crutch=crutch)
+        value = ops.convert_to_numpy(sampler.path_loss(features, frames, uniforms))
+        run = sampler.path_loss
+        (slope,) = gradients(lambda x, run=run: ops.sum(run(x, frames, uniforms)), [features])
+        results.append((value, slope))
+    np.testing.assert_allclose(results[0][0], results[1][0], atol=1e-6)
+    assert np.abs(results[0][1] - results[1][1]).max() > 1e-3
+
+
+@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS.keys())
+def test_the_likelihood_is_the_sum_over_all_paths(options: dict) -> None:
+    sampler = small(**options)
+    features = np.random.default_rng(3).standard_normal((2, FEATURES)).astype(np.float32)
+    repeated = np.repeat(features[:, None], len(FRAMES), axis=1)
+    values = np.repeat(FRAMES[None], 2, axis=0)
+    ours = np.exp(ops.convert_to_numpy(sampler.log_likelihood(repeated, values)).astype(np.float64))
+    for i in range(2):
+        expected = frame_probabilities(sampler, features[i].astype(np.float64))
+        np.testing.assert_allclose(expected.sum(), 1)
+        np.testing.assert_allclose(ours[i], expected, atol=1e-6, rtol=1e-5)
+    np.testing.assert_allclose(ours.sum(axis=-1), 1, atol=1e-5)
+    sampler.leak = 0.01
+    leaking = np.exp(ops.convert_to_numpy(sampler.log_likelihood(repeated, values)).astype(np.float64))
+    np.testing.assert_allclose(leaking, 0.99 * ours + 0.01 / len(FRAMES), atol=1e-6)
+
+
+@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS.keys())
+def test_draws_and_bounds_have_the_formulas_frequencies(options: dict) -> None:
+    sampler, count = small(**options), 40_000
+    rng = np.random.default_rng(4)
+    feature = rng.standard_normal(FEATURES).astype(np.float32)
+    expected = frame_probabilities(sampler, feature.astype(np.float64))
+    repeated = np.repeat(feature[None], count, axis=0)
+    uniforms = rng.random((count, sampler.uniforms)).astype(np.float32)
+    drawn = ops.convert_to_numpy(sampler.draw(ops.convert_to_tensor(repeated), uniforms, 1.0))
+    found = np.bincount((drawn @ 2 ** np.arange(PITCHES)[::-1]).astype(int), minlength=len(FRAMES)) / count
+    assert np.abs(found - expected).max() < 5 * np.sqrt(0.25 / count)
+    for i in np.flatnonzero(FRAMES.sum(axis=-1) <= sampler.uniforms):
+        values = np.repeat(FRAMES[i][None], count, axis=0)
+        log_weight = ops.convert_to_numpy(sampler.bound(repeated, values, uniforms)).astype(np.float64)
+        weight = np.exp(log_weight)
+        assert abs(weight.mean() - expected[i]) < 5 * weight.std() / np.sqrt(count) + 1e-6
+        assert log_weight.mean() <= np.log(expected[i]) + 1e-5
+
+
+def test_the_baseline_has_its_sizes_and_sums_to_one() -> None:
+    sampler = PolyphonicSampler(memory=True)
+    sampler.build()
+    shapes = [tuple(weight.shape) for weight in sampler.named_weights().values()]
+    assert shapes == [(254, 400), (400,), (100, 24), (24,)]
+    sampler = PolyphonicSampler(features=4, units=6, leak=0.0)
+    sampler.build()
+    frames = np.array(list(itertools.product((0, 1), repeat=12)), np.float32)
+    features = np.full((512, len(frames) // 512, 4), 0.5, np.float32)
+    likelihood = ops.convert_to_numpy(sampler.log_likelihood(features, frames.reshape(512, -1, 12)))
+    np.testing.assert_allclose(np.exp(likelihood.astype(np.float64)).sum(), 1, atol=1e-4)
+    assert (likelihood.reshape(-1)[frames.sum(axis=-1) > 5] < -1e8).all()
+
+
+@pytest.mark.parametrize("pauses", [False, True], ids=["banning", "pauses"])
+def test_steps_are_the_whole_sequence(data: tuple, pauses: bool) -> None:
+    features, _, uniforms = data
+    uniforms = uniforms.astype(np.float32)
+    sampler = small(pauses=pauses, memory=True)
+    states = sampler.zero_states(BATCH)
+    for given in (uniforms, None):
+        whole = sampler.walk(features, uniforms=given)
+        state = states
+        for t in range(TIME):
+            on, state = sampler.step(features[:, t], state, None if given is None else given[:, t])
+            np.testing.assert_array_equal(ops.convert_to_numpy(on), ops.convert_to_numpy(whole.on[:, t]))
+        for found, expected in zip(keras.tree.flatten(state), keras.tree.flatten(whole.states), strict=True):
+            np.testing.assert_allclose(ops.convert_to_numpy(found), ops.convert_to_numpy(expected), atol=1e-5)
+
+
+def losses(sampler: PolyphonicSampler, values: Array, uniforms: Array) -> list[Callable]:
+    found: list[Callable] = [
+        lambda x: sampler.path_loss(x, values, uniforms),
+        lambda x: -sampler.bound(x, values, uniforms),
+    ]
+    return found if sampler.memory else [*found, lambda x: -sampler.log_likelihood(x, values)]
+
+
+@pytest.mark.parametrize("options", [{}, {"pauses": True, "pause_loss": True}, {"memory": True}], ids=str)
+@pytest.mark.parametrize("scale", [1.0, 1e4, 1e30])
+def test_losses_and_gradients_are_finite_whatever_the_logits(options: dict, scale: float) -> None:
+    sampler = small(leak=1e-6, **options)
+    sampler.output_kernel.assign(sampler.output_kernel * scale)
+    values = FRAMES[None]  # the full frame, too, which the voices cannot say
+    rng = np.random.default_rng(5)
+    features = rng.standard_normal((1, len(FRAMES), FEATURES)).astype(np.float32)
+    uniforms = rng.random((1, len(FRAMES), VOICES)).astype(np.float32)
+    for run in losses(sampler, values, uniforms):
+        assert np.isfinite(ops.convert_to_numpy(run(ops.convert_to_tensor(features)))).all()
+        (slope,) = gradients(lambda x, run=run: ops.sum(run(x)), [features])
+        assert np.isfinite(slope).all()
+
+
+def independent_probability(table: Array, values: Array) -> float:
+    """The author's inclusion-exclusion over subsets of the sounding pitches, for one frame."""
+    total, sounding = 0.0, np.flatnonzero(values)
+    for size in range(len(sounding) + 1):
+        for subset in itertools.combinations(sounding, size):
+            factors = [voice[-1] + sum(voice[k] for k in subset) for voice in table]
+            total += (-1) ** (len(sounding) - size) * np.prod(factors)
+    return total
+
+
+def test_independent_voices_are_the_formulas() -> None:
+    rng = np.random.default_rng(6)
+    logits = rng.standard_normal((1, 1, 3 * 5)).astype(np.float32)
+    table = softmax(logits.astype(np.float64).reshape(3, 5))
+    output = IndependentVoices(4, 3, leak=0.0)
+    repeated, values = np.repeat(logits, 16, axis=1), FRAMES[None]
+    ours = np.exp(ops.convert_to_numpy(output.log_likelihood(repeated, values)).astype(np.float64))[0]
+    expected = np.array([independent_probability(table, frame) for frame in FRAMES])
+    np.testing.assert_allclose(ours, expected, atol=1e-6)
+    np.testing.assert_allclose(ours.sum(), 1, atol=1e-5)
+    marginals = ops.convert_to_numpy(IndependentVoices(4, 3, "marginals").loss(repeated, values))[0]
+    p = 1 - np.prod(1 - table[:, :4], axis=0)
+    np.testing.assert_allclose(marginals, numpy_cross_entropy(p, FRAMES), atol=1e-5)
+    count = 40_000
+    many = ops.convert_to_tensor(np.repeat(logits[0], count, axis=0))
+    drawn = ops.convert_to_numpy(output.draw(many, rng.random((count, 3)).astype(np.float32), 1.0))
+    found = np.bincount((drawn @ 2 ** np.arange(4)[::-1]).astype(int), minlength=16) / count
+    assert np.abs(found - expected).max() < 5 * np.sqrt(0.25 / count)
+
+
+@pytest.mark.parametrize("objective", ["likelihood", "marginals"])
+def test_gradients_of_independent_voices_are_finite(objective: str) -> None:
+    logits = np.random.default_rng(7).standard_normal((1, 16, 15)).astype(np.float32) * 1e5
+    output = IndependentVoices(4, 3, objective)
+    (slope,) = gradients(lambda x: ops.sum(output.loss(x, FRAMES[None])), [logits])
+    assert (
+        np.isfinite(slope).all()
+        and np.isfinite(ops.convert_to_numpy(output.loss(logits, FRAMES[None]))).all()
+    )
+
+
+def test_chord_classes_are_the_formulas() -> None:
+    rng = np.random.default_rng(8)
+    logits = rng.standard_normal((1, 1, 16)).astype(np.float32)
+    p = softmax(logits.astype(np.float64))[0, 0]
+    chosen = (FRAMES @ 2 ** np.arange(4)).astype(int)
+    repeated = np.repeat(logits, 16, axis=1)
+    ours = ops.convert_to_numpy(ChordClasses(4).loss(repeated, FRAMES[None]))[0]
+    np.testing.assert_allclose(ours, -np.log(p[chosen]), atol=1e-5)
+    author = ops.convert_to_numpy(ChordClasses(4, mean_of_classes=True).loss(repeated, FRAMES[None]))[0]
+    np.testing.assert_allclose(author, numpy_cross_entropy(p, np.eye(16)[chosen]) / 16, atol=1e-5)
+    u = rng.random((200, 1)).astype(np.float32)
+    drawn = ops.convert_to_numpy(ChordClasses(4).draw(np.repeat(logits[0], 200, axis=0), u, 1.0))
+    expected = [numpy_draw(p, x) for x in u[:, 0].astype(np.float64)]
+    np.testing.assert_array_equal(drawn @ 2 ** np.arange(4), expected)
+
+
+OUTPUTS: dict[str, Callable] = {
+    "banning": lambda: PolyphonicSampler(**SIZES),
+    "pauses": lambda: PolyphonicSampler(**SIZES, pauses=True),
+    "exact": lambda: PolyphonicSampler(**SIZES, objective="likelihood"),
+    "path": lambda: PolyphonicSampler(**SIZES, objective="path"),
+    "independent": lambda: IndependentVoices(PITCHES, VOICES),
+    "classes": lambda: ChordClasses(PITCHES),
+}
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_they_are_outputs_of_a_decoder(name: str, data: tuple) -> None:
+    _, frames, uniforms = data
+    output = OUTPUTS[name]()
+    decoder = LSTMDecoder(output, (7,))
+    decoder.build(2)
+    embedding = ops.convert_to_tensor(np.random.default_rng(9).standard_normal((BATCH, 2)).astype(np.float32))
+    steps = {"uniforms": ops.convert_to_tensor(uniforms[..., : output.uniforms].astype(np.float32))}
+    drawn, previous, _ = decoder.generate(embedding, output.nothing(BATCH), TIME, Draws(steps))
+    assert tuple(drawn.shape) == frames.shape and set(np.unique(drawn)) <= {0.0, 1.0}
+    parameters, _ = decoder.teacher_forced({"previous": previous}, embedding)
+    again = [output.draw(parameters[:, t], steps["uniforms"][:, t], 1.0) for t in range(TIME)]
+    np.testing.assert_array_equal(ops.convert_to_numpy(ops.stack(again, axis=1)), ops.convert_to_numpy(drawn))
+    for values in (drawn, output.target(frames)):
+        assert (ops.convert_to_numpy(output.loss(parameters, values)) >= 0).all()
+        assert tuple(output.correct(parameters, values).shape) == (BATCH, TIME)
+    np.testing.assert_array_equal(ops.convert_to_numpy(output.dense(drawn, "float32")), drawn)
+    likeliest = ops.stack([output.draw(parameters[:, t], None, 1.0) for t in range(TIME)], axis=1)
+    np.testing.assert_array_equal(ops.convert_to_numpy(output.correct(parameters, likeliest)), 1.0)
+    names = [k for k in decoder.named_weights() if "sampler" in k]
+    assert len(names) == (4 if isinstance(output, PolyphonicSampler) else 0)
+
+
+class Memoriser(keras.Model):
+    """A sampler on features of its own for each step, which has one piece to learn."""
+
+    def __init__(self, sampler: PolyphonicSampler) -> None:
+        super().__init__()
+        self.sampler = sampler
+        self.sampler.build()
+        self.features = self.add_weight((1, TIME, FEATURES), initializer="normal", name="features")
+
+    def call(self, frames: Any) -> Any:
+        features = ops.repeat(ops.convert_to_tensor(self.features), ops.shape(frames)[0], axis=0)
+        return self.sampler.loss(features, frames)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"memory": True},
+        {"memory": True, "objective": "path"},
+        {"pauses": True},
+        {"objective": "likelihood"},
+    ],
+    ids=str,
+)
+def test_it_learns_a_piece(options: dict, data: tuple) -> None:
+    """Also that the draws of `loss` go with compiled training on either backend."""
+    keras.utils.set_random_seed(0)
+    frames = np.repeat(data[1][:1], 8, axis=0)
+    model = Memoriser(PolyphonicSampler(**SIZES, **options))
+    model.compile(optimizer=keras.optimizers.Adam(0.05), loss=lambda _, cost: ops.mean(cost))
+    costs = model.fit(frames, frames[..., 0], batch_size=8, epochs=150, verbose=0).history["loss"]
+    assert np.isfinite(costs).all() and costs[0] > 1.5
+    # The author's objective does not reach 0: a pitch that no voice decides is not certain to be silent.
+    assert costs[-1] < (0.5 * costs[0] if options.get("objective") == "path" else 0.1)
+
+
+def test_wrong_arguments_are_refused() -> None:
+    for options, message in (
+        ({"objective": "luck"}, "objective"),
+        ({"objective": "likelihood", "memory": True}, "objective"),
+        ({"voices": 5}, "cannot decide"),
+        ({"pause_loss": True}, "pause loss"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            small(**options)
+    with pytest.raises(ValueError, match="objective"):
+        IndependentVoices(objective="luck")
+    sampler = small(memory=True)
+    with pytest.raises(ValueError, match="use `step`"):
+        sampler.draw(ops.zeros((1, FEATURES)), None, 1.0)
+    with pytest.raises(ValueError, match="use `bound`"):
+        sampler.log_likelihood(ops.zeros((1, 1, FEATURES)), ops.zeros((1, 1, PITCHES)))
