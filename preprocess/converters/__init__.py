@@ -8,6 +8,7 @@ from preprocess.converters.drums import DrumsConverter
 from preprocess.converters.groove_hits import GrooveConverter
 from preprocess.converters.melody import MelodyConverter
 from preprocess.converters.performance import MultiInstrumentPerformanceConverter
+from preprocess.converters.pianoroll import PianorollConverter
 from preprocess.converters.trio import TrioConverter
 from preprocess.errors import InputError
 
@@ -19,6 +20,7 @@ CONVERTERS: dict[str, type[Converter]] = {
     "trio": TrioConverter,
     "groove": GrooveConverter,
     "performance": MultiInstrumentPerformanceConverter,
+    "pianoroll": PianorollConverter,
 }
 
 

@@ -1,0 +1,633 @@
+"""The polyphonic sampler: a frame of pitches drawn note by note, as the output of a decoder or of a piano model.
+
+The output layers of the author's piano systems (seed 000, "Baseline Model"; before it the "RealData First Model"
+notebooks): voices that draw one after the other and know what was drawn (`PolyphonicSampler`), voices that do
+not (`IndependentVoices`), and one softmax over all chords (`ChordClasses`). Values are frames of 0 or 1,
+`[batch, time, pitches]`.
+"""
+
+import functools
+import itertools
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from models.backend import scan
+from models.distributions import categorical_log_probability
+from models.lstm import LSTM, State
+from models.outputs import Output, draw_token
+
+Array = Any
+
+FORBIDDEN = -1e9
+"""The log probability that stands for none, finite so that no product with 0 makes NaN."""
+
+LARGEST_LOGIT = 1e6
+"""Logits are cut here, infinite ones too; the difference of two such decides any draw."""
+
+SMALLEST = 1e-6
+"""Probabilities are kept this far from 0 and 1 before their logarithms, as in the author's notebooks."""
+
+
+def masked_log_softmax(logits: Array, allowed: Array) -> Array:
+    """`log(m exp(z) / sum(m exp(z)))` for logits z and a mask m, without overflow.
+
+    The author's own form had no maximum subtracted, and its published weights are NaN.
+
+    Args:
+        logits: `[..., outcomes]`, any numbers but NaN.
+        allowed: boolean, of a shape that broadcasts to that of the logits.
+
+    Returns:
+        `[..., outcomes]`; `FORBIDDEN` where the mask is false.
+    """
+    allowed = ops.broadcast_to(allowed, ops.shape(logits))
+    logits = ops.clip(logits, -LARGEST_LOGIT, LARGEST_LOGIT)
+    highest = ops.max(ops.where(allowed, logits, -LARGEST_LOGIT), axis=-1, keepdims=True)
+    # What is forbidden is replaced before exp, lest its gradient be 0 times infinity.
+    shifted = ops.where(allowed, logits - ops.stop_gradient(highest), 0.0)
+    total = ops.sum(ops.where(allowed, ops.exp(shifted), 0.0), axis=-1, keepdims=True)
+    return ops.where(allowed, shifted - ops.log(ops.maximum(total, 1e-30)), FORBIDDEN)
+
+
+def draw_outcome(log_probabilities: Array, uniforms: Array | None) -> Array:
+    """One outcome as a one-hot vector: the first k whose cumulative probability is above u.
+
+    Unlike `draw_token` it never hits an outcome of probability 0, however the sums are rounded.
+
+    Args:
+        log_probabilities: `[..., outcomes]`, as `masked_log_softmax` gives them.
+        uniforms: `[...]` in [0, 1), or None for the likeliest outcome.
+
+    Returns:
+        float32 `[..., outcomes]`, without gradient.
+    """
+    count = log_probabilities.shape[-1]
+    if uniforms is None:
+        chosen = ops.argmax(log_probabilities, axis=-1)
+    else:
+        p = ops.exp(log_probabilities)
+        possible = p > 0
+        cumulative = ops.where(possible, ops.cumsum(p, axis=-1), 0.0)
+        total = ops.max(cumulative, axis=-1, keepdims=True)
+        threshold = ops.minimum(uniforms[..., None], 1 - 1e-6) * total
+        chosen = ops.argmax(ops.cast(ops.logical_and(possible, cumulative > threshold), "int32"), axis=-1)
+    return ops.stop_gradient(ops.one_hot(chosen, count, dtype="float32"))
+
+
+def cross_entropy(probabilities: Array, values: Array) -> Array:
+    """`-sum_k y_k log P_k + (1 - y_k) log(1 - P_k)` in nats, `[...]` for arguments `[..., pitches]`."""
+    p = ops.clip(probabilities, SMALLEST, 1 - SMALLEST)
+    return -ops.sum(values * ops.log(p) + (1 - values) * ops.log(1 - p), axis=-1)
+
+
+def with_leak(log_probability: Array, leak: float, pitches: int) -> Array:
+    """`log((1 - leak) P + leak / 2^pitches)`: a distribution that can say every frame, if seldom."""
+    if not leak:
+        return log_probability
+    floor = math.log(leak) - pitches * math.log(2)
+    return ops.logaddexp(math.log1p(-leak) + log_probability, floor)
+
+
+class Transitions(NamedTuple):
+    """Which sets of decided things a voice can leave, and from which ones before it.
+
+    Attributes:
+        sets, following: the sets before and after the voice, boolean `[sets, slots]`.
+        before: for each set after it and each member, `set before * slots + member`.
+        stays: for each set after it, its number among those before.
+        possible: whether the entries of `before` and, in a last column with pauses, of `stays` exist.
+    """
+
+    sets: np.ndarray
+    following: np.ndarray
+    before: np.ndarray
+    stays: np.ndarray
+    possible: np.ndarray
+
+
+def _subsets(slots: int, smallest: int, largest: int) -> np.ndarray:
+    """All subsets of so many slots with so many members, boolean `[subsets, slots]`."""
+    sizes = range(smallest, min(largest, slots) + 1)
+    members = [chosen for size in sizes for chosen in itertools.combinations(range(slots), size)]
+    return np.array([[k in chosen for k in range(slots)] for chosen in members], bool).reshape(-1, slots)
+
+
+@functools.cache
+def _transitions(slots: int, voice: int, pauses: bool) -> Transitions:
+    sets = _subsets(slots, 0 if pauses else voice, voice)
+    following = _subsets(slots, 0 if pauses else voice + 1, voice + 1)
+    index = {row.tobytes(): i for i, row in enumerate(sets)}
+    before = np.zeros((len(following), slots), np.int32)
+    stays = np.zeros(len(following), np.int32)
+    possible = np.zeros((len(following), slots + pauses), bool)
+    for i, row in enumerate(following):
+        for k in np.flatnonzero(row):
+            without = row & (np.arange(slots) != k)
+            before[i, k], possible[i, k] = index[without.tobytes()] * slots + k, True
+        if pauses and row.tobytes() in index:
+            stays[i], possible[i, slots] = index[row.tobytes()], True
+    return Transitions(sets, following, before, stays, possible)
+
+
+def sum_over_orders(decide: Callable, slots: int, voices: int, pauses: bool) -> tuple[Array, np.ndarray]:
+    """The probability of every set that voices can have decided, summed over all orders of deciding.
+
+    With A_v(D) the probability that D is decided before voice v (counted from 0), and d_v(k | D) that of voice v
+    deciding k: `A_{v+1}(D) = sum_{k in D} A_v(D - k) d_v(k | D - k) + A_v(D) stay_v(D)`, where stay is the
+    probability that the voice decides nothing new, 0 without pauses. All terms are positive: the
+    inclusion-exclusion of the author's notebook ("ML") gives the same number, but cancels.
+
+    Args:
+        decide: a function of the voice's number and of boolean sets `[sets, slots]` that returns log d `[batch,
+            sets, slots]` and log stay `[batch, sets]` (None without pauses).
+        slots: number of things that can be decided.
+        voices: number of voices.
+        pauses: whether a voice may decide nothing new; otherwise each decides one thing.
+
+    Returns:
+        Log probabilities `[batch, sets]` after the last voice, and the sets, boolean `[sets, slots]`.
+    """
+    reached = None
+    for voice in range(voices):
+        tables = _transitions(slots, voice, pauses)
+        decided, stayed = decide(voice, tables.sets)
+        reached = ops.zeros_like(decided[..., 0]) if reached is None else reached
+        pairs = ops.reshape(reached[..., None] + decided, (-1, len(tables.sets) * slots))
+        terms = ops.reshape(
+            ops.take(pairs, tables.before.reshape(-1), axis=1), (-1, len(tables.following), slots)
+        )
+        if pauses:
+            stayed = ops.take(reached + stayed, tables.stays, axis=1)
+            terms = ops.concatenate([terms, stayed[..., None]], axis=-1)
+        reached = ops.logsumexp(ops.where(tables.possible, terms, FORBIDDEN), axis=-1)
+    return reached, tables.following
+
+
+def pausing_log_likelihood(log_outcomes: Callable, values: Array, voices: int) -> Array:
+    """Log probability that voices which note or pause leave exactly these frames, over all their orders.
+
+    Only subsets of the sounding pitches matter, at most `2^voices` of them.
+
+    Args:
+        log_outcomes: a function of the voice's number and of the notes so far `[batch, sets, pitches]` that
+            returns log probabilities `[batch, sets, pitches + 1]`, the pause last.
+        values: 0 or 1, `[batch, pitches]`.
+        voices: number of voices.
+
+    Returns:
+        Nats `[batch]`, around `FORBIDDEN` where more pitches sound than there are voices.
+    """
+    rank = ops.cumsum(values, axis=-1)[:, None] - 1 - ops.arange(voices, dtype="float32")[:, None]
+    # The i-th row is one-hot at the i-th sounding pitch, or zero.
+    rows = ops.cast(ops.abs(rank) < 0.5, "float32") * values[:, None]
+    filled = ops.sum(rows, axis=-1) > 0.5
+
+    def decide(voice: int, sets: np.ndarray) -> tuple[Array, Array]:
+        log_d = log_outcomes(voice, ops.matmul(sets.astype("float32")[None], rows))
+        by_slot = ops.matmul(log_d[..., :-1], ops.transpose(rows, (0, 2, 1)))
+        by_slot = ops.where(filled[:, None], by_slot, FORBIDDEN)
+        again = ops.where(sets, by_slot, FORBIDDEN)
+        return by_slot, ops.logsumexp(ops.concatenate([again, log_d[..., -1:]], axis=-1), axis=-1)
+
+    reached, sets = sum_over_orders(decide, voices, voices, pauses=True)
+    wrong = ops.any(ops.logical_xor(filled[:, None], sets), axis=-1)
+    likelihood = ops.logsumexp(ops.where(wrong, FORBIDDEN, reached), axis=-1)
+    return ops.where(ops.sum(values, axis=-1) > voices + 0.5, FORBIDDEN, likelihood)
+
+
+class Walk(NamedTuple):
+    """What the voices of a `PolyphonicSampler` drew and said.
+
+    Attributes:
+        on, off: pitches decided to sound and not to, 0 or 1, `[..., pitches]`.
+        sounds: `p = p1 + (1 - p1) p2 + (1 - p1)(1 - p2) p3 + ...` of the voices' probabilities, `[..., pitches]`.
+        banned: the same sum b for "certainly does not sound"; zeros with pauses.
+        log_silence: log probability that all voices pause, `[...]`; 0 without pauses.
+        log_weight: sum over voices of log d(drawn) - log q(drawn), q being what was drawn from, `[...]`.
+        states: each voice's `(cell, hidden)` afterwards; None without memory.
+    """
+
+    on: Array
+    off: Array
+    sounds: Array
+    banned: Array
+    log_silence: Array
+    log_weight: Array
+    states: list[State | None]
+
+
+OBJECTIVES = ("bound", "path", "likelihood")
+
+
+class PolyphonicSampler(Output):
+    """Voices that draw one after the other, each knowing what was decided in its frame.
+
+    One network serves all voices. Voice v sees `[features ; on ; off]` and says z over 24 outcomes, "k sounds" for
+    each pitch k and "k certainly does not" (a ban); `d = softmax(z)` over the pitches not yet decided, and its draw
+    decides one. What no voice decides is silent, so at most `voices` pitches sound (seed 000, "Baseline Model").
+    With `pauses` it is the earlier form: `[features ; on]`, 13 outcomes (each pitch, or a pause), no ban.
+
+    As an output of a decoder, whose LSTM remembers the past, the network is a layer of tanh. With `memory` it is
+    the author's LSTM, whose state each voice keeps from frame to frame; `step` then takes the place of `draw`.
+
+    Three objectives, in nats a frame:
+
+    - "bound": minus `bound`, an upper bound on the negative log likelihood by one random order of decisions;
+    - "path": the author's cross-entropy of `P = p (1 - b)` along the drawn decisions. Wrong draws are turned into
+      the truth ("no aposter"), or impossible from the start (`aposter`);
+    - "likelihood": minus `log_likelihood`, exact but hundreds of times the work, and without memory only.
+
+    Args:
+        pitches: pitches in a frame.
+        features: width of the features, the decoder's projected output.
+        voices: most pitches that sound at once.
+        units: hidden units of the voices' network.
+        pauses, memory, objective, aposter: see above.
+        pause_loss: on the path, add the cross-entropy of "the frame is empty" (with pauses alone).
+        crutch: no gradient through the `1 - p` before a voice's probability (the author's "holy crutch").
+        leak: see `with_leak`, for "bound" and "likelihood"; draws do without.
+        seed: of the draws in `loss`.
+
+    Raises:
+        ValueError: arguments that do not go together.
+    """
+
+    def __init__(
+        self,
+        pitches: int = 12,
+        features: int = 130,
+        voices: int = 5,
+        units: int = 100,
+        pauses: bool = False,
+        memory: bool = False,
+        objective: str = "bound",
+        aposter: bool = False,
+        pause_loss: bool = False,
+        crutch: bool = False,
+        leak: float = 1e-6,
+        seed: int = 0,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        if objective not in OBJECTIVES or (memory and objective == "likelihood"):
+            raise ValueError(f"The objective is one of {OBJECTIVES}, and no 'likelihood' with memory.")
+        if voices < 1 or (voices > pitches and not pauses):
+            raise ValueError(f"{voices} voices cannot decide one of {pitches} pitches each.")
+        if pause_loss and not pauses:
+            raise ValueError("There is no pause loss without pauses.")
+        self.depth, self.parameter_depth, self.uniforms = pitches, features, voices
+        self.units, self.pauses, self.memory, self.objective = units, pauses, memory, objective
+        self.aposter, self.pause_loss, self.crutch, self.leak = aposter, pause_loss, crutch, leak
+        self.outcomes = pitches + 1 if pauses else 2 * pitches
+        self.voice: Any = LSTM(units) if memory else keras.layers.Dense(units)
+        self.draws = keras.random.SeedGenerator(seed)
+
+    def build(self) -> None:
+        inputs = self.parameter_depth + self.depth * (1 if self.pauses else 2)
+        self.voice.build(inputs if self.memory else (None, inputs))
+        self.output_kernel = self.add_weight(
+            (self.units, self.outcomes), initializer="glorot_uniform", name="output_kernel"
+        )
+        self.output_bias = self.add_weight((self.outcomes,), initializer="zeros", name="output_bias")
+        self.built = True
+
+    def named_weights(self) -> dict[str, keras.Variable]:
+        prefix = "sampler/voice/lstm_cell" if self.memory else "sampler/voice"
+        return {
+            f"{prefix}/kernel": self.voice.kernel,
+            f"{prefix}/bias": self.voice.bias,
+            "sampler/output/kernel": self.output_kernel,
+            "sampler/output/bias": self.output_bias,
+        }
+
+    def zero_states(self, batch: Any, dtype: Any = "float32") -> list[State | None]:
+        """The voices' states before a piece."""
+        return [self.voice.zero_state(batch, dtype) if self.memory else None for _ in range(self.uniforms)]
+
+    def _of_features(self, features: Array) -> Array:
+        """The features' share in the voices' preactivation, made once for all voices: `[..., width]`."""
+        return ops.matmul(features, self.voice.kernel[: self.parameter_depth]) + self.voice.bias
+
+    def _of_decided(self, on: Array, off: Array) -> Array:
+        """The share of what was decided: `[..., width]`."""
+        decided = on if self.pauses else ops.concatenate([on, off], axis=-1)
+        start = self.parameter_depth
+        return ops.matmul(decided, self.voice.kernel[start : start + decided.shape[-1]])
+
+    def _logits(self, hidden: Array) -> Array:
+        return ops.matmul(hidden, self.output_kernel) + self.output_bias
+
+    def _hidden(self, projected: Array, state: State | None) -> tuple[Array, State | None]:
+        """A voice's hidden values for one frame `[batch, width]`, or for all of `[batch, time, width]`."""
+        if not self.memory:
+            return ops.tanh(projected), None
+        if len(projected.shape) == 2:
+            return self.voice.step(projected, state)
+        hidden, state, _ = self.voice.sequence(ops.transpose(projected, (1, 0, 2)), state)
+        return ops.transpose(hidden, (1, 0, 2)), state
+
+    def _allowed(self, on: Array, off: Array) -> Array:
+        """Outcomes that a voice may draw, boolean `[..., outcomes]`."""
+        if self.pauses:
+            return ops.ones_like(ops.concatenate([on, on[..., :1]], axis=-1)) > 0.5
+        undecided = on + off < 0.5
+        return ops.concatenate([undecided, undecided], axis=-1)
+
+    def _true_outcomes(self, values: Array) -> Array:
+        """Outcomes that say the truth, boolean `[..., outcomes]`."""
+        other = ops.ones_like(values[..., :1]) if self.pauses else 1 - values
+        return ops.concatenate([values, other], axis=-1) > 0.5
+
+    def _viable(self, values: Array, on: Array, voice: int) -> Array:
+        """True outcomes after which the voices left suffice for the pitches left, boolean `[..., outcomes]`."""
+        missing = values * (1 - on)
+        pressed = ops.sum(missing, axis=-1, keepdims=True) > self.uniforms - voice - 0.5
+        others = ops.zeros_like(on[..., :1] if self.pauses else on)
+        urgent = ops.concatenate([missing, others], axis=-1) > 0.5
+        return ops.where(pressed, urgent, self._true_outcomes(values))
+
+    def _domain(self, rule: str, values: Array | None, on: Array, off: Array, voice: int) -> Array:
+        """Outcomes that are drawn from under a rule of `walk`, boolean `[..., outcomes]`."""
+        allowed = self._allowed(on, off)
+        if rule in ("free", "inverted"):
+            return allowed
+        true = self._true_outcomes(values) if rule == "aposter" else self._viable(values, on, voice)
+        return ops.logical_and(allowed, true)
+
+    def _decide(self, drawn: Array, values: Array | None, on: Array, off: Array) -> tuple[Array, Array]:
+        """What is decided after a draw (one-hot), the verdict taken from the true values where there are any."""
+        sounds = drawn[..., : self.depth]
+        if self.pauses:
+            return ops.maximum(on, sounds if values is None else sounds * values), off
+        bans = drawn[..., self.depth :]
+        if values is None:
+            return on + sounds, off + bans
+        return on + (sounds + bans) * values, off + (sounds + bans) * (1 - values)
+
+    def walk(
+        self,
+        features: Array,
+        values: Array | None = None,
+        uniforms: Array | None = None,
+        rule: str = "free",
+        states: list[State | None] | None = None,
+        temperature: Array | float = 1.0,
+    ) -> Walk:
+        """Let the voices draw, for one frame or for a whole sequence at once.
+
+        A voice needs the voices before it in the same frame and its own past alone, so a sequence is as many
+        passes over time as there are voices.
+
+        Args:
+            features: `[batch, features]`, or `[batch, time, features]`.
+            values: the true frames, which all rules but "free" need.
+            uniforms: `[..., voices]` in [0, 1), or None for the likeliest outcomes.
+            rule: "free" takes draws as they are; "inverted" keeps a drawn pitch and takes its verdict from the
+                truth (a wrong note with pauses counts for nothing); "aposter" draws from true outcomes alone;
+                "viable" from those after which the voices left suffice to complete the frame.
+            states: each voice's state before, by default zeros.
+            temperature: divides the logits, above 0.
+        """
+        features = ops.cast(features, "float32")
+        projected = self._of_features(features)
+        on = ops.zeros((*ops.shape(features)[:-1], self.depth), dtype="float32")
+        off, sounds, banned = on, on, on
+        log_silence = log_weight = on[..., 0]
+        states = self.zero_states(ops.shape(features)[0]) if states is None else states
+        after = []
+        for voice, state in enumerate(states):
+            hidden, state = self._hidden(projected + self._of_decided(on, off), state)
+            after.append(state)
+            log_d = masked_log_softmax(self._logits(hidden) / temperature, self._allowed(on, off))
+            log_q = masked_log_softmax(log_d, self._domain(rule, values, on, off, voice))
+            drawn = draw_outcome(log_q, None if uniforms is None else uniforms[..., voice])
+            log_weight = log_weight + ops.sum(drawn * (log_d - ops.stop_gradient(log_q)), axis=-1)
+            sounds = self._either(sounds, ops.exp(log_d[..., : self.depth]))
+            if self.pauses:
+                log_silence = log_silence + log_d[..., -1]
+            else:
+                banned = self._either(banned, ops.exp(log_d[..., self.depth :]))
+            on, off = self._decide(drawn, None if rule == "free" else values, on, off)
+        return Walk(on, off, sounds, banned, log_silence, log_weight, after)
+
+    def _either(self, p: Array, d: Array) -> Array:
+        """`p + (1 - p) d`."""
+        rest = 1 - p
+        return p + (ops.stop_gradient(rest) if self.crutch else rest) * d
+
+    def path_loss(self, parameters: Array, values: Array, uniforms: Array | None) -> Array:
+        """The author's training loss, in nats `[batch, time]`: the cross-entropy of `P = p (1 - b)`.
+
+        P is what the voices said along one path of decisions, not the probability of the frame. The author
+        divided by the number of pitches (one more with `pause_loss`).
+
+        Args:
+            parameters: features `[batch, time, features]`.
+            values: `[batch, time, pitches]`.
+            uniforms: `[batch, time, voices]`, or None for the likeliest decisions.
+        """
+        walk = self.walk(parameters, values, uniforms, "aposter" if self.aposter else "inverted")
+        loss = cross_entropy(walk.sounds * (1 - walk.banned), values)
+        if not self.pause_loss:
+            return loss
+        empty = ops.cast(ops.max(values, axis=-1, keepdims=True) < 0.5, "float32")
+        return loss + cross_entropy(ops.exp(walk.log_silence)[..., None], empty)
+
+    def bound(self, parameters: Array, values: Array, uniforms: Array) -> Array:
+        """A lower bound on the log likelihood of true frames in nats, `[batch, time]`, by one random path each.
+
+        A path s is drawn from q, the voices' own probabilities restricted to outcomes that can still lead to the
+        frame. The mean of the weight `P(s) / q(s)` is the frame's likelihood (with memory, the mean of the
+        product over time is the sequence's), so the mean of its logarithm is at most the log likelihood. Average
+        the exponentials over several uniforms for a tighter bound. The gradient takes q as given.
+
+        Args:
+            parameters, values, uniforms: as for `path_loss`; the uniforms are needed.
+        """
+        log_weight = self.walk(parameters, values, uniforms, "viable").log_weight
+        too_many = ops.sum(values, axis=-1) > self.uniforms + 0.5
+        return with_leak(ops.where(too_many, FORBIDDEN, log_weight), self.leak, self.depth)
+
+    def log_likelihood(self, parameters: Array, values: Array) -> Array:
+        """Exact log likelihood of true frames in nats, `[batch, time]`, over all orders of decisions.
+
+        Frame by frame, lest all sets of decided pitches (794 of 12 pitches for five voices) be held for all frames.
+
+        Args:
+            parameters, values: as for `path_loss`.
+
+        Raises:
+            ValueError: the voices have a memory, in which frames depend on the paths before; use `bound`.
+        """
+        if self.memory:
+            raise ValueError("Voices with a memory have no exact likelihood of a frame; use `bound`.")
+        exact = self._pausing_frames if self.pauses else self._banning_frames
+
+        def frame(carry: Array, inputs: tuple) -> tuple[Array, Array]:
+            return carry, exact(*inputs)
+
+        projected = self._of_features(ops.cast(parameters, "float32"))
+        by_time = tuple(ops.transpose(x, (1, 0, 2)) for x in (projected, values))
+        _, likelihood = scan(frame, ops.zeros(()), by_time)
+        return with_leak(ops.transpose(likelihood), self.leak, self.depth)
+
+    def _banning_frames(self, projected: Array, values: Array) -> Array:
+        """Log likelihood `[batch]` of frames `[batch, pitches]`: every decided set must hold all that sounds."""
+
+        def decide(voice: int, sets: np.ndarray) -> tuple[Array, None]:
+            on = sets.astype("float32") * values[:, None]
+            off = sets.astype("float32") * (1 - values[:, None])
+            hidden = ops.tanh(projected[:, None] + self._of_decided(on, off))
+            log_d = masked_log_softmax(self._logits(hidden), np.concatenate([~sets, ~sets], axis=-1))
+            true = values[:, None] > 0.5
+            return ops.where(true, log_d[..., : self.depth], log_d[..., self.depth :]), None
+
+        reached, sets = sum_over_orders(decide, self.depth, self.uniforms, pauses=False)
+        missing = ops.matmul(values, (~sets).T.astype("float32"))
+        return ops.logsumexp(ops.where(missing > 0.5, FORBIDDEN, reached), axis=-1)
+
+    def _pausing_frames(self, projected: Array, values: Array) -> Array:
+        def log_outcomes(voice: int, on: Array) -> Array:
+            hidden = ops.tanh(projected[:, None] + self._of_decided(on, on))
+            return masked_log_softmax(self._logits(hidden), True)
+
+        return pausing_log_likelihood(log_outcomes, values, self.uniforms)
+
+    def loss(self, parameters: Array, values: Array) -> Array:
+        if self.objective == "likelihood":
+            return -self.log_likelihood(parameters, values)
+        shape = (*ops.shape(values)[:-1], self.uniforms)
+        uniforms = keras.random.uniform(shape, dtype="float32", seed=self.draws)
+        if self.objective == "bound":
+            return -self.bound(parameters, values, uniforms)
+        return self.path_loss(parameters, values, uniforms)
+
+    def correct(self, parameters: Array, values: Array) -> Array:
+        on = self.walk(parameters).on
+        return ops.mean(ops.cast((on > 0.5) == (values > 0.5), "float32"), axis=-1)
+
+    def draw(self, parameters: Array, uniforms: Array | None, temperature: Array | float) -> Array:
+        if self.memory:
+            raise ValueError("Voices with a memory need their states to draw; use `step`.")
+        return self.walk(parameters, uniforms=uniforms, temperature=temperature).on
+
+    def step(
+        self,
+        parameters: Array,
+        states: list[State | None],
+        uniforms: Array | None = None,
+        temperature: Array | float = 1.0,
+    ) -> tuple[Array, list[State | None]]:
+        """Draw one frame `[batch, pitches]` from features `[batch, features]`, and the voices' new states."""
+        walk = self.walk(parameters, uniforms=uniforms, states=states, temperature=temperature)
+        return walk.on, walk.states
+
+
+class IndependentVoices(Output):
+    """Voices that each draw a pitch or a pause without knowing of one another; what any voice draws sounds.
+
+    The author's "one-time polyphony" and its maximum likelihood form ("ML"): the parameters are the logits z of
+    all voices, `V_{v,k} = softmax(z_v)_k` with the pause last. Objectives, in nats a frame:
+
+    - "likelihood": minus the log of the exact probability that the voices draw this very set of pitches, which is
+      `sum_{S in Y} (-1)^{|Y| - |S|} prod_v (pause_v + sum_{k in S} V_{v,k})`;
+    - "marginals": the cross-entropy of `p_k = 1 - prod_v (1 - V_{v,k})`, as if pitches were independent.
+
+    Args:
+        pitches: pitches in a frame.
+        voices: most pitches that sound at once.
+        objective: see above.
+        leak: see `with_leak`, for "likelihood".
+
+    Raises:
+        ValueError: an unknown objective.
+    """
+
+    def __init__(
+        self,
+        pitches: int = 12,
+        voices: int = 5,
+        objective: str = "likelihood",
+        leak: float = 1e-6,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        if objective not in ("likelihood", "marginals"):
+            raise ValueError(f"The objective is 'likelihood' or 'marginals', not {objective!r}.")
+        self.depth, self.uniforms, self.objective, self.leak = pitches, voices, objective, leak
+        self.parameter_depth = voices * (pitches + 1)
+
+    def _log_voices(self, parameters: Array, temperature: Array | float = 1.0) -> Array:
+        """Log probabilities `[..., voices, pitches + 1]`."""
+        shape = (*ops.shape(parameters)[:-1], self.uniforms, self.depth + 1)
+        return masked_log_softmax(ops.reshape(parameters, shape) / temperature, True)
+
+    def log_likelihood(self, parameters: Array, values: Array) -> Array:
+        """Log probability of true frames in nats, `[batch, time]`."""
+        log_voices = self._log_voices(ops.reshape(parameters, (-1, self.parameter_depth)))
+
+        def log_outcomes(voice: int, on: Array) -> Array:
+            return ops.broadcast_to(log_voices[:, voice, None], (*ops.shape(on)[:-1], self.depth + 1))
+
+        flat = ops.reshape(values, (-1, self.depth))
+        likelihood = pausing_log_likelihood(log_outcomes, flat, self.uniforms)
+        return with_leak(ops.reshape(likelihood, ops.shape(values)[:-1]), self.leak, self.depth)
+
+    def loss(self, parameters: Array, values: Array) -> Array:
+        if self.objective == "likelihood":
+            return -self.log_likelihood(parameters, values)
+        drawn = ops.exp(self._log_voices(parameters)[..., : self.depth])
+        return cross_entropy(1 - ops.prod(1 - drawn, axis=-2), values)
+
+    def correct(self, parameters: Array, values: Array) -> Array:
+        on = self.draw(parameters, None, 1.0)
+        return ops.mean(ops.cast((on > 0.5) == (values > 0.5), "float32"), axis=-1)
+
+    def draw(self, parameters: Array, uniforms: Array | None, temperature: Array | float) -> Array:
+        drawn = draw_outcome(self._log_voices(parameters, temperature), uniforms)
+        return ops.max(drawn[..., : self.depth], axis=-2)
+
+
+class ChordClasses(Output):
+    """One softmax over all `2^pitches` frames (the author's "4096 classes"): class `sum_k y_k 2^k`.
+
+    Args:
+        pitches: pitches in a frame.
+        mean_of_classes: the author's loss, the mean over classes of the cross-entropy of each class's probability
+            (about a class count's share of a nat), instead of minus the log likelihood.
+    """
+
+    def __init__(self, pitches: int = 12, mean_of_classes: bool = False, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.depth, self.parameter_depth, self.uniforms = pitches, 2**pitches, 1
+        self.mean_of_classes = mean_of_classes
+
+    def _classes(self, values: Array) -> Array:
+        powers = 2 ** np.arange(self.depth, dtype=np.int32)
+        return ops.sum(ops.cast(values > 0.5, "int32") * powers, axis=-1)
+
+    def _frames(self, classes: Array) -> Array:
+        powers = 2 ** np.arange(self.depth, dtype=np.int32)
+        return ops.cast((ops.cast(classes, "int32")[..., None] // powers) % 2, "float32")
+
+    def log_likelihood(self, parameters: Array, values: Array) -> Array:
+        """Log probability of true frames in nats, `[batch, time]`."""
+        return categorical_log_probability(parameters, self._classes(values))
+
+    def loss(self, parameters: Array, values: Array) -> Array:
+        if not self.mean_of_classes:
+            return -self.log_likelihood(parameters, values)
+        hot = ops.one_hot(self._classes(values), self.parameter_depth, dtype="float32")
+        return cross_entropy(ops.softmax(parameters, axis=-1), hot) / self.parameter_depth
+
+    def correct(self, parameters: Array, values: Array) -> Array:
+        frames = self._frames(ops.argmax(parameters, axis=-1))
+        return ops.mean(ops.cast((frames > 0.5) == (values > 0.5), "float32"), axis=-1)
+
+    def draw(self, parameters: Array, uniforms: Array | None, temperature: Array | float) -> Array:
+        return self._frames(draw_token(parameters, None if uniforms is None else uniforms[:, 0], temperature))

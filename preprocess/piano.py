@@ -1,0 +1,399 @@
+"""Piano pieces for the frame models: what is done to rolls, and which files are fit for them.
+
+Rolls are `[frames, keys]` with a frame a sixteenth and 88 keys from MIDI pitch 21; `converters.pianoroll`
+makes them of NoteSequences and turns them back. Here they are transposed, reduced to pitch classes, spoilt
+by errors and cut into fragments with their past, as the models of FortsAndMills' MusicGeneration read them.
+Other data in frames: the four sets of Boulanger-Lewandowski, Bengio and Vincent (2012) from their `.mat`
+files, and the 34 songs of the seed in its first form of 13 keys.
+
+As a command it checks a folder of MIDI files and writes the usable pieces as a TFRecord of NoteSequences.
+"""
+
+import argparse
+import itertools
+import os
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+if __package__ in (None, ""):  # run as a script: the packages stand beside this one
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import numpy as np
+
+from preprocess.console import Parser, add_log_flag, print_table, progress, run_command
+from preprocess.converters.pianoroll import (
+    HIGHEST_PITCH,
+    KEYS,
+    LOWEST_PITCH,
+    MAX_FRAMES,
+    Roll,
+    clock,
+    heard,
+    note_times,
+    piano_roll,
+    to_note_sequence,
+)
+from preprocess.converters.segments import note_field
+from preprocess.errors import InputError
+
+__all__ = ["KEYS", "LOWEST_PITCH", "Roll", "clock", "piano_roll", "to_note_sequence"]
+
+PITCH_CLASSES = ("A", "A#", "B", "C", "C#", "D", "D#", "E", "F", "F#", "G", "G#")
+"""The names of the twelve classes of an 88-key roll, whose first key is an A."""
+
+HISTORY_LAGS = (4, 8, 16, 32, 48, 64, 96, 128)
+"""How many frames before the one to predict a history reader looks: a quarter to eight bars of sixteenths."""
+
+SPLITS = {"train": "traindata", "validation": "validdata", "test": "testdata"}
+SEED_SONGS, SEED_FRAMES, SEED_KEYS, SEED_LOWEST_PITCH = 34, 128, 13, 60
+SEED_SECONDS_PER_FRAME = 0.25
+
+
+def pitch_classes(roll: np.ndarray) -> np.ndarray:
+    """Which of the twelve pitch classes a roll has, bool `[..., 12]` of `[..., keys]`.
+
+    All keys count; the seed left the four above the seventh octave out, which `roll[..., :84]` does.
+    """
+    keys = roll.shape[-1]
+    cells = np.zeros((*roll.shape[:-1], keys + -keys % 12), dtype=bool)
+    cells[..., :keys] = roll != 0
+    return np.logical_or.reduce(cells.reshape(*roll.shape[:-1], -1, 12), axis=-2)
+
+
+def keys_of_classes(classes: np.ndarray, keys: int = KEYS) -> np.ndarray:
+    """The keys whose pitch class is on, `[..., keys]` of `[..., 12]`: the seed's mask from 12 to 88."""
+    return classes[..., np.arange(keys) % 12]
+
+
+def transpositions(roll: np.ndarray) -> range:
+    """The transpositions that keep every note of `[..., keys]` on the keyboard; only 0 of silence."""
+    used = np.flatnonzero((roll != 0).any(axis=tuple(range(roll.ndim - 1))))
+    return range(-int(used[0]), roll.shape[-1] - int(used[-1])) if used.size else range(1)
+
+
+def transpose(roll: np.ndarray, semitones: int, drop: bool = False) -> np.ndarray:
+    """A roll `[..., keys]` of any type, moved up by so many semitones.
+
+    Make pitch classes of the result; where a note was dropped, `transpose_classes` would still have it.
+
+    Args:
+        roll: is not changed.
+        semitones: negative for down.
+        drop: leave out notes that would leave the keyboard.
+
+    Raises:
+        InputError: where some would and `drop` is not given (`pitch_range`).
+    """
+    if not drop and roll.any() and semitones not in transpositions(roll):
+        raise InputError(f"Transposed by {semitones}, notes would leave the keyboard.", "pitch_range")
+    moved, keys = np.zeros_like(roll), roll.shape[-1]
+    low, high = max(0, semitones), min(keys, keys + semitones)
+    if low < high:
+        moved[..., low:high] = roll[..., low - semitones : high - semitones]
+    return moved
+
+
+def transpose_classes(classes: np.ndarray, semitones: int) -> np.ndarray:
+    """Pitch classes `[..., 12]` moved up by so many semitones, around the octave."""
+    return np.roll(classes, semitones, axis=-1)
+
+
+def add_errors(roll: np.ndarray, rate: float, rng: np.random.Generator) -> np.ndarray:
+    """A spoilt copy of a binary roll `[frames, keys]`: the seed's noise, at a rate.
+
+    Args:
+        roll: is not changed.
+        rate: errors a frame, 0 to 1; their number is drawn from the binomial distribution.
+        rng: what is drawn from.
+    """
+    return add_error_count(roll, int(rng.binomial(len(roll), rate)), rng)
+
+
+def add_error_count(roll: np.ndarray, errors: int, rng: np.random.Generator) -> np.ndarray:
+    """So many times a random frame is cleared and one random key struck in it; frames may be hit again."""
+    spoilt = roll.copy()
+    frames, keys = rng.integers(0, len(roll), errors), rng.integers(0, roll.shape[1], errors)
+    for frame, key in zip(frames, keys, strict=True):
+        spoilt[frame] = 0
+        spoilt[frame, key] = 1
+    return spoilt
+
+
+def fragment_starts(frames: int, length: int = 256, hop: int = 32) -> range:
+    """Where the fragments of a piece begin; what is left after the last whole one is not used."""
+    return range(0, frames - length + 1, hop)
+
+
+def past(roll: np.ndarray, start: int, frames: int = HISTORY_LAGS[-1]) -> np.ndarray:
+    """The frames before a fragment, oldest first, `[frames, ...]`; zeros from before the piece began.
+
+    (The seed kept only the newest 32 of them, an error that left its longer lags without music.)
+    """
+    before = np.zeros((frames, *roll.shape[1:]), dtype=roll.dtype)
+    known = min(start, frames)
+    before[frames - known :] = roll[start - known : start]
+    return before
+
+
+def history_indices(
+    frames: int, lags: Sequence[int] = HISTORY_LAGS, past_frames: int = HISTORY_LAGS[-1]
+) -> np.ndarray:
+    """Where a history reader at frame t finds frame t + 1 - lag, int `[frames, lags]`.
+
+    The frame to predict is t + 1. The places are those of an array of `past_frames` frames followed by the
+    fragment's `frames`.
+
+    Raises:
+        ValueError: for a lag that is below 1 or reaches beyond the past.
+    """
+    if not lags or min(lags) < 1 or max(lags) > past_frames + 1:
+        raise ValueError(f"Lags must be from 1 to {past_frames + 1}, not {list(lags)}.")
+    return np.arange(frames)[:, None] + past_frames + 1 - np.asarray(lags)
+
+
+def history(
+    roll: np.ndarray, lags: Sequence[int] = HISTORY_LAGS, before: np.ndarray | None = None
+) -> np.ndarray:
+    """What a history reader sees at each frame, `[frames, lags, depth]` of `[frames, depth]`.
+
+    Args:
+        roll: a fragment, or a whole piece.
+        lags: see `history_indices`.
+        before: its `past`; silence where it is None.
+    """
+    if before is None:
+        before = np.zeros((max(lags), *roll.shape[1:]), dtype=roll.dtype)
+    return np.concatenate([before, roll])[history_indices(len(roll), lags, len(before))]
+
+
+@dataclass(frozen=True)
+class Checks:
+    """Which NoteSequences are piano pieces that rolls can hold; drums in them are not looked at.
+
+    Attributes:
+        min_pitch, max_pitch: MIDI pitches, both included.
+        any_meter: take bars of every length; otherwise only those that halve into halves, as the seed does.
+        max_tempo_changes: as many as the seed's parser of large collections bore; None for any number.
+        max_off_grid: largest share of the notes that begin more than `tolerance` of a step from the grid.
+        tolerance: in steps.
+        min_frames: from the first note to the end of the last; four bars of 4/4 by default.
+        steps_per_quarter: frames of a quarter note.
+    """
+
+    min_pitch: int = LOWEST_PITCH
+    max_pitch: int = HIGHEST_PITCH
+    any_meter: bool = False
+    max_tempo_changes: int | None = 4
+    max_off_grid: float = 0.05
+    tolerance: float = 0.1
+    min_frames: int = 64
+    steps_per_quarter: int = 4
+
+    def reason_to_refuse(self, note_sequence: Any) -> str:
+        """Nothing for a usable piece.
+
+        Otherwise `no_notes`, `pitch_range`, `other_meter`, `tempo_changes`, `negative_time`, `off_grid`,
+        `too_short` or `too_long`, whichever comes first.
+        """
+        plays = heard(note_sequence)
+        pitches = note_field(note_sequence, "pitch")[plays]
+        if not pitches.size:
+            return "no_notes"
+        if pitches.min() < self.min_pitch or pitches.max() > self.max_pitch:
+            return "pitch_range"
+        meters = ((s.numerator, s.denominator) for s in note_sequence.time_signatures)
+        if not self.any_meter and any(n < 1 or n & (n - 1) or d < 1 or d & (d - 1) for n, d in meters):
+            return "other_meter"
+        if self.max_tempo_changes is not None and tempo_changes(note_sequence) > self.max_tempo_changes:
+            return "tempo_changes"
+        starts, ends = (times[plays] * self.steps_per_quarter for times in note_times(note_sequence))
+        if starts.min() < 0:
+            return "negative_time"
+        if (np.abs(starts - np.round(starts)) > self.tolerance).mean() > self.max_off_grid:
+            return "off_grid"
+        if round(ends.max() - starts.min()) < self.min_frames:
+            return "too_short"
+        return "too_long" if ends.max() > MAX_FRAMES else ""
+
+
+CHECK_FLAGS = {
+    "min_pitch": "lowest MIDI pitch",
+    "max_pitch": "highest MIDI pitch",
+    "any_meter": "also 3/4, 6/8 and the like",
+    "max_tempo_changes": "most tempo changes of a piece",
+    "max_off_grid": "largest share of notes off the grid of sixteenths",
+    "min_frames": "shortest piece, in sixteenths",
+}
+
+
+def tempo_changes(note_sequence: Any) -> int:
+    """How often the tempo becomes another, the first one not counted."""
+    tempos = [t.qpm for t in sorted(note_sequence.tempos, key=lambda t: t.time)]
+    return sum(a != b for a, b in itertools.pairwise(tempos))
+
+
+def load_frames(path: str | Path) -> dict[str, list[np.ndarray]]:
+    """The pieces of one of the four polyphonic sets, bool `[frames, 88]` each, by split.
+
+    What sounds, from MIDI pitch 21. A frame is a quarter note in JSB_Chorales, an eighth in MuseData,
+    Nottingham and Piano_midi. `train`, `validation` and `test` are the splits of the literature.
+
+    Raises:
+        InputError: where SciPy is not installed (`no_scipy`), or the file is none of them (`bad_mat`).
+    """
+    try:
+        from scipy.io import loadmat
+    except ImportError as error:
+        message = "MATLAB files are read by SciPy, which is not installed; pip install scipy."
+        raise InputError(message, "no_scipy") from error
+    try:
+        content = loadmat(path)
+        return {
+            split: [_binary(piece) for piece in np.ravel(content[name])] for split, name in SPLITS.items()
+        }
+    except OSError as error:
+        raise InputError(f"{path}: can't be read ({error.strerror or error}).", "unreadable") from error
+    except Exception as error:  # noqa: BLE001 - SciPy raises many kinds on damaged files
+        message = f"{path}: is not a set of {KEYS}-key frames in traindata, validdata and testdata ({error})."
+        raise InputError(message, "bad_mat") from error
+
+
+def _binary(piece: np.ndarray) -> np.ndarray:
+    if piece.ndim != 2 or piece.shape[1] != KEYS or not np.isin(piece, (0, 1)).all():
+        raise ValueError(f"a piece of shape {piece.shape} is not one of zeros and ones")
+    return piece.astype(bool)
+
+
+def seed_song(note_sequence: Any) -> np.ndarray:
+    """A song in the seed's first form, uint8 `[128, 13]`: keys struck in frames of 0.25 s, C to upper C.
+
+    Its lowest note is moved up to C if it lies below, its highest down to the upper C if it lies above. A
+    song of more than 13 keys is out of range and gives zeros.
+    """
+    song = np.zeros((SEED_FRAMES, SEED_KEYS), dtype=np.uint8)
+    notes = [(n.start_time, n.pitch) for n in note_sequence.notes if n.velocity]
+    lowest, highest = min((p for _, p in notes), default=0), max((p for _, p in notes), default=0)
+    if not notes or highest - lowest >= SEED_KEYS:
+        return song
+    top = SEED_LOWEST_PITCH + SEED_KEYS - 1
+    shift = top - highest if highest > top else max(0, SEED_LOWEST_PITCH - lowest)
+    for time, pitch in notes:
+        frame = round(time / SEED_SECONDS_PER_FRAME)
+        if 0 <= frame < SEED_FRAMES:
+            song[frame, pitch + shift - SEED_LOWEST_PITCH] = 1
+    return song
+
+
+def seed_versions(song: np.ndarray) -> list[np.ndarray]:
+    """A song in every transposition that fits its keys, from the highest down."""
+    return [transpose(song, semitones) for semitones in reversed(transpositions(song))]
+
+
+def load_seed_songs(folder: str | Path) -> list[np.ndarray]:
+    """The seed's augmented list: all versions of `track (1).mid` to `track (34).mid`, 69 of them, 3 empty.
+
+    For the reference cases of the seed only; its songs carry no licence.
+
+    Raises:
+        InputError: where a file is missing or unreadable.
+    """
+    from preprocess.midi import read_midi
+
+    paths = [Path(folder) / f"track ({i}).mid" for i in range(1, SEED_SONGS + 1)]
+    return [version for path in paths for version in seed_versions(seed_song(read_midi(path)))]
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command's flags."""
+    parser = Parser(
+        "Check a folder or zip of piano MIDI files and write the usable ones as a TFRecord of NoteSequences.",
+        "python preprocess/piano.py --input=rags --output_file=rags.tfrecord --held_out_file=test.tfrecord",
+    )
+    parser.add_argument("--input", required=True, help="folder, or .zip file, to read with all inside")
+    parser.add_argument("--output_file", required=True, help="TFRecord to write")
+    parser.add_argument("--held_out_file", help="TFRecord for a part of the pieces, to validate on")
+    parser.add_argument("--held_out_percent", type=float, default=10.0, help="of the pieces (default: 10)")
+    for name, meaning in CHECK_FLAGS.items():
+        default = getattr(Checks(), name)
+        if isinstance(default, bool):
+            parser.add_argument(f"--{name}", action="store_true", help=meaning)
+        else:
+            meaning += f" (default: {default})"
+            parser.add_argument(f"--{name}", type=type(default), default=default, help=meaning)
+    parser.add_argument("--num_processes", type=int, default=os.cpu_count() or 1, help="default: all cores")
+    parser.add_argument("--force", action="store_true", help="overwrite the output files")
+    add_log_flag(parser)
+    return parser
+
+
+def write_usable(
+    folder: Path, checks: Checks, writers: Sequence[Any], held_out_percent: float, processes: int
+) -> list[tuple[str, str]]:
+    """Write the usable pieces of a folder or zip as records; names and reasons of those that are refused.
+
+    Args:
+        folder: is read with all folders inside.
+        checks: say which are usable; files that can't be read have the reader's reason.
+        writers: for the pieces, and a second one for those that are held out, if there is one.
+        held_out_percent: so many of the pieces, chosen by their notes.
+        processes: that read the files.
+    """
+    from preprocess.convert_dir_to_note_sequences import convert_all, find_sources, is_held_out
+    from preprocess.midi import Limits
+    from preprocess.note_sequence import NoteSequence
+
+    limits, refused = Limits(), []
+    sources, _ = find_sources(folder, recursive=True)
+    with progress("Checking", len(sources)) as advance:
+        results = convert_all(sources, folder.stem, limits.seconds, limits.bytes, processes)
+        for source, records, unreadable, _ in results:
+            for record in records:
+                reason = checks.reason_to_refuse(NoteSequence.FromString(record))
+                if reason:
+                    refused.append((source.name, reason))
+                else:
+                    writers[len(writers) > 1 and is_held_out(record, held_out_percent)].write(record)
+            if unreadable:
+                refused.append((source.name, unreadable))
+            advance()
+    return refused
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command."""
+    args = get_parser().parse_args(argv)
+    from preprocess.tfrecord import RecordWriter, write_sidecar
+
+    if args.num_processes < 1 or not 0 < args.held_out_percent < 100:
+        raise InputError("Expected --num_processes from 1, --held_out_percent between 0 and 100.", "bad_flag")
+    folder = Path(args.input).expanduser()
+    paths = [Path(p).expanduser() for p in (args.output_file, args.held_out_file) if p]
+    for path in paths:
+        if path.exists() and not args.force:
+            raise InputError(f"{path}: exists already; give --force to overwrite it.", "exists")
+    checks = Checks(**{name: getattr(args, name) for name in CHECK_FLAGS})
+    with ExitStack() as stack:
+        writers = [stack.enter_context(RecordWriter(path)) for path in paths]
+        refused = write_usable(folder, checks, writers, args.held_out_percent, args.num_processes)
+        reasons = Counter(reason for _, reason in refused)
+        if not any(writer.count for writer in writers):
+            counted = ", ".join(f"{r}: {n}" for r, n in reasons.most_common()) or "it holds no such file"
+            raise InputError(f"{folder}: has no usable piano piece ({counted}).", "no_files")
+    description = {"kind": "note_sequences", "schema": 1, "made_by": "piano", "checks": asdict(checks)}
+    description["refused"] = [{"file": name, "reason": reason} for name, reason in refused]
+    for path, writer in zip(paths, writers, strict=True):
+        write_sidecar(path, description | {"count": writer.count})
+        print(f"Wrote {writer.count} pieces to {path}.")
+    if refused:
+        rows = [(r, n, next(f for f, other in refused if other == r)) for r, n in reasons.most_common()]
+        print_table("Refused (all are listed in the .json)", ["reason", "pieces", "for example"], rows)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))
