@@ -15,6 +15,12 @@ import configs
 from models import quiet
 
 
+def chosen_config(text: str) -> configs.Config:
+    """The config of `NAME` or `NAME:hparams`, such as `hierdec-mel_16bar:enc_rnn_size=[512,512]`."""
+    name, _, hparams = text.partition(":")
+    return configs.config_with_overrides(name, hparams)
+
+
 def random_examples(config: configs.Config, batch: int, seed: int = 0) -> dict[str, np.ndarray]:
     """A random batch of full length in the config's forms; its values do not matter for time."""
     from tests.models.small_models import for_our_model, random_batch, with_hparams
@@ -124,5 +130,5 @@ def examples(config: configs.Config, batch: int, repeats: int) -> dict[str, Any]
 
 if __name__ == "__main__":
     task, name, batch, repeats = sys.argv[1:5]
-    result = globals()[task](configs.get_config(name), int(batch), int(repeats))
+    result = globals()[task](chosen_config(name), int(batch), int(repeats))
     print(json.dumps(result))
