@@ -103,6 +103,7 @@ _OF_CONVERTERS = {
     "melody": _MELODY,
     "trio": _DRUMS + _MELODY,
     "performance": _MELODY,
+    "pianoroll": _MELODY,
 }
 
 
