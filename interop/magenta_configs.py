@@ -48,6 +48,7 @@ def magenta_converter(spec: Mapping[str, Any]) -> Any:
     for key in ("pitch_classes", "inference_pitch_classes"):
         if options.get(key):
             options[key] = [list(pitches) for pitches in pitch_classes(options[key])]
+    options.pop("shorter_bars", None)  # the original drops such music
     if "add_instruments" in options:
         options["add_instruments"] = list(options["add_instruments"])
     return CONVERTERS[name](**options)
