@@ -6,15 +6,16 @@ from typing import Any
 from models import decoders, encoders, outputs
 from models.hierarchical import HierarchicalLSTMDecoder
 from models.music_vae import MusicVAE
+from models.numpy_representations import input_depths
 
-OUTPUTS = {
-    "categorical_lstm": "one token a step",
-    "multi_categorical_lstm": "several tokens a step",
-    "split_lstm": "several tokens a step, an LSTM of its own for each",
-    "boolean_lstm": "yes or no",
-    "nade_lstm": "bits that depend on one another",
-    "groove_lstm": "hits, velocities and offsets",
-}
+OUTPUTS = (
+    "categorical_lstm",
+    "multi_categorical_lstm",
+    "split_lstm",
+    "boolean_lstm",
+    "nade_lstm",
+    "groove_lstm",
+)
 ENCODERS = {
     "bidirectional_lstm": encoders.BidirectionalLSTMEncoder,
     "lstm": encoders.LSTMEncoder,
@@ -50,12 +51,15 @@ def music_vae(
         built_decoder: Any = _hierarchy(decoder, core, built_encoder, hparams, dropout, seed + 3)
     else:
         built_decoder = _core(decoder, hparams, converter, dropout, seed + 2)
-    depths = converter.output_depths if converter.input_form == "multi_one_hot" else (converter.input_depth,)
-    form, controls = converter.input_form, converter.control_depth
-    if form in ("roll", "dense_roll"):
-        # The bit of silence is counted in the depth.
-        depths = (converter.input_depth,)
-    return MusicVAE(built_encoder, built_decoder, hparams, form, depths, controls, seed)
+    return MusicVAE(
+        built_encoder,
+        built_decoder,
+        hparams,
+        converter.input_form,
+        input_depths(converter),
+        converter.control_depth,
+        seed,
+    )
 
 
 def _encoder(encoder: Mapping[str, Any], hparams: Any, dropout: float, seed: int) -> Any:

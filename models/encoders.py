@@ -91,37 +91,12 @@ def last_real(sequence: Array, lengths: Array) -> Array:
     return ops.sum(sequence * ops.cast(is_last, sequence.dtype)[:, :, None], axis=0)
 
 
-class BidirectionalLSTMEncoder(keras.layers.Layer):
-    """The embedding of a `BidirectionalLSTM`: Magenta's `BidirectionalLstmEncoder`; arguments as there."""
-
-    def __init__(
-        self,
-        layer_sizes: tuple[int, ...],
-        dropout: float = 0.0,
-        seed: int = 0,
-        residual: bool = False,
-        **kwargs: Any,
-    ):
-        super().__init__(**kwargs)
-        self.stack = BidirectionalLSTM(layer_sizes, dropout, seed, residual)
-
-    @property
-    def output_depth(self) -> int:
-        """Size of the embedding."""
-        return self.stack.output_depth
-
-    def build(self, input_depth: int) -> None:
-        """Create the weights for sequences `[batch, time, input_depth]`."""
-        self.stack.build(input_depth)
-        self.built = True
-
-    def named_weights(self) -> dict[str, keras.Variable]:
-        """The weights by Magenta's variable names."""
-        return self.stack.named_weights()
+class BidirectionalLSTMEncoder(BidirectionalLSTM):
+    """The embedding alone of a `BidirectionalLSTM`: Magenta's `BidirectionalLstmEncoder`."""
 
     def call(self, sequence: Array, lengths: Array, training: bool = False) -> Array:
         """Embed `sequence` `[batch, time, input_depth]` with `lengths` `[batch]` or `[batch, segments]`."""
-        return self.stack(sequence, total_lengths(lengths), training=training)[1]
+        return super().call(sequence, total_lengths(lengths), training)[1]
 
 
 class LSTMEncoder(keras.layers.Layer):

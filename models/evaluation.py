@@ -13,7 +13,6 @@ import numpy as np
 from keras import ops
 
 from models import metrics
-from models.representations import step_mask
 
 Array = np.ndarray
 
@@ -71,13 +70,10 @@ class Likelihood(keras.Model):
         flat = ops.reshape(parameters, (-1, parameters.shape[-1]))
         predicted = distribution.draw(flat, None, 1.0)
         shape = (-1, targets.shape[1], *predicted.shape[1:])
-        real = ops.cast(step_mask(batch["lengths"], targets.shape[1]), "float32")
-        correct = ops.sum(distribution.correct(parameters, targets) * real, axis=1)
-        accuracy = correct / ops.maximum(ops.sum(real, axis=1), 1.0)
         return {
             "reconstruction": loss,
             "predicted": ops.reshape(predicted, shape),
-            "accuracy": accuracy,
+            "accuracy": self.vae.accuracy(parameters, targets, batch["lengths"]),
         }
 
 

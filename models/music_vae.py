@@ -60,14 +60,14 @@ class MusicVAE(keras.Model):
         self.input_form = input_form
         self.input_depths = tuple(input_depths)
         self.control_depth = control_depth
-        near_zero = keras.initializers.RandomNormal(stddev=0.001)
-        self.mu = keras.layers.Dense(hparams.z_size or 1, kernel_initializer=near_zero)
-        self.sigma = keras.layers.Dense(
-            hparams.z_size or 1, activation="softplus", kernel_initializer=near_zero
-        )
         self.noise = keras.random.SeedGenerator(seed)
         self.trackers = [keras.metrics.Mean(name=n) for n in ("reconstruction", "kl_bits", "accuracy")]
         if self.encoder is not None:
+            near_zero = keras.initializers.RandomNormal(stddev=0.001)
+            self.mu = keras.layers.Dense(hparams.z_size, kernel_initializer=near_zero)
+            self.sigma = keras.layers.Dense(
+                hparams.z_size, activation="softplus", kernel_initializer=near_zero
+            )
             self.encoder.build(sum(self.input_depths) + control_depth)
             for dense in (self.mu, self.sigma):
                 dense.build((None, self.encoder.output_depth))
@@ -172,8 +172,6 @@ class MusicVAE(keras.Model):
         parameters, reconstruction = self.reconstruct(targets, z, lengths, controls, previous, training)
         if training:
             self.step.assign_add(1)
-        real = ops.cast(step_mask(lengths, targets.shape[1]), "float32")
-        correct = self.decoder.distribution.correct(parameters, targets) * real
         no_kl = ops.zeros_like(reconstruction)
         return {
             "mu": mu,
@@ -181,8 +179,14 @@ class MusicVAE(keras.Model):
             "parameters": parameters,
             "reconstruction": reconstruction,
             "kl": no_kl if self.encoder is None else kl_to_standard_normal(mu, sigma),
-            "accuracy": ops.sum(correct, axis=1) / ops.maximum(ops.sum(real, axis=1), 1.0),
+            "accuracy": self.accuracy(parameters, targets, lengths),
         }
+
+    def accuracy(self, parameters: Array, targets: Array, lengths: Array) -> Array:
+        """Share of each sequence's values that the likeliest ones hit, float32 `[batch]`."""
+        real = ops.cast(step_mask(lengths, targets.shape[1]), "float32")
+        correct = self.decoder.distribution.correct(parameters, targets) * real
+        return ops.sum(correct, axis=1) / ops.maximum(ops.sum(real, axis=1), 1.0)
 
     @property
     def uses_scheduled_sampling(self) -> bool:

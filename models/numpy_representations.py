@@ -1,10 +1,18 @@
 """Between the compact forms of examples and Magenta's tensors, in plain NumPy; see `models/representations.py`."""
 
+from typing import Any
+
 import numpy as np
 
 from models.numpy_outputs import NO_TOKEN
 
 Depths = tuple[int, ...]
+
+
+def input_depths(converter: Any) -> Depths:
+    """Width of the encoder's input, or of its parts where it reads several tokens a step."""
+    many = converter.input_form == "multi_one_hot"
+    return tuple(converter.output_depths) if many else (converter.input_depth,)
 
 
 def to_dense(values: np.ndarray, form: str, depths: Depths, is_input: bool = False) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 from models import checkpoint as checkpoints
 from models import numpy_model
 from models.errors import CheckpointError
-from models.numpy_representations import to_compact, to_dense
+from models.numpy_representations import input_depths, to_compact, to_dense
 
 Array = np.ndarray
 
@@ -212,7 +212,9 @@ class TrainedModel:
         for start in range(0, len(lengths), 256):
             rows = slice(start, start + 256)
             inputs = batch["inputs"][rows]
-            sequence = to_dense(inputs, self.converter.input_form, self._input_depths, is_input=True)
+            sequence = to_dense(
+                inputs, self.converter.input_form, input_depths(self.converter), is_input=True
+            )
             if controls is not None:
                 sequence = np.concatenate([sequence, controls[rows]], axis=-1, dtype=np.float32)
             parts.append(numpy_model.encode(self.weights, self.config.encoder, sequence, lengths[rows]))
@@ -240,19 +242,13 @@ class TrainedModel:
         """
         controls = None if control_tensors is None or not self.converter.control_depth else control_tensors
         inputs = [
-            to_compact(tensor, self.converter.input_form, self._input_depths, is_input=True)
+            to_compact(tensor, self.converter.input_form, input_depths(self.converter), is_input=True)
             for tensor in input_tensors
         ]
         batch = {"inputs": _padded(inputs, self.max_length), "lengths": np.array(lengths, np.int32)}
         if controls is not None:
             batch["controls"] = _padded([np.asarray(c, np.float32) for c in controls], self.max_length)
         return self._draw(*self.posterior(batch), seed)
-
-    @property
-    def _input_depths(self) -> tuple[int, ...]:
-        converter = self.converter
-        many = converter.input_form == "multi_one_hot"
-        return tuple(converter.output_depths) if many else (converter.input_depth,)
 
     def examples_of(self, note_sequence: Any, name: str = "") -> list[Any]:
         """The examples that the converter makes of a NoteSequence.

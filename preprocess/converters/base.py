@@ -42,6 +42,23 @@ FORMS = ("one_hot", "roll", "multi_one_hot", "dense", "dense_roll")
 """
 
 
+def one_hot(tokens: np.ndarray, depth: int) -> np.ndarray:
+    """Boolean `[steps, depth]` of tokens `[steps]`, nothing where a token is NO_TOKEN."""
+    return tokens[:, None] == np.arange(depth)
+
+
+def with_silence(roll: np.ndarray) -> np.ndarray:
+    """A boolean roll `[steps, keys]` with one more value, true where nothing is struck."""
+    return np.concatenate([roll, ~roll.any(axis=1, keepdims=True)], axis=1)
+
+
+def dense_controls(example: Example) -> np.ndarray:
+    """An example's controls, of no width where it has none."""
+    if example.controls is None:
+        return np.zeros((len(example.outputs), 0), dtype=bool)
+    return example.controls
+
+
 class Converter(Protocol):
     """Turns NoteSequences into examples and samples back into NoteSequences.
 

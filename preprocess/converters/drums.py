@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from preprocess.converters.base import Example
+from preprocess.converters.base import Example, dense_controls, one_hot, with_silence
 from preprocess.converters.drum_classes import pitch_classes as named_classes
 from preprocess.converters.segments import Dropped, Segment, note_field, quantize, split
 from preprocess.note_sequence import NoteSequence
@@ -208,11 +208,11 @@ class DrumsConverter:
         inputs, outputs = example.inputs, example.outputs
         if self.roll_input:
             roll = inputs.astype(bool) if inputs.ndim == 2 else self._roll(inputs)
-            dense_inputs = np.concatenate([roll, ~roll.any(axis=1, keepdims=True)], axis=1)
+            dense_inputs = with_silence(roll)
         else:
-            dense_inputs = _one_hot(inputs, self.input_depth)
-        dense_outputs = outputs.astype(bool) if self.roll_output else _one_hot(outputs, self.output_depth)
-        return dense_inputs, dense_outputs, np.zeros((len(inputs), 0), bool)
+            dense_inputs = one_hot(inputs, self.input_depth)
+        dense_outputs = outputs.astype(bool) if self.roll_output else one_hot(outputs, self.output_depth)
+        return dense_inputs, dense_outputs, dense_controls(example)
 
     def from_tensors(
         self, samples: Sequence[np.ndarray], controls: Sequence[np.ndarray] | None = None
@@ -256,9 +256,3 @@ class DrumsConverter:
         if sequence.notes:
             sequence.total_time = sequence.notes[-1].end_time
         return sequence
-
-
-def _one_hot(tokens: np.ndarray, depth: int) -> np.ndarray:
-    one_hot = np.zeros((len(tokens), depth), dtype=bool)
-    one_hot[np.arange(len(tokens)), tokens.astype(np.int64)] = True
-    return one_hot

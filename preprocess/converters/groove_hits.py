@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from preprocess.converters.base import Example
+from preprocess.converters.base import Example, dense_controls
 from preprocess.converters.drum_classes import Classes
 from preprocess.converters.drum_classes import pitch_classes as drum_classes
 from preprocess.note_sequence import NoteSequence
@@ -156,6 +156,7 @@ class GrooveConverter:
         controls = self._controls(triple[0].astype(bool))
         output_rows = self._rows(triple)
         input_rows = output_rows if inputs is triple else self._rows(inputs)
+        step_seconds = 60.0 / self._tempo(note_sequence)[0] / self.steps_per_quarter
         examples = []
         for start, end in self._windows(len(output_rows)):
             outputs = output_rows[start:end]
@@ -165,7 +166,7 @@ class GrooveConverter:
                     outputs=outputs,
                     controls=None if controls is None else controls[start:end],
                     length=end - start,
-                    step_seconds=60.0 / self._tempo(note_sequence)[0] / self.steps_per_quarter,
+                    step_seconds=step_seconds,
                 )
             )
         return examples, Counter() if examples else Counter({"too_short": 1})
@@ -315,10 +316,7 @@ class GrooveConverter:
 
     def to_dense(self, example: Example) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Magenta's input, output and control tensors of an example, `[steps, depth]` each."""
-        controls = example.controls
-        if controls is None:
-            controls = np.zeros((len(example.outputs), 0), dtype=bool)
-        return example.inputs, example.outputs, controls
+        return example.inputs, example.outputs, dense_controls(example)
 
     def from_tensors(
         self,

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from preprocess.converters.base import Example
+from preprocess.converters.base import Example, dense_controls, one_hot
 from preprocess.converters.segments import (
     DEFAULT_QPM,
     Conditioning,
@@ -286,11 +286,8 @@ class MelodyConverter:
 
     def to_dense(self, example: Example) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Magenta's boolean input, output and control tensors of an example, `[steps, depth]` each."""
-        one_hot = np.arange(self.output_depth) == example.inputs[:, None]
-        controls = example.controls
-        if controls is None:
-            controls = np.zeros((len(one_hot), 0), dtype=bool)
-        return one_hot, one_hot, controls
+        dense = one_hot(example.inputs, self.output_depth)
+        return dense, dense, dense_controls(example)
 
     def from_tensors(
         self, samples: Sequence[np.ndarray], controls: Sequence[np.ndarray] | None = None

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from preprocess.converters.base import NO_TOKEN, Example
+from preprocess.converters.base import NO_TOKEN, Example, dense_controls, one_hot
 from preprocess.converters.segments import Conditioning, Dropped
 from preprocess.note_sequence import NoteSequence
 
@@ -211,7 +211,7 @@ class MultiInstrumentPerformanceConverter:
                 chords[i, j, : len(chunk_chords)] = chunk_chords
         lengths = (tokens != NO_TOKEN).sum(axis=2, dtype=np.int32)
         flat = tokens.reshape(-1)
-        controls = _one_hot(chords.reshape(-1), self.control_depth) if self.chord_encoding else None
+        controls = one_hot(chords.reshape(-1), self.control_depth) if self.chord_encoding else None
         return Example(inputs=flat, outputs=flat, controls=controls, length=lengths.reshape(-1))
 
     def _tracks(self, quantized: Any, rng: np.random.Generator | None) -> list[Any]:
@@ -311,8 +311,8 @@ class MultiInstrumentPerformanceConverter:
 
     def to_dense(self, example: Example) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Magenta's boolean input, output and control tensors of an example, `[steps, depth]` each."""
-        dense = _one_hot(example.outputs, self.output_depth)
-        return dense, dense, np.zeros((len(dense), 0), bool) if example.controls is None else example.controls
+        dense = one_hot(example.outputs, self.output_depth)
+        return dense, dense, dense_controls(example)
 
     def from_tensors(
         self, samples: Sequence[np.ndarray], controls: Sequence[np.ndarray] | None = None
@@ -383,11 +383,6 @@ class MultiInstrumentPerformanceConverter:
             first, smallest = self._events[kind]
             performance.append(PerformanceEvent(kind, token - first + smallest))
         return performance, places
-
-
-def _one_hot(tokens: np.ndarray, depth: int) -> np.ndarray:
-    """Boolean `[steps, depth]`, nothing where a token is NO_TOKEN."""
-    return tokens[:, None] == np.arange(depth)
 
 
 def _chord_codec(encoding: str | None) -> Any:

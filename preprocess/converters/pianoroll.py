@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from preprocess.converters.base import Example
+from preprocess.converters.base import Example, dense_controls, with_silence
 from preprocess.converters.segments import DEFAULT_QPM, Dropped, Segment, Steps, note_field, quantize, split
 from preprocess.errors import InputError
 from preprocess.note_sequence import NoteSequence
@@ -334,9 +334,7 @@ class PianorollConverter:
     def to_dense(self, example: Example) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Boolean input, output and control tensors, `[steps, depth]`; the input's last value is silence."""
         cells = example.inputs.astype(bool)
-        controls = np.zeros((len(cells), 0), bool) if example.controls is None else example.controls
-        inputs = np.concatenate([cells, ~cells.any(axis=1, keepdims=True)], axis=1)
-        return inputs, example.outputs.astype(bool), controls
+        return with_silence(cells), example.outputs.astype(bool), dense_controls(example)
 
     def from_tensors(
         self, samples: Sequence[np.ndarray], controls: Sequence[np.ndarray] | None = None

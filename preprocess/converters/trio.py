@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from preprocess.converters.base import Example
+from preprocess.converters.base import Example, dense_controls, one_hot
 from preprocess.converters.drums import DrumsConverter
 from preprocess.converters.melody import MelodyConverter, MelodyNotes
 from preprocess.converters.segments import Conditioning, Dropped, Segment, Steps, quantize, split
@@ -211,12 +211,9 @@ class TrioConverter:
 
     def to_dense(self, example: Example) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Magenta's boolean input, output and control tensors of an example, `[steps, depth]` each."""
-        parts = [np.arange(d) == example.inputs[:, i, None] for i, d in enumerate(self.output_depths)]
+        parts = [one_hot(example.inputs[:, i], depth) for i, depth in enumerate(self.output_depths)]
         dense = np.concatenate(parts, axis=1)
-        controls = example.controls
-        if controls is None:
-            controls = np.zeros((len(dense), 0), dtype=bool)
-        return dense, dense, controls
+        return dense, dense, dense_controls(example)
 
     def from_tensors(
         self, samples: Sequence[np.ndarray], controls: Sequence[np.ndarray] | None = None

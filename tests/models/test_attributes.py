@@ -11,29 +11,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import configs
-from models import attributes, latent, metrics, trained_model
+from models import attributes, latent, metrics
 from models.attributes import ATTRIBUTES, AttributeVectors
 from models.errors import CheckpointError
 from models.trained_model import TrainedModel
-from preprocess.dataset import load_examples
 from render import clips
 from tests.checkpoints import tiny_config
 from tests.conftest import ROOT
 from tests.drum_sequences import drum_sequence
 
 SHIPPED = ROOT / "checkpoints" / "hierdec-drum_4bar_small.safetensors"
-
-
-@pytest.fixture(scope="module")
-def shipped() -> TrainedModel:
-    return trained_model.load(str(SHIPPED))
-
-
-@pytest.fixture(scope="module")
-def beats(shipped: TrainedModel, patterns_tfrecord: Path) -> Any:
-    """The project's own beats as examples."""
-    spec = shipped.config.converter_spec
-    return load_examples(str(patterns_tfrecord), shipped.converter, spec, shipped.max_length)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """models/latent.py: grids, variations, filling in and neighbours do what their descriptions promise."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,10 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from models import latent, metrics, numpy_model, trained_model
+from models import latent, metrics, numpy_model
 from models.errors import CheckpointError
 from models.trained_model import TrainedModel, slerp_at
-from preprocess.dataset import load_examples
 from tests.checkpoints import randomize, tiny_config
 from tests.conftest import ROOT
 from tests.models.small_models import for_our_model, random_batch, short
@@ -29,18 +27,6 @@ DECODERS = (
     "groovae_2bar_humanize",
 )
 VECTORS = arrays(np.float32, 6, elements=st.floats(-4, 4, width=32))
-
-
-@pytest.fixture(scope="module")
-def shipped() -> TrainedModel:
-    return trained_model.load(str(SHIPPED))
-
-
-@pytest.fixture(scope="module")
-def beats(shipped: TrainedModel, patterns_tfrecord: Path) -> Any:
-    """The project's own beats as examples."""
-    spec = shipped.config.converter_spec
-    return load_examples(str(patterns_tfrecord), shipped.converter, spec, shipped.max_length)
 
 
 def tiny_model(name: str, scale: float = 0.7) -> TrainedModel:

@@ -23,6 +23,7 @@ import export
 from models import checkpoint, magenta_js
 from models.errors import CheckpointError
 from preprocess.errors import InputError
+from tests.browser import headless_chromium
 from tests.checkpoints import randomize
 
 PACKAGE = "@magenta/music@1.23.1"
@@ -427,19 +428,7 @@ def address(site: Path) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A headless Chromium with magenta.js loaded."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver:
-        pytest.skip("chromium and chromedriver are not installed (Debian: chromium, chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    profile = tmp_path_factory.mktemp("profile")
-    for flag in (
-        "headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
-        "disable-component-update", "disable-sync", "no-proxy-server", f"user-data-dir={profile}",
-    ):  # fmt: skip
-        options.add_argument(f"--{flag}")
-    page = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    page = headless_chromium(tmp_path_factory.mktemp("profile"), "no-proxy-server")
     try:
         page.set_script_timeout(300)
         page.get(f"{address}/index.html")

@@ -3,7 +3,6 @@
 import base64
 import html.parser
 import json
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from preprocess.midi import read_midi
 from render.gallery import Clip, Section, gallery_html, write_gallery
 from render.midi import Style
+from tests.browser import headless_chromium
 from tests.drum_sequences import SIXTEENTH, backbeat, drum_sequence
 from tests.render.test_pianoroll import pitched, trio, with_chords
 
@@ -103,20 +103,7 @@ def test_played_timing_and_velocity_are_those_of_the_midi_file() -> None:
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A headless Chromium."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver:
-        pytest.skip("chromium and chromedriver are not installed (Debian: chromium, chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    profile = tmp_path_factory.mktemp("profile")
-    for flag in (
-        "headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
-        "disable-component-update", "disable-sync", f"user-data-dir={profile}", "window-size=1100,900",
-    ):  # fmt: skip
-        options.add_argument(f"--{flag}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    page = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    page = headless_chromium(tmp_path_factory.mktemp("profile"), "window-size=1100,900", log=True)
     yield page
     page.quit()
 

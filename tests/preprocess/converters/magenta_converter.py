@@ -7,8 +7,6 @@ their controls), writes `magenta.npz` and `back` (TFRecord); and ends with 77 wi
 """
 
 import json
-import os
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -16,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from preprocess.errors import InputError
 from preprocess.midi import read_midi
 from preprocess.note_sequence import NoteSequence
 from preprocess.tfrecord import RecordWriter, read_records
+from tests.preprocess.converters.original import run_original
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -42,24 +40,9 @@ def run_magenta(
     folder: Path, name: str, sequences: list[Any], cases: list[dict[str, Any]], samples: list[dict[str, Any]]
 ) -> tuple[dict[str, np.ndarray], list[Any]]:
     """What Magenta's converter of that name makes of the sequences and the samples, from one process."""
-    with RecordWriter(folder / "sequences") as writer:
-        for sequence in sequences:
-            writer.write(sequence.SerializeToString())
-    (folder / "task.json").write_text(json.dumps({"class": name, "cases": cases, "samples": samples}))
-    environment = os.environ | {"TF_USE_LEGACY_KERAS": "1"}
-    result = subprocess.run(
-        [sys.executable, "-m", __name__, str(folder)],
-        env=environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    if result.returncode == 77:
-        pytest.skip(result.stderr.strip().splitlines()[-1])
-    assert result.returncode == 0, result.stderr[-3000:]
-    back = [NoteSequence.FromString(record) for record in read_records(folder / "back")]
-    with np.load(folder / "magenta.npz", allow_pickle=False) as arrays:
-        return dict(arrays), back
+    task = {"class": name, "cases": cases, "samples": samples}
+    arrays = run_original(folder, "magenta_converter", sequences, task)
+    return arrays, [NoteSequence.FromString(record) for record in read_records(folder / "back")]
 
 
 def magentas_examples(arrays: dict[str, np.ndarray], case: int, sequence: int) -> Counter:

@@ -1,10 +1,7 @@
 """The drum converter: Magenta's examples and its NoteSequences back, round trips, the counts of real data."""
 
 import json
-import os
 import random
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -22,10 +19,9 @@ from preprocess.errors import InputError
 from preprocess.groove import GrooveFiles, load_note_sequences, read_info, select
 from preprocess.midi import read_midi
 from preprocess.note_sequence import NoteSequence
-from preprocess.tfrecord import RecordWriter
 from tests.drum_sequences import backbeat, drum_sequence
+from tests.preprocess.converters.original import run_original
 
-MAGENTA = Path(__file__).with_name("magenta_drums.py")
 ALL_CLASSES = [[pitch] for pitch in range(27, 88)]  # 61, as many as Magenta's FULL_DRUM_PITCH_CLASSES
 ROLLS = {"roll_input": True, "roll_output": True}
 OPTIONS: list[dict[str, Any]] = [
@@ -109,19 +105,7 @@ def magenta(
 ) -> dict[str, np.ndarray]:
     """What Magenta's own converter makes of the same, from one process."""
     folder = tmp_path_factory.mktemp("magenta")
-    with RecordWriter(folder / "sequences") as writer:
-        for sequence in sequences:
-            writer.write(sequence.SerializeToString())
-    (folder / "task.json").write_text(json.dumps({"options": OPTIONS, "samples": samples}))
-    environment = os.environ | {"TF_USE_LEGACY_KERAS": "1"}
-    result = subprocess.run(
-        [sys.executable, str(MAGENTA), str(folder)], env=environment, capture_output=True, text=True
-    )
-    if result.returncode == 77:
-        pytest.skip(result.stderr.strip().splitlines()[-1])
-    assert result.returncode == 0, result.stderr[-3000:]
-    with np.load(folder / "magenta.npz", allow_pickle=False) as arrays:
-        return dict(arrays)
+    return run_original(folder, "magenta_drums", sequences, {"options": OPTIONS, "samples": samples})
 
 
 def packed(tensor: np.ndarray) -> tuple[tuple[int, ...], bytes]:

@@ -1,10 +1,7 @@
 """The groove converter: Magenta's tensors and its notes back, round trips, what is done better."""
 
 import json
-import os
 import random
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -19,10 +16,9 @@ from hypothesis.extra.numpy import arrays
 from preprocess.converters.groove_hits import GrooveConverter
 from preprocess.midi import read_midi
 from preprocess.note_sequence import NoteSequence
-from preprocess.tfrecord import RecordWriter
 from tests.drum_sequences import backbeat, drum_sequence
+from tests.preprocess.converters.original import run_original
 
-MAGENTA = Path(__file__).with_name("magenta_groove.py")
 CLASSES = {"pitch_classes": "roland", "inference_pitch_classes": "reduced"}
 TWO_BARS = {"split_bars": 2, **CLASSES}
 TAPS = {**TWO_BARS, "tapify": True, "fixed_velocities": True}
@@ -106,23 +102,9 @@ def magenta(
 ) -> dict[str, np.ndarray]:
     """What Magenta's own converter makes of the same, from one process."""
     folder = tmp_path_factory.mktemp("magenta")
-    with RecordWriter(folder / "sequences") as writer:
-        for sequence in sequences:
-            writer.write(sequence.SerializeToString())
-    task = {"converter": "groove", "options": OPTIONS, "samples": SAMPLES}
-    (folder / "task.json").write_text(json.dumps(task))
     np.savez(folder / "samples.npz", **samples)  # type: ignore[arg-type]
-    result = subprocess.run(
-        [sys.executable, str(MAGENTA), str(folder)],
-        env=os.environ | {"TF_USE_LEGACY_KERAS": "1"},
-        capture_output=True,
-        text=True,
-    )
-    if result.returncode == 77:
-        pytest.skip(result.stderr.strip().splitlines()[-1])
-    assert result.returncode == 0, result.stderr[-3000:]
-    with np.load(folder / "magenta.npz", allow_pickle=False) as loaded:
-        return dict(loaded)
+    task = {"converter": "groove", "options": OPTIONS, "samples": SAMPLES}
+    return run_original(folder, "magenta_groove", sequences, task)
 
 
 @pytest.mark.reference

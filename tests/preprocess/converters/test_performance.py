@@ -1,10 +1,7 @@
 """The converter of several instruments: Magenta's tensors and its notes back, round trips, reasons."""
 
 import json
-import os
 import random
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -19,9 +16,8 @@ from preprocess.converters.base import NO_TOKEN
 from preprocess.converters.performance import MultiInstrumentPerformanceConverter
 from preprocess.midi import read_midi
 from preprocess.note_sequence import NoteSequence
-from preprocess.tfrecord import RecordWriter
+from tests.preprocess.converters.original import run_original
 
-MAGENTA = Path(__file__).with_name("magenta_groove.py")
 CHORD_SYMBOL = NoteSequence.TextAnnotation.CHORD_SYMBOL
 # hier-multiperf_vel_1bar_med and _big; with chords _med_chords and _big_chords
 VELOCITIES = {
@@ -127,23 +123,9 @@ def magenta(
 ) -> dict[str, np.ndarray]:
     """What Magenta's own converter makes of the same, from one process."""
     folder = tmp_path_factory.mktemp("magenta")
-    with RecordWriter(folder / "sequences") as writer:
-        for sequence in sequences:
-            writer.write(sequence.SerializeToString())
-    task = {"converter": "performance", "options": OPTIONS, "samples": SAMPLES}
-    (folder / "task.json").write_text(json.dumps(task))
     np.savez(folder / "samples.npz", **samples)  # type: ignore[arg-type]
-    result = subprocess.run(
-        [sys.executable, str(MAGENTA), str(folder)],
-        env=os.environ | {"TF_USE_LEGACY_KERAS": "1"},
-        capture_output=True,
-        text=True,
-    )
-    if result.returncode == 77:
-        pytest.skip(result.stderr.strip().splitlines()[-1])
-    assert result.returncode == 0, result.stderr[-3000:]
-    with np.load(folder / "magenta.npz", allow_pickle=False) as loaded:
-        return dict(loaded)
+    task = {"converter": "performance", "options": OPTIONS, "samples": SAMPLES}
+    return run_original(folder, "magenta_groove", sequences, task)
 
 
 @pytest.mark.reference
