@@ -9,6 +9,7 @@ from preprocess.converters.groove_hits import GrooveConverter
 from preprocess.converters.melody import MelodyConverter
 from preprocess.converters.performance import MultiInstrumentPerformanceConverter
 from preprocess.converters.pianoroll import PianorollConverter
+from preprocess.converters.relative import RelativeConverter
 from preprocess.converters.trio import TrioConverter
 from preprocess.errors import InputError
 
@@ -21,6 +22,7 @@ CONVERTERS: dict[str, type[Converter]] = {
     "groove": GrooveConverter,
     "performance": MultiInstrumentPerformanceConverter,
     "pianoroll": PianorollConverter,
+    "relative": RelativeConverter,
 }
 
 
