@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from configuration import Config, ConfigError, HParams, frozen, override, parse_hparams
+from piano_configs import PIANO_CONFIGS
 
 __all__ = [
     "CONFIG_MAP",
@@ -422,7 +423,7 @@ _GROOVES = (
     ),
 )
 
-_CONFIGS = (*_OUR_DRUMS, *_DRUMS, *_MELODIES, *_TRIOS, *_PERFORMANCES, *_GROOVES)
+_CONFIGS = (*_OUR_DRUMS, *_DRUMS, *_MELODIES, *_TRIOS, *_PERFORMANCES, *_GROOVES, *PIANO_CONFIGS)
 
 CONFIG_MAP: Mapping[str, Config] = MappingProxyType({config.name: config for config in _CONFIGS})
 DEFAULT_CONFIG = "hierdec-drum_4bar_small"

@@ -65,14 +65,17 @@ class Config:
 
     Attributes:
         name: the name in CONFIG_MAP, or that of the user's file.
-        encoder: `{"name": "bidirectional_lstm"}`, or another of `models/build.py`.
+        encoder: `{"name": "bidirectional_lstm"}`, or another of `models/build.py`; for a frame model what reads
+            the past, `{"name": "history_user", "clock_bits": 6}` or another of `models/frame_build.py`.
         decoder: `{"name": "categorical_lstm"}`, or `{"name": "hierarchical_lstm", "core": "categorical_lstm",
-            "level_lengths": (8, 8), "disable_autoregression": False}`, or another of `models/build.py`.
+            "level_lengths": (8, 8), "disable_autoregression": False}`, or another of `models/build.py`; for a
+            frame model what draws a frame, `{"name": "polyphonic_sampler", "form": "classes"}`.
         converter: `{"name": "drums", ...}` with the options of `preprocess/converters`.
         hparams: the hyperparameters.
         augmenter: `{"transpose_range": (-5, 5), "stretch_range": (0.9, 1.1)}`, what training varies; empty for
             nothing.
         description: one line for `--list_configs`.
+        model: "music_vae", or "frame_model" for one that plays frame after frame from what came before.
     """
 
     name: str
@@ -82,6 +85,7 @@ class Config:
     hparams: HParams = field(default_factory=HParams)
     augmenter: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     description: str = ""
+    model: str = "music_vae"
 
     def build_converter(self) -> Any:
         """The converter between NoteSequences and examples (`preprocess.converters`)."""
@@ -100,10 +104,14 @@ class Config:
         return collector.result().batch(slice(None))
 
     def build_model(self, seed: int = 0) -> Any:
-        """The Keras model with fresh weights (`models.build.music_vae`)."""
+        """The Keras model with fresh weights (`models.build.music_vae`, `models.frame_build.frame_model`)."""
         from models import quiet
 
         quiet.import_keras()
+        if self.model == "frame_model":
+            from models import frame_build
+
+            return frame_build.frame_model(self.encoder, self.decoder, self.hparams, seed)
         from models import build
 
         return build.music_vae(self.encoder, self.decoder, self.hparams, self.build_converter(), seed)

@@ -1,4 +1,4 @@
-"""Command: how good a trained model is on held-out clips; of drums also how like them its samples are.
+"""Command: how good a trained model is on held-out music; of drums also how like it its samples are.
 
 Writes `evaluation.json` and `evaluation.png`, and prints a table. The measures and their sources are in
 `models/metrics.py`.
@@ -31,7 +31,10 @@ def get_parser() -> argparse.ArgumentParser:
     model.add_argument("--run_dir", help="a run of train.py; its best checkpoint is used")
     model.add_argument("--checkpoint_file", help="a checkpoint: ours, or Magenta's (.ckpt prefix or .tar)")
     model.add_argument("--config", help="name or .toml file; needed for Magenta's checkpoints only")
-    parser.add_argument("--examples_path", help="held-out TFRecords: globs separated by commas")
+    parser.add_argument(
+        "--examples_path",
+        help="held-out TFRecords: globs separated by commas; for frame models also JSB_Chorales.mat:test",
+    )
     parser.add_argument(
         "--train_examples_path", help="what it was trained on, to see whether samples are copies"
     )
@@ -71,12 +74,18 @@ def main(argv: list[str] | None = None) -> int:
 
     from render.clips import check_new
     from sample import load_model
-    from train import load_examples
+    from studio.training_data import load_examples
 
     output = Path(args.output_dir).expanduser()
     files = [output / "evaluation.json", output / "evaluation.png"]
     check_new(files, args.force)
-    model = load_model(args)
+    model = load_model(args, frame_models=True)
+    if model.config.model == "frame_model":
+        from studio import frame_report
+
+        frame_report.evaluate(args, model, files)
+        print(f"Wrote {files[0]}" + (f" and {files[1].name}." if files[1].exists() else "."))
+        return 0
     names = _drum_names(model)
     examples, step_seconds = _chosen(load_examples(args.examples_path, model.config), args)
     train = load_examples(args.train_examples_path, model.config) if args.train_examples_path else None

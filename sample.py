@@ -12,6 +12,8 @@ import configs
 from preprocess.console import Parser, add_log_flag, run_command
 from preprocess.errors import InputError
 from render.clips import add_style_flags, bars_of, in_meter_of, planned_files, style_of, write_clips
+from render.midi import Style
+from studio.frames import add_primer_flags
 
 LONGEST = 65536
 """Steps of a clip, at most."""
@@ -54,6 +56,7 @@ def get_parser() -> argparse.ArgumentParser:
     )
     add_model_flags(parser)
     add_clip_flags(parser)
+    add_primer_flags(parser)
     add_style_flags(parser)
     add_log_flag(parser)
     return parser
@@ -72,14 +75,18 @@ def check_numbers(args: argparse.Namespace) -> None:
             raise InputError(f"--{flag} is {value}; expected {expected}.", "bad_flag")
 
 
-def load_model(args: argparse.Namespace) -> Any:
+def load_model(args: argparse.Namespace, frame_models: bool = False) -> Any:
     """The trained model that the flags name.
+
+    Args:
+        args: the command's flags.
+        frame_models: whether the command knows what to do with one that plays frame after frame.
 
     Raises:
         InputError: where the flags contradict each other.
-        CheckpointError: where there is no such checkpoint.
+        CheckpointError: where there is no such checkpoint, or it is of the other kind.
     """
-    from models import trained_model
+    from models import trained_frame_model, trained_model
 
     if args.run_dir and args.checkpoint_file:
         raise InputError("--run_dir and --checkpoint_file are both given; name one of them.")
@@ -87,7 +94,14 @@ def load_model(args: argparse.Namespace) -> Any:
         raise InputError(f"--temperature is {args.temperature}; expected 0 or more.")
     config = configs.get_config(args.config) if args.config else None
     name = args.run_dir or args.checkpoint_file or (config.name if config else configs.DEFAULT_CONFIG)
+    if frame_models and trained_frame_model.is_one(name, config):
+        return trained_frame_model.load(name, config, numpy_backend=plays_little(args))
     return trained_model.load(name, config)
+
+
+def plays_little(args: argparse.Namespace) -> bool:
+    """Whether frame after frame on NumPy is done before a compiler would be."""
+    return max(getattr(args, "length", None) or 0, 16 * (getattr(args, "bars", None) or 0)) <= 1024
 
 
 def steps_of(model: Any, length: int | None) -> int:
@@ -248,7 +262,9 @@ def main(argv: list[str] | None = None) -> int:
     args = get_parser().parse_args(argv)
     check_numbers(args)
     style = style_of(args)
-    model = load_model(args)
+    model = load_model(args, frame_models=True)
+    if model.config.model == "frame_model":
+        return sample_frames(args, model, style)
     steps = steps_of(model, args.length)
     controls = controls_of(model, args.chords, args.num_outputs, steps)
     check_controls(model, controls)
@@ -263,6 +279,35 @@ def main(argv: list[str] | None = None) -> int:
         f"Wrote {len(sequences)} clips ({len(files)} files) to {stem.parent}, "
         f"temperature {args.temperature}, seed {args.seed}."
     )
+    return 0
+
+
+def sample_frames(args: argparse.Namespace, model: Any, style: Style) -> int:
+    """The command for models that play frame after frame."""
+    from studio import frames
+
+    if args.chords:
+        raise InputError(f"{model.config.name} takes no chords; leave out --chords.", "bad_flag")
+    stem = Path(args.output_dir).expanduser() / f"{model.config.name}_sample"
+    primers = frames.primers_of(args, model)
+    steps = frames.frames_of(args, model, primers)
+    count = args.num_outputs * len(primers)
+    planned_files(stem, count, args)
+    pictures = frames.planned_pictures(stem, count, args, model)
+    sequences = [
+        sequence
+        for number, primer in enumerate(primers)
+        for sequence in frames.play(model, primer, steps, args, number * args.num_outputs)
+    ]
+    bars = -(-steps // (4 * model.converter.steps_per_quarter))
+    written = write_clips(sequences, stem, args, bars, "Samples", style=style)
+    written += frames.write_pictures(pictures, sequences, model)
+    print(
+        f"Wrote {count} pieces of {bars} bars ({len(written)} files) to {stem.parent}, "
+        f"temperature {args.temperature}, seed {args.seed}."
+    )
+    if args.compare_with:
+        frames.print_nearest(sequences, model, args.compare_with)
     return 0
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import configs
-from preprocess.console import Parser, add_log_flag, print_table, progress, run_command
+from preprocess.console import Parser, add_log_flag, print_table, run_command
 from preprocess.errors import InputError
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -16,7 +16,7 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 def get_parser() -> argparse.ArgumentParser:
     """The command's flags; those that Magenta has keep their names."""
     parser = Parser(
-        "Train a MusicVAE on TFRecords of NoteSequences or on shards of preprocess_tfrecord.",
+        "Train a model on TFRecords of NoteSequences or on shards of preprocess_tfrecord.",
         "train.py --config=hierdec-drum_4bar_small --run_dir=runs/beats --examples_path=groove_train.tfrecord "
         "--eval_examples_path=groove_validation.tfrecord",
     )
@@ -28,7 +28,10 @@ def get_parser() -> argparse.ArgumentParser:
         "--run_dir", help="folder for checkpoints and logs; an interrupted run goes on from there"
     )
     parser.add_argument("--mode", choices=("train", "eval"), default="train")
-    parser.add_argument("--examples_path", help="TFRecords: globs separated by commas")
+    parser.add_argument(
+        "--examples_path",
+        help="TFRecords: globs separated by commas; for frame models also a polyphonic set, as JSB_Chorales.mat",
+    )
     parser.add_argument(
         "--eval_examples_path", help="held-out TFRecords, for the best checkpoint and early stopping"
     )
@@ -98,34 +101,6 @@ def _config(args: argparse.Namespace, run_dir: Path) -> configs.Config:
     return config
 
 
-def load_examples(patterns: str, config: configs.Config, training: bool = False) -> Any:
-    """The examples of some TFRecords, with a progress bar and a line that says what there is.
-
-    Args:
-        patterns: globs separated by commas.
-        config: says the converter, and how training varies its music.
-        training: whether to make the variants.
-    """
-    from preprocess.augment import Augmenter
-    from preprocess.dataset import load_examples
-    from preprocess.tfrecord import expand_patterns, read_sidecar
-
-    counts = [(read_sidecar(path) or {}).get("count", 0) for path in expand_patterns(patterns)]
-    augmenter = Augmenter(**config.augmenter) if config.augmenter else None
-    with progress("Reading examples", sum(counts)) as advance:
-        examples = load_examples(
-            patterns,
-            config.build_converter(),
-            config.converter_spec,
-            config.hparams.max_seq_len,
-            advance,
-            augmenter,
-            training,
-        )
-    print(f"{patterns}: {examples.describe()}")
-    return examples
-
-
 def load_weights(name: str) -> dict[str, Any]:
     """The weights that a flag names: a checkpoint, a run_dir, a shipped one, or one of Magenta's."""
     from models import checkpoint, trained_model
@@ -135,32 +110,27 @@ def load_weights(name: str) -> dict[str, Any]:
 
 
 def _train(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> int:
-    from preprocess.dataset import Batches
+    from studio.training_data import training_data
 
-    examples = load_examples(args.examples_path, config, training=True)
-    held_out = load_examples(args.eval_examples_path, config) if args.eval_examples_path else None
+    data = training_data(config, args.examples_path, args.eval_examples_path)
 
     from models import quiet
 
     quiet.import_keras()
     import keras
 
-    from models import checkpoint, trainer
-    from preprocess.tfrecord import write_atomically
+    from models import trainer
+    from studio import training
 
     keras.config.set_dtype_policy(args.precision)
     try:
-        model = config.build_model(args.seed)
-        trainer.compile_model(model)
+        model = training.built(config, args.seed)
     except ValueError as error:
         raise InputError(f"{config.name}: {error}", "bad_config") from error
     if args.init_from:
+        from models import checkpoint
+
         checkpoint.assign(model, load_weights(args.init_from), args.init_from)
-    write_atomically(run_dir / "config.json", config.to_json().encode())
-    h = config.hparams
-    batches = Batches(
-        examples, h.batch_size, args.seed, config.converter.get("max_tensors_per_notesequence", 5)
-    )
     settings = trainer.Settings(
         args.num_steps,
         args.log_every,
@@ -171,19 +141,8 @@ def _train(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> i
     )
     size = model.count_params()
     print(f"Training {config.name} ({size:,} numbers) on {keras.backend.backend()}; the first step compiles.")
-    validate = None
-    if held_out is not None:
-        held_batches = _batches_in_order(held_out, h.batch_size, args.eval_num_batches)
-        validate = lambda: trainer.validation(model, held_batches)  # noqa: E731 - one line, used once
     try:
-        with progress("Training", args.num_steps) as advance:
-            done = [0]
-
-            def on_step(step: int) -> None:
-                advance(step - done[0])
-                done[0] = step
-
-            trainer.train(model, batches, run_dir, config.to_json(), settings, validate, _report, on_step)
+        training.run(model, config, data, run_dir, settings, args.seed, args.eval_num_batches)
     except trainer.NotANumber as error:
         print(f"train.py: {error}", file=sys.stderr)
         return 1
@@ -191,25 +150,10 @@ def _train(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> i
     return 0
 
 
-def _report(step: int, line: dict[str, float]) -> None:
-    text = (
-        f"step {step}: loss {line['loss']:.2f}, reconstruction {line['reconstruction']:.2f}, "
-        f"KL {line['kl_bits']:.1f} bits, accuracy {line['accuracy']:.3f}, {line['steps_per_second']:.2f} steps/s"
-    )
-    if "val_loss" in line:
-        text += f"; held out: -ELBO {line['val_loss']:.2f} nats, accuracy {line['val_accuracy']:.3f}"
-    print(text, flush=True)
-
-
-def _batches_in_order(examples: Any, batch_size: int, limit: int | None) -> list[dict[str, Any]]:
-    starts = range(0, len(examples), batch_size)
-    if limit:
-        starts = starts[:limit]
-    return [examples.batch(slice(start, start + batch_size)) for start in starts]
-
-
 def _evaluate(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> int:
-    examples = load_examples(args.examples_path, config)
+    from studio.training_data import training_data
+
+    data = training_data(config, None, args.examples_path)
 
     from models import quiet
 
@@ -221,8 +165,7 @@ def _evaluate(args: argparse.Namespace, run_dir: Path, config: configs.Config) -
     model = config.build_model(args.seed)
     checkpoint.assign(model, found.weights, str(path))
     trainer.compile_model(model)
-    batches = _batches_in_order(examples, config.hparams.batch_size, args.eval_num_batches)
-    values = trainer.validation(model, batches)
+    values = data.validate(model, args.eval_num_batches)
     print_table(f"{path.name}, step {found.step}", ["measure", "value"], list(values.items()))
     output = run_dir / "eval.json"
     output.write_text(json.dumps({"checkpoint": path.name, "step": found.step, **values}, indent=1) + "\n")

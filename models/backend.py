@@ -1,4 +1,4 @@
-"""The loop over time that every recurrent part shares, on the TensorFlow and the JAX backend.
+"""The loop over time that every recurrent part shares, on the TensorFlow, the JAX and the NumPy backend.
 
 `keras.ops.scan` would be the natural home, but its TensorFlow form demands outputs of the carry's structure,
 so an LSTM could not hand out its gates beside its state. Besides `models/distributions.py` this is the only
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import tree
 
 
@@ -24,11 +25,26 @@ def scan(step: Callable, carry: Any, inputs: Any, reverse: bool = False) -> tupl
     Returns:
         The last carry, and the outputs stacked to `[time, ...]`.
     """
-    if keras.backend.backend() == "jax":
+    backend = keras.backend.backend()
+    if backend == "jax":
         import jax
 
         return jax.lax.scan(step, carry, inputs, reverse=reverse)
+    if backend == "numpy":
+        return _numpy_scan(step, carry, inputs, reverse)
     return _tensorflow_scan(step, carry, inputs, reverse)
+
+
+def _numpy_scan(step: Callable, carry: Any, inputs: Any, reverse: bool) -> tuple[Any, Any]:
+    time = len(tree.flatten(inputs)[0])
+    outputs = []
+    for t in range(time):
+        at = time - 1 - t if reverse else t
+        carry, output = step(carry, tree.map_structure(lambda x, at=at: x[at], inputs))
+        outputs.append(output)
+    if reverse:
+        outputs.reverse()
+    return carry, tree.map_structure(lambda *parts: np.stack(parts), *outputs)
 
 
 def _tensorflow_scan(step: Callable, carry: Any, inputs: Any, reverse: bool) -> tuple[Any, Any]:
@@ -64,3 +80,25 @@ def _tensorflow_scan(step: Callable, carry: Any, inputs: Any, reverse: bool) -> 
         unfinished, body, (tf.constant(second), carry, stores), maximum_iterations=time - 1
     )
     return carry, tree.pack_sequence_as(outputs, [store.stack() for store in stores])
+
+
+def set_seed(seed: int) -> None:
+    """Make what initial weights are drawn from start anew; Keras's own function would import TensorFlow."""
+    if keras.backend.backend() == "numpy":
+        np.random.seed(seed)
+    else:
+        keras.utils.set_random_seed(seed)
+
+
+def compiled(function: Callable) -> Callable:
+    """A function of nested tuples of arrays, compiled by XLA at its first call; as it is with NumPy."""
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        return jax.jit(function)
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function, jit_compile=True, reduce_retracing=False)
+    return function

@@ -7,6 +7,7 @@ from models import decoders, encoders, outputs
 from models.hierarchical import HierarchicalLSTMDecoder
 from models.music_vae import MusicVAE
 from models.numpy_representations import input_depths
+from models.polyphonic_sampler import PolyphonicSampler
 
 OUTPUTS = (
     "categorical_lstm",
@@ -15,7 +16,11 @@ OUTPUTS = (
     "boolean_lstm",
     "nade_lstm",
     "groove_lstm",
+    "polyphonic_sampler_lstm",
 )
+SAMPLER_FEATURES, SAMPLER_VOICES = 128, 8
+"""What the polyphonic sampler of a MusicVAE takes of its decoder, and how many keys it strikes at most."""
+
 ENCODERS = {
     "bidirectional_lstm": encoders.BidirectionalLSTMEncoder,
     "lstm": encoders.LSTMEncoder,
@@ -147,4 +152,6 @@ def _output(name: str, depths: tuple[int, ...], hparams: Any) -> outputs.Output:
         return outputs.Nade(depth, hparams.nade_num_hidden)
     if name == "groove_lstm":
         return outputs.Groove(depth)
+    if name == "polyphonic_sampler_lstm":
+        return PolyphonicSampler(depth, SAMPLER_FEATURES, SAMPLER_VOICES, pauses=True)
     raise ValueError(f"There is no decoder '{name}'; expected {', '.join(OUTPUTS)} or hierarchical_lstm.")

@@ -12,6 +12,7 @@ import keras
 from keras import ops
 
 from models.backend import scan
+from models.frame_reader import FrameReader, Reading, run_stack, step_stack, swap
 from models.lstm import LSTMStack, State, lstm_cell
 
 Array = Any
@@ -37,20 +38,6 @@ class HistoryState(NamedTuple):
     reader: list[State]
     local: list[State]
     aggregator: list[State]
-
-
-class Reading(NamedTuple):
-    """What a HistoryUser makes of its inputs; without the axis of time after a single step.
-
-    Attributes:
-        outputs: `[batch, time, output_depth]`.
-        weights: share of each lag in what was read, `[batch, time, lags]`; they sum to 1.
-        state: the state after the last step.
-    """
-
-    outputs: Array
-    weights: Array
-    state: HistoryState
 
 
 def read_lags(frames: Array, weights: Array, lags: Sequence[int]) -> Array:
@@ -108,7 +95,7 @@ def read_lags(frames: Array, weights: Array, lags: Sequence[int]) -> Array:
     return run(frames, weights)
 
 
-class HistoryUser(keras.layers.Layer):
+class HistoryUser(FrameReader):
     """Reads the past by learnt weights, beside a local LSTM: the "HistoryUser scheme".
 
     At step t, with inputs `x_t` and frames `f_t` (by default the same; the piano models' inputs are their frames
@@ -158,27 +145,20 @@ class HistoryUser(keras.layers.Layer):
         if not reader_sizes:
             raise ValueError("A HistoryUser needs at least one LSTM layer that reads.")
         self.lags = tuple(int(lag) for lag in lags)
+        self.history_length = max(self.lags)
         self.mean_read = mean_read
         self.memoryless_local = memoryless_local
         self.reader = LSTMStack(reader_sizes, dropout, seed)
         self.local = LSTMStack(local_sizes, dropout, seed + 1) if local_sizes else None
         self.aggregator = LSTMStack(aggregator_sizes, dropout, seed + 2) if aggregator_sizes else None
+        if aggregator_sizes:
+            self.output_depth = aggregator_sizes[-1]
         normal = keras.initializers.RandomNormal(stddev=attention_stddev)
         self.attention = keras.layers.Dense(
             len(self.lags),
             kernel_initializer=normal if attention_stddev else "glorot_uniform",
             bias_initializer=normal if attention_stddev else "zeros",
         )
-
-    @property
-    def history_length(self) -> int:
-        """Number of frames that the state keeps."""
-        return max(self.lags)
-
-    @property
-    def output_depth(self) -> int:
-        """Width of the outputs."""
-        return self.aggregator.layer_sizes[-1] if self.aggregator else self.frame_depth
 
     def build(self, input_depth: int, frame_depth: int | None = None) -> None:
         """Create the weights.
@@ -188,6 +168,7 @@ class HistoryUser(keras.layers.Layer):
             frame_depth: width of the frames that are read; by default that of the inputs.
         """
         self.frame_depth = input_depth if frame_depth is None else frame_depth
+        self.output_depth = self.aggregator.layer_sizes[-1] if self.aggregator else self.frame_depth
         self.reader.build(input_depth)
         self.attention.build((None, self.reader.layer_sizes[-1]))
         around_depth = input_depth
@@ -212,6 +193,9 @@ class HistoryUser(keras.layers.Layer):
         stacks = (self.reader, self.local, self.aggregator)
         return HistoryState(past, *(stack.zero_states(batch, dtype) if stack else [] for stack in stacks))
 
+    def with_past(self, state: HistoryState, past: Array) -> HistoryState:
+        return state._replace(past=ops.cast(past, state.past.dtype))
+
     def call(
         self,
         inputs: Array,
@@ -230,21 +214,21 @@ class HistoryUser(keras.layers.Layer):
         """
         frames = inputs if frames is None else frames
         state = self.zero_state(ops.shape(inputs)[0], inputs.dtype) if state is None else state
-        inputs = _swap(inputs)
-        read_out, reader = _run(self.reader, inputs, state.reader, training)
-        weights = ops.softmax(self.attention(_swap(read_out)), axis=-1)
+        inputs = swap(inputs)
+        read_out, reader = run_stack(self.reader, inputs, state.reader, training)
+        weights = ops.softmax(self.attention(swap(read_out)), axis=-1)
         known = ops.concatenate([state.past, ops.cast(frames, state.past.dtype)], axis=1)
-        read = _swap(self._scaled(read_lags(known, weights, self.lags)))
+        read = swap(self._scaled(read_lags(known, weights, self.lags)))
         if self.memoryless_local:
             around, local = self._without_memory(inputs, training), state.local
         else:
-            around, local = _run(self.local, inputs, state.local, training)
+            around, local = run_stack(self.local, inputs, state.local, training)
         outputs, aggregator = read, state.aggregator
         if self.aggregator is not None:
             both = ops.concatenate([around, read], axis=-1)
-            outputs, aggregator = _run(self.aggregator, both, state.aggregator, training)
+            outputs, aggregator = run_stack(self.aggregator, both, state.aggregator, training)
         past = known[:, known.shape[1] - self.history_length :]
-        return Reading(_swap(outputs), weights, HistoryState(past, reader, local, aggregator))
+        return Reading(swap(outputs), weights, HistoryState(past, reader, local, aggregator))
 
     def step(self, inputs: Array, state: HistoryState, frame: Array | None = None) -> Reading:
         """One step, for generation: the numbers of `call`.
@@ -255,7 +239,7 @@ class HistoryUser(keras.layers.Layer):
             frame: what can be read later, `[batch, frame_depth]`; by default the inputs.
         """
         frame = inputs if frame is None else frame
-        read_out, reader = _step(self.reader, inputs, state.reader)
+        read_out, reader = step_stack(self.reader, inputs, state.reader)
         weights = ops.softmax(self.attention(read_out), axis=-1)
         known = ops.concatenate([state.past, ops.cast(frame, state.past.dtype)[:, None]], axis=1)
         positions = [self.history_length - lag for lag in self.lags]
@@ -263,10 +247,10 @@ class HistoryUser(keras.layers.Layer):
         if self.memoryless_local:
             around, local = self._without_memory(inputs, False), state.local
         else:
-            around, local = _step(self.local, inputs, state.local)
+            around, local = step_stack(self.local, inputs, state.local)
         outputs, aggregator = read, state.aggregator
         if self.aggregator is not None:
-            outputs, aggregator = _step(
+            outputs, aggregator = step_stack(
                 self.aggregator, ops.concatenate([around, read], axis=-1), state.aggregator
             )
         return Reading(outputs, weights, HistoryState(known[:, 1:], reader, local, aggregator))
@@ -282,24 +266,3 @@ class HistoryUser(keras.layers.Layer):
             projected = layer.project(self.local.drop(inputs, training))
             inputs = lstm_cell(projected, ops.zeros_like(projected[..., : layer.units]))[1]
         return inputs
-
-
-def _swap(x: Array) -> Array:
-    """Exchange the axes of batch and time of `[batch, time, depth]` or `[time, batch, depth]`."""
-    return ops.transpose(x, (1, 0, 2))
-
-
-def _run(
-    stack: LSTMStack | None, inputs: Array, states: list[State], training: bool
-) -> tuple[Array, list[State]]:
-    """A stack over inputs `[time, batch, depth]`; none passes them on."""
-    if stack is None:
-        return inputs, states
-    return stack.sequence(stack.layers[0].project(stack.drop(inputs, training)), states, training)
-
-
-def _step(stack: LSTMStack | None, inputs: Array, states: list[State]) -> tuple[Array, list[State]]:
-    """A stack on one step's inputs `[batch, depth]`; none passes them on."""
-    if stack is None:
-        return inputs, states
-    return stack.step(stack.layers[0].project(inputs), states)

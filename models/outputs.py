@@ -210,14 +210,16 @@ class Nade(Output):
     Args:
         depth: number of bits.
         hidden: hidden units.
+        most: no more bits are 1 in any value; 0 where that is not known. The hidden state changes at bits that
+            are 1 alone, so there are `most + 1` of them to compute instead of `depth`.
     """
 
     draws_in_training = False
 
-    def __init__(self, depth: int, hidden: int, **kwargs: Any):
+    def __init__(self, depth: int, hidden: int, most: int = 0, **kwargs: Any):
         super().__init__(**kwargs)
         self.depth = self.uniforms = depth
-        self.hidden = hidden
+        self.hidden, self.most = hidden, most
         self.parameter_depth = hidden + depth
 
     def build(self) -> None:
@@ -232,11 +234,25 @@ class Nade(Output):
     def conditionals(self, parameters: Array, values: Array) -> Array:
         """Probability that each bit is 1 given the true bits before it, `[batch, time, depth]`."""
         bias_in, bias_out = parameters[..., : self.hidden], parameters[..., self.hidden :]
+        if self.most:
+            return ops.sigmoid(bias_out + self._shared_logits(bias_in, values))
         contributions = values[..., None] * self.encoder[:, 0]
         # The hidden state of bit i has seen the bits before it only.
         seen = ops.cumsum(contributions, axis=-2) - contributions
         hidden = ops.sigmoid(bias_in[..., None, :] + seen)
         return ops.sigmoid(bias_out + ops.sum(hidden * self.decoder[..., 0], axis=-1))
+
+    def _shared_logits(self, bias_in: Array, values: Array) -> Array:
+        """What the hidden states add to the logits, `[..., depth]`, each state computed once."""
+        before = ops.cumsum(values, axis=-1) - values
+        numbers = ops.arange(self.most + 1, dtype="float32")[:, None]
+        in_state = ops.cast(ops.abs(before[..., None, :] - numbers) < 0.5, "float32")
+        # The state after the i-th bit that is 1 has that bit's row added.
+        rows = ops.matmul((in_state * values[..., None, :])[..., :-1, :], self.encoder[:, 0])
+        seen = ops.pad(ops.cumsum(rows, axis=-2), [[0, 0]] * (len(rows.shape) - 2) + [[1, 0], [0, 0]])
+        hidden = ops.sigmoid(bias_in[..., None, :] + seen)
+        logits = ops.matmul(hidden, ops.transpose(self.decoder[..., 0]))
+        return ops.sum(logits * in_state, axis=-2)
 
     def loss(self, parameters: Array, values: Array) -> Array:
         p = self.conditionals(parameters, values)

@@ -1,15 +1,10 @@
 """The polyphonic sampler: a frame of pitches drawn note by note, as the output of a decoder or of a piano model.
 
-The output layers of the author's piano systems (seed 000, "Baseline Model"; before it the "RealData First Model"
-notebooks): voices that draw one after the other and know what was drawn (`PolyphonicSampler`), voices that do
-not (`IndependentVoices`), and one softmax over all chords (`ChordClasses`). Values are frames of 0 or 1,
-`[batch, time, pitches]`.
+The output layer of the author's piano systems (seed 000, "Baseline Model"; before it the "RealData First Model"
+notebooks): voices that draw one after the other and know what was drawn. Values are frames of 0 or 1,
+`[batch, time, pitches]`. The outputs that it replaced are in `models/chord_outputs.py`.
 """
 
-import functools
-import itertools
-import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -17,187 +12,19 @@ import numpy as np
 from keras import ops
 
 from models.backend import scan
-from models.distributions import categorical_log_probability
 from models.lstm import LSTM, State
-from models.outputs import Output, draw_token
+from models.outputs import Output
+from models.polyphonic_likelihood import (
+    FORBIDDEN,
+    cross_entropy,
+    draw_outcome,
+    masked_log_softmax,
+    pausing_log_likelihood,
+    sum_over_orders,
+    with_leak,
+)
 
 Array = Any
-
-FORBIDDEN = -1e9
-"""The log probability that stands for none, finite so that no product with 0 makes NaN."""
-
-LARGEST_LOGIT = 1e6
-"""Logits are cut here, infinite ones too; the difference of two such decides any draw."""
-
-SMALLEST = 1e-6
-"""Probabilities are kept this far from 0 and 1 before their logarithms, as in the author's notebooks."""
-
-
-def masked_log_softmax(logits: Array, allowed: Array) -> Array:
-    """`log(m exp(z) / sum(m exp(z)))` for logits z and a mask m, without overflow.
-
-    The author's own form had no maximum subtracted, and its published weights are NaN.
-
-    Args:
-        logits: `[..., outcomes]`, any numbers but NaN.
-        allowed: boolean, of a shape that broadcasts to that of the logits.
-
-    Returns:
-        `[..., outcomes]`; `FORBIDDEN` where the mask is false.
-    """
-    allowed = ops.broadcast_to(allowed, ops.shape(logits))
-    logits = ops.clip(logits, -LARGEST_LOGIT, LARGEST_LOGIT)
-    highest = ops.max(ops.where(allowed, logits, -LARGEST_LOGIT), axis=-1, keepdims=True)
-    # What is forbidden is replaced before exp, lest its gradient be 0 times infinity.
-    shifted = ops.where(allowed, logits - ops.stop_gradient(highest), 0.0)
-    total = ops.sum(ops.where(allowed, ops.exp(shifted), 0.0), axis=-1, keepdims=True)
-    return ops.where(allowed, shifted - ops.log(ops.maximum(total, 1e-30)), FORBIDDEN)
-
-
-def draw_outcome(log_probabilities: Array, uniforms: Array | None) -> Array:
-    """One outcome as a one-hot vector: the first k whose cumulative probability is above u.
-
-    Unlike `draw_token` it never hits an outcome of probability 0, however the sums are rounded.
-
-    Args:
-        log_probabilities: `[..., outcomes]`, as `masked_log_softmax` gives them.
-        uniforms: `[...]` in [0, 1), or None for the likeliest outcome.
-
-    Returns:
-        float32 `[..., outcomes]`, without gradient.
-    """
-    count = log_probabilities.shape[-1]
-    if uniforms is None:
-        chosen = ops.argmax(log_probabilities, axis=-1)
-    else:
-        p = ops.exp(log_probabilities)
-        possible = p > 0
-        cumulative = ops.where(possible, ops.cumsum(p, axis=-1), 0.0)
-        total = ops.max(cumulative, axis=-1, keepdims=True)
-        threshold = ops.minimum(uniforms[..., None], 1 - 1e-6) * total
-        chosen = ops.argmax(ops.cast(ops.logical_and(possible, cumulative > threshold), "int32"), axis=-1)
-    return ops.stop_gradient(ops.one_hot(chosen, count, dtype="float32"))
-
-
-def cross_entropy(probabilities: Array, values: Array) -> Array:
-    """`-sum_k y_k log P_k + (1 - y_k) log(1 - P_k)` in nats, `[...]` for arguments `[..., pitches]`."""
-    p = ops.clip(probabilities, SMALLEST, 1 - SMALLEST)
-    return -ops.sum(values * ops.log(p) + (1 - values) * ops.log(1 - p), axis=-1)
-
-
-def with_leak(log_probability: Array, leak: float, pitches: int) -> Array:
-    """`log((1 - leak) P + leak / 2^pitches)`: a distribution that can say every frame, if seldom."""
-    if not leak:
-        return log_probability
-    floor = math.log(leak) - pitches * math.log(2)
-    return ops.logaddexp(math.log1p(-leak) + log_probability, floor)
-
-
-class Transitions(NamedTuple):
-    """Which sets of decided things a voice can leave, and from which ones before it.
-
-    Attributes:
-        sets, following: the sets before and after the voice, boolean `[sets, slots]`.
-        before: for each set after it and each member, `set before * slots + member`.
-        stays: for each set after it, its number among those before.
-        possible: whether the entries of `before` and, in a last column with pauses, of `stays` exist.
-    """
-
-    sets: np.ndarray
-    following: np.ndarray
-    before: np.ndarray
-    stays: np.ndarray
-    possible: np.ndarray
-
-
-def _subsets(slots: int, smallest: int, largest: int) -> np.ndarray:
-    """All subsets of so many slots with so many members, boolean `[subsets, slots]`."""
-    sizes = range(smallest, min(largest, slots) + 1)
-    members = [chosen for size in sizes for chosen in itertools.combinations(range(slots), size)]
-    return np.array([[k in chosen for k in range(slots)] for chosen in members], bool).reshape(-1, slots)
-
-
-@functools.cache
-def _transitions(slots: int, voice: int, pauses: bool) -> Transitions:
-    sets = _subsets(slots, 0 if pauses else voice, voice)
-    following = _subsets(slots, 0 if pauses else voice + 1, voice + 1)
-    index = {row.tobytes(): i for i, row in enumerate(sets)}
-    before = np.zeros((len(following), slots), np.int32)
-    stays = np.zeros(len(following), np.int32)
-    possible = np.zeros((len(following), slots + pauses), bool)
-    for i, row in enumerate(following):
-        for k in np.flatnonzero(row):
-            without = row & (np.arange(slots) != k)
-            before[i, k], possible[i, k] = index[without.tobytes()] * slots + k, True
-        if pauses and row.tobytes() in index:
-            stays[i], possible[i, slots] = index[row.tobytes()], True
-    return Transitions(sets, following, before, stays, possible)
-
-
-def sum_over_orders(decide: Callable, slots: int, voices: int, pauses: bool) -> tuple[Array, np.ndarray]:
-    """The probability of every set that voices can have decided, summed over all orders of deciding.
-
-    With A_v(D) the probability that D is decided before voice v (counted from 0), and d_v(k | D) that of voice v
-    deciding k: `A_{v+1}(D) = sum_{k in D} A_v(D - k) d_v(k | D - k) + A_v(D) stay_v(D)`, where stay is the
-    probability that the voice decides nothing new, 0 without pauses. All terms are positive: the
-    inclusion-exclusion of the author's notebook ("ML") gives the same number, but cancels.
-
-    Args:
-        decide: a function of the voice's number and of boolean sets `[sets, slots]` that returns log d `[batch,
-            sets, slots]` and log stay `[batch, sets]` (None without pauses).
-        slots: number of things that can be decided.
-        voices: number of voices.
-        pauses: whether a voice may decide nothing new; otherwise each decides one thing.
-
-    Returns:
-        Log probabilities `[batch, sets]` after the last voice, and the sets, boolean `[sets, slots]`.
-    """
-    reached = None
-    for voice in range(voices):
-        tables = _transitions(slots, voice, pauses)
-        decided, stayed = decide(voice, tables.sets)
-        reached = ops.zeros_like(decided[..., 0]) if reached is None else reached
-        pairs = ops.reshape(reached[..., None] + decided, (-1, len(tables.sets) * slots))
-        terms = ops.reshape(
-            ops.take(pairs, tables.before.reshape(-1), axis=1), (-1, len(tables.following), slots)
-        )
-        if pauses:
-            stayed = ops.take(reached + stayed, tables.stays, axis=1)
-            terms = ops.concatenate([terms, stayed[..., None]], axis=-1)
-        reached = ops.logsumexp(ops.where(tables.possible, terms, FORBIDDEN), axis=-1)
-    return reached, tables.following
-
-
-def pausing_log_likelihood(log_outcomes: Callable, values: Array, voices: int) -> Array:
-    """Log probability that voices which note or pause leave exactly these frames, over all their orders.
-
-    Only subsets of the sounding pitches matter, at most `2^voices` of them.
-
-    Args:
-        log_outcomes: a function of the voice's number and of the notes so far `[batch, sets, pitches]` that
-            returns log probabilities `[batch, sets, pitches + 1]`, the pause last.
-        values: 0 or 1, `[batch, pitches]`.
-        voices: number of voices.
-
-    Returns:
-        Nats `[batch]`, around `FORBIDDEN` where more pitches sound than there are voices.
-    """
-    rank = ops.cumsum(values, axis=-1)[:, None] - 1 - ops.arange(voices, dtype="float32")[:, None]
-    # The i-th row is one-hot at the i-th sounding pitch, or zero.
-    rows = ops.cast(ops.abs(rank) < 0.5, "float32") * values[:, None]
-    filled = ops.sum(rows, axis=-1) > 0.5
-
-    def decide(voice: int, sets: np.ndarray) -> tuple[Array, Array]:
-        log_d = log_outcomes(voice, ops.matmul(sets.astype("float32")[None], rows))
-        by_slot = ops.matmul(log_d[..., :-1], ops.transpose(rows, (0, 2, 1)))
-        by_slot = ops.where(filled[:, None], by_slot, FORBIDDEN)
-        again = ops.where(sets, by_slot, FORBIDDEN)
-        return by_slot, ops.logsumexp(ops.concatenate([again, log_d[..., -1:]], axis=-1), axis=-1)
-
-    reached, sets = sum_over_orders(decide, voices, voices, pauses=True)
-    wrong = ops.any(ops.logical_xor(filled[:, None], sets), axis=-1)
-    likelihood = ops.logsumexp(ops.where(wrong, FORBIDDEN, reached), axis=-1)
-    return ops.where(ops.sum(values, axis=-1) > voices + 0.5, FORBIDDEN, likelihood)
 
 
 class Walk(NamedTuple):
@@ -449,9 +276,21 @@ class PolyphonicSampler(Output):
         Args:
             parameters, values, uniforms: as for `path_loss`; the uniforms are needed.
         """
-        log_weight = self.walk(parameters, values, uniforms, "viable").log_weight
+        return self.bound_after(parameters, values, uniforms, None)[0]
+
+    def bound_after(
+        self, parameters: Array, values: Array, uniforms: Array, states: list[State | None] | None
+    ) -> tuple[Array, list[State | None]]:
+        """`bound` of frames that follow others, and the voices' states after them.
+
+        Args:
+            parameters, values, uniforms: as for `bound`.
+            states: each voice's state before the first frame, by default zeros.
+        """
+        walk = self.walk(parameters, values, uniforms, "viable", states)
         too_many = ops.sum(values, axis=-1) > self.uniforms + 0.5
-        return with_leak(ops.where(too_many, FORBIDDEN, log_weight), self.leak, self.depth)
+        log_weight = ops.where(too_many, FORBIDDEN, walk.log_weight)
+        return with_leak(log_weight, self.leak, self.depth), walk.states
 
     def log_likelihood(self, parameters: Array, values: Array) -> Array:
         """Exact log likelihood of true frames in nats, `[batch, time]`, over all orders of decisions.
@@ -526,108 +365,3 @@ class PolyphonicSampler(Output):
         """Draw one frame `[batch, pitches]` from features `[batch, features]`, and the voices' new states."""
         walk = self.walk(parameters, uniforms=uniforms, states=states, temperature=temperature)
         return walk.on, walk.states
-
-
-class IndependentVoices(Output):
-    """Voices that each draw a pitch or a pause without knowing of one another; what any voice draws sounds.
-
-    The author's "one-time polyphony" and its maximum likelihood form ("ML"): the parameters are the logits z of
-    all voices, `V_{v,k} = softmax(z_v)_k` with the pause last. Objectives, in nats a frame:
-
-    - "likelihood": minus the log of the exact probability that the voices draw this very set of pitches, which is
-      `sum_{S in Y} (-1)^{|Y| - |S|} prod_v (pause_v + sum_{k in S} V_{v,k})`;
-    - "marginals": the cross-entropy of `p_k = 1 - prod_v (1 - V_{v,k})`, as if pitches were independent.
-
-    Args:
-        pitches: pitches in a frame.
-        voices: most pitches that sound at once.
-        objective: see above.
-        leak: see `with_leak`, for "likelihood".
-
-    Raises:
-        ValueError: an unknown objective.
-    """
-
-    def __init__(
-        self,
-        pitches: int = 12,
-        voices: int = 5,
-        objective: str = "likelihood",
-        leak: float = 1e-6,
-        **kwargs: Any,
-    ):
-        super().__init__(**kwargs)
-        if objective not in ("likelihood", "marginals"):
-            raise ValueError(f"The objective is 'likelihood' or 'marginals', not {objective!r}.")
-        self.depth, self.uniforms, self.objective, self.leak = pitches, voices, objective, leak
-        self.parameter_depth = voices * (pitches + 1)
-
-    def _log_voices(self, parameters: Array, temperature: Array | float = 1.0) -> Array:
-        """Log probabilities `[..., voices, pitches + 1]`."""
-        shape = (*ops.shape(parameters)[:-1], self.uniforms, self.depth + 1)
-        return masked_log_softmax(ops.reshape(parameters, shape) / temperature, True)
-
-    def log_likelihood(self, parameters: Array, values: Array) -> Array:
-        """Log probability of true frames in nats, `[batch, time]`."""
-        log_voices = self._log_voices(ops.reshape(parameters, (-1, self.parameter_depth)))
-
-        def log_outcomes(voice: int, on: Array) -> Array:
-            return ops.broadcast_to(log_voices[:, voice, None], (*ops.shape(on)[:-1], self.depth + 1))
-
-        flat = ops.reshape(values, (-1, self.depth))
-        likelihood = pausing_log_likelihood(log_outcomes, flat, self.uniforms)
-        return with_leak(ops.reshape(likelihood, ops.shape(values)[:-1]), self.leak, self.depth)
-
-    def loss(self, parameters: Array, values: Array) -> Array:
-        if self.objective == "likelihood":
-            return -self.log_likelihood(parameters, values)
-        drawn = ops.exp(self._log_voices(parameters)[..., : self.depth])
-        return cross_entropy(1 - ops.prod(1 - drawn, axis=-2), values)
-
-    def correct(self, parameters: Array, values: Array) -> Array:
-        on = self.draw(parameters, None, 1.0)
-        return ops.mean(ops.cast((on > 0.5) == (values > 0.5), "float32"), axis=-1)
-
-    def draw(self, parameters: Array, uniforms: Array | None, temperature: Array | float) -> Array:
-        drawn = draw_outcome(self._log_voices(parameters, temperature), uniforms)
-        return ops.max(drawn[..., : self.depth], axis=-2)
-
-
-class ChordClasses(Output):
-    """One softmax over all `2^pitches` frames (the author's "4096 classes"): class `sum_k y_k 2^k`.
-
-    Args:
-        pitches: pitches in a frame.
-        mean_of_classes: the author's loss, the mean over classes of the cross-entropy of each class's probability
-            (about a class count's share of a nat), instead of minus the log likelihood.
-    """
-
-    def __init__(self, pitches: int = 12, mean_of_classes: bool = False, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.depth, self.parameter_depth, self.uniforms = pitches, 2**pitches, 1
-        self.mean_of_classes = mean_of_classes
-
-    def _classes(self, values: Array) -> Array:
-        powers = 2 ** np.arange(self.depth, dtype=np.int32)
-        return ops.sum(ops.cast(values > 0.5, "int32") * powers, axis=-1)
-
-    def _frames(self, classes: Array) -> Array:
-        powers = 2 ** np.arange(self.depth, dtype=np.int32)
-        return ops.cast((ops.cast(classes, "int32")[..., None] // powers) % 2, "float32")
-
-    def log_likelihood(self, parameters: Array, values: Array) -> Array:
-        """Log probability of true frames in nats, `[batch, time]`."""
-        return categorical_log_probability(parameters, self._classes(values))
-
-    def loss(self, parameters: Array, values: Array) -> Array:
-        if not self.mean_of_classes:
-            return -self.log_likelihood(parameters, values)
-        hot = ops.one_hot(self._classes(values), self.parameter_depth, dtype="float32")
-        return cross_entropy(ops.softmax(parameters, axis=-1), hot) / self.parameter_depth
-
-    def correct(self, parameters: Array, values: Array) -> Array:
-        frames = self._frames(ops.argmax(parameters, axis=-1))
-        return ops.mean(ops.cast((frames > 0.5) == (values > 0.5), "float32"), axis=-1)
-
-    def draw(self, parameters: Array, uniforms: Array | None, temperature: Array | float) -> Array:
-        return self._frames(draw_token(parameters, None if uniforms is None else uniforms[:, 0], temperature))

@@ -49,7 +49,14 @@ def import_keras() -> None:
             import tensorflow as tf
 
             tf.config.list_physical_devices("GPU")
-        distributions.load()
+        if keras.backend.backend() != "numpy":
+            distributions.load()
+
+
+def prefer_numpy() -> None:
+    """Let Keras run on NumPy, which starts at once and compiles nothing, unless a backend is chosen already."""
+    if "keras" not in sys.modules:
+        os.environ.setdefault("KERAS_BACKEND", "numpy")
 
 
 def _choose_backend() -> None:

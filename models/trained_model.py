@@ -396,7 +396,13 @@ def load(name: str, config: Any = None) -> TrainedModel:
         return TrainedModel(config, weights, name)
     path = checkpoints.resolve(name)
     found = checkpoints.load(path)
-    return TrainedModel(config or Config.from_json(found.config), found.weights, str(path))
+    stored = config or Config.from_json(found.config)
+    if stored.model != "music_vae":
+        raise CheckpointError(
+            f"{path}: {stored.name} plays frame after frame and has no latent vector; sample.py and evaluate.py "
+            "take it."
+        )
+    return TrainedModel(stored, found.weights, str(path))
 
 
 def foreign_weights(name: str) -> dict[str, Array] | None:

@@ -21,8 +21,9 @@ from preprocess.converters.base import NO_TOKEN, Converter
 from preprocess.converters.pianoroll import REPRESENTATIONS
 from preprocess.dataset import network_type
 from preprocess.errors import InputError
+from preprocess.example_proto import decode
 from preprocess.note_sequence import NoteSequence
-from preprocess.tfrecord import expand_patterns, read_records
+from preprocess.tfrecord import expand_patterns, read_records, read_sidecar
 
 QUARTERS_PER_BAR = 4
 Batch = dict[str, np.ndarray]
@@ -105,8 +106,8 @@ def load_pieces(
     Pieces of a `.mat` file are taken as they are.
 
     Args:
-        patterns: globs separated by commas: TFRecords of NoteSequences, and `.mat` files of the four polyphonic
-            sets, one split of each, as in `JSB_Chorales.mat:test`.
+        patterns: globs separated by commas: TFRecords of NoteSequences, shards of `preprocess_tfrecord` that hold
+            whole pieces without velocities, and `.mat` files of the four polyphonic sets, one split of each, as in `JSB_Chorales.mat:test`.
         representation: "struck", the keys struck in a frame; or "sounding", those struck or held, which is all
             that the polyphonic sets know.
         steps_per_quarter: frames of a quarter note of a NoteSequence.
@@ -137,15 +138,20 @@ def load_pieces(
             rolls += [(piece, None) for piece in frames]
             on_record()
             continue
+        if (read_sidecar(path) or {}).get("kind") == "examples":
+            found = _of_shard(path, representation, steps_per_quarter, wanted, on_record)
+            names += [name for name, _ in found]
+            rolls += [piece for _, piece in found]
+            continue
         for name, sequence in read_note_sequences(path):
             if converter is not None:
                 examples, dropped = converter.convert(sequence)
                 reasons += dropped
-                found: list[Keyed] = [(e.inputs[: int(e.length)].astype(np.int32), None) for e in examples]
+                made: list[Keyed] = [(e.inputs[: int(e.length)].astype(np.int32), None) for e in examples]
             else:
-                found = _of_note_sequence(sequence, representation, steps_per_quarter, reasons)
-            names += [name] * len(found)
-            rolls += found
+                made = _of_note_sequence(sequence, representation, steps_per_quarter, reasons)
+            names += [name] * len(made)
+            rolls += made
             on_record()
     if not rolls:
         counted = ", ".join(f"{r}: {n}" for r, n in reasons.most_common()) or "the files are empty"
@@ -198,6 +204,28 @@ def _of_note_sequence(
     cells = roll.onsets if representation == "struck" else roll.sounding
     assert roll.velocities is not None, "NoteSequences have velocities"
     return [(cells[first:], roll.velocities[first:])]
+
+
+def _of_shard(
+    path: Path, representation: str, steps_per_quarter: int, wanted: str, on_record: Callable[[], None]
+) -> list[tuple[str, Keyed]]:
+    """The pieces of a shard of `preprocess_tfrecord`, as they are, with their names; variants are left out."""
+    spec = (read_sidecar(path) or {}).get("converter", {})
+    kept = {"representation": "struck", "steps_per_quarter": 4, "slice_bars": None} | spec
+    asked = {"name": "pianoroll", "representation": representation, "steps_per_quarter": steps_per_quarter}
+    if wanted or any(kept.get(key) != value for key, value in (asked | {"slice_bars": None}).items()):
+        raise InputError(
+            f"{path}: was preprocessed with another converter ({spec}); run preprocess_tfrecord again with this "
+            "config, or name the TFRecord of NoteSequences, which alone holds velocities.",
+            "other_converter",
+        )
+    found: list[tuple[str, Keyed]] = []
+    for record in read_records(path):
+        source, variant, example = decode(record)
+        if not variant:
+            found.append((source, (example.inputs.astype(bool), None)))
+        on_record()
+    return found
 
 
 def fragments(

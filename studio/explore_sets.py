@@ -109,7 +109,7 @@ def read_folder(args: argparse.Namespace, model: Any) -> Any:
 
 def read_examples(patterns: str, model: Any) -> Any:
     """All clips of some TFRecords, as they are; with a line that says what there is."""
-    from train import load_examples
+    from studio.training_data import load_examples
 
     return load_examples(patterns, model.config)
 

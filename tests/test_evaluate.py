@@ -77,7 +77,7 @@ def test_figures_agree_with_the_models_own_loss(
     report: tuple[Path, Any], run_dir: Path, patterns_tfrecord: Path
 ):
     from models import evaluation, trained_model
-    from train import load_examples
+    from studio.training_data import load_examples
 
     model = trained_model.load(str(run_dir))
     examples = load_examples(str(patterns_tfrecord), model.config)

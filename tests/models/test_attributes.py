@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-import configs
 from models import attributes, latent, metrics
 from models.attributes import ATTRIBUTES, AttributeVectors
 from models.errors import CheckpointError
@@ -19,6 +18,7 @@ from render import clips
 from tests.checkpoints import tiny_config
 from tests.conftest import ROOT
 from tests.drum_sequences import drum_sequence
+from tests.models.small_models import MUSIC_VAES
 
 SHIPPED = ROOT / "checkpoints" / "hierdec-drum_4bar_small.safetensors"
 
@@ -99,7 +99,7 @@ def test_padding_is_not_measured() -> None:
     assert attributes.measure_values(model, values, ["hits"], np.array([16]))[0, 0] == 16
 
 
-@pytest.mark.parametrize("name", sorted(configs.CONFIG_MAP))
+@pytest.mark.parametrize("name", MUSIC_VAES)
 def test_every_config_has_attributes_and_a_length(name: str) -> None:
     model = TrainedModel(tiny_config(name), {})
     names = attributes.names_for(model)

@@ -1,4 +1,4 @@
-"""The polyphonic samplers: formulas in NumPy, enumeration of all paths, draws, gradients, and use in a decoder."""
+"""The polyphonic sampler: formulas in NumPy, enumeration of all paths, draws, gradients, and use in a decoder."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -9,16 +9,10 @@ import numpy as np
 import pytest
 from keras import ops
 
+from models.chord_outputs import ChordClasses, IndependentVoices
 from models.decoders import Draws, LSTMDecoder
-from models.polyphonic_sampler import (
-    FORBIDDEN,
-    ChordClasses,
-    IndependentVoices,
-    PolyphonicSampler,
-    draw_outcome,
-    masked_log_softmax,
-)
-from tests.models.test_history_user import gradients, sigmoid, softmax
+from models.polyphonic_sampler import PolyphonicSampler
+from tests.models.test_history_user import gradients, sigmoid
 
 Array = np.ndarray
 PITCHES, FEATURES, VOICES, UNITS = 4, 3, 2, 5
@@ -142,32 +136,6 @@ def numpy_cross_entropy(p: Array, y: Array) -> Array:
     return -(y * np.log(p) + (1 - y) * np.log(1 - p)).sum(axis=-1)
 
 
-@pytest.mark.parametrize(
-    "logits", [[1e38, -1e38, 3.0], [np.inf, -np.inf, 0.0], [1e4, 1e4 - 1, -1e4], [0, 0, 0]]
-)
-def test_masked_log_softmax_is_finite_and_so_is_its_gradient(logits: list[float]) -> None:
-    for mask in itertools.product((True, False), repeat=3):
-        z, allowed = np.array([logits], np.float32), np.array([mask])
-        log_d = ops.convert_to_numpy(masked_log_softmax(ops.convert_to_tensor(z), allowed))
-        assert np.isfinite(log_d).all() and (log_d[~allowed] == FORBIDDEN).all()
-        if any(mask):
-            z64 = np.clip(z.astype(np.float64), -1e6, 1e6)[allowed]
-            expected = z64 - z64.max() - np.log(np.exp(z64 - z64.max()).sum())
-            np.testing.assert_allclose(log_d[allowed], expected, atol=1e-5, rtol=1e-6)
-        (slope,) = gradients(lambda x, m=allowed: ops.sum(masked_log_softmax(x, m)), [z])
-        assert np.isfinite(slope).all()
-
-
-def test_an_outcome_of_probability_zero_is_never_drawn() -> None:
-    rng = np.random.default_rng(2)
-    logits, allowed = rng.standard_normal((500, 24)) * 8, rng.random((500, 24)) < 0.3
-    allowed[:, 3] = True
-    log_d = masked_log_softmax(ops.convert_to_tensor(logits.astype(np.float32)), allowed)
-    for u in (0.0, 0.5, np.nextafter(np.float32(1), np.float32(0))):
-        drawn = ops.convert_to_numpy(draw_outcome(log_d, ops.full((500,), u, dtype="float32")))
-        assert (drawn.sum(axis=-1) == 1).all() and not (drawn * ~allowed).any()
-
-
 @pytest.mark.parametrize("memory", [False, True], ids=["stateless", "memory"])
 @pytest.mark.parametrize("aposter", [False, True], ids=["inverted", "aposter"])
 @pytest.mark.parametrize("pauses", [False, True], ids=["banning", "pauses"])
@@ -268,6 +236,19 @@ def test_steps_are_the_whole_sequence(data: tuple, pauses: bool) -> None:
             np.testing.assert_allclose(ops.convert_to_numpy(found), ops.convert_to_numpy(expected), atol=1e-5)
 
 
+@pytest.mark.parametrize("pauses", [False, True], ids=["banning", "pauses"])
+def test_the_bound_goes_on_where_it_stopped(data: tuple, pauses: bool) -> None:
+    features, frames, uniforms = data
+    uniforms = uniforms.astype(np.float32)
+    sampler = small(pauses=pauses, memory=True)
+    whole = ops.convert_to_numpy(sampler.bound(features, frames, uniforms))
+    found, states = [], None
+    for part in (slice(0, 2), slice(2, TIME)):
+        bound, states = sampler.bound_after(features[:, part], frames[:, part], uniforms[:, part], states)
+        found.append(ops.convert_to_numpy(bound))
+    np.testing.assert_allclose(np.concatenate(found, axis=1), whole, atol=1e-5)
+
+
 def losses(sampler: PolyphonicSampler, values: Array, uniforms: Array) -> list[Callable]:
     found: list[Callable] = [
         lambda x: sampler.path_loss(x, values, uniforms),
@@ -289,63 +270,6 @@ def test_losses_and_gradients_are_finite_whatever_the_logits(options: dict, scal
         assert np.isfinite(ops.convert_to_numpy(run(ops.convert_to_tensor(features)))).all()
         (slope,) = gradients(lambda x, run=run: ops.sum(run(x)), [features])
         assert np.isfinite(slope).all()
-
-
-def independent_probability(table: Array, values: Array) -> float:
-    """The author's inclusion-exclusion over subsets of the sounding pitches, for one frame."""
-    total, sounding = 0.0, np.flatnonzero(values)
-    for size in range(len(sounding) + 1):
-        for subset in itertools.combinations(sounding, size):
-            factors = [voice[-1] + sum(voice[k] for k in subset) for voice in table]
-            total += (-1) ** (len(sounding) - size) * np.prod(factors)
-    return total
-
-
-def test_independent_voices_are_the_formulas() -> None:
-    rng = np.random.default_rng(6)
-    logits = rng.standard_normal((1, 1, 3 * 5)).astype(np.float32)
-    table = softmax(logits.astype(np.float64).reshape(3, 5))
-    output = IndependentVoices(4, 3, leak=0.0)
-    repeated, values = np.repeat(logits, 16, axis=1), FRAMES[None]
-    ours = np.exp(ops.convert_to_numpy(output.log_likelihood(repeated, values)).astype(np.float64))[0]
-    expected = np.array([independent_probability(table, frame) for frame in FRAMES])
-    np.testing.assert_allclose(ours, expected, atol=1e-6)
-    np.testing.assert_allclose(ours.sum(), 1, atol=1e-5)
-    marginals = ops.convert_to_numpy(IndependentVoices(4, 3, "marginals").loss(repeated, values))[0]
-    p = 1 - np.prod(1 - table[:, :4], axis=0)
-    np.testing.assert_allclose(marginals, numpy_cross_entropy(p, FRAMES), atol=1e-5)
-    count = 40_000
-    many = ops.convert_to_tensor(np.repeat(logits[0], count, axis=0))
-    drawn = ops.convert_to_numpy(output.draw(many, rng.random((count, 3)).astype(np.float32), 1.0))
-    found = np.bincount((drawn @ 2 ** np.arange(4)[::-1]).astype(int), minlength=16) / count
-    assert np.abs(found - expected).max() < 5 * np.sqrt(0.25 / count)
-
-
-@pytest.mark.parametrize("objective", ["likelihood", "marginals"])
-def test_gradients_of_independent_voices_are_finite(objective: str) -> None:
-    logits = np.random.default_rng(7).standard_normal((1, 16, 15)).astype(np.float32) * 1e5
-    output = IndependentVoices(4, 3, objective)
-    (slope,) = gradients(lambda x: ops.sum(output.loss(x, FRAMES[None])), [logits])
-    assert (
-        np.isfinite(slope).all()
-        and np.isfinite(ops.convert_to_numpy(output.loss(logits, FRAMES[None]))).all()
-    )
-
-
-def test_chord_classes_are_the_formulas() -> None:
-    rng = np.random.default_rng(8)
-    logits = rng.standard_normal((1, 1, 16)).astype(np.float32)
-    p = softmax(logits.astype(np.float64))[0, 0]
-    chosen = (FRAMES @ 2 ** np.arange(4)).astype(int)
-    repeated = np.repeat(logits, 16, axis=1)
-    ours = ops.convert_to_numpy(ChordClasses(4).loss(repeated, FRAMES[None]))[0]
-    np.testing.assert_allclose(ours, -np.log(p[chosen]), atol=1e-5)
-    author = ops.convert_to_numpy(ChordClasses(4, mean_of_classes=True).loss(repeated, FRAMES[None]))[0]
-    np.testing.assert_allclose(author, numpy_cross_entropy(p, np.eye(16)[chosen]) / 16, atol=1e-5)
-    u = rng.random((200, 1)).astype(np.float32)
-    drawn = ops.convert_to_numpy(ChordClasses(4).draw(np.repeat(logits[0], 200, axis=0), u, 1.0))
-    expected = [numpy_draw(p, x) for x in u[:, 0].astype(np.float64)]
-    np.testing.assert_array_equal(drawn @ 2 ** np.arange(4), expected)
 
 
 OUTPUTS: dict[str, Callable] = {
@@ -427,8 +351,6 @@ def test_wrong_arguments_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match=message):
             small(**options)
-    with pytest.raises(ValueError, match="objective"):
-        IndependentVoices(objective="luck")
     sampler = small(memory=True)
     with pytest.raises(ValueError, match="use `step`"):
         sampler.draw(ops.zeros((1, FEATURES)), None, 1.0)

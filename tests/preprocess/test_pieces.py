@@ -314,3 +314,29 @@ def test_files_without_pieces_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no_notes: 2") as error:
         load_pieces(str(path))
     assert error.value.reason == "no_pieces"
+
+
+def test_shards_of_preprocess_tfrecord_hold_the_same_pieces(tmp_path: Path) -> None:
+    """A piece in 4/4 from its first bar on is the same, whichever of both ways it goes."""
+    from preprocess.converters.pianoroll import Roll, to_note_sequence
+    from preprocess.preprocess_tfrecord import main
+
+    rng = np.random.default_rng(0)
+    rolls = [rng.random((32, piano.KEYS)) < 0.05 for _ in range(3)]
+    with RecordWriter(tmp_path / "pieces.tfrecord") as writer:
+        for i, roll in enumerate(rolls):
+            roll[0, 40] = roll[-1, 50] = True
+            sequence = to_note_sequence(Roll.of_struck(roll))
+            sequence.filename = f"{i}.mid"
+            writer.write(sequence.SerializeToString())
+    flags = [f"--input_tfrecord={tmp_path / 'pieces.tfrecord'}", f"--output_tfrecord={tmp_path / 'shards'}"]
+    assert main([*flags, "--config=piano-baseline", "--output_shards=1"]) == 0
+    shards = load_pieces(str(tmp_path / "shards*-of-*"))
+    direct = load_pieces(str(tmp_path / "pieces.tfrecord"))
+    assert sorted(shards.names) == sorted(direct.names) == ["0.mid", "1.mid", "2.mid"]
+    for name, keys in zip(shards.names, shards.keys, strict=True):
+        np.testing.assert_array_equal(keys, direct.keys[direct.names.index(name)])
+    with pytest.raises(InputError, match="alone holds velocities"):
+        load_pieces(str(tmp_path / "shards*-of-*"), with_velocities=True)
+    with pytest.raises(InputError, match="another converter"):
+        load_pieces(str(tmp_path / "shards*-of-*"), "sounding")

@@ -1,0 +1,195 @@
+"""Train the frame models on the four polyphonic sets and print their nats a frame beside published figures.
+
+    python -m benchmarks.polyphonic --data=polyphonic --runs=runs/polyphonic --models=basic_rnn,rnn_nade
+    python -m benchmarks.polyphonic --data=polyphonic --runs=runs/polyphonic
+
+The first line trains what has no result yet (an interrupted run goes on) and scores the best checkpoint by the
+validation split on the test split; the second prints the table of all results. The sets are those of
+Boulanger-Lewandowski, Bengio and Vincent (2012), 88 keys, a frame a quarter note (JSB chorales) or an eighth. Frame t
+is predicted from all before it, the mean is over all frames but each piece's first.
+"""
+
+import argparse
+import dataclasses
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import configs
+from configuration import frozen
+from preprocess.console import Parser, print_table, run_command
+from preprocess.errors import InputError
+
+SETS = ("JSB_Chorales", "Nottingham", "MuseData", "Piano_midi")
+PUBLISHED = {
+    "RNN (Boulanger-Lewandowski 2012)": (8.71, 4.46, 8.13, 8.37),
+    "RNN-RBM (Boulanger-Lewandowski 2012)": (6.27, 2.39, 6.01, 7.09),
+    "RNN-NADE (Boulanger-Lewandowski 2012)": (5.56, 2.31, 5.60, 7.05),
+    "LSTM (Bai 2018)": (8.45, 3.29, None, None),
+    "TCN (Bai 2018)": (8.10, 3.07, None, None),
+    "DMM (Krishnan 2017)": (6.388, 2.770, 7.835, 6.831),
+}
+BASELINES = ("static Bernoulli", "first-order Markov")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained on a set; chosen on the validation split.
+
+    Attributes:
+        hparams: changes of the config's.
+        steps: at most.
+        eval_every: steps between validations.
+        patience: validations without a better one before it stops.
+        reader, output: changes of the config's encoder and decoder.
+        transposed: whether training transposes.
+    """
+
+    hparams: dict[str, Any] = dataclasses.field(default_factory=dict)
+    steps: int = 4000
+    eval_every: int = 200
+    patience: int = 5
+    reader: dict[str, Any] = dataclasses.field(default_factory=dict)
+    output: dict[str, Any] = dataclasses.field(default_factory=dict)
+    transposed: bool = True
+
+
+STUDENT: dict[str, Any] = {"batch_size": 32, "max_seq_len": 128, "learning_rate": 0.002}
+RECIPES: dict[str, Recipe] = {
+    "basic_rnn": Recipe({**STUDENT}),
+    "rnn_nade": Recipe({**STUDENT}),
+}
+BY_SET: dict[tuple[str, str], Recipe] = {}
+
+
+def recipe_of(model: str, name: str) -> Recipe:
+    """The recipe of a model for a set."""
+    return BY_SET.get((model, name)) or RECIPES.get(model) or Recipe()
+
+
+def config_of(model: str, name: str) -> configs.Config:
+    """A model's config for a set, which says what sounds and not what is struck."""
+    recipe, config = recipe_of(model, name), configs.get_config(model)
+    if config.model != "frame_model" or config.decoder.get("form") == "tokens":
+        raise InputError(f"{model}: is no model of frames, which alone the sets hold.", "other_model")
+    decoder = {**config.decoder, **recipe.output}
+    if "velocities" in decoder:
+        raise InputError(f"{model}: plays velocities, which the sets do not hold.", "other_model")
+    return dataclasses.replace(
+        config,
+        encoder=frozen({**config.encoder, **recipe.reader}),
+        decoder=frozen(decoder),
+        converter=frozen({**config.converter, "representation": "sounding"}),
+        hparams=configs.override(config.hparams, recipe.hparams),
+        augmenter=config.augmenter if recipe.transposed else frozen({}),
+    )
+
+
+def train_and_score(model: str, name: str, data: Path, runs: Path, samples: int) -> dict[str, Any]:
+    """Train a model on a set, unless that is done, and score it on the test split."""
+    from models import checkpoint, frame_evaluation, quiet
+
+    quiet.import_keras()
+    from models import trainer
+    from studio import training
+    from studio.training_data import groups_of, load_pieces, training_data
+
+    recipe, config = recipe_of(model, name), config_of(model, name)
+    run_dir, path = runs / f"{model}-{name}", str(data / f"{name}.mat")
+    began = time.perf_counter()
+    examples = training_data(config, f"{path}:train", f"{path}:validation")
+    built = training.built(config)
+    every = recipe.eval_every
+    settings = trainer.Settings(recipe.steps, every, every, every, 1, recipe.patience)
+    training.run(built, config, examples, run_dir, settings)
+    seconds = time.perf_counter() - began
+    best = checkpoint.load(run_dir / "train" / "best.safetensors")
+    checkpoint.assign(built, best.weights, str(run_dir))
+    result: dict[str, Any] = {"model": model, "set": name, "step": best.step, "seconds": round(seconds)}
+    for split in ("validation", "test"):
+        pieces = load_pieces(f"{path}:{split}", config, split)
+        groups = groups_of(pieces, config)
+        scores = frame_evaluation.score(built, groups, len(pieces), samples)
+        result[split] = {"nats": scores.mean(), "measure": scores.measure}
+        if scores.key_nats is not None:
+            result[split] |= {"classes": scores.mean("values"), "keys": scores.mean("keys")}
+        if scores.measure == "bound" and samples > 1:
+            result[split]["tighter"] = scores.tighter() + (scores.mean("keys") if scores.key_nats else 0.0)
+    return result
+
+
+def baselines(name: str, data: Path) -> list[dict[str, Any]]:
+    """The nats a frame of static Bernoulli and of a first-order Markov chain a key."""
+    from preprocess import frame_baselines
+    from preprocess.piano import load_frames
+
+    splits = load_frames(data / f"{name}.mat")
+    functions = (frame_baselines.static_bernoulli_nats, frame_baselines.markov_nats)
+    return [
+        {
+            "model": label,
+            "set": name,
+            "test": {"nats": f(splits["train"], splits["test"]), "measure": "exact"},
+        }
+        for label, f in zip(BASELINES, functions, strict=True)
+    ]
+
+
+def table(results: list[dict[str, Any]]) -> list[tuple]:
+    """Rows of the table: a model, and its nats a frame on each set."""
+    rows: list[tuple] = []
+    models = list(dict.fromkeys(result["model"] for result in results))
+    for model in (*BASELINES, *sorted(m for m in models if m not in BASELINES)):
+        cells = []
+        for name in SETS:
+            found = [r["test"] for r in results if (r["model"], r["set"]) == (model, name)]
+            mark = {"exact": "", "bound": "at most ", "estimate": "about "}
+            cells.append(
+                f"{mark[found[0]['measure']]}{found[0].get('tighter', found[0]['nats']):.2f}" if found else ""
+            )
+        rows.append((model, *cells))
+    for label, figures in PUBLISHED.items():
+        rows.append((label, *("" if f is None else f"{f:.2f}" for f in figures)))
+    return rows
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command's flags."""
+    parser = Parser(
+        "Train frame models on the polyphonic sets and print their nats a frame.",
+        "python -m benchmarks.polyphonic --data=polyphonic --runs=runs --models=basic_rnn --sets=JSB_Chorales",
+    )
+    parser.add_argument("--data", required=True, help="folder of the four .mat files")
+    parser.add_argument("--runs", required=True, help="folder of the runs and their results")
+    parser.add_argument("--models", default="", help="configs to train, separated by commas")
+    parser.add_argument("--sets", default=",".join(SETS), help=f"of {', '.join(SETS)} (default: all)")
+    parser.add_argument("--samples", type=int, default=8, help="random paths of a bound (default: 8)")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command."""
+    args = get_parser().parse_args(argv)
+    data, runs = Path(args.data).expanduser(), Path(args.runs).expanduser()
+    names = [name for name in args.sets.split(",") if name]
+    unknown = sorted(set(names) - set(SETS))
+    if unknown:
+        raise InputError(f"--sets names '{unknown[0]}'; expected some of {', '.join(SETS)}.", "bad_flag")
+    for model in (m for m in args.models.split(",") if m):
+        for name in names:
+            file = runs / f"{model}-{name}.json"
+            if not file.exists():
+                result = train_and_score(model, name, data, runs, args.samples)
+                file.write_text(json.dumps(result, indent=1) + "\n")
+                print(f"{model} on {name}: {result['test']['nats']:.3f} nats a frame; wrote {file}.")
+    results = [json.loads(file.read_text()) for file in sorted(runs.glob("*.json"))]
+    results += [row for name in SETS for row in baselines(name, data)]
+    print_table("Nats a frame on the test splits", ["model", *SETS], table(results))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main, configs.ConfigError))

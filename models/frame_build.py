@@ -1,0 +1,130 @@
+"""From a config's plain data to a frame model; the only place that knows which name means which class."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from models.backend import set_seed
+from models.capsules import CapsuleReader, StackedCapsules
+from models.chord_outputs import ChordClasses, IndependentVoices
+from models.endecell import EnDeCell
+from models.frame_model import PITCH_CLASSES, FrameModel
+from models.frame_reader import FrameReader, LSTMReader
+from models.history_user import HistoryUser
+from models.key_decoders import IndependentKeys
+from models.latency_lstm import LatencyCapsules, LatencyLSTM
+from models.level_lstm import LevelLSTM
+from models.outputs import Boolean, Categorical, Nade, Output
+from models.polyphonic_sampler import PolyphonicSampler
+from models.rbm import RBM, RBMKeys
+from models.velocity_decoder import VelocityDecoder
+
+READERS: dict[str, Any] = {
+    "lstm": LSTMReader,
+    "history_user": HistoryUser,
+    "latency_lstm": LatencyLSTM,
+    "latency_capsules": LatencyCapsules,
+    "level_lstm": LevelLSTM,
+    "capsules": CapsuleReader,
+    "stacked_capsules": StackedCapsules,
+    "endecell": EnDeCell,
+}
+OUTPUTS = (
+    "boolean",
+    "nade",
+    "rbm",
+    "categorical",
+    "polyphonic_sampler",
+    "independent_voices",
+    "chord_classes",
+)
+KEY_DECODERS: dict[str, Any] = {"independent": IndependentKeys, "rbm": RBMKeys}
+OF_THE_MODEL = ("name", "form", "keys", "velocities", "step_weights", "clock_bits", "signed")
+"""Entries of a config's encoder and decoder that are not arguments of the reader or the output."""
+
+
+def frame_model(
+    encoder: Mapping[str, Any], decoder: Mapping[str, Any], hparams: Any, seed: int = 0
+) -> FrameModel:
+    """Build a frame model with fresh weights.
+
+    Args:
+        encoder: the reader, `{"name": ...}`, one of `READERS`, with its arguments, and `clock_bits` and `signed`
+            of `FrameModel`. An `lstm` has the layers of `enc_rnn_size`.
+        decoder: the output, `{"name": ...}`, one of `OUTPUTS`, with its arguments; `form` and `step_weights` of
+            `FrameModel`; `keys`, a decoder of `KEY_DECODERS` with its arguments; `velocities`, those of the
+            velocity decoder.
+        hparams: `configs.HParams`.
+        seed: of the initial weights and of what training draws.
+
+    Raises:
+        ValueError: naming a part or an argument that does not fit.
+    """
+    set_seed(seed)
+    form = decoder.get("form", "keys")
+    depth = decoder.get("depth", 88)
+    output = _output(decoder, form, depth, hparams, seed + 2)
+    reader = _reader(encoder, output, hparams, seed + 1)
+    if isinstance(output, PolyphonicSampler) and output.parameter_depth != reader.output_depth:
+        output = _output({**decoder, "features": reader.output_depth}, form, depth, hparams, seed + 2)
+    keys, velocities = decoder.get("keys"), decoder.get("velocities")
+    return FrameModel(
+        reader,
+        output,
+        hparams,
+        form,
+        encoder.get("clock_bits", 0),
+        encoder.get("signed", False),
+        decoder.get("step_weights", False),
+        _named("key decoder", KEY_DECODERS, keys, seed + 3) if keys else None,
+        _made(VelocityDecoder, "velocity decoder", velocities) if velocities is not None else None,
+        depth,
+        seed,
+    )
+
+
+def _reader(encoder: Mapping[str, Any], output: Output, hparams: Any, seed: int) -> FrameReader:
+    options = {k: v for k, v in encoder.items() if k not in OF_THE_MODEL}
+    dropout = 1.0 - hparams.dropout_keep_prob
+    if encoder["name"] == "lstm":
+        options = {"layer_sizes": hparams.enc_rnn_size, **options}
+    if encoder["name"] == "stacked_capsules":
+        options = {"parameter_depth": output.parameter_depth, **options}
+    if encoder["name"] == "endecell":
+        options = {"keys": output.depth, **options}
+    return _named("reader", READERS, {"name": encoder["name"], "dropout": dropout, **options}, seed)
+
+
+def _output(decoder: Mapping[str, Any], form: str, depth: int, hparams: Any, seed: int) -> Output:
+    name, width = decoder["name"], PITCH_CLASSES if form == "classes" else depth
+    options = {k: v for k, v in decoder.items() if k not in (*OF_THE_MODEL, "depth")}
+    if name == "boolean":
+        return _made(Boolean, "output", {"depth": width, **options})
+    if name == "nade":
+        return _made(Nade, "output", {"depth": width, "hidden": hparams.nade_num_hidden, **options})
+    if name == "rbm":
+        return _made(RBM, "output", {"keys": width, "seed": seed, **options})
+    if name == "categorical":
+        return _made(Categorical, "output", {"depth": width, **options})
+    if name == "polyphonic_sampler":
+        return _made(PolyphonicSampler, "output", {"pitches": width, "seed": seed, **options})
+    if name == "independent_voices":
+        return _made(IndependentVoices, "output", {"pitches": width, **options})
+    if name == "chord_classes":
+        return _made(ChordClasses, "output", {"pitches": width, **options})
+    raise ValueError(f"There is no output '{name}'; expected {', '.join(OUTPUTS)}.")
+
+
+def _named(part: str, classes: Mapping[str, Any], options: Mapping[str, Any], seed: int) -> Any:
+    """One of some classes by its name, with the other options as arguments."""
+    arguments = dict(options)
+    name = arguments.pop("name")
+    if name not in classes:
+        raise ValueError(f"There is no {part} '{name}'; expected {', '.join(classes)}.")
+    return _made(classes[name], f"{part} '{name}'", {**arguments, "seed": seed})
+
+
+def _made(kind: Any, part: str, arguments: Mapping[str, Any]) -> Any:
+    try:
+        return kind(**arguments)
+    except TypeError as error:
+        raise ValueError(f"The {part} of the config is not valid: {error}.") from error

@@ -1,0 +1,171 @@
+"""What `evaluate.py` says of a frame model: nats a frame of held-out pieces, beside simple models and the training
+pieces' nearest passages."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from preprocess.console import print_table, progress
+
+
+def evaluate(args: argparse.Namespace, model: Any, files: list[Path]) -> dict[str, Any]:
+    """Score a model, print a table, and write the report and its picture.
+
+    Args:
+        args: the command's flags.
+        model: a `TrainedFrameModel`.
+        files: of the report and of the picture.
+
+    Returns:
+        The report.
+    """
+    from models import frame_evaluation
+    from studio.training_data import groups_of, load_pieces
+
+    pieces = _chosen(load_pieces(args.examples_path, model.config, "validation"), args)
+    train = load_pieces(args.train_examples_path, model.config, "train") if args.train_examples_path else None
+    groups = groups_of(pieces, model.config)
+    is_bound = frame_evaluation.measure_of(model.model) == "bound"
+    paths = min(args.importance_samples, MOST_PATHS) if is_bound else 1
+    with progress("Scoring", sum(len(group) for group in groups) * paths) as advance:
+        scores = frame_evaluation.score(model.model, groups, len(pieces), paths, args.seed, advance)
+    report: dict[str, Any] = {
+        "checkpoint": Path(model.source).name,
+        "config": model.config.name,
+        "flags": {k: v for k, v in vars(args).items() if k not in ("force", "log")},
+        "split": _figures(pieces, scores),
+    }
+    if train is not None and model.form != "tokens":
+        report["split"]["baselines"] = _baselines(train, pieces, model)
+        report["samples"] = _sample_figures(model, pieces, train, args)
+    _print(report)
+    _write(files, report, model, pieces)
+    return report
+
+
+MOST_PATHS = 16
+"""Random paths of a bound; more of them change little."""
+
+SAMPLE_FRAMES = 256
+SAMPLES = 16
+
+
+def _chosen(pieces: Any, args: argparse.Namespace) -> Any:
+    from preprocess.pieces import Pieces
+
+    if args.max_examples is None or args.max_examples >= len(pieces):
+        return pieces
+    chosen = np.sort(np.random.default_rng(args.seed).permutation(len(pieces))[: args.max_examples])
+    velocities = None if pieces.velocities is None else [pieces.velocities[i] for i in chosen]
+    return Pieces(
+        tuple(pieces.names[i] for i in chosen), [pieces.keys[i] for i in chosen], velocities, pieces.reasons
+    )
+
+
+def _figures(pieces: Any, scores: Any) -> dict[str, Any]:
+    """The figures of a split."""
+    found: dict[str, Any] = {
+        "pieces": len(pieces),
+        "frames": int(pieces.lengths.sum()),
+        "nats_a_frame": scores.mean(),
+        "measure": scores.measure,
+    }
+    if scores.measure == "bound":
+        found |= {"paths": scores.sampled_nats.shape[1], "values_nats_tighter": scores.tighter()}
+    if scores.key_nats is not None:
+        found |= {"classes_nats": scores.mean("values"), "keys_nats": scores.mean("keys")}
+    if scores.velocity_error is not None:
+        found["velocity_error"] = scores.velocity_error
+    return found
+
+
+def _baselines(train: Any, pieces: Any, model: Any) -> dict[str, float]:
+    """What simple models of the training pieces make of the held-out ones, nats a frame."""
+    from preprocess import frame_baselines
+    from preprocess.piano import pitch_classes
+
+    figures = {
+        "each_key_by_itself": frame_baselines.static_bernoulli_nats(train.keys, pieces.keys),
+        "markov_chain_of_keys": frame_baselines.markov_nats(train.keys, pieces.keys),
+    }
+    if model.form == "classes":
+        classes = [[pitch_classes(piece) for piece in some.keys] for some in (train, pieces)]
+        figures |= {
+            "each_class_by_itself": frame_baselines.static_bernoulli_nats(*classes),
+            "markov_chain_of_classes": frame_baselines.markov_nats(*classes),
+        }
+    return figures
+
+
+def _sample_figures(model: Any, pieces: Any, train: Any, args: argparse.Namespace) -> dict[str, Any]:
+    """How near samples, and what is held out, lie to the training pieces."""
+    from preprocess.plagiarism import nearest_segments, summarize
+
+    with progress("Playing", SAMPLES * SAMPLE_FRAMES) as advance:
+        played = model.play(
+            SAMPLES,
+            SAMPLE_FRAMES,
+            temperature=args.temperature or None,
+            seed=args.seed,
+            on_frames=lambda n: advance(n * SAMPLES),
+        )
+    sets = {"samples": list(played.keys), "held_out": [piece[:SAMPLE_FRAMES] for piece in pieces.keys]}
+    figures: dict[str, Any] = {}
+    for name, rolls in sets.items():
+        try:
+            near = summarize(nearest_segments(rolls, train))
+        except ValueError:
+            continue
+        figures[name] = {
+            "passages": near.segments,
+            "copied": near.copied,
+            "mean_distance_to_nearest": near.mean_distance,
+            "keys_a_frame": float(np.mean([roll.sum(axis=1).mean() for roll in rolls])),
+            "silent_frames": float(np.mean([(~roll.any(axis=1)).mean() for roll in rolls])),
+        }
+    return figures
+
+
+def _print(report: dict[str, Any]) -> None:
+    split = report["split"]
+    kind = {"exact": "", "bound": " (at most)", "estimate": " (an estimate)"}[split["measure"]]
+    rows: list[tuple] = [(f"nats a frame{kind}", split["nats_a_frame"])]
+    labels = {
+        "classes_nats": "of these, pitch classes",
+        "keys_nats": "of these, keys of the classes",
+        "values_nats_tighter": "tighter bound of what is drawn first",
+        "velocity_error": "velocity, root mean squared error of 1",
+    }
+    rows += [(label, split[key]) for key, label in labels.items() if key in split]
+    for key, value in split.get("baselines", {}).items():
+        rows.append((f"for comparison: {key.replace('_', ' ')}", value))
+    print_table(f"{report['checkpoint']}: {split['pieces']} held-out pieces", ["measure", "value"], rows)
+    samples = report.get("samples", {})
+    if "samples" in samples:
+        theirs = samples.get("held_out", {})
+        rows = [
+            (key.replace("_", " "), value, theirs.get(key, "-")) for key, value in samples["samples"].items()
+        ]
+        print_table(
+            "Passages of two bars beside the training pieces", ["measure", "samples", "held out"], rows
+        )
+
+
+def _write(files: list[Path], report: dict[str, Any], model: Any, pieces: Any) -> None:
+    from preprocess.tfrecord import write_atomically
+
+    write_atomically(files[0], (json.dumps(report, indent=1) + "\n").encode())
+    if model.form == "tokens":
+        return
+    from render.frames import save_expected
+    from studio.frames import expected_keys
+
+    keys = pieces.keys[0][:128]
+    velocities = None if pieces.velocities is None else pieces.velocities[0][:128]
+    expected = expected_keys(model.model, keys, velocities)
+    save_expected(
+        files[1], keys, expected, f"{report['config']}: {pieces.names[0]}, as it is and as expected"
+    )

@@ -1,0 +1,241 @@
+"""Frame models at work: pieces begun or continued, what a model expects, and what it copied.
+
+The counterpart of `models/latent.py` and `studio/explore_clips.py` for models that have no latent vector.
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from preprocess.console import print_table, progress
+from preprocess.converters.pianoroll import Roll, piano_roll, to_note_sequence
+from preprocess.errors import InputError
+from render.clips import check_new
+
+LONGEST_PRIMER = 4096
+"""Frames of a primer that a model hears, at most."""
+
+LONGEST = 65536
+"""Frames of a piece, at most."""
+
+DEFAULT_BARS = 8
+PRIMER_VELOCITY, SOFTEST = np.float32(0.6), np.float32(1 / 128)
+"""How loud given beginnings are, and the least that a struck key has."""
+
+
+@dataclass(frozen=True)
+class Primer:
+    """What a piece begins with.
+
+    Attributes:
+        name: of the file or entry that it comes from; empty for nothing.
+        keys: bool `[frames, 88]`, struck or sounding, as the model has it; or None for nothing.
+    """
+
+    name: str = ""
+    keys: np.ndarray | None = None
+
+    @property
+    def frames(self) -> int:
+        """Its length."""
+        return 0 if self.keys is None else len(self.keys)
+
+
+def add_primer_flags(parser: argparse.ArgumentParser) -> None:
+    """Flags that say what a frame model goes on from, and what else it writes."""
+    group = parser.add_argument_group("piano models: what a piece begins with, and how it is looked at")
+    group.add_argument("--bars", type=int, help="bars of a piece, its beginning included (default: 8)")
+    group.add_argument("--primer_midi", help="MIDI file to go on from")
+    group.add_argument("--primer_bars", type=int, default=4, help="bars of it that are heard (default: 4)")
+    group.add_argument("--primer_pitches", help="a chord to begin with, as MIDI pitches: 60,64,67")
+    group.add_argument("--initiator_file", help="JSON of beginnings as in seed 003; each is gone on from")
+    group.add_argument("--attention", action="store_true", help="picture of which lag is read when")
+    group.add_argument(
+        "--compare_with", help="TFRecords of the training pieces: how near the nearest of them is"
+    )
+
+
+def primers_of(args: argparse.Namespace, model: Any) -> list[Primer]:
+    """The beginnings that the flags name; one of nothing where they name none.
+
+    Raises:
+        InputError: where several kinds are given, one can't be read, or the model plays tokens.
+    """
+    from preprocess import primers
+
+    given = [f for f in ("primer_midi", "primer_pitches", "initiator_file") if getattr(args, f)]
+    if len(given) > 1:
+        raise InputError(f"--{given[0]} and --{given[1]} are both given; name one of them.", "bad_flag")
+    if given and model.form == "tokens":
+        raise InputError(f"{model.config.name} begins by itself; leave out --{given[0]}.", "bad_flag")
+    kind, per_quarter = _representation(model), model.converter.steps_per_quarter
+    if args.primer_midi:
+        if args.primer_bars < 1:
+            raise InputError(f"--primer_bars is {args.primer_bars}; expected at least 1.", "bad_flag")
+        path = Path(args.primer_midi).expanduser()
+        frames = min(args.primer_bars * 4 * per_quarter, LONGEST_PRIMER)
+        return [Primer(path.stem, primers.primer_of_midi(path, frames, kind, per_quarter))]
+    if args.primer_pitches:
+        try:
+            pitches = [int(p) for p in args.primer_pitches.replace(",", " ").split()]
+        except ValueError as error:
+            raise InputError(
+                f"--primer_pitches is '{args.primer_pitches}'; expected MIDI pitches such as 60,64,67.",
+                "bad_flag",
+            ) from error
+        return [Primer("chord", primers.primer_of_pitches(pitches, per_quarter, kind))]
+    if args.initiator_file:
+        path = Path(args.initiator_file).expanduser()
+        return [Primer(name, keys) for name, keys in primers.read_initiators(path)]
+    return [Primer()]
+
+
+def _representation(model: Any) -> str:
+    return model.config.converter.get("representation", "struck")
+
+
+def frames_of(args: argparse.Namespace, model: Any, primers: list[Primer]) -> int:
+    """Frames of a piece, by `--bars` or `--length`.
+
+    Raises:
+        InputError: where both are given, or a beginning leaves nothing to play.
+    """
+    if args.bars is not None and args.length is not None:
+        raise InputError("--bars and --length are both given; name one of them.", "bad_flag")
+    if args.bars is not None and args.bars < 1:
+        raise InputError(f"--bars is {args.bars}; expected at least 1.", "bad_flag")
+    frames = args.length or (args.bars or DEFAULT_BARS) * 4 * model.converter.steps_per_quarter
+    if frames > LONGEST:
+        raise InputError(f"A piece of {frames} frames is too long; expected at most {LONGEST}.", "bad_flag")
+    longest = max(primers, key=lambda primer: primer.frames)
+    if longest.frames >= frames:
+        raise InputError(
+            f"The beginning '{longest.name}' has {longest.frames} frames and the piece {frames}; give more --bars"
+            " or fewer --primer_bars.",
+            "bad_flag",
+        )
+    return frames
+
+
+def play(model: Any, primer: Primer, frames: int, args: argparse.Namespace, first: int = 0) -> list[Any]:
+    """Pieces of so many frames, their beginning included, as NoteSequences.
+
+    Args:
+        model: a `TrainedFrameModel`.
+        primer: what they begin with.
+        frames: of each piece; more than the primer has.
+        args: the command's flags: `num_outputs`, `max_batch_size`, `temperature`, `seed`.
+        first: number of the first piece.
+    """
+    sequences: list[Any] = []
+    with progress("Playing", args.num_outputs * (frames - primer.frames)) as advance:
+        for start in range(0, args.num_outputs, args.max_batch_size):
+            count = min(args.max_batch_size, args.num_outputs - start)
+            played = model.play(
+                count,
+                frames - primer.frames,
+                primer.keys,
+                None,
+                args.temperature or None,
+                args.seed,
+                first + start,
+                lambda n, count=count: advance(n * count),
+            )
+            for i in range(count):
+                if model.form == "tokens":
+                    sequences += model.converter.from_tensors([played.keys[i]])
+                    continue
+                loud = None if played.velocities is None else played.velocities[i]
+                roll = _whole(primer.keys, played.keys[i], loud, _representation(model))
+                sequences.append(to_note_sequence(roll, model.converter.steps_per_quarter))
+    return sequences
+
+
+def _whole(primer: Any, keys: np.ndarray, velocities: Any, representation: str) -> Roll:
+    """A piece of its beginning and what was played."""
+    whole = keys if primer is None else np.concatenate([primer, keys])
+    if representation == "sounding":
+        return Roll.of_sounding(whole)
+    if velocities is None:
+        return Roll.of_struck(whole)
+    silent = np.zeros((len(whole) - len(keys), keys.shape[1]), np.float32)
+    loud = np.concatenate([silent + PRIMER_VELOCITY, np.maximum(velocities, SOFTEST)])
+    return Roll.of_struck(np.where(whole, loud, 0.0).astype(np.float32))
+
+
+def planned_pictures(stem: Path, count: int, args: argparse.Namespace, model: Any) -> list[Path]:
+    """The attention pictures that the flags ask for, one a piece.
+
+    Raises:
+        InputError: where the model does not weigh its past, or one exists and `--force` is not given.
+    """
+    if not args.attention:
+        return []
+    if model.config.encoder["name"] != "history_user":
+        raise InputError(f"{model.config.name} has no history reader; leave out --attention.", "bad_flag")
+    paths = [stem.with_name(f"{stem.name}-{i:03d}-of-{count:03d}-attention.png") for i in range(count)]
+    check_new(paths, args.force)
+    return paths
+
+
+def write_pictures(paths: list[Path], sequences: list[Any], model: Any) -> list[Path]:
+    """Write the attention pictures of some pieces, where any are asked for."""
+    from render.frames import save_attention
+
+    for path, sequence in zip(paths, sequences if paths else [], strict=True):
+        roll = piano_roll(sequence, model.converter.steps_per_quarter)
+        keys = roll.sounding if _representation(model) == "sounding" else roll.onsets
+        weights, lags = model.attention(keys)
+        save_attention(path, keys, weights, lags, f"{path.stem}: what is read of the past")
+    return paths
+
+
+def print_nearest(sequences: list[Any], model: Any, patterns: str) -> None:
+    """Print how near the pieces are to those that the model was trained on."""
+    from preprocess.plagiarism import nearest_segments, summarize
+    from studio.training_data import load_pieces
+
+    training = load_pieces(patterns, model.config, "train")
+    rolls = [piano_roll(sequence, model.converter.steps_per_quarter) for sequence in sequences]
+    keys = [roll.sounding if _representation(model) == "sounding" else roll.onsets for roll in rolls]
+    try:
+        matches = nearest_segments(keys, training)
+        summary = summarize(matches)
+    except ValueError as error:
+        raise InputError(f"--compare_with: {error}", "bad_flag") from error
+    nearest = sorted(matches, key=lambda match: match.distance)[:10]
+    rows = [(m.piece, m.frame, m.distance, m.name, m.training_frame, m.transposition) for m in nearest]
+    columns = ["piece", "frame", "distance", "nearest training piece", "frame", "semitones up"]
+    print_table("The passages of two bars nearest to a training piece (0 is a copy)", columns, rows)
+    print(
+        f"{summary.segments} passages: {summary.copied:.1%} copied, mean distance {summary.mean_distance:.2f}."
+    )
+
+
+def expected_keys(model: Any, keys: np.ndarray, velocities: Any = None, draws: int = 16) -> np.ndarray:
+    """How likely each key is at each frame of a piece, given the frames before: float `[frames, keys]`.
+
+    Args:
+        model: a `FrameModel` of keys.
+        keys: bool `[frames, keys]`.
+        velocities: float `[frames, keys]`, for models with velocities.
+        draws: that the mean is taken over, for models whose keys depend on one another.
+    """
+    from keras import ops
+
+    batch: dict[str, np.ndarray] = {
+        "keys": np.repeat(keys[None].astype(np.float32), draws, axis=0),
+        "before": np.zeros((draws, keys.shape[1]), np.float32),
+        "lengths": np.full(draws, len(keys), np.int32),
+        "position": np.zeros(draws, np.int32),
+    }
+    if model.velocity_decoder is not None:
+        loud = 0.6 * keys if velocities is None else velocities
+        batch["velocities"] = np.repeat(np.asarray(loud, np.float32)[None], draws, axis=0)
+        batch["velocity_before"] = batch["before"]
+    sizes = model.uniforms
+    uniforms = np.random.default_rng(0).random((draws, len(keys), sizes.values), np.float32)
+    return ops.convert_to_numpy(model.expected(batch, uniforms)).mean(axis=0)

@@ -1,0 +1,230 @@
+"""Frame models: what is trained, scored and played are the same probabilities, for every config of the family."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from models import frame_evaluation, trainer
+from models.trained_frame_model import TrainedFrameModel
+from tests.models.small_frame_models import FRAME_MODELS, music, small, with_past
+
+ROOT = Path(__file__).resolve().parents[2]
+KEYED = ("piano-baseline", "piano-small", "piano-rbm_keys")
+QUICK = ("basic_rnn", "piano-baseline", "piano-small", "relative_rnn", "rnn_nade")
+ALL = [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in FRAME_MODELS]
+
+
+def weights_of(model: Any, scale: float = 0.5, seed: int = 0) -> dict[str, np.ndarray]:
+    """Random weights for a model, large enough to matter."""
+    rng = np.random.default_rng(seed)
+    return {
+        name: rng.normal(0, scale, variable.shape).astype(np.float32)
+        for name, variable in sorted(model.named_weights().items())
+    }
+
+
+def built(config: Any, scale: float = 0.5) -> Any:
+    model = config.build_model()
+    for name, value in weights_of(model, scale).items():
+        model.named_weights()[name].assign(value)
+    return model
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_learns_a_few_pieces_by_heart(name: str) -> None:
+    config = small(name, learning_rate=0.03, decay_rate=1.0, batch_size=3)
+    model = config.build_model()
+    trainer.compile_model(model)
+    batch = with_past(config, model, music(config))
+    first = model.train_on_batch(batch)
+    for _ in range(60):
+        last = model.train_on_batch(batch)
+    assert np.isfinite(last).all()
+    assert np.asarray(last).flat[0] < 0.8 * np.asarray(first).flat[0]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_weight_is_named_and_learns(name: str) -> None:
+    config = small(name, learning_rate=0.01)
+    model = config.build_model()
+    trainer.compile_model(model)
+    assert {id(v) for v in model.named_weights().values()} == {id(v) for v in model.trainable_variables}
+    before = {n: ops.convert_to_numpy(v).copy() for n, v in model.named_weights().items()}
+    for seed in range(2):
+        model.train_on_batch(with_past(config, model, music(config, seed=seed)))
+    still = [
+        n for n, v in model.named_weights().items() if np.array_equal(ops.convert_to_numpy(v), before[n])
+    ]
+    assert not still
+
+
+def groups(batch: dict[str, np.ndarray], cut: int) -> list[list[dict[str, np.ndarray]]]:
+    """One group of two chunks, cut at a frame; the second is padded to the size of the first."""
+    name = "tokens" if "tokens" in batch else "keys"
+    frames = batch[name].shape[1]
+    pieces = np.arange(len(batch[name]), dtype=np.int32)
+    chunks = []
+    for start in range(0, frames, cut):
+        part: dict[str, np.ndarray] = {"pieces": pieces}
+        for key in ("keys", "tokens", "velocities"):
+            if key in batch:
+                rest = batch[key][:, start : start + cut]
+                missing = [(0, 0), (0, cut - rest.shape[1])] + [(0, 0)] * (rest.ndim - 2)
+                part[key] = np.pad(rest, missing)
+        before = "velocity_before" if "velocities" in batch else None
+        part["before"] = batch["before"] if start == 0 else batch[name][:, start - 1]
+        if before:
+            part[before] = batch[before] if start == 0 else batch["velocities"][:, start - 1]
+        part["lengths"] = np.full(len(pieces), min(cut, frames - start), np.int32)
+        part["position"] = np.full(len(pieces), start, np.int32)
+        chunks.append(part)
+    return [chunks]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_chunks_score_as_the_whole_piece_does(name: str) -> None:
+    config = small(name)
+    model = built(config)
+    batch = music(config)
+    whole = frame_evaluation.score(model, groups(batch, 12), 3)
+    parts = frame_evaluation.score(model, groups(batch, 8), 3)
+    if whole.measure == "exact":
+        np.testing.assert_allclose(np.stack(parts.nats), np.stack(whole.nats), rtol=1e-4, atol=1e-4)
+    assert [len(piece) for piece in parts.nats] == [12, 12, 12]
+    if whole.key_nats is not None and parts.key_nats is not None and name in KEYED[:2]:
+        np.testing.assert_allclose(np.stack(parts.key_nats), np.stack(whole.key_nats), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_frame_is_scored_by_itself_or_later_ones(name: str) -> None:
+    config = small(name)
+    model = built(config)
+    batch = music(config)
+    frames = "tokens" if "tokens" in batch else "keys"
+    changed = {k: v.copy() for k, v in batch.items()}
+    changed[frames][:, 7:] = music(config, seed=5)[frames][:, 7:]
+    first, second = (
+        ops.convert_to_numpy(model.parameters_of(model.read(b).outputs)) for b in (batch, changed)
+    )
+    # The frame at 7 is the first that differs, and what predicts it has not seen it.
+    np.testing.assert_array_equal(first[:, :8], second[:, :8])
+    assert not np.array_equal(first[:, 8:], second[:, 8:])
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_goes_on_as_if_it_had_played_the_beginning_itself(name: str) -> None:
+    """Playing 9 frames, and playing 5 and then 4 more from these 5 as a primer, are the same at temperature 0."""
+    config = small(name)
+    model = built(config)
+    trained = TrainedFrameModel(config, weights_of(model))
+    whole = trained.play(2, 9, temperature=None)
+    start = None if whole.velocities is None else whole.velocities[0, :5]
+    rest = trained.play(1, 4, whole.keys[0, :5], start, temperature=None)
+    if model.has_memory:
+        # Voices' memories of given frames are not those of frames that they drew themselves.
+        assert rest.keys.shape == (1, 4, 88)
+    else:
+        np.testing.assert_array_equal(rest.keys[0], whole.keys[0, 5:])
+
+
+@pytest.mark.parametrize("name", ["piano-baseline", "relative_rnn", "rnn_nade"])
+def test_a_piece_depends_on_its_number_and_not_on_its_company(name: str) -> None:
+    config = small(name)
+    trained = TrainedFrameModel(config, weights_of(config.build_model()))
+    three = trained.play(3, 6, seed=4)
+    alone = trained.play(1, 6, seed=4, first=2)
+    np.testing.assert_array_equal(three.keys[2], alone.keys[0])
+    assert not np.array_equal(three.keys[0], three.keys[1])
+
+
+def test_the_sums_of_the_likelihood_are_those_of_the_draws() -> None:
+    """Frequencies of single keys in many draws of a first frame agree with the model's probabilities."""
+    config = small("basic_rnn")
+    trained = TrainedFrameModel(config, weights_of(config.build_model()))
+    drawn = trained.play(2000, 1, seed=1).keys[:, 0]
+    batch = {
+        "keys": np.zeros((1, 1, 88), np.uint8), "before": np.zeros((1, 88), np.uint8),
+        "lengths": np.ones(1, np.int32), "position": np.zeros(1, np.int32),
+    }  # fmt: skip
+    model = trained.model
+    logits = ops.convert_to_numpy(model.parameters_of(model.read(batch).outputs))[0, 0]
+    p = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    error = np.sqrt(p * (1 - p) / 2000)
+    assert (np.abs(drawn.mean(axis=0) - p) < 5 * error + 1e-3).all()
+
+
+def test_step_weights_count_the_end_of_a_fragment_only() -> None:
+    """Seed 003's linear weights: step i of L weighs i / (L - 1)."""
+    config = small("basic_rnn")
+    model = built(config)
+    batch = music(config)
+    terms = model(batch)
+    nats = ops.convert_to_numpy(terms["nats"]).astype(np.float64)
+    weights = np.arange(12) / 11
+    expected = (nats * weights).sum() / (3 * weights.sum())
+    loss = float(ops.convert_to_numpy(model.compute_loss(y_pred=terms, training=False)))
+    assert loss == pytest.approx(expected, rel=1e-5)
+
+
+def test_padding_costs_nothing() -> None:
+    config = small("rnn_nade")
+    model = built(config)
+    batch = music(config)
+    batch["lengths"] = np.array([12, 5, 1], np.int32)
+    loss = float(ops.convert_to_numpy(model.compute_loss(y_pred=model(batch), training=False)))
+    batch["keys"][1, 5:], batch["keys"][2, 1:] = 1, 1
+    again = float(ops.convert_to_numpy(model.compute_loss(y_pred=model(batch), training=False)))
+    assert loss == pytest.approx(again, rel=1e-6)
+
+
+def test_reads_the_clock_of_the_frame_that_it_is_shown() -> None:
+    config = small("piano-no_history")
+    model = config.build_model()
+    frames = np.zeros((1, 3, 12), np.float32)
+    seen = ops.convert_to_numpy(model.reader_inputs(frames, np.array([64], np.int32)))
+    np.testing.assert_array_equal(seen[0, :, 12:], [[1] * 6, [0] * 6, [0, 0, 0, 0, 0, 1]])
+
+
+PLAY = """
+import sys, numpy as np
+sys.path.insert(0, {root!r})
+from tests.models.small_frame_models import small
+from models.trained_frame_model import TrainedFrameModel
+config = small({name!r})
+weights = dict(np.load({weights!r}))
+trained = TrainedFrameModel(config, weights, numpy_backend=True)
+import keras
+played = trained.play(2, 20, seed=3)
+np.savez({out!r}, keys=played.keys, backend=keras.backend.backend())
+assert "tensorflow" not in sys.modules
+"""
+
+
+@pytest.mark.parametrize("name", ["piano-baseline", "piano-small", "rnn_nade", "relative_rnn"])
+def test_plays_the_same_on_numpy(name: str, tmp_path: Path) -> None:
+    config = small(name)
+    weights = weights_of(config.build_model())
+    here = TrainedFrameModel(config, weights).play(2, 20, seed=3)
+    np.savez(tmp_path / "weights.npz", **weights)
+    script = PLAY.format(
+        root=str(ROOT), name=name, weights=str(tmp_path / "weights.npz"), out=str(tmp_path / "out.npz")
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "KERAS_BACKEND"}
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, check=True)
+    with np.load(tmp_path / "out.npz") as found:
+        assert str(found["backend"]) == "numpy"
+        np.testing.assert_array_equal(found["keys"], here.keys)
+
+
+def test_a_misfit_of_parts_is_said() -> None:
+    config = small("basic_rnn")
+    model = config.build_model()
+    with pytest.raises(ValueError, match="key decoder is for frames of pitch classes"):
+        type(model)(model.reader, model.output_layer, config.hparams, key_decoder=keras.layers.Dense(1))

@@ -1,0 +1,230 @@
+"""The piano models by their commands: train, sample, evaluate, and what they refuse."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import mido
+import numpy as np
+import pytest
+
+import evaluate
+import sample
+import train
+from preprocess.converters.pianoroll import Roll, piano_roll, to_note_sequence
+from preprocess.errors import InputError
+from preprocess.midi import read_midi
+from preprocess.tfrecord import RecordWriter
+from render.midi import Style, write_midi
+from tests.conftest import ROOT
+
+HPARAMS = "batch_size=4,max_seq_len=32,learning_rate=0.01"
+CONFIG = """
+base = "piano-small"
+name = "tiny"
+[encoder]
+reader_sizes = [6]
+local_sizes = [6]
+aggregator_sizes = [8]
+[decoder]
+units = 6
+keys = {name = "independent", units = 6}
+velocities = {units = 6}
+"""
+
+
+def arpeggios(seed: int, bars: int = 6) -> np.ndarray:
+    """Broken chords on eighths over a bass note a bar, bool `[frames, 88]`."""
+    rng = np.random.default_rng(seed)
+    keys = np.zeros((16 * bars, 88), bool)
+    for bar in range(bars):
+        root = 27 + int(rng.choice([0, 5, 7, 9]))
+        keys[16 * bar, root - 12] = True
+        for i, step in enumerate(range(0, 16, 2)):
+            keys[16 * bar + step, root + (0, 4, 7, 12)[i % 4]] = True
+    return keys
+
+
+@pytest.fixture(scope="module")
+def pieces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A TFRecord of twelve pieces."""
+    path = tmp_path_factory.mktemp("pieces") / "pieces.tfrecord"
+    with RecordWriter(path) as writer:
+        for seed in range(12):
+            sequence = to_note_sequence(Roll.of_struck(arpeggios(seed)))
+            sequence.filename = f"piece-{seed}.mid"
+            writer.write(sequence.SerializeToString())
+    return path
+
+
+@pytest.fixture(scope="module")
+def run_dir(pieces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of a few steps of a tiny baseline with velocities."""
+    folder = tmp_path_factory.mktemp("piano")
+    (folder / "tiny.toml").write_text(CONFIG)
+    flags = [f"--config={folder / 'tiny.toml'}", f"--hparams={HPARAMS}", f"--run_dir={folder / 'run'}"]
+    flags += [f"--examples_path={pieces}", f"--eval_examples_path={pieces}"]
+    flags += ["--num_steps=20", "--log_every=10", "--eval_every=10", "--save_every=10"]
+    assert train.main(flags) == 0
+    return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def primer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A MIDI file of four bars."""
+    path = tmp_path_factory.mktemp("primer") / "start.mid"
+    write_midi(to_note_sequence(Roll.of_struck(arpeggios(99, 4))), path, Style(), 4)
+    return path
+
+
+def played(path: Path) -> np.ndarray:
+    """The keys struck in a MIDI file."""
+    return piano_roll(read_midi(path)).onsets
+
+
+def test_training_leaves_a_log_a_best_checkpoint_and_pictures(run_dir: Path) -> None:
+    log = (run_dir / "log.csv").read_text().splitlines()
+    assert len(log) == 3 and "val_loss" in log[0] and "key_nats" in log[0] and "velocity_error" in log[0]
+    assert (run_dir / "train" / "best.safetensors").exists()
+    pictures = sorted(path.name for path in (run_dir / "pictures").iterdir())
+    assert pictures == ["step-00000010.png", "step-00000020.png"]
+
+
+def test_an_interrupted_run_goes_on_as_if_it_had_not_stopped(
+    run_dir: Path, pieces: Path, tmp_path: Path
+) -> None:
+    config = run_dir.parent / "tiny.toml"
+    flags = [f"--config={config}", f"--hparams={HPARAMS}", f"--run_dir={tmp_path / 'run'}"]
+    flags += [f"--examples_path={pieces}", f"--eval_examples_path={pieces}"]
+    flags += ["--log_every=10", "--eval_every=10", "--save_every=10"]
+    assert train.main([*flags, "--num_steps=10"]) == 0
+    assert train.main([*flags, "--num_steps=20"]) == 0
+
+    def losses(path: Path) -> list[str]:
+        rows = [line.split(",") for line in (path / "log.csv").read_text().splitlines()]
+        column = rows[0].index("loss")
+        return [row[column] for row in rows[1:]]
+
+    assert losses(tmp_path / "run") == losses(run_dir)
+
+
+def test_samples_of_a_length_in_bars(run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    flags = [f"--run_dir={run_dir}", f"--output_dir={tmp_path}", "--num_outputs=2", "--bars=3", "--png"]
+    assert sample.main(flags) == 0
+    assert "Wrote 2 pieces of 3 bars (3 files)" in capsys.readouterr().out
+    files = sorted(tmp_path.glob("*.mid"))
+    assert [file.name for file in files] == ["tiny_sample-000-of-002.mid", "tiny_sample-001-of-002.mid"]
+    for file in files:
+        ticks = max(sum(message.time for message in one) for one in mido.MidiFile(file).tracks)
+        assert ticks == 3 * 4 * 480
+
+
+def test_the_same_seed_plays_the_same(run_dir: Path, tmp_path: Path) -> None:
+    for folder, count in (("a", 3), ("b", 1)):
+        flags = [f"--run_dir={run_dir}", f"--output_dir={tmp_path / folder}", f"--num_outputs={count}"]
+        assert sample.main([*flags, "--bars=1", "--seed=5", "--temperature=1"]) == 0
+    first = (tmp_path / "a" / "tiny_sample-000-of-003.mid").read_bytes()
+    assert first == (tmp_path / "b" / "tiny_sample-000-of-001.mid").read_bytes()
+
+
+def test_goes_on_from_a_midi_file(run_dir: Path, primer: Path, tmp_path: Path) -> None:
+    flags = [f"--run_dir={run_dir}", f"--output_dir={tmp_path}", "--num_outputs=1", "--bars=4"]
+    assert sample.main([*flags, f"--primer_midi={primer}", "--primer_bars=2", "--attention"]) == 0
+    keys = played(tmp_path / "tiny_sample-000-of-001.mid")
+    np.testing.assert_array_equal(keys[:32], played(primer)[:32])
+    assert (tmp_path / "tiny_sample-000-of-001-attention.png").stat().st_size > 10_000
+
+
+def test_begins_with_a_chord(run_dir: Path, tmp_path: Path) -> None:
+    flags = [f"--run_dir={run_dir}", f"--output_dir={tmp_path}", "--num_outputs=1", "--bars=1"]
+    assert sample.main([*flags, "--primer_pitches=60,64,67"]) == 0
+    keys = played(tmp_path / "tiny_sample-000-of-001.mid")
+    assert np.flatnonzero(keys[0]).tolist() == [39, 43, 46]
+
+
+def test_goes_on_from_each_beginning_of_a_file_of_the_seed(run_dir: Path, tmp_path: Path) -> None:
+    beginnings = {
+        "initiator": [
+            {"name": "C_major", "seq": [{"notes": [60, 64, 67]}, {"notes": []}]},
+            {"name": "C_minor", "seq": [{"notes": [60, 63, 67]}]},
+        ]
+    }
+    (tmp_path / "initiator.json").write_text(json.dumps(beginnings))
+    flags = [f"--run_dir={run_dir}", f"--output_dir={tmp_path}", "--num_outputs=2", "--bars=1"]
+    assert sample.main([*flags, f"--initiator_file={tmp_path / 'initiator.json'}"]) == 0
+    files = sorted(tmp_path.glob("*.mid"))
+    assert [np.flatnonzero(played(file)[0])[1] for file in files] == [43, 43, 42, 42]
+
+
+def test_tells_how_near_the_training_pieces_are(
+    run_dir: Path, pieces: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    flags = [f"--run_dir={run_dir}", f"--output_dir={tmp_path}", "--num_outputs=2", "--bars=4"]
+    assert sample.main([*flags, f"--compare_with={pieces}", "--temperature=1"]) == 0
+    assert "copied, mean distance" in capsys.readouterr().out
+
+
+def test_evaluation_reports_nats_beside_simple_models(run_dir: Path, pieces: Path, tmp_path: Path) -> None:
+    flags = [f"--run_dir={run_dir}", f"--output_dir={tmp_path}", f"--examples_path={pieces}"]
+    flags += [f"--train_examples_path={pieces}", "--importance_samples=2"]
+    assert evaluate.main(flags) == 0
+    report = json.loads((tmp_path / "evaluation.json").read_text())
+    split = report["split"]
+    assert split["measure"] == "bound" and split["pieces"] == 12
+    assert split["nats_a_frame"] == pytest.approx(split["classes_nats"] + split["keys_nats"])
+    assert split["values_nats_tighter"] <= split["classes_nats"] + 1e-6
+    assert set(split["baselines"]) >= {"each_key_by_itself", "markov_chain_of_classes"}
+    assert report["samples"]["held_out"]["copied"] == 1
+    assert (tmp_path / "evaluation.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--bars=0"], "--bars is 0"),
+        (["--bars=2", "--length=4"], "name one of them"),
+        (["--primer_pitches=60,H"], "expected MIDI pitches"),
+        (["--primer_pitches=5"], "21 to 108"),
+        (["--primer_pitches=60", "--primer_midi=a.mid"], "name one of them"),
+        (["--primer_midi=missing.mid"], "missing.mid"),
+        (["--chords=C"], "takes no chords"),
+    ],
+)
+def test_flags_that_make_no_sense_are_refused(
+    run_dir: Path, tmp_path: Path, flags: list[str], said: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "sample.py", f"--run_dir={run_dir}", f"--output_dir={tmp_path / 'out'}", *flags],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert said in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_beginning_as_long_as_the_piece_is_refused(run_dir: Path, primer: Path, tmp_path: Path) -> None:
+    flags = [f"--run_dir={run_dir}", f"--output_dir={tmp_path}", "--bars=4", f"--primer_midi={primer}"]
+    with pytest.raises(InputError, match="has 64 frames and the piece 64"):
+        sample.main(flags)
+
+
+@pytest.mark.parametrize("command", ["interpolate.py", "humanize.py"])
+def test_other_commands_say_what_they_need(run_dir: Path, tmp_path: Path, command: str) -> None:
+    flags = [f"--run_dir={run_dir}", f"--output_dir={tmp_path}"]
+    if command == "humanize.py":
+        flags += ["--input=a.mid"]
+    done = subprocess.run(
+        [sys.executable, command, *flags], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+
+
+def test_a_polyphonic_set_is_refused_for_a_model_of_velocities(
+    run_dir: Path, data_dir: Callable[[str], Path], tmp_path: Path
+) -> None:
+    path = data_dir("polyphonic") / "JSB_Chorales.mat"
+    flags = [f"--config={run_dir.parent / 'tiny.toml'}", f"--run_dir={tmp_path / 'run'}"]
+    with pytest.raises(InputError, match="holds no velocities"):
+        train.main([*flags, f"--examples_path={path}"])
