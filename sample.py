@@ -11,7 +11,15 @@ from typing import Any
 import configs
 from preprocess.console import Parser, add_log_flag, run_command
 from preprocess.errors import InputError
-from render.clips import add_style_flags, bars_of, in_meter_of, planned_files, style_of, write_clips
+from render.clips import (
+    add_style_flags,
+    bars_of,
+    check_new,
+    in_meter_of,
+    planned_files,
+    style_of,
+    write_clips,
+)
 from render.midi import Style
 from studio.frames import add_primer_flags
 
@@ -293,7 +301,9 @@ def sample_frames(args: argparse.Namespace, model: Any, style: Style) -> int:
     steps = frames.frames_of(args, model, primers)
     count = args.num_outputs * len(primers)
     planned_files(stem, count, args)
-    pictures = frames.planned_pictures(stem, count, args, model)
+    if args.compare_with:
+        check_new([stem.with_name(f"{stem.name}-nearest.png")], args.force)
+    pictures = frames.planned_pictures(stem, count, steps, args, model)
     sequences = [
         sequence
         for number, primer in enumerate(primers)
@@ -307,7 +317,8 @@ def sample_frames(args: argparse.Namespace, model: Any, style: Style) -> int:
         f"temperature {args.temperature}, seed {args.seed}."
     )
     if args.compare_with:
-        frames.print_nearest(sequences, model, args.compare_with)
+        nearest = stem.with_name(f"{stem.name}-nearest.png")
+        frames.report_nearest(sequences, model, args.compare_with, nearest)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Measure this project beside Magenta, on this machine, in one run; print the table of the README.
+"""Measure this project beside its originals, on this machine, in one run; print the table of the README.
 
 Everything runs in a process of its own, one after the other; what is compared stands next to each other in time.
 """
@@ -43,12 +43,19 @@ MODULES = ("preprocess.convert_dir_to_note_sequences", "preprocess.preprocess_tf
 def get_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = Parser(
-        "Measure this project beside Magenta.", "python -m benchmarks --groove=groove --output=results.json"
+        "Measure this project beside its originals.",
+        "python -m benchmarks --groove=groove --output=results.json",
     )
     parser.add_argument("--groove", help="the Groove MIDI folder, for the two conversions")
     parser.add_argument(
         "--only", default="", help="names of measurements, separated by commas (default: all)"
     )
+    parser.add_argument(
+        "--torch_python",
+        default=sys.executable,
+        help="a Python with PyTorch, for 'piano' (default: this one)",
+    )
+    parser.add_argument("--quick", action="store_true", help="'piano' at a small size, to see that it runs")
     parser.add_argument("--output", help="JSON file for the figures")
     return parser
 
@@ -230,6 +237,60 @@ def convert_examples(groove: str) -> list[dict[str, Any]]:
         return [row("NoteSequences to examples", float(original), found["seconds"][0], note)]
 
 
+def torch_version(python: str) -> str | None:
+    """The version of PyTorch that a Python has; None where it has none."""
+    try:
+        done = subprocess.run(
+            [python, "-c", "import torch; print(torch.__version__)"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError as error:
+        raise InputError(f"--torch_python: {python} can't be run ({error.strerror}).", "bad_flag") from error
+    return None if done.returncode else done.stdout.strip()
+
+
+def torch_baseline(python: str, task: str, batch: int, frames: int, repeats: int) -> tuple[float, int]:
+    """Median seconds of a task of `benchmarks/torch_baseline.py`, and the threads that it took.
+
+    With one thread and with one for each core that ours has, whichever is faster: steps as small as these can lose
+    more by waiting for each other than they gain.
+    """
+    script = str(ROOT / "benchmarks" / "torch_baseline.py")
+    found = []
+    for threads in sorted({1, len(os.sched_getaffinity(0))}):
+        command = [python, script, task, *map(str, (batch, frames, repeats, threads))]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(done.stderr[-3000:])
+        found.append((statistics.median(json.loads(done.stdout.splitlines()[-1])["seconds"]), threads))
+    return min(found)
+
+
+def piano(python: str, quick: bool) -> list[dict[str, Any]]:
+    """The piano baseline beside PyTorch, which runs step by step as the author did: training, and hours of music.
+
+    The author's fragments of 256 frames are 255 predictions; ours are 256, as the frame before them is known.
+    """
+    batch, frames, repeats, hour = (8, 32, 2, 512) if quick else (140, 256, 3, 28_800)
+    pieces, config = 4, f"piano-baseline:max_seq_len={frames}"
+    version, rows = torch_version(python), []
+    original, threads = torch_baseline(python, "train", batch, frames, repeats)
+    note = f"PyTorch {version}, {threads} threads"
+    for backend in ("tensorflow", "jax"):
+        seconds = statistics.median(ours("train_step", backend, batch, repeats, config=config)["seconds"])
+        what = f"train step of piano-baseline, batch {batch} x {frames}, {backend}"
+        rows.append(row(what, original, seconds, note))
+    original, threads = torch_baseline(python, "play", pieces, hour, 1)
+    for backend in ("tensorflow", "jax"):
+        found = ours("play", backend, pieces, hour, config=config)
+        what = f"play {pieces} pieces of {hour} frames, {backend}"
+        note = f"PyTorch {version}, {threads} threads; ours compiles for {found['first']:.0f} s before"
+        rows.append(row(what, original, found["seconds"][0], note))
+    return rows
+
+
 def help_texts() -> list[dict[str, Any]]:
     """The slowest `--help` of our commands, beside the original's generate."""
     # absl ends `--helpshort` with status 1, so it is not run by `process`.
@@ -248,8 +309,6 @@ def help_texts() -> list[dict[str, Any]]:
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     args = get_parser().parse_args(argv)
-    if not magenta_is_installed():
-        raise InputError("Magenta is not installed; make test installs it.")
     measurements: dict[str, Callable[[], list[dict[str, Any]]]] = {
         "train_32": lambda: train_step(32, 5),
         "train_256": lambda: train_step(256, 2),
@@ -258,6 +317,7 @@ def main(argv: list[str] | None = None) -> int:
         "sampling_large": lambda: [r for name in LARGE for r in sampling(name, 16)],
         "sample_command": sample_command,
         "help": help_texts,
+        "piano": lambda: piano(args.torch_python, args.quick),
     }
     if args.groove:
         groove = str(Path(args.groove).resolve())
@@ -266,13 +326,21 @@ def main(argv: list[str] | None = None) -> int:
     unknown = sorted(set(chosen) - set(measurements))
     if unknown:
         raise InputError(f"--only names '{unknown[0]}'; expected {', '.join(measurements)}.")
+    if chosen != ["piano"] and not magenta_is_installed():
+        raise InputError("Magenta is not installed; make test installs it. Only --only=piano does without.")
+    if "piano" in chosen and torch_version(args.torch_python) is None:
+        missing = f"{args.torch_python} has no PyTorch; pip install torch, or name another by --torch_python."
+        if args.only:
+            raise InputError(missing)
+        print(f"Leaving out piano: {missing}", file=sys.stderr)
+        chosen.remove("piano")
     rows = []
     for name in chosen:
         print(f"measuring {name}", file=sys.stderr, flush=True)
         rows += measurements[name]()
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     columns = ["what", "original (s)", "ours (s)", "times faster", "note"]
-    print_table(f"Beside Magenta on {machine}", columns, [tuple(r.values()) for r in rows])
+    print_table(f"Beside the originals on {machine}", columns, [tuple(r.values()) for r in rows])
     if args.output:
         Path(args.output).write_text(json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n")
         print(f"Wrote {args.output}.")

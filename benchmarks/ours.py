@@ -23,12 +23,27 @@ def chosen_config(text: str) -> configs.Config:
 
 def random_examples(config: configs.Config, batch: int, seed: int = 0) -> dict[str, np.ndarray]:
     """A random batch of full length in the config's forms; its values do not matter for time."""
+    if config.model == "frame_model":
+        return random_frames(config, batch, seed)
     from tests.models.small_models import for_our_model, random_batch, with_hparams
 
     arrays = for_our_model(random_batch(with_hparams(config, batch_size=batch), seed))
     arrays["lengths"] = np.full(batch, config.hparams.max_seq_len, np.int32)
     del arrays["noise"]
     return arrays
+
+
+def random_frames(config: configs.Config, batch: int, seed: int = 0) -> dict[str, np.ndarray]:
+    """A random batch of a model of keys without velocities, 2.6 keys a frame."""
+    shape = (batch, config.hparams.max_seq_len, config.decoder.get("depth", 88))
+    keys = (np.random.default_rng(seed).random(shape) < 0.03).astype(np.float32)
+    lengths = np.full(batch, shape[1], np.int32)
+    return {
+        "keys": keys,
+        "before": np.zeros_like(keys[:, 0]),
+        "lengths": lengths,
+        "position": np.zeros_like(lengths),
+    }
 
 
 def seconds_of(run: Callable[[], Any], repeats: int) -> list[float]:
@@ -96,6 +111,21 @@ def sample(config: configs.Config, batch: int, repeats: int) -> dict[str, Any]:
     for name, run in runs.items():
         result[name] = seconds_of(run, repeats)
     return result
+
+
+def play(config: configs.Config, pieces: int, frames: int) -> dict[str, Any]:
+    """Seconds to draw so many frames of so many pieces by a frame model, and of a short call before that compiles."""
+    quiet.import_keras()
+    from models.trained_frame_model import FRAMES_A_CALL, TrainedFrameModel
+
+    weights = {name: np.asarray(v) for name, v in config.build_model().named_weights().items()}
+    model = TrainedFrameModel(config, weights)
+    began = time.perf_counter()
+    model.play(pieces, min(FRAMES_A_CALL, frames))
+    first = time.perf_counter() - began
+    began = time.perf_counter()
+    model.play(pieces, frames, seed=1)
+    return {"first": first, "seconds": [time.perf_counter() - began]}
 
 
 def matrix_product(config: configs.Config, batch: int, repeats: int) -> dict[str, Any]:

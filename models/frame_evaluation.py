@@ -79,7 +79,7 @@ class Scorer(keras.Model):
         output, voices = model.output_layer, state.voices
         if model.has_memory:
             log_likelihood, voices = output.bound_after(parameters, values, inputs["uniforms"], voices)
-        elif measure_of(model) == "bound":
+        elif takes_paths(model):
             log_likelihood = output.bound(parameters, values, inputs["uniforms"])
         elif hasattr(output, "log_likelihood"):
             log_likelihood = output.log_likelihood(parameters, values)
@@ -92,12 +92,19 @@ class Scorer(keras.Model):
         return outputs | {"state": tree.flatten(after)}
 
 
+def takes_paths(model: FrameModel) -> bool:
+    """Whether a model's values are scored by random paths of its voices."""
+    return hasattr(model.output_layer, "bound") and not model.output_layer.is_exact
+
+
 def measure_of(model: FrameModel) -> str:
-    """How a model's values are scored: see `FrameScores.measure`."""
-    output = model.output_layer
-    if model.has_memory or not getattr(output, "is_exact", True):
-        return "bound" if hasattr(output, "bound") else "estimate"
-    return "exact"
+    """How a model is scored: see `FrameScores.measure`."""
+    parts = [part for part in (model.output_layer, model.key_decoder) if part is not None]
+    if takes_paths(model):
+        parts = parts[1:]
+    if not all(getattr(part, "is_exact", True) for part in parts):
+        return "estimate"
+    return "bound" if takes_paths(model) else "exact"
 
 
 def score(
@@ -122,7 +129,7 @@ def score(
     scorer = Scorer(model)
     scorer.compile(jit_compile=True)
     measure = measure_of(model)
-    samples = samples if measure == "bound" else 1
+    samples = samples if takes_paths(model) else 1
     found: dict[str, list[list[list[np.ndarray]]]] = {}
     for group in groups:
         for sample in range(samples):
@@ -159,7 +166,7 @@ def _score_chunk(
         state = [ops.convert_to_numpy(x) for x in tree.flatten(model.zero_state(size))]
     inputs: dict[str, Any] = {"batch": {k: v for k, v in batch.items() if k not in ("pieces", "past")}}
     inputs["state"] = state
-    if measure_of(model) == "bound":
+    if takes_paths(model):
         time = batch["tokens" if model.form == "tokens" else "keys"].shape[1]
         # The draws of a piece depend on its number and place alone, not on what is scored beside it.
         rngs = [

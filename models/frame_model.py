@@ -445,13 +445,12 @@ class FrameModel(keras.Model):
         def step(carry: Any, inputs: tuple) -> tuple[Any, Any]:
             before, state = carry
             drawn = inputs[1] if len(inputs) > 1 else None
-            frame, state = self.play_frame(before, position + inputs[0], state, drawn, temperature)
-            played = (frame.keys,) if frame.velocities is None else (frame.keys, frame.velocities)
-            return (frame, state), played
+            frame, state = self.play_frame(_whole(before), position + inputs[0], state, drawn, temperature)
+            return (_present(frame), state), _present(frame)[1:]
 
-        (last, state), played = scan(step, (before, state), by_step)
+        (last, state), played = scan(step, (_present(before), state), by_step)
         played = tuple(ops.swapaxes(x, 0, 1) for x in played)
-        return played[0], played[1] if len(played) > 1 else None, last, state
+        return played[0], played[1] if len(played) > 1 else None, _whole(last), state
 
 
 def pitch_classes(keys: Array) -> Array:
@@ -461,6 +460,15 @@ def pitch_classes(keys: Array) -> Array:
     padded = ops.pad(keys, [[0, 0]] * (len(keys.shape) - 1) + [[0, -width % PITCH_CLASSES]])
     octaves = ops.reshape(padded, (*ops.shape(keys)[:-1], -1, PITCH_CLASSES))
     return ops.cast(ops.max(octaves, axis=-2) > 0, "float32")
+
+
+def _present(frame: Frame) -> tuple[Array, ...]:
+    """The parts of a frame that there are; TensorFlow's loops carry no None."""
+    return tuple(part for part in frame if part is not None)
+
+
+def _whole(parts: tuple[Array, ...]) -> Frame:
+    return Frame(*parts) if len(parts) == 3 else Frame(*parts, None)
 
 
 def _shifted(first: Array, values: Array) -> Array:

@@ -23,10 +23,10 @@ DELAYS = (1, 4, 8, 16, 32, 48, 64, 96, 128)
 def keeping_gates(units: int) -> np.ndarray:
     """Projected inputs, `[4 * units]`, under which an LSTM keeps its cell: it takes nothing in, forgets nothing.
 
-    Far beyond what a recurrent projection reaches, so that the gates are exactly 0 and 1 and no gradient passes
-    but the cell's own. The hidden state is not kept.
+    Far beyond what a recurrent projection reaches, so that the gates are 0 and 1 to float32's precision and no
+    gradient passes but the cell's own. The hidden state is not kept.
     """
-    never, always, either = np.full(units, -1e4), np.full(units, 1e4), np.zeros(units)
+    never, always, either = np.full(units, -60.0), np.full(units, 60.0), np.zeros(units)
     return np.concatenate([never, either, always, either]).astype(np.float32)
 
 
@@ -72,10 +72,10 @@ def delayed_lstm_sequence(
         Hidden states and cells of all steps, `[time, batch, units]` each.
     """
     time, oldest = projected.shape[0], max(delays)
-    steps = ops.arange(time, dtype="int32")
 
     @ops.custom_gradient
     def run(projected, recurrent_kernel, cells, hiddens):
+        steps = ops.arange(time, dtype="int32")
         room = ops.zeros_like(projected[..., : recurrent_kernel.shape[0]])
 
         def forward_step(carry, inputs):

@@ -48,6 +48,9 @@ class Walk(NamedTuple):
     states: list[State | None]
 
 
+MOST_WITH_BANS = 16
+"""Pitches whose sets of decided ones are few enough to be summed over."""
+
 OBJECTIVES = ("bound", "path", "likelihood")
 
 
@@ -131,6 +134,11 @@ class PolyphonicSampler(Output):
             "sampler/output/kernel": self.output_kernel,
             "sampler/output/bias": self.output_bias,
         }
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether `log_likelihood` can be computed: without memory, and with bans for few pitches only."""
+        return not self.memory and (self.pauses or self.depth <= MOST_WITH_BANS)
 
     def zero_states(self, batch: Any, dtype: Any = "float32") -> list[State | None]:
         """The voices' states before a piece."""

@@ -14,6 +14,9 @@ import numpy as np
 from preprocess import piano
 from preprocess.pieces import Pieces
 
+PASSAGE = 32
+"""Frames of a passage: two bars."""
+
 TRAINING_BLOCK, GENERATED_BLOCK = 2048, 1024
 """Passages that are compared at once: about 50 MB, whatever the size of the data."""
 
@@ -57,7 +60,7 @@ class Summary:
 def nearest_segments(
     generated: Sequence[np.ndarray],
     training: Pieces,
-    length: int = 32,
+    length: int = PASSAGE,
     hop: int = 16,
     training_hop: int = 4,
     transpositions: range = range(-6, 6),
@@ -70,7 +73,7 @@ def nearest_segments(
     Args:
         generated: bool `[frames, 88]` a piece, in the representation of the training pieces.
         training: rolls.
-        length: frames of a passage; two bars.
+        length: frames of a passage.
         hop: frames from one generated passage to the next.
         training_hop: the same for training passages; a copy that lies between them is not seen as one.
         transpositions: semitones that a copy may lie above its source, 0 among them. Those that would take notes

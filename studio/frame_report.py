@@ -28,8 +28,8 @@ def evaluate(args: argparse.Namespace, model: Any, files: list[Path]) -> dict[st
     pieces = _chosen(load_pieces(args.examples_path, model.config, "validation"), args)
     train = load_pieces(args.train_examples_path, model.config, "train") if args.train_examples_path else None
     groups = groups_of(pieces, model.config)
-    is_bound = frame_evaluation.measure_of(model.model) == "bound"
-    paths = min(args.importance_samples, MOST_PATHS) if is_bound else 1
+    takes_paths = frame_evaluation.takes_paths(model.model)
+    paths = min(args.importance_samples, MOST_PATHS) if takes_paths else 1
     with progress("Scoring", sum(len(group) for group in groups) * paths) as advance:
         scores = frame_evaluation.score(model.model, groups, len(pieces), paths, args.seed, advance)
     report: dict[str, Any] = {
@@ -73,7 +73,7 @@ def _figures(pieces: Any, scores: Any) -> dict[str, Any]:
         "nats_a_frame": scores.mean(),
         "measure": scores.measure,
     }
-    if scores.measure == "bound":
+    if scores.sampled_nats.shape[1] > 1:
         found |= {"paths": scores.sampled_nats.shape[1], "values_nats_tighter": scores.tighter()}
     if scores.key_nats is not None:
         found |= {"classes_nats": scores.mean("values"), "keys_nats": scores.mean("keys")}

@@ -13,6 +13,7 @@ import numpy as np
 from preprocess.console import print_table, progress
 from preprocess.converters.pianoroll import Roll, piano_roll, to_note_sequence
 from preprocess.errors import InputError
+from preprocess.piano import transpose
 from render.clips import check_new
 
 LONGEST_PRIMER = 4096
@@ -20,6 +21,9 @@ LONGEST_PRIMER = 4096
 
 LONGEST = 65536
 """Frames of a piece, at most."""
+
+LONGEST_PICTURE = 2048
+"""Frames of a picture, at most."""
 
 DEFAULT_BARS = 8
 PRIMER_VELOCITY, SOFTEST = np.float32(0.6), np.float32(1 / 128)
@@ -166,14 +170,17 @@ def _whole(primer: Any, keys: np.ndarray, velocities: Any, representation: str) 
     return Roll.of_struck(np.where(whole, loud, 0.0).astype(np.float32))
 
 
-def planned_pictures(stem: Path, count: int, args: argparse.Namespace, model: Any) -> list[Path]:
+def planned_pictures(stem: Path, count: int, frames: int, args: argparse.Namespace, model: Any) -> list[Path]:
     """The attention pictures that the flags ask for, one a piece.
 
     Raises:
-        InputError: where the model does not weigh its past, or one exists and `--force` is not given.
+        InputError: where the model does not weigh its past, pieces are too long for a picture, or one exists
+            and `--force` is not given.
     """
     if not args.attention:
         return []
+    if frames > LONGEST_PICTURE:
+        raise InputError(f"--attention draws at most {LONGEST_PICTURE} frames, not {frames}.", "bad_flag")
     if model.config.encoder["name"] != "history_user":
         raise InputError(f"{model.config.name} has no history reader; leave out --attention.", "bad_flag")
     paths = [stem.with_name(f"{stem.name}-{i:03d}-of-{count:03d}-attention.png") for i in range(count)]
@@ -193,9 +200,20 @@ def write_pictures(paths: list[Path], sequences: list[Any], model: Any) -> list[
     return paths
 
 
-def print_nearest(sequences: list[Any], model: Any, patterns: str) -> None:
-    """Print how near the pieces are to those that the model was trained on."""
-    from preprocess.plagiarism import nearest_segments, summarize
+def report_nearest(sequences: list[Any], model: Any, patterns: str, picture: Path) -> None:
+    """Print how near the pieces are to those that the model was trained on, and draw the nearest passages.
+
+    Args:
+        sequences: the pieces.
+        model: which played them.
+        patterns: the TFRecords of the training pieces.
+        picture: where to draw.
+
+    Raises:
+        InputError: where they can't be compared.
+    """
+    from preprocess.plagiarism import PASSAGE, nearest_segments, summarize
+    from render.frames import NearestPair, save_nearest
     from studio.training_data import load_pieces
 
     training = load_pieces(patterns, model.config, "train")
@@ -210,8 +228,18 @@ def print_nearest(sequences: list[Any], model: Any, patterns: str) -> None:
     rows = [(m.piece, m.frame, m.distance, m.name, m.training_frame, m.transposition) for m in nearest]
     columns = ["piece", "frame", "distance", "nearest training piece", "frame", "semitones up"]
     print_table("The passages of two bars nearest to a training piece (0 is a copy)", columns, rows)
+    pairs = []
+    for m in nearest[:3]:
+        number = training.names.index(m.name)
+        theirs = training.keys[number][m.training_frame : m.training_frame + PASSAGE]
+        ours = keys[m.piece][m.frame : m.frame + PASSAGE]
+        source = f"{m.name}, frame {m.training_frame}, {m.transposition:+d} semitones"
+        moved = transpose(theirs, m.transposition, drop=True)
+        pairs.append(NearestPair(ours, moved, f"piece {m.piece}, frame {m.frame}", source, m.distance))
+    save_nearest(picture, pairs, f"{model.config.name}: the passages nearest to a training piece")
     print(
-        f"{summary.segments} passages: {summary.copied:.1%} copied, mean distance {summary.mean_distance:.2f}."
+        f"{summary.segments} passages: {summary.copied:.1%} copied, mean distance "
+        f"{summary.mean_distance:.2f}; wrote {picture}."
     )
 
 

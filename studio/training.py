@@ -68,4 +68,9 @@ def run(
             done[0] = step
 
         checked = validate if data.has_held_out else None
-        return trainer.train(model, batches, run_dir, config.to_json(), settings, checked, report, on_step)
+        line = trainer.train(model, batches, run_dir, config.to_json(), settings, checked, report, on_step)
+    if config.model == "frame_model":
+        from render.curves import save_curves
+
+        save_curves(run_dir / "curves.png", run_dir / "log.csv", config.name)
+    return line

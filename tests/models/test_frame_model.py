@@ -1,5 +1,6 @@
 """Frame models: what is trained, scored and played are the same probabilities, for every config of the family."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -11,13 +12,14 @@ import numpy as np
 import pytest
 from keras import ops
 
+from configuration import frozen
 from models import frame_evaluation, trainer
 from models.trained_frame_model import TrainedFrameModel
 from tests.models.small_frame_models import FRAME_MODELS, music, small, with_past
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYED = ("piano-baseline", "piano-small", "piano-rbm_keys")
-QUICK = ("basic_rnn", "piano-baseline", "piano-small", "relative_rnn", "rnn_nade")
+QUICK = ("basic_rnn", "piano-baseline", "relative_rnn")
 ALL = [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in FRAME_MODELS]
 
 
@@ -192,6 +194,20 @@ def test_reads_the_clock_of_the_frame_that_it_is_shown() -> None:
     np.testing.assert_array_equal(seen[0, :, 12:], [[1] * 6, [0] * 6, [0, 0, 0, 0, 0, 1]])
 
 
+@pytest.mark.slow
+def test_ten_thousand_steps_make_no_nan() -> None:
+    """The author's weights were lost to it; at his learning rate, with chords of more keys than voices."""
+    config = small("piano-baseline", learning_rate=0.01, decay_rate=1.0, max_seq_len=6, batch_size=2)
+    config = dataclasses.replace(config, decoder=frozen({**config.decoder, "voices": 2}))
+    model = config.build_model()
+    trainer.compile_model(model)
+    batches = [with_past(config, model, music(config, 2, 6, seed)) for seed in range(20)]
+    for step in range(10_000):
+        loss = model.train_on_batch(batches[step % 20])
+    assert np.isfinite(loss).all()
+    assert all(np.isfinite(ops.convert_to_numpy(v)).all() for v in model.variables)
+
+
 PLAY = """
 import sys, numpy as np
 sys.path.insert(0, {root!r})
@@ -207,7 +223,9 @@ assert "tensorflow" not in sys.modules
 """
 
 
-@pytest.mark.parametrize("name", ["piano-baseline", "piano-small", "rnn_nade", "relative_rnn"])
+@pytest.mark.parametrize(
+    "name", ["piano-small", *(pytest.param(n, marks=pytest.mark.slow) for n in ("rnn_nade", "relative_rnn"))]
+)
 def test_plays_the_same_on_numpy(name: str, tmp_path: Path) -> None:
     config = small(name)
     weights = weights_of(config.build_model())

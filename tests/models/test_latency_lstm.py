@@ -129,9 +129,9 @@ def test_gradient_is_that_of_the_step_loop(delays: tuple[int, ...]) -> None:
     rng = np.random.default_rng(2)
     units = WIDTH * len(delays)
     state = (max(delays), BATCH, units)
-    shapes = ((TIME, BATCH, 4 * units), (units, 4 * units), state, state)
+    shapes = ((6, BATCH, 4 * units), (units, 4 * units), state, state)
     values = [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
-    weights = rng.standard_normal((2, TIME, BATCH, units)).astype(np.float32)
+    weights = rng.standard_normal((2, 6, BATCH, units)).astype(np.float32)
 
     def loss(run: Callable) -> Callable:
         def function(*arguments: Any) -> Any:
