@@ -468,7 +468,8 @@ def _present(frame: Frame) -> tuple[Array, ...]:
 
 
 def _whole(parts: tuple[Array, ...]) -> Frame:
-    return Frame(*parts) if len(parts) == 3 else Frame(*parts, None)
+    values, keys, *velocities = parts
+    return Frame(values, keys, velocities[0] if velocities else None)
 
 
 def _shifted(first: Array, values: Array) -> Array:

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 
 _START_UP_NOTES = re.compile(
@@ -57,6 +58,7 @@ def prefer_numpy() -> None:
     """Let Keras run on NumPy, which starts at once and compiles nothing, unless a backend is chosen already."""
     if "keras" not in sys.modules:
         os.environ.setdefault("KERAS_BACKEND", "numpy")
+        warnings.filterwarnings("ignore", message="`custom_gradient` for the numpy backend")
 
 
 def _choose_backend() -> None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from models import checkpoint as checkpoints
-from models import quiet
+from models import quiet, torch_checkpoint
 from models.errors import CheckpointError
 
 Array = np.ndarray
@@ -84,8 +84,15 @@ class TrainedFrameModel:
             seed: of the draws.
             first: number of the first piece, where these are one batch of many.
             on_frames: called with the number of frames that were drawn, again and again.
+
+        Raises:
+            CheckpointError: where the model has no decoder from pitch classes to keys.
         """
         model = self.model
+        if model.form == "classes" and model.key_decoder is None:
+            raise CheckpointError(
+                f"{self.source}: says pitch classes but no keys; give its decoder too, generator.pt,decoder.pt."
+            )
         before, state, position = self._primed(count, primer, primer_velocities)
         sizes = model.uniforms
         rngs = [np.random.default_rng([seed, 3, first + i]) for i in range(count)]
@@ -182,6 +189,8 @@ def is_one(name: str, config: Any = None) -> bool:
 
     if config is not None:
         return config.model == "frame_model"
+    if torch_checkpoint.is_torch_checkpoint(name):
+        return True
     if foreign_weights(name) is not None:
         return False
     return Config.from_json(checkpoints.load(checkpoints.resolve(name)).config).model == "frame_model"
@@ -191,8 +200,8 @@ def load(name: str, config: Any = None, numpy_backend: bool = False) -> TrainedF
     """The trained frame model that a flag names.
 
     Args:
-        name: a checkpoint, a run_dir, a shipped name, or a PyTorch state dict (`.pt`) of the family.
-        config: a `configs.Config`, needed for PyTorch's weights only.
+        name: a checkpoint, a run_dir, a shipped name, or the author's PyTorch state dicts, `generator.pt,decoder.pt`.
+        config: a `configs.Config`, by default the checkpoint's own, or what PyTorch's tensors tell.
         numpy_backend: as for `TrainedFrameModel`.
 
     Raises:
@@ -200,6 +209,9 @@ def load(name: str, config: Any = None, numpy_backend: bool = False) -> TrainedF
     """
     from configuration import Config
 
+    if torch_checkpoint.is_torch_checkpoint(name):
+        config, weights = torch_checkpoint.load(name, config)
+        return TrainedFrameModel(config, weights, name, numpy_backend)
     path = checkpoints.resolve(name)
     found = checkpoints.load(path)
     stored = config or Config.from_json(found.config)
