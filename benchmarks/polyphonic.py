@@ -57,12 +57,41 @@ class Recipe:
     transposed: bool = True
 
 
-STUDENT: dict[str, Any] = {"batch_size": 32, "max_seq_len": 128, "learning_rate": 0.002}
-RECIPES: dict[str, Recipe] = {
-    "basic_rnn": Recipe({**STUDENT}),
-    "rnn_nade": Recipe({**STUDENT}),
+_CHORALES: dict[str, Any] = {
+    "batch_size": 16,
+    "max_seq_len": 160,
+    "learning_rate": 0.005,
+    "decay_rate": 0.999,
+    "min_learning_rate": 0.0003,
+    "enc_rnn_size": [256],
+    "dropout_keep_prob": 0.9,
 }
-BY_SET: dict[tuple[str, str], Recipe] = {}
+_TUNES: dict[str, Any] = {
+    **_CHORALES,
+    "max_seq_len": 200,
+    "learning_rate": 0.006,
+    "dropout_keep_prob": 0.95,
+}
+_BITS: dict[str, Any] = {"step_weights": False}
+RECIPES: dict[str, Recipe] = {
+    # Dropping some of the 88 values of -1 would be much more noise than dropping the few of 1.
+    "basic_rnn": Recipe(
+        _TUNES, 3500, 250, 3, {"output_dropout": 0.3, "signed": False}, _BITS, transposed=False
+    ),
+    "rnn_nade": Recipe(_TUNES, 2000, 250, 3, {"output_dropout": 0.3}, {"most": 15}, transposed=False),
+}
+BY_SET: dict[tuple[str, str], Recipe] = {
+    ("basic_rnn", "JSB_Chorales"): Recipe(
+        _CHORALES, 2500, 250, 3, {"output_dropout": 0.5, "signed": False}, _BITS, transposed=False
+    ),
+    ("rnn_nade", "JSB_Chorales"): Recipe(
+        {**_CHORALES, "learning_rate": 0.004, "decay_rate": 0.9985, "enc_rnn_size": [200]},
+        1500, 100, 4, {"output_dropout": 0.4}, {"most": 4}, transposed=False,
+    ),
+    ("rnn_nade", "Nottingham"): Recipe(
+        _TUNES, 2000, 250, 3, {"output_dropout": 0.3}, {"most": 9}, transposed=False
+    ),
+}  # fmt: skip
 
 
 def recipe_of(model: str, name: str) -> Recipe:

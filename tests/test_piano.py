@@ -215,6 +215,27 @@ def test_other_commands_say_what_they_need(run_dir: Path, tmp_path: Path) -> Non
         interpolate.main([f"--run_dir={run_dir}", f"--output_dir={tmp_path}"])
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["flat-pianoroll_2bar", "hierdec-pianoroll_4bar", "hierdec-pianoroll_4bar_sampler"]
+)
+def test_music_vae_samples_and_interpolates_piano(
+    name: str, pieces: Path, primer: Path, tmp_path: Path
+) -> None:
+    import interpolate
+
+    sizes = "batch_size=8,z_size=4,enc_rnn_size=[8],dec_rnn_size=[8],nade_num_hidden=8,free_bits=0"
+    flags = [f"--config={name}", f"--hparams={sizes}", f"--run_dir={tmp_path / 'run'}"]
+    flags += [f"--examples_path={pieces}", "--num_steps=4", "--log_every=4", "--save_every=4"]
+    assert train.main([*flags, "--eval_every=4"]) == 0
+    chosen = [f"--run_dir={tmp_path / 'run'}", "--num_outputs=3", "--temperature=1"]
+    assert sample.main([*chosen, f"--output_dir={tmp_path / 'samples'}", "--png"]) == 0
+    ends = [f"--input_midi_1={primer}", f"--input_midi_2={primer}"]
+    assert interpolate.main([*chosen, *ends, f"--output_dir={tmp_path / 'way'}"]) == 0
+    assert len(list((tmp_path / "samples").glob("*.mid"))) == 3
+    assert len(list((tmp_path / "way").glob("*.mid"))) >= 3
+
+
 def test_a_polyphonic_set_is_refused_for_a_model_of_velocities(
     run_dir: Path, data_dir: Callable[[str], Path], tmp_path: Path
 ) -> None:
