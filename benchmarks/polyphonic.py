@@ -76,7 +76,7 @@ _BITS: dict[str, Any] = {"step_weights": False}
 RECIPES: dict[str, Recipe] = {
     # Dropping some of the 88 values of -1 would be much more noise than dropping the few of 1.
     "basic_rnn": Recipe(
-        _TUNES, 3500, 250, 3, {"output_dropout": 0.3, "signed": False}, _BITS, transposed=False
+        _TUNES, 4250, 250, 3, {"output_dropout": 0.3, "signed": False}, _BITS, transposed=False
     ),
     "rnn_nade": Recipe(_TUNES, 2000, 250, 3, {"output_dropout": 0.3}, {"most": 15}, transposed=False),
 }
