@@ -21,7 +21,6 @@ from render.clips import (
     write_clips,
 )
 from render.midi import Style
-from studio.frames import add_primer_flags
 
 LONGEST = 65536
 """Steps of a clip, at most."""
@@ -49,6 +48,20 @@ def add_clip_flags(parser: argparse.ArgumentParser) -> None:
         "--chords",
         help='for models that play over chords, such as "C G Am F": evenly over each clip; where a clip '
         "takes fewer (one a bar for performances), clip after clip",
+    )
+
+
+def add_primer_flags(parser: argparse.ArgumentParser) -> None:
+    """Flags that say what a frame model goes on from, and what else it writes."""
+    group = parser.add_argument_group("piano models: what a piece begins with, and how it is looked at")
+    group.add_argument("--bars", type=int, help="bars of a piece, its beginning included (default: 8)")
+    group.add_argument("--primer_midi", help="MIDI file to go on from")
+    group.add_argument("--primer_bars", type=int, default=4, help="bars of it that are heard (default: 4)")
+    group.add_argument("--primer_pitches", help="a chord to begin with, as MIDI pitches: 60,64,67")
+    group.add_argument("--initiator_file", help="JSON of beginnings as in seed 003; each is gone on from")
+    group.add_argument("--attention", action="store_true", help="picture of which lag is read when")
+    group.add_argument(
+        "--compare_with", help="TFRecords of the training pieces: how near the nearest of them is"
     )
 
 

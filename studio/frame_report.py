@@ -93,10 +93,9 @@ def _baselines(train: Any, pieces: Any, model: Any) -> dict[str, float]:
     }
     if model.form == "classes":
         classes = [[pitch_classes(piece) for piece in some.keys] for some in (train, pieces)]
+        chords = [[frame_baselines.chord_numbers(piece) for piece in some] for some in classes]
         figures |= {
-            "each_chord_of_classes_by_itself": frame_baselines.unigram_nats(
-                *([frame_baselines.chord_numbers(piece) for piece in some] for some in classes), 4096
-            ),
+            "each_chord_of_classes_by_itself": frame_baselines.unigram_nats(chords[0], chords[1], 4096),
             "each_class_by_itself": frame_baselines.static_bernoulli_nats(*classes),
             "markov_chain_of_classes": frame_baselines.markov_nats(*classes),
         }

@@ -48,20 +48,6 @@ class Primer:
         return 0 if self.keys is None else len(self.keys)
 
 
-def add_primer_flags(parser: argparse.ArgumentParser) -> None:
-    """Flags that say what a frame model goes on from, and what else it writes."""
-    group = parser.add_argument_group("piano models: what a piece begins with, and how it is looked at")
-    group.add_argument("--bars", type=int, help="bars of a piece, its beginning included (default: 8)")
-    group.add_argument("--primer_midi", help="MIDI file to go on from")
-    group.add_argument("--primer_bars", type=int, default=4, help="bars of it that are heard (default: 4)")
-    group.add_argument("--primer_pitches", help="a chord to begin with, as MIDI pitches: 60,64,67")
-    group.add_argument("--initiator_file", help="JSON of beginnings as in seed 003; each is gone on from")
-    group.add_argument("--attention", action="store_true", help="picture of which lag is read when")
-    group.add_argument(
-        "--compare_with", help="TFRecords of the training pieces: how near the nearest of them is"
-    )
-
-
 def primers_of(args: argparse.Namespace, model: Any) -> list[Primer]:
     """The beginnings that the flags name; one of nothing where they name none.
 
