@@ -22,7 +22,6 @@ NARROW: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 OUTPUTS: dict[str, dict[str, Any]] = {"polyphonic_sampler": {"units": 6}, "rbm": {"hidden": 5}}
 KEYS = {"independent": {"units": 6}, "rbm": {"units": 6, "hidden": 5}}
-FRAME_MODELS = tuple(sorted(n for n, c in configs.CONFIG_MAP.items() if c.model == "frame_model"))
 
 
 def small(name: str, **hparams: Any) -> Config:

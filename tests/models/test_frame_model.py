@@ -15,12 +15,12 @@ from keras import ops
 from configuration import frozen
 from models import frame_evaluation, trainer
 from models.trained_frame_model import TrainedFrameModel
-from tests.models.small_frame_models import FRAME_MODELS, music, small, with_past
+from tests.models.small_frame_models import music, small, with_past
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYED = ("piano-baseline", "piano-small", "piano-rbm_keys")
 QUICK = ("basic_rnn", "piano-baseline", "relative_rnn")
-ALL = [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in FRAME_MODELS]
+ALL = QUICK
 
 
 def weights_of(model: Any, scale: float = 0.5, seed: int = 0) -> dict[str, np.ndarray]:
