@@ -1,0 +1,86 @@
+"""Command: one of the seeds' smaller systems, or all of them in a report."""
+
+import argparse
+import importlib
+import sys
+import time
+from pathlib import Path
+
+from preprocess.console import Parser, print_table, run_command
+from preprocess.errors import InputError
+
+EXPERIMENTS: dict[str, str] = {
+    "history_copy": "HistoryUser learns to copy, by gradient and by evolution, within bounded memory",
+    "history_architectures": "HistoryUser with an LSTM behind it: copy, copy and roll, a lag that varies",
+    "history_music": "HistoryUser writes music: the music generator, the melody generator, what they read",
+    "listener": "an LSTM hears how spoiled a song is; gradient ascent and a genetic search try to please it",
+    "nearest_neighbour_memory": "an LSTM that answers what was right when its state was like this before",
+    "pointer": "a sanity test: an LSTM learns to point at one slot of a memory",
+    "autoencoder": "a network from any song to any other collapses to their mean",
+    "gan": "a GAN on songs collapses to one; minibatch discrimination is the remedy",
+    "neural_turing_machine": "a neural Turing machine learns to copy",
+    "two_neurals": "a Q-learning agent plays what a classifier can guess, but not too well",
+    "neuro_evolution": "NEAT learns XOR, and to press the right keys for a melody",
+    "boolean_algebra": "rules of ANDs and ORs, grown one error at a time, learn a song by heart",
+    "elephants": "networks of voting neurons, grown one error at a time, learn a song by heart",
+}
+
+
+def get_parser(name: str | None = None) -> argparse.ArgumentParser:
+    """The command's flags; those of one experiment where it is named."""
+    if name is None:
+        listing = "\n".join(f"  {key:26}{text}" for key, text in EXPERIMENTS.items())
+        parser = Parser(
+            "Run one of the seeds' smaller systems, or all of them and write a page about them.\n\n"
+            f"experiments:\n{listing}\n  {'report':26}all of these, and a page about them",
+            "python -m experiments boolean_algebra",
+        )
+        parser.add_argument("name", choices=[*EXPERIMENTS, "report"], metavar="NAME", help="an experiment")
+        return parser
+    module = importlib.import_module(f"experiments.{name}")
+    parser = Parser((module.__doc__ or "").strip(), f"python -m experiments {name}")
+    parser.prog = f"python -m experiments {name}"
+    parser.add_argument(
+        "--output_dir",
+        default=f"experiments_output/{name}",
+        help="folder for pictures, MIDI and outcome.json",
+    )
+    parser.add_argument(
+        "--songs", default="", help="folder of 'track (1).mid' ... (default: tunes of our own)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of all that is random (default: 0)")
+    module.add_flags(parser)
+    return parser
+
+
+def run_one(name: str, argv: list[str]) -> int:
+    """Run an experiment and print what it found."""
+    args = get_parser(name).parse_args(argv)
+    folder = Path(args.output_dir).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"--output_dir={folder}: is a file; name a folder.", "bad_flag")
+    folder.mkdir(parents=True, exist_ok=True)
+    began = time.perf_counter()
+    outcome = importlib.import_module(f"experiments.{name}").run(args, folder)
+    rows = [(f.what, f.seed, f.here) for f in outcome.findings]
+    print_table(outcome.title, ["", "the seed", "here"], rows)
+    print(outcome.verdict)
+    path = outcome.write(folder)
+    seconds = time.perf_counter() - began
+    print(f"Wrote {path} and {len(outcome.pictures)} pictures beside it in {seconds:.0f} s.")
+    return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command."""
+    argv = sys.argv[1:] if argv is None else argv
+    name = get_parser().parse_args(argv[:1]).name
+    if name == "report":
+        from experiments import report
+
+        return report.main(argv[1:])
+    return run_one(name, argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

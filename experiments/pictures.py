@@ -1,0 +1,120 @@
+"""The pictures of the experiments: rolls of 13 keys, curves, and matrices, as PNG."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from patterns.melody import KEYS, roll_to_note_sequence
+from render.pianoroll import GRID, INK, PAPER, PART_COLOURS, save_png
+
+
+def _figure(width: float, height: float, title: str) -> Figure:
+    figure = Figure(figsize=(width, height), facecolor=PAPER)
+    figure.set_layout_engine("constrained")
+    if title:
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12, color=INK, parse_math=False)
+    return figure
+
+
+def _prepare(axis: Any, heading: str) -> None:
+    axis.set_facecolor(PAPER)
+    axis.set_title(heading, loc="left", fontsize=9, color=INK, parse_math=False)
+    axis.tick_params(labelsize=7.5, length=0, colors=INK)
+    for side in ("top", "right", "left"):
+        axis.spines[side].set_visible(False)
+
+
+def save_rolls(path: Path, rolls: Mapping[str, np.ndarray], title: str = "") -> None:
+    """Rolls one below the other, the low keys at the bottom.
+
+    Args:
+        path: of the picture.
+        rolls: by heading, `[frames, keys]` each; values from 0 (paper) to 1 (ink).
+        title: above all.
+    """
+    figure = _figure(11, 0.6 + 1.7 * len(rolls), title)
+    axes = figure.subplots(len(rolls), 1, squeeze=False)[:, 0]
+    for axis, (heading, roll) in zip(axes, rolls.items(), strict=True):
+        _prepare(axis, heading)
+        axis.imshow(np.asarray(roll).T, aspect="auto", origin="lower", cmap="Greys", vmin=0, vmax=1)
+        axis.set_xticks(np.arange(0, len(roll), 8) - 0.5, [str(i) for i in range(0, len(roll), 8)])
+        axis.grid(axis="x", color=GRID)
+        if roll.shape[1] == len(KEYS):
+            axis.set_yticks(range(0, len(KEYS), 2), KEYS[::2])
+    axes[-1].set_xlabel("frames of an eighth note", fontsize=8, color=INK)
+    save_png(figure, path)
+
+
+def save_curves(
+    path: Path,
+    curves: Mapping[str, Sequence[float] | tuple[Sequence[float], Sequence[float]]],
+    meaning: str,
+    over: str = "steps",
+    title: str = "",
+    logarithmic: bool = False,
+    marks: Mapping[str, float] | None = None,
+) -> None:
+    """Curves in one panel.
+
+    Args:
+        path: of the picture.
+        curves: by name, values at 0, 1, 2 ..., or places and values.
+        meaning: of the values, with their unit.
+        over: of the places.
+        title: above all.
+        logarithmic: whether values are drawn on a logarithmic scale.
+        marks: horizontal lines by name, such as the seed's figure.
+    """
+    figure = _figure(7.5, 4.2, title)
+    axis = figure.subplots()
+    _prepare(axis, meaning)
+    for i, (name, curve) in enumerate(curves.items()):
+        places, values = curve if isinstance(curve, tuple) else (range(len(curve)), curve)
+        colour = PART_COLOURS[i % len(PART_COLOURS)]
+        axis.plot(list(places), list(values), label=name, linewidth=1.3, color=colour)
+    for name, value in (marks or {}).items():
+        axis.axhline(value, color=INK, linewidth=0.8, linestyle=":")
+        axis.annotate(
+            name, (1, value), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7.5
+        )
+    if logarithmic:
+        axis.set_yscale("log")
+    axis.grid(axis="y", color=GRID)
+    axis.set_axisbelow(True)
+    axis.set_xlabel(over, fontsize=8, color=INK)
+    if len(curves) > 1:
+        axis.legend(fontsize=8, frameon=False, labelcolor=INK)
+    save_png(figure, path)
+
+
+def save_matrices(
+    path: Path, matrices: Mapping[str, np.ndarray], rows: str, columns: str, title: str = ""
+) -> None:
+    """Matrices side by side, each in the colours of its own range.
+
+    Args:
+        path: of the picture.
+        matrices: by heading, `[rows, columns]`; row 0 is drawn at the bottom.
+        rows, columns: what the axes mean.
+        title: above all.
+    """
+    figure = _figure(5.2 * len(matrices), 4.2, title)
+    for axis, (heading, matrix) in zip(
+        figure.subplots(1, len(matrices), squeeze=False)[0], matrices.items(), strict=True
+    ):
+        _prepare(axis, heading)
+        image = axis.imshow(matrix, aspect="auto", origin="lower", cmap="magma_r", interpolation="nearest")
+        axis.set_ylabel(rows, fontsize=8, color=INK)
+        axis.set_xlabel(columns, fontsize=8, color=INK)
+        figure.colorbar(image, ax=axis, fraction=0.04).ax.tick_params(labelsize=7)
+    save_png(figure, path)
+
+
+def save_midi(path: Path, roll: np.ndarray) -> None:
+    """Write struck keys `[frames, 13]` as a MIDI file of 120 beats a minute, an eighth note a frame."""
+    from render.midi import write_midi
+
+    write_midi(roll_to_note_sequence(np.asarray(roll), path.stem), path, force=True)
