@@ -2,8 +2,10 @@
 
 import argparse
 import contextlib
+import multiprocessing
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 
@@ -37,6 +39,19 @@ def quiet_libraries() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     warnings.filterwarnings("ignore", message="Couldn't find ffmpeg or avconv")
+
+
+def start_worker() -> None:
+    """Begin a process of a pool: quiet, and gone when the command is, also where that was killed."""
+    quiet_libraries()
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+
+        def follow() -> None:
+            parent.join()
+            os._exit(1)
+
+        threading.Thread(target=follow, daemon=True).start()
 
 
 @contextlib.contextmanager

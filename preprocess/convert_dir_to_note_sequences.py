@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 if __package__ in (None, ""):  # run as a script: the packages stand beside this one
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from preprocess.console import Parser, add_log_flag, print_table, progress, quiet_libraries, run_command
+from preprocess.console import Parser, add_log_flag, print_table, progress, run_command, start_worker
 from preprocess.errors import InputError
 
 MIDI_SUFFIXES = (".mid", ".midi")
@@ -152,7 +152,7 @@ def convert_all(
     arguments = (collection, max_seconds, max_bytes)
     while remaining:
         batches = [remaining[i : i + 8] for i in range(0, len(remaining), 8)]
-        with ProcessPoolExecutor(max(1, processes), initializer=quiet_libraries) as pool:
+        with ProcessPoolExecutor(max(1, processes), initializer=start_worker) as pool:
             futures = [pool.submit(_convert_batch, batch, *arguments) for batch in batches]
             try:
                 for batch, future in zip(batches, futures, strict=True):
@@ -164,7 +164,7 @@ def convert_all(
                 pass
         # The pool died in or after this batch: its files go one by one, each in a process of its own.
         for source in remaining[:8]:
-            with ProcessPoolExecutor(1, initializer=quiet_libraries) as pool:
+            with ProcessPoolExecutor(1, initializer=start_worker) as pool:
                 try:
                     yield source, *pool.submit(convert, source, *arguments).result()
                 except BrokenProcessPool:

@@ -22,7 +22,7 @@ if __package__ in (None, ""):  # run as a script: the packages stand beside this
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import configs
-from preprocess.console import Parser, add_log_flag, print_table, progress, quiet_libraries, run_command
+from preprocess.console import Parser, add_log_flag, print_table, progress, run_command, start_worker
 from preprocess.errors import InputError
 
 SCHEMA = 2
@@ -205,7 +205,7 @@ def run_locally(
     written = 0
     try:
         with (
-            ProcessPoolExecutor(max(1, processes), initializer=quiet_libraries) as pool,
+            ProcessPoolExecutor(max(1, processes), initializer=start_worker) as pool,
             progress("Converting", total) as advance,
         ):
             # Handed out a few at a time, so that a large input never lies in memory as a whole.

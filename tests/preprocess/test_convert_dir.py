@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -135,24 +136,41 @@ def test_exit_statuses(
     assert error.count("\n") == 1 and "--force" in error and "Traceback" not in error
 
 
-def test_a_killed_run_leaves_the_old_file(folder: Path, tmp_path: Path) -> None:
+def has_ended(pid: int) -> bool:
+    """Whether a process is gone, or waits only for its parent to notice."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_killed_run_leaves_the_old_file_and_no_process(folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
     output.write_bytes(b"old")
     code = (
-        "import os, signal, sys\n"
+        "import multiprocessing, os, signal, sys\n"
         "from preprocess import tfrecord\n"
         "from preprocess.convert_dir_to_note_sequences import main\n"
         "write = tfrecord.RecordWriter.write\n"
         "def write_and_die(writer, record):\n"
         "    write(writer, record)\n"
+        "    print(*(child.pid for child in multiprocessing.active_children()), flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
         "tfrecord.RecordWriter.write = write_and_die\n"
         "main(sys.argv[1:])\n"
     )
     flags = [f"--input_dir={folder}", f"--output_file={output}", "--force", "--num_processes=1"]
-    result = subprocess.run([sys.executable, "-c", code, *flags], cwd=ROOT, stderr=subprocess.DEVNULL)
+    result = subprocess.run([sys.executable, "-c", code, *flags], cwd=ROOT, stdout=subprocess.PIPE)
     assert result.returncode == -signal.SIGKILL
     assert output.read_bytes() == b"old" and read_sidecar(output) is None
+    workers = [int(pid) for pid in result.stdout.split()]
+    assert workers
+    for _ in range(300):
+        if all(map(has_ended, workers)):
+            break
+        time.sleep(0.1)
+    assert all(map(has_ended, workers))
 
 
 def dying_convert(source: Source, *arguments: object) -> tuple[list[bytes], str, str]:
