@@ -5,6 +5,7 @@
 them to keys; the others play all 88 keys.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -232,12 +233,7 @@ _KEYS = (
 # MusicVAE.
 
 
-def _pianoroll(slice_bars: int) -> Mapping[str, Any]:
-    return frozen({**_STRUCK, "slice_bars": slice_bars, "max_tensors_per_notesequence": 20})
-
-
 _VAE = HParams(
-    max_seq_len=64,
     z_size=256,
     batch_size=64,
     enc_rnn_size=(512,),
@@ -249,49 +245,41 @@ _VAE = HParams(
     decay_rate=0.9997,
 )
 
+
+def _music_vae(name: str, description: str, decoder: Mapping[str, Any], slice_bars: int) -> Config:
+    """A MusicVAE of piano rolls, a bar being 16 steps."""
+    return Config(
+        name=name,
+        description=description,
+        encoder=frozen({"name": "bidirectional_lstm"}),
+        decoder=frozen(dict(decoder)),
+        converter=frozen({**_STRUCK, "slice_bars": slice_bars, "max_tensors_per_notesequence": 20}),
+        hparams=dataclasses.replace(_VAE, max_seq_len=16 * slice_bars),
+        augmenter=_TRANSPOSED,
+    )
+
+
+_HIERARCHICAL: dict[str, Any] = {
+    "name": "hierarchical_lstm",
+    "level_lengths": (4, 16),
+    "disable_autoregression": True,
+}
+
 _MUSIC_VAES = (
-    Config(
-        name="flat-pianoroll_2bar",
-        description="2 bars of piano, MusicVAE with a NADE of 88 keys",
-        encoder=frozen({"name": "bidirectional_lstm"}),
-        decoder=frozen({"name": "nade_lstm"}),
-        converter=_pianoroll(2),
-        hparams=HParams(
-            **{**vars(_VAE), "max_seq_len": 32},
-        ),
-        augmenter=_TRANSPOSED,
+    _music_vae(
+        "flat-pianoroll_2bar", "2 bars of piano, MusicVAE with a NADE of 88 keys", {"name": "nade_lstm"}, 2
     ),
-    Config(
-        name="hierdec-pianoroll_4bar",
-        description="4 bars of piano, MusicVAE with a conductor and a NADE of 88 keys",
-        encoder=frozen({"name": "bidirectional_lstm"}),
-        decoder=frozen(
-            {
-                "name": "hierarchical_lstm",
-                "core": "nade_lstm",
-                "level_lengths": (4, 16),
-                "disable_autoregression": True,
-            }
-        ),
-        converter=_pianoroll(4),
-        hparams=_VAE,
-        augmenter=_TRANSPOSED,
+    _music_vae(
+        "hierdec-pianoroll_4bar",
+        "4 bars of piano, MusicVAE with a conductor and a NADE of 88 keys",
+        {**_HIERARCHICAL, "core": "nade_lstm"},
+        4,
     ),
-    Config(
-        name="hierdec-pianoroll_4bar_sampler",
-        description="4 bars of piano, MusicVAE with a conductor and the polyphonic sampler",
-        encoder=frozen({"name": "bidirectional_lstm"}),
-        decoder=frozen(
-            {
-                "name": "hierarchical_lstm",
-                "core": "polyphonic_sampler_lstm",
-                "level_lengths": (4, 16),
-                "disable_autoregression": True,
-            }
-        ),
-        converter=_pianoroll(4),
-        hparams=_VAE,
-        augmenter=_TRANSPOSED,
+    _music_vae(
+        "hierdec-pianoroll_4bar_sampler",
+        "4 bars of piano, MusicVAE with a conductor and the polyphonic sampler",
+        {**_HIERARCHICAL, "core": "polyphonic_sampler_lstm"},
+        4,
     ),
 )
 

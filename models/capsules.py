@@ -172,7 +172,7 @@ class StackedCapsules(_LaggedReader):
         y_t = sum_k w_k stop_gradient(p_k)                      the mix, parameters (logits) again
 
     The mix teaches the ruler alone. The capsules learn by losses of their own, which the model adds to the mix's:
-    `parameters_of_capsules` gives what they need. A reading's weights are the ruler's, `[batch, time, lags + 1]`.
+    a reading's `own` are the p_k. Its weights are the ruler's, `[batch, time, lags + 1]`.
 
     Args:
         parameter_depth: width of the parameters of the output that draws the frames.
@@ -227,31 +227,15 @@ class StackedCapsules(_LaggedReader):
     def zero_state(self, batch: Any, dtype: Any = "float32") -> CapsuleState:
         return self._zero_state(self.ruler, batch, dtype)
 
-    def parameters_of_capsules(
+    def call(
         self, inputs: Array, frames: Array, state: CapsuleState | None = None, training: bool = False
-    ) -> tuple[list[Array], Reading]:
-        """What each capsule says by itself, `[batch, time, parameter_depth]` each, and the reading of `call`.
-
-        Args:
-            inputs, frames, state, training: as for `call`.
-        """
+    ) -> Reading:
         state = self.zero_state(ops.shape(inputs)[0], inputs.dtype) if state is None else state
         seen, past = self._seen(inputs, frames, state.past)
         seen = [swap(x) for x in self._with_clock(seen, inputs)]
         own, weights, capsules, above = self._ruled(_running(training), seen, state)
         own, weights = [swap(x) for x in own], swap(weights)
-        return own, Reading(_mix(own, weights), weights, CapsuleState(past, capsules, above))
-
-    def own_parameters(
-        self, inputs: Array, frames: Array, state: CapsuleState | None = None, training: bool = False
-    ) -> list[Array]:
-        """What each capsule says by itself: the first part of `parameters_of_capsules`."""
-        return self.parameters_of_capsules(inputs, frames, state, training)[0]
-
-    def call(
-        self, inputs: Array, frames: Array, state: CapsuleState | None = None, training: bool = False
-    ) -> Reading:
-        return self.parameters_of_capsules(inputs, frames, state, training)[1]
+        return Reading(_mix(own, weights), weights, CapsuleState(past, capsules, above), tuple(own))
 
     def step(self, inputs: Array, state: CapsuleState, frame: Array) -> Reading:
         seen, past = self._seen(inputs[:, None], frame[:, None], state.past)

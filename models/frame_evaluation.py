@@ -57,12 +57,16 @@ class FrameScores:
 
 
 class Scorer(keras.Model):
-    """A frame model's nats for a chunk of some pieces, and its state after it, for `predict_on_batch`."""
+    """A frame model's nats for a chunk of some pieces, and its state after it, for `predict_on_batch`.
+
+    Compiled once for each shape of chunks, so whoever scores a model again and again keeps its scorer.
+    """
 
     def __init__(self, model: FrameModel):
         super().__init__()
         self.model = model
         self.built = True
+        self.compile(jit_compile=True)
 
     def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Score a chunk.
@@ -108,7 +112,7 @@ def measure_of(model: FrameModel) -> str:
 
 
 def score(
-    model: FrameModel,
+    scorer: Scorer,
     groups: Iterable[Sequence[dict[str, np.ndarray]]],
     pieces: int,
     samples: int = 1,
@@ -118,7 +122,7 @@ def score(
     """Score whole pieces.
 
     Args:
-        model: with its weights.
+        scorer: of the model, with its weights.
         groups: batches of one shape; those of a group are consecutive chunks of the same pieces, whose numbers
             they have as `pieces` (-1 for none).
         pieces: how many there are.
@@ -126,10 +130,8 @@ def score(
         seed: of the paths.
         on_batch: called after each batch and path.
     """
-    scorer = Scorer(model)
-    scorer.compile(jit_compile=True)
-    measure = measure_of(model)
-    samples = samples if takes_paths(model) else 1
+    measure = measure_of(scorer.model)
+    samples = samples if takes_paths(scorer.model) else 1
     found: dict[str, list[list[list[np.ndarray]]]] = {}
     for group in groups:
         for sample in range(samples):
@@ -180,10 +182,10 @@ def _score_chunk(
 
 
 def validation(
-    model: FrameModel, groups: Sequence[Sequence[dict[str, np.ndarray]]], pieces: int
+    scorer: Scorer, groups: Sequence[Sequence[dict[str, np.ndarray]]], pieces: int
 ) -> dict[str, float]:
     """Nats a frame of held-out pieces: `val_loss` of all parts, and each part where there are several."""
-    scores = score(model, groups, pieces)
+    scores = score(scorer, groups, pieces)
     found = {"val_loss": scores.mean()}
     if scores.key_nats is not None:
         found |= {"val_nats": scores.mean("values"), "val_key_nats": scores.mean("keys")}

@@ -12,7 +12,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from models.backend import scan
 from models.frame_reader import FrameReader, Reading
 from models.outputs import Output
 
@@ -27,20 +26,6 @@ before s - 1; with velocities `velocities` `[batch, time, 88]` and `velocity_bef
 
 PITCH_CLASSES = 12
 FRAME_FORMS = ("keys", "classes", "tokens")
-
-
-class Frame(NamedTuple):
-    """One frame of a piece.
-
-    Attributes:
-        values: as the output draws them: keys, pitch classes `[batch, depth]`, or tokens `[batch]`.
-        keys: 0 or 1, `[batch, keys]`; for tokens the same as the values.
-        velocities: from 0 to 1, `[batch, keys]`; None where the model has none.
-    """
-
-    values: Array
-    keys: Array
-    velocities: Array | None
 
 
 class FrameState(NamedTuple):
@@ -232,22 +217,14 @@ class FrameModel(keras.Model):
         reading = self.read(batch, training=training)
         parameters = self.parameters_of(reading.outputs)
         real = ops.arange(keys.shape[1])[None] < ops.cast(batch["lengths"], "int32")[:, None]
-        nats = self.output_layer.loss(parameters, values) + self._auxiliary(batch, values, training)
-        terms = {"nats": nats}
+        terms = {"nats": self.output_layer.loss(parameters, values)}
+        if training:
+            # What parts of the reader lose that predict by themselves (stacked capsules).
+            terms["nats"] += sum(self.output_layer.loss(own, values) for own in reading.own)
         terms |= self._decoded_terms(batch, values, training)
         if training:
             self.step_count.assign_add(1)
         return terms | {"real": ops.cast(real, "float32")}
-
-    def _auxiliary(self, batch: Batch, values: Array, training: bool) -> Array | float:
-        """What parts of the reader lose that predict by themselves (stacked capsules)."""
-        if not training or not hasattr(self.reader, "own_parameters"):
-            return 0.0
-        frames = _shifted(self.values_of(batch["before"]), values)
-        inputs = self.reader_inputs(frames, batch["position"])
-        state = self.zero_state(ops.shape(frames)[0], batch.get("past")).reader
-        own = self.reader.own_parameters(inputs, frames, state, training)
-        return sum(self.output_layer.loss(parameters, values) for parameters in own)
 
     def score_decoders(
         self, batch: Batch, values: Array, state: FrameState
@@ -339,118 +316,11 @@ class FrameModel(keras.Model):
         features, _ = self.key_decoder.features(drawn, self._previous(batch))
         return self.key_decoder.marginals(features, drawn)
 
-    # Playing.
-
     @property
     def uniforms(self) -> Sizes:
         """How many random numbers a frame takes."""
         keys = self.key_decoder.uniforms if self.key_decoder is not None else 0
         return Sizes(self.output_layer.uniforms, keys)
-
-    def first_frame(self, batch: int) -> Frame:
-        """The frame before a piece: silence."""
-        if self.form == "tokens":
-            nothing = ops.full((batch,), -1, dtype="int32")
-            return Frame(nothing, nothing, None)
-        keys = ops.zeros((batch, self.depth), dtype="float32")
-        velocities = keys if self.velocity_decoder is not None else None
-        return Frame(self.values_of(keys), keys, velocities)
-
-    def prime(self, batch: Batch) -> tuple[Frame, FrameState]:
-        """Hear the beginning of pieces: their last frame, and the state that `play_frame` goes on from.
-
-        Args:
-            batch: whole pieces so far, all of one length.
-        """
-        keys = batch["tokens" if self.form == "tokens" else "keys"]
-        values = self.values_of(keys)
-        state = self.zero_state(keys.shape[0])
-        reading = self.read(batch, state)
-        voices = state.voices
-        if self.has_memory:
-            # What the voices said of these frames is not known; they are taken at their likeliest.
-            voices = self.output_layer.walk(
-                self.parameters_of(reading.outputs), values, None, "viable", voices
-            ).states
-        _, key_state, velocity_state = self.score_decoders(batch, values, state)
-        velocities = batch["velocities"][:, -1] if self.velocity_decoder is not None else None
-        last = keys[:, -1] if self.form == "tokens" else ops.cast(keys[:, -1], "float32")
-        return Frame(values[:, -1], last, velocities), FrameState(
-            reading.state, voices, key_state, velocity_state
-        )
-
-    def play_frame(
-        self,
-        before: Frame,
-        position: Array,
-        state: FrameState,
-        uniforms: Array | None,
-        temperature: Array | float,
-    ) -> tuple[Frame, FrameState]:
-        """Draw the next frame.
-
-        Args:
-            before: the frame before.
-            position: of the frame to draw, int32 `[batch]`.
-            state: before the step.
-            uniforms: `[batch, values + keys]` in [0, 1), as `Sizes` says; None takes what is likeliest.
-            temperature: divides the logits, above 0.
-        """
-        frames = self.as_frames(before.values)
-        reading = self.reader.step(self.reader_inputs(frames, position), state.reader, frames)
-        parameters = self.parameters_of(reading.outputs)
-        split = self.uniforms.values
-        for_values = None if uniforms is None else uniforms[:, :split]
-        voices = state.voices
-        if self.has_memory:
-            values, voices = self.output_layer.step(parameters, voices, for_values, temperature)
-        else:
-            values = self.output_layer.draw(parameters, for_values, temperature)
-        keys, key_state = values, state.keys
-        if self.key_decoder is not None:
-            previous = before.keys if before.velocities is None else before.velocities
-            for_keys = None if uniforms is None else uniforms[:, split:]
-            keys, key_state = self.key_decoder.step(values, previous, state.keys, for_keys, temperature)
-        velocities, velocity_state = None, state.velocities
-        if self.velocity_decoder is not None:
-            velocities, velocity_state = self.velocity_decoder.step(
-                pitch_classes(keys), before.velocities, keys, state.velocities
-            )
-        state = FrameState(reading.state, voices, key_state, velocity_state)
-        return Frame(values, keys, velocities), state
-
-    def play(
-        self,
-        before: Frame,
-        position: Array,
-        state: FrameState,
-        steps: int,
-        uniforms: Array | None,
-        temperature: Array | float,
-    ) -> tuple[Array, Array | None, Frame, FrameState]:
-        """Draw so many frames, one after the other.
-
-        Args:
-            before, position, state, temperature: as for `play_frame`.
-            steps: frames to draw.
-            uniforms: `[batch, steps, values + keys]`, or None.
-
-        Returns:
-            Keys (or tokens) `[batch, steps, ...]`, velocities or None, the last frame and the state after it.
-        """
-        position = ops.cast(position, "int32")
-        numbers = ops.arange(steps, dtype="int32")
-        by_step = (numbers,) if uniforms is None else (numbers, ops.swapaxes(uniforms, 0, 1))
-
-        def step(carry: Any, inputs: tuple) -> tuple[Any, Any]:
-            before, state = carry
-            drawn = inputs[1] if len(inputs) > 1 else None
-            frame, state = self.play_frame(_whole(before), position + inputs[0], state, drawn, temperature)
-            return (_present(frame), state), _present(frame)[1:]
-
-        (last, state), played = scan(step, (_present(before), state), by_step)
-        played = tuple(ops.swapaxes(x, 0, 1) for x in played)
-        return played[0], played[1] if len(played) > 1 else None, _whole(last), state
 
 
 def pitch_classes(keys: Array) -> Array:
@@ -460,16 +330,6 @@ def pitch_classes(keys: Array) -> Array:
     padded = ops.pad(keys, [[0, 0]] * (len(keys.shape) - 1) + [[0, -width % PITCH_CLASSES]])
     octaves = ops.reshape(padded, (*ops.shape(keys)[:-1], -1, PITCH_CLASSES))
     return ops.cast(ops.max(octaves, axis=-2) > 0, "float32")
-
-
-def _present(frame: Frame) -> tuple[Array, ...]:
-    """The parts of a frame that there are; TensorFlow's loops carry no None."""
-    return tuple(part for part in frame if part is not None)
-
-
-def _whole(parts: tuple[Array, ...]) -> Frame:
-    values, keys, *velocities = parts
-    return Frame(values, keys, velocities[0] if velocities else None)
 
 
 def _shifted(first: Array, values: Array) -> Array:

@@ -24,11 +24,13 @@ class Reading(NamedTuple):
         weights: share of each lag in what was read, `[batch, time, lags]`, summing to 1; None where a reader
             does not weigh its past.
         state: the state after the last step.
+        own: of a reader whose parts each predict by themselves, what each says, `[batch, time, output_depth]`.
     """
 
     outputs: Array
     weights: Array | None
     state: Any
+    own: tuple[Array, ...] = ()
 
 
 class FrameReader(keras.layers.Layer):

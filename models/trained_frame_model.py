@@ -134,13 +134,15 @@ class TrainedFrameModel:
 
     def _primed(self, count: int, primer: Array | None, velocities: Array | None) -> tuple[Any, Any, Array]:
         """The frame before the first one to draw, the state after it, and the first one's position."""
+        from models import frame_playing
+
         model = self.model
-        before, position = model.first_frame(count), np.zeros(count, np.int32)
+        before, position = frame_playing.first_frame(model, count), np.zeros(count, np.int32)
         if primer is None or not len(primer):
             return before, model.zero_state(count), position
         keys = np.repeat(np.asarray(primer)[None], count, axis=0)
         batch = self._batch(keys, velocities)
-        return (*model.prime(batch), position + len(primer))
+        return (*frame_playing.prime(model, batch), position + len(primer))
 
     def _batch(self, keys: Array, velocities: Array | None = None) -> dict[str, Array]:
         """Whole pieces from their first frame on, as a batch."""
@@ -159,14 +161,15 @@ class TrainedFrameModel:
         return batch
 
     def _player(self, steps: int) -> Callable:
-        """`FrameModel.play` for so many frames, compiled where the backend compiles."""
+        """`frame_playing.play` for so many frames, compiled where the backend compiles."""
         if steps not in self._players:
+            from models import frame_playing
             from models.backend import compiled
 
             model = self.model
             self._players[steps] = compiled(
-                lambda before, position, state, uniforms, temperature: model.play(
-                    before, position, state, steps, uniforms, temperature
+                lambda before, position, state, uniforms, temperature: frame_playing.play(
+                    model, before, position, state, steps, uniforms, temperature
                 )
             )
         return self._players[steps]

@@ -6,7 +6,7 @@ Everything is parsed once; a batch is a few array look-ups. Which examples a bat
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 from preprocess.augment import Augmenter
 from preprocess.converters.base import NO_TOKEN, Converter, Example
 from preprocess.errors import InputError
-from preprocess.note_sequence import NoteSequence
+from preprocess.note_sequence import read_note_sequences
 from preprocess.tfrecord import expand_patterns, read_records, read_sidecar
 
 RANDOM_DRAWS = 8
@@ -64,10 +64,13 @@ class ExampleSet:
         text = f"{len(self)} examples from {used} of {len(self.source_names)} NoteSequences"
         if self.variants is not None and self.variants.max(initial=0) > 0:
             text += f" in {int(self.variants.max()) + 1} variants"
-        dropped = ", ".join(
-            f"{reason} {n}" for reason, n in sorted(self.reasons.items(), key=lambda r: -r[1])
-        )
-        return text + (f" (dropped: {dropped})" if dropped else "")
+        return text + dropped(self.reasons)
+
+
+def dropped(reasons: Mapping[str, int]) -> str:
+    """What was dropped for which reason, the commonest first, for the end of a sentence; "" for nothing."""
+    counted = ", ".join(f"{reason} {n}" for reason, n in sorted(reasons.items(), key=lambda r: -r[1]))
+    return f" (dropped: {counted})" if counted else ""
 
 
 def network_type(x: np.ndarray) -> np.ndarray:
@@ -223,17 +226,13 @@ def load_examples(
 def _convert_file(
     path: Path, converter: Converter, augmenter: Augmenter | None, training: bool
 ) -> Iterator[tuple[str, list[list[Example]], Counter[str]]]:
-    for i, record in enumerate(read_records(path)):
-        try:
-            sequence = NoteSequence.FromString(record)
-        except Exception as error:  # noqa: BLE001 - protobuf's DecodeError, wherever its version keeps it
-            raise InputError(f"{path}: record {i} is not a NoteSequence ({error}).", "bad_record") from error
+    for i, (name, sequence) in enumerate(read_note_sequences(path)):
         if training:
             versions, reasons = convert_versions(sequence, converter, augmenter, np.random.default_rng([i]))
         else:
             examples, reasons = converter.convert(sequence)
             versions = [examples]
-        yield sequence.filename or sequence.id or f"{path.name}#{i}", versions, reasons
+        yield name, versions, reasons
 
 
 def _load_shard(

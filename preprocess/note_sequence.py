@@ -7,7 +7,12 @@ that a later `import note_seq` in the same process finds the same classes.
 
 import importlib.util
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+
+from preprocess.errors import InputError
+from preprocess.tfrecord import read_records
 
 _NAME = "note_seq.protobuf.music_pb2"
 
@@ -32,3 +37,17 @@ def _music_pb2() -> Any:
 
 
 NoteSequence: Any = _music_pb2().NoteSequence
+
+
+def read_note_sequences(path: str | Path) -> Iterator[tuple[str, Any]]:
+    """The NoteSequences of a TFRecord file with their names: the file's they were made of, or their place.
+
+    Raises:
+        InputError: where the file can't be read or a record is no NoteSequence (`bad_record`).
+    """
+    for i, record in enumerate(read_records(path)):
+        try:
+            sequence = NoteSequence.FromString(record)
+        except Exception as error:  # noqa: BLE001 - protobuf's DecodeError, wherever its version keeps it
+            raise InputError(f"{path}: record {i} is not a NoteSequence ({error}).", "bad_record") from error
+        yield sequence.filename or sequence.id or f"{Path(path).name}#{i}", sequence

@@ -19,10 +19,10 @@ import numpy as np
 from preprocess import piano
 from preprocess.converters.base import NO_TOKEN, Converter
 from preprocess.converters.pianoroll import REPRESENTATIONS
-from preprocess.dataset import network_type
+from preprocess.dataset import dropped, network_type
 from preprocess.errors import InputError
 from preprocess.example_proto import decode
-from preprocess.note_sequence import NoteSequence
+from preprocess.note_sequence import read_note_sequences
 from preprocess.tfrecord import expand_patterns, read_records, read_sidecar
 
 QUARTERS_PER_BAR = 4
@@ -64,30 +64,13 @@ class Pieces:
     def describe(self) -> str:
         """One sentence: how many pieces and frames, and what was dropped."""
         unit = "tokens" if self.are_tokens else "frames"
-        dropped = ", ".join(f"{r} {n}" for r, n in sorted(self.reasons.items(), key=lambda r: -r[1]))
-        return f"{len(self)} pieces, {self.lengths.sum()} {unit}" + (
-            f" (dropped: {dropped})" if dropped else ""
-        )
+        return f"{len(self)} pieces, {self.lengths.sum()} {unit}{dropped(self.reasons)}"
 
 
 def first_bar(cells: np.ndarray, bar: int) -> int:
     """The first frame of the bar in which the first note of `[frames, keys]` is; the end where all is silent."""
     sounding = np.flatnonzero(cells.any(axis=1))
     return int(sounding[0]) // bar * bar if sounding.size else len(cells)
-
-
-def read_note_sequences(path: str | Path) -> Iterator[tuple[str, Any]]:
-    """The NoteSequences of a TFRecord file with their names: the file's they were made of, or their place.
-
-    Raises:
-        InputError: where the file can't be read or a record is no NoteSequence (`bad_record`).
-    """
-    for i, record in enumerate(read_records(path)):
-        try:
-            sequence = NoteSequence.FromString(record)
-        except Exception as error:  # noqa: BLE001 - protobuf's DecodeError, wherever its version keeps it
-            raise InputError(f"{path}: record {i} is not a NoteSequence ({error}).", "bad_record") from error
-        yield sequence.filename or sequence.id or f"{Path(path).name}#{i}", sequence
 
 
 def load_pieces(

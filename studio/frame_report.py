@@ -30,8 +30,9 @@ def evaluate(args: argparse.Namespace, model: Any, files: list[Path]) -> dict[st
     groups = groups_of(pieces, model.config)
     takes_paths = frame_evaluation.takes_paths(model.model)
     paths = min(args.importance_samples, MOST_PATHS) if takes_paths else 1
+    scorer = frame_evaluation.Scorer(model.model)
     with progress("Scoring", sum(len(group) for group in groups) * paths) as advance:
-        scores = frame_evaluation.score(model.model, groups, len(pieces), paths, args.seed, advance)
+        scores = frame_evaluation.score(scorer, groups, len(pieces), paths, args.seed, advance)
     report: dict[str, Any] = {
         "checkpoint": Path(model.source).name,
         "config": model.config.name,

@@ -96,6 +96,7 @@ class PieceData:
         self.held_out = load_pieces(held_out, config, "validation") if held_out else None
         self.has_held_out = self.held_out is not None
         self._groups: list[list[dict[str, Any]]] | None = None
+        self._scorer: Any = None
 
     def batches(self, model: Any, seed: int) -> Any:
         from preprocess.pieces import FragmentBatches
@@ -119,7 +120,9 @@ class PieceData:
             assert self.held_out is not None, "asked for where some are held out"
             self._groups = groups_of(self.held_out, self.config)[:limit]
         assert self.held_out is not None, "asked for where some are held out"
-        return frame_evaluation.validation(model, self._groups, len(self.held_out))
+        if self._scorer is None or self._scorer.model is not model:
+            self._scorer = frame_evaluation.Scorer(model)
+        return frame_evaluation.validation(self._scorer, self._groups, len(self.held_out))
 
     def picture(self, model: Any, path: Path) -> None:
         pieces = self.held_out or self.train

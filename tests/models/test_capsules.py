@@ -9,7 +9,7 @@ from keras import ops
 
 from models.capsules import CapsuleReader, StackedCapsules
 from models.history_user import BASELINE_LAGS
-from tests.models.test_frame_readers import assert_same, quick, read, value_and_slopes
+from tests.models.test_frame_readers import read, value_and_slopes
 from tests.models.test_history_user import numpy_stack, softmax
 
 Array = np.ndarray
@@ -70,14 +70,12 @@ def test_stacked_capsules_are_their_formulas(data: tuple) -> None:
     ruled = numpy_stack(inputs.astype(np.float64), [cell_of(named, "ruler")])
     weights = softmax(ruled @ named["choice/kernel"] + named["choice/bias"])
     state = layer.with_past(layer.zero_state(BATCH), past)
-    found, reading = quick(layer.parameters_of_capsules)(inputs, frames, state)
-    for a, b in zip(found, own, strict=True):
+    reading = read(layer, inputs, frames, state)
+    for a, b in zip(reading.own, own, strict=True):
         np.testing.assert_allclose(ops.convert_to_numpy(a), b, atol=1e-5)
     np.testing.assert_allclose(ops.convert_to_numpy(reading.weights), weights, atol=1e-5)
     mix = sum(weights[..., k, None] * x for k, x in enumerate(own))
     np.testing.assert_allclose(ops.convert_to_numpy(reading.outputs), mix, atol=1e-5)
-    assert_same(read(layer, inputs, frames, state), reading)
-    assert_same(quick(layer.own_parameters)(inputs, frames, state), found)
 
 
 def test_the_mix_teaches_the_ruler_alone_and_own_losses_the_capsules(data: tuple) -> None:
@@ -94,7 +92,7 @@ def test_the_mix_teaches_the_ruler_alone_and_own_losses_the_capsules(data: tuple
 
     rulers = {name for name in named if name.startswith(("ruler", "choice"))}
     assert taught(lambda: ops.sum(ops.square(layer(inputs, frames).outputs))) == rulers
-    own = taught(lambda: sum(ops.sum(ops.square(x)) for x in layer.own_parameters(inputs, frames)))
+    own = taught(lambda: sum(ops.sum(ops.square(x)) for x in layer(inputs, frames).own))
     assert own == set(named) - rulers
 
 

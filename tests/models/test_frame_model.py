@@ -1,4 +1,4 @@
-"""Frame models: what is trained, scored and played are the same probabilities, for every config of the family."""
+"""Frame models: what is trained, scored and played are the same probabilities, for configs of each kind."""
 
 import dataclasses
 import os
@@ -19,8 +19,8 @@ from tests.models.small_frame_models import music, small, with_past
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYED = ("piano-baseline", "piano-small", "piano-rbm_keys")
-QUICK = ("basic_rnn", "piano-baseline", "relative_rnn")
-ALL = QUICK
+SLOW = ("piano-baseline", "piano-velocity", "piano-stacked_capsules")
+SOME = ("basic_rnn", "relative_rnn", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW))
 
 
 def weights_of(model: Any, scale: float = 0.5, seed: int = 0) -> dict[str, np.ndarray]:
@@ -39,7 +39,7 @@ def built(config: Any, scale: float = 0.5) -> Any:
     return model
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", SOME)
 def test_learns_a_few_pieces_by_heart(name: str) -> None:
     config = small(name, learning_rate=0.03, decay_rate=1.0, batch_size=3)
     model = config.build_model()
@@ -52,7 +52,7 @@ def test_learns_a_few_pieces_by_heart(name: str) -> None:
     assert np.asarray(last).flat[0] < 0.8 * np.asarray(first).flat[0]
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", SOME)
 def test_every_weight_is_named_and_learns(name: str) -> None:
     config = small(name, learning_rate=0.01)
     model = config.build_model()
@@ -90,13 +90,13 @@ def groups(batch: dict[str, np.ndarray], cut: int) -> list[list[dict[str, np.nda
     return [chunks]
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", SOME)
 def test_chunks_score_as_the_whole_piece_does(name: str) -> None:
     config = small(name)
     model = built(config)
     batch = music(config)
-    whole = frame_evaluation.score(model, groups(batch, 12), 3)
-    parts = frame_evaluation.score(model, groups(batch, 8), 3)
+    whole = frame_evaluation.score(frame_evaluation.Scorer(model), groups(batch, 12), 3)
+    parts = frame_evaluation.score(frame_evaluation.Scorer(model), groups(batch, 8), 3)
     if whole.measure == "exact":
         np.testing.assert_allclose(np.stack(parts.nats), np.stack(whole.nats), rtol=1e-4, atol=1e-4)
     assert [len(piece) for piece in parts.nats] == [12, 12, 12]
@@ -104,7 +104,7 @@ def test_chunks_score_as_the_whole_piece_does(name: str) -> None:
         np.testing.assert_allclose(np.stack(parts.key_nats), np.stack(whole.key_nats), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", SOME)
 def test_no_frame_is_scored_by_itself_or_later_ones(name: str) -> None:
     config = small(name)
     model = built(config)
@@ -120,7 +120,7 @@ def test_no_frame_is_scored_by_itself_or_later_ones(name: str) -> None:
     assert not np.array_equal(first[:, 8:], second[:, 8:])
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", SOME)
 def test_goes_on_as_if_it_had_played_the_beginning_itself(name: str) -> None:
     """Playing 9 frames, and playing 5 and then 4 more from these 5 as a primer, are the same at temperature 0."""
     config = small(name)
@@ -136,7 +136,10 @@ def test_goes_on_as_if_it_had_played_the_beginning_itself(name: str) -> None:
         np.testing.assert_array_equal(rest.keys[0], whole.keys[0, 5:])
 
 
-@pytest.mark.parametrize("name", ["piano-baseline", "relative_rnn", "rnn_nade"])
+@pytest.mark.parametrize(
+    "name",
+    ["relative_rnn", *(pytest.param(n, marks=pytest.mark.slow) for n in ("piano-baseline", "rnn_nade"))],
+)
 def test_a_piece_depends_on_its_number_and_not_on_its_company(name: str) -> None:
     config = small(name)
     trained = TrainedFrameModel(config, weights_of(config.build_model()))

@@ -179,10 +179,8 @@ def some_loss(reader: FrameReader) -> Callable[[], Any]:
     upstream = rng.standard_normal((BATCH, TIME, reader.output_depth)).astype(np.float32)
 
     def function() -> Any:
-        outputs = [reader(inputs, frames, state).outputs]
-        if isinstance(reader, StackedCapsules):
-            outputs += reader.own_parameters(inputs, frames, state)
-        return sum(ops.sum(upstream * x) for x in outputs)
+        reading = reader(inputs, frames, state)
+        return sum(ops.sum(upstream * x) for x in (reading.outputs, *reading.own))
 
     return function
 

@@ -324,9 +324,9 @@ class Memoriser(keras.Model):
     [
         {},
         {"memory": True},
-        {"memory": True, "objective": "path"},
-        {"pauses": True},
-        {"objective": "likelihood"},
+        pytest.param({"memory": True, "objective": "path"}, marks=pytest.mark.slow),
+        pytest.param({"pauses": True}, marks=pytest.mark.slow),
+        pytest.param({"objective": "likelihood"}, marks=pytest.mark.slow),
     ],
     ids=str,
 )

@@ -13,10 +13,11 @@ from safetensors.numpy import save_file
 
 import configs
 from configuration import frozen
-from models import checkpoint
+from models import checkpoint, frame_playing
 from models.backend import compiled
 from models.errors import CheckpointError
-from models.frame_model import Frame, FrameModel
+from models.frame_model import FrameModel
+from models.frame_playing import Frame
 from models.polyphonic_likelihood import cross_entropy
 from models.torch_checkpoint import config_of, is_torch_checkpoint, load, read, to_model_weights
 from tests.checkpoints import save_tiny, tiny_config
@@ -125,7 +126,7 @@ def test_frames_are_the_original_ones_for_the_same_random_numbers(case: tuple[st
         features = model.reader.step(shown, state.reader, before.values).outputs
         walk = model.output_layer.walk(features, uniforms=u[:, :VOICES], states=state.voices)
         p = walk.sounds * (1 - walk.banned)
-        return p, *model.play_frame(before, position, state, u[:, : sum(model.uniforms)], 1.0)
+        return p, *frame_playing.play_frame(model, before, position, state, u[:, : sum(model.uniforms)], 1.0)
 
     play = compiled(play)
     for t in range(TIME):
