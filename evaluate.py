@@ -5,19 +5,12 @@ Writes `evaluation.json` and `evaluation.png`, and prints a table. The measures 
 """
 
 import argparse
-import json
-import math
 import sys
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import configs
-from preprocess.console import Parser, add_log_flag, print_table, progress, run_command
+from preprocess.console import Parser, add_log_flag, run_command
 from preprocess.errors import InputError
-
-RHYTHM_DRUMS = ("kick", "snare")
-"""The drums whose syncopation is measured."""
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -74,7 +67,6 @@ def main(argv: list[str] | None = None) -> int:
 
     from render.clips import check_new
     from sample import load_model
-    from studio.training_data import load_examples
 
     output = Path(args.output_dir).expanduser()
     files = [output / "evaluation.json", output / "evaluation.png"]
@@ -84,31 +76,11 @@ def main(argv: list[str] | None = None) -> int:
         from studio import frame_report
 
         frame_report.evaluate(args, model, files)
-        print(f"Wrote {files[0]}" + (f" and {files[1].name}." if files[1].exists() else "."))
-        return 0
-    names = _drum_names(model)
-    examples, step_seconds = _chosen(load_examples(args.examples_path, model.config), args)
-    train = load_examples(args.train_examples_path, model.config) if args.train_examples_path else None
+    else:
+        from studio import clip_report
 
-    scores = _score(model, examples, args)
-    report: dict[str, Any] = {
-        "checkpoint": Path(model.source).name,
-        "config": model.config.name,
-        "flags": {k: v for k, v in vars(args).items() if k not in ("force", "log")},
-        "split": _bound_figures(examples, scores),
-    }
-    if train is not None and train.inputs.ndim == 2 and model.converter.output_form == "one_hot":
-        report["split"]["baselines"] = _baselines(model, train.inputs, examples["inputs"])
-    values: dict[str, dict[str, Any]] = {}
-    if names:
-        played = _decode(model, scores.z, "Reconstructing", args)
-        report["split"] |= _drum_figures(examples, scores, played, names)
-        report["samples"], values = _sample_figures(model, examples["inputs"], train, names, args)
-    elif model.config.converter["name"] == "groove":
-        report["groove"], values = _groove_figures(model, examples, step_seconds, scores)
-    _print(report, names)
-    _write(files, report, scores, values, names)
-    print(f"Wrote {files[0]} and {files[1].name}.")
+        clip_report.evaluate(args, model, files)
+    print(f"Wrote {files[0]}" + (f" and {files[1].name}." if files[1].exists() else "."))
     return 0
 
 
@@ -121,307 +93,6 @@ def _check(args: argparse.Namespace) -> None:
             raise InputError(f"--{flag} is {value}; expected at least 1.")
     if args.seed < 0:
         raise InputError(f"--seed is {args.seed}; expected 0 or more.")
-
-
-def _drum_names(model: Any) -> tuple[str, ...]:
-    """The names of the model's drums; none where it plays something else than the nine on sixteenths.
-
-    Raises:
-        InputError: where it plays them in something else than whole bars.
-    """
-    from models.metrics import STEPS_PER_BAR
-    from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
-
-    made, steps = model.converter, model.config.hparams.max_seq_len
-    expected = 2 ** len(REDUCED_DRUM_CLASSES)
-    if (
-        model.config.converter["name"] != "drums"
-        or made.output_depth != expected
-        or made.end_token is not None
-    ):
-        return ()
-    if (
-        made.steps_per_bar != STEPS_PER_BAR
-        or steps % STEPS_PER_BAR
-        or STEPS_PER_BAR * (made.slice_bars or 0) < steps
-    ):
-        raise InputError(
-            f"{model.source}: evaluate.py compares clips of one length in whole bars of {STEPS_PER_BAR} steps; "
-            f"{model.config.name} has max_seq_len={steps} and slice_bars={made.slice_bars}."
-        )
-    return tuple(drum.name for drum in REDUCED_DRUM_CLASSES)
-
-
-def _chosen(examples: Any, args: argparse.Namespace) -> tuple[dict[str, Any], Any]:
-    """The clips to evaluate as one batch, all or `--max_examples` of them at random; and their step lengths."""
-    import numpy as np
-
-    index = np.arange(len(examples))
-    if args.max_examples and args.max_examples < len(index):
-        index = np.sort(np.random.default_rng([args.seed, 3]).permutation(index)[: args.max_examples])
-    return examples.batch(index), examples.step_seconds[index]
-
-
-def _score(model: Any, examples: dict[str, Any], args: argparse.Namespace) -> Any:
-    """The `models.evaluation.Scores` of the clips."""
-    vae, clips = model.keras_model, len(examples["inputs"])
-    from models import evaluation
-
-    batches = math.ceil(clips / min(args.max_batch_size, clips)) * args.importance_samples
-    with progress("Scoring", batches) as advance:
-        return evaluation.score(
-            vae, examples, args.importance_samples, args.seed, args.max_batch_size, advance
-        )
-
-
-def _decode(model: Any, z: Any, description: str, args: argparse.Namespace) -> Any:
-    """Tokens `[n, steps]` played from latent vectors."""
-    import numpy as np
-
-    tokens = []
-    with progress(description, len(z)) as advance:
-        for start in range(0, len(z), args.max_batch_size):
-            batch = z[start : start + args.max_batch_size]
-            tokens.append(model.decode_values(batch, args.temperature or None, args.seed, start))
-            advance(len(batch))
-    return np.concatenate(tokens)
-
-
-def _bound_figures(examples: dict[str, Any], scores: Any) -> dict[str, Any]:
-    """Bounds on the likelihood, and what the latent vector carries."""
-    import numpy as np
-
-    from models import metrics
-
-    kl = metrics.kl_to_standard_normal(scores.mu, scores.sigma)
-    loss, kl_nats = float(scores.reconstruction.mean()), float(kl.mean())
-    lengths = examples["lengths"] if examples["lengths"].ndim == 1 else examples["lengths"].sum(axis=1)
-    return {
-        "clips": len(examples["inputs"]),
-        "mean_steps": float(np.mean(lengths)),
-        "negative_elbo_nats": loss + kl_nats,
-        "importance_weighted_bound_nats": float(
-            -metrics.importance_weighted_bound(scores.log_weights).mean()
-        ),
-        "importance_samples": scores.log_weights.shape[1],
-        "reconstruction_nats": loss,
-        "kl_nats": kl_nats,
-        "kl_bits": kl_nats / math.log(2),
-        "accuracy": float(scores.accuracy.mean()),
-        "active_units": metrics.active_units(scores.mu),
-        "latent_units": scores.mu.shape[1],
-    }
-
-
-def _baselines(model: Any, train: Any, clips: Any) -> dict[str, float]:
-    """What simple models of the training tokens make of the clips, nats a clip."""
-    from models import metrics
-
-    depth = model.converter.output_depth
-    return {
-        "each_step_by_itself": metrics.unigram_nats(train, clips, depth),
-        "markov_chain": metrics.markov_nats(train, clips, depth),
-    }
-
-
-def _drum_figures(
-    examples: dict[str, Any], scores: Any, played: Any, names: tuple[str, ...]
-) -> dict[str, Any]:
-    """Reconstruction of the hits, drum by drum."""
-    from models import metrics
-
-    figures: dict[str, Any] = {}
-    for kind, tokens in (("teacher_forced", scores.predicted), ("sampled", played)):
-        found = metrics.reconstruction(examples["inputs"], tokens, examples["lengths"], len(names))
-        per_drum = dict(zip(names, found.f1_per_drum, strict=True))
-        figures[kind] = {"token_accuracy": found.token_accuracy, "f1": found.f1, "f1_per_drum": per_drum}
-    return figures
-
-
-def _groove_figures(
-    model: Any, examples: dict[str, Any], step_seconds: Any, scores: Any
-) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """Timing and velocity at the drummer's hits, beside a machine's; and the values behind them."""
-    import numpy as np
-
-    from models import groove_metrics
-
-    truth = examples.get("outputs", examples["inputs"])
-    drums = truth.shape[-1] // 3
-    hits = truth[..., :drums]
-    controls = examples.get("controls")
-    unaided = model.decode_values(scores.mu, None, controls=controls)
-    at_hits = model.decode_values(scores.mu, None, controls=controls, known=hits)
-    rows = {"quantized": groove_metrics.quantized(truth), "model": at_hits}
-    figures: dict[str, Any] = {
-        name: asdict(groove_metrics.compare(truth, played, step_seconds)) for name, played in rows.items()
-    }
-    figures["hit_f1"] = groove_metrics.hit_f1(truth, unaided)
-    figures["hits"] = int(hits.sum())
-    struck = hits > 0.5
-    parts = {"velocity": slice(drums, 2 * drums), "offset, share of half a step": slice(2 * drums, None)}
-    values = {
-        name: {"samples": at_hits[..., part][struck], "held out": np.asarray(truth[..., part][struck])}
-        for name, part in parts.items()
-    }
-    return figures, values
-
-
-def _sample_figures(
-    model: Any, clips: Any, train: Any, names: tuple[str, ...], args: argparse.Namespace
-) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """The figures of prior samples beside the split's, and the values behind them by (statistic, set)."""
-    import numpy as np
-
-    from models import beat_statistics, metrics
-
-    drums, rhythm = len(names), tuple(names.index(name) for name in RHYTHM_DRUMS)
-    z = model.prior_sample(args.num_samples, args.seed)
-    samples = metrics.hits_of(_decode(model, z, "Sampling", args), drums)
-    held_out = metrics.hits_of(clips, drums)
-    # Shares of different clips depend on the number of clips: they are compared for equally many. (Clips of one
-    # performance overlap, which lowers the held-out share of different bars, and what lies between it and the rest.)
-    order = np.random.default_rng([args.seed, 4]).permutation(len(held_out))
-    some, rest = held_out[order[: args.num_samples]], held_out[order[args.num_samples :]]
-    sets = {"samples": samples, "held_out": some}
-    found = {name: beat_statistics.statistics(hits, rhythm) for name, hits in sets.items()}
-    whole = beat_statistics.statistics(held_out, rhythm)
-    figures: dict[str, Any] = {
-        name: beat_statistics.summary(hits, found[name], names) for name, hits in sets.items()
-    }
-    figures["distance"] = beat_statistics.distances(found["samples"], whole)
-    figures["distance_of_held_out_to_rest"] = (
-        beat_statistics.distances(found["held_out"], beat_statistics.statistics(rest, rhythm))
-        if len(rest)
-        else None
-    )
-    values: dict[str, dict[str, Any]] = {
-        "density": {"samples": found["samples"].density.mean(axis=0), "held out": whole.density.mean(axis=0)},
-        "hits a bar": {"samples": found["samples"].hits_per_bar, "held out": whole.hits_per_bar},
-        "syncopation a bar (kick and snare)": {
-            "samples": found["samples"].syncopation,
-            "held out": whole.syncopation,
-        },
-    }
-    if train is not None:
-        pool = metrics.hits_of(train.inputs, drums)
-        nearest = {name: metrics.nearest_distance(hits, pool) for name, hits in sets.items()}
-        for name, cells in nearest.items():
-            figures[name]["nearest_training_clip"] = beat_statistics.nearest_summary(cells)
-        figures["distance"]["nearest_training_clip"] = metrics.wasserstein(
-            nearest["samples"], nearest["held_out"]
-        )
-        values["cells to the nearest training clip"] = {
-            "samples": nearest["samples"],
-            "held out": nearest["held_out"],
-        }
-    return figures, values
-
-
-def _print(report: dict[str, Any], names: tuple[str, ...]) -> None:
-    split = report["split"]
-    rows: list[tuple] = [
-        ("negative ELBO, nats", split["negative_elbo_nats"]),
-        (
-            f"importance-weighted bound ({split['importance_samples']}), nats",
-            split["importance_weighted_bound_nats"],
-        ),
-        ("reconstruction, nats", split["reconstruction_nats"]),
-        ("KL, nats", split["kl_nats"]),
-        ("KL, bits", split["kl_bits"]),
-        ("accuracy of the likeliest values", split["accuracy"]),
-        (f"active units of {split['latent_units']}", split["active_units"]),
-    ]
-    for key, value in split.get("baselines", {}).items():
-        rows.append((f"for comparison: {key.replace('_', ' ')}, nats", value))
-    print_table(f"{report['checkpoint']}: {split['clips']} held-out clips", ["measure", "value"], rows)
-    if "groove" in report:
-        _print_groove(report["groove"])
-    if names:
-        _print_drums(report, names)
-
-
-def _print_groove(groove: dict[str, Any]) -> None:
-    machine, model = groove["quantized"], groove["model"]
-    labels = {
-        "timing_mae_ms": "timing, mean distance, ms",
-        "timing_mse": "timing, mean squared distance, sixteenths",
-        "velocity_mae": "velocity, mean distance of 127",
-        "timing_kl": "timing, KL of the histograms, nats",
-        "velocity_kl": "velocity, KL of the histograms, nats",
-    }
-    rows = [(label, model[key], machine[key]) for key, label in labels.items()]
-    print_table(f"At {groove['hits']} hits of the drummers", ["measure", "model", "quantized"], rows)
-    print_table("Unaided", ["measure", "value"], [("F1 of the hits", groove["hit_f1"])])
-
-
-def _print_drums(report: dict[str, Any], names: tuple[str, ...]) -> None:
-    split, samples = report["split"], report["samples"]
-    forced, sampled = split["teacher_forced"], split["sampled"]
-    rows: list[tuple] = [("token accuracy", forced["token_accuracy"], sampled["token_accuracy"])]
-    rows.append(("F1 of the hits", forced["f1"], sampled["f1"]))
-    rows += [(f"F1, {name}", forced["f1_per_drum"][name], sampled["f1_per_drum"][name]) for name in names]
-    print_table("Reconstruction", ["measure", "teacher-forced", "sampled"], rows)
-
-    ours, theirs, apart = samples["samples"], samples["held_out"], samples["distance"]
-    floor = samples["distance_of_held_out_to_rest"] or {}
-    rows = []
-    for key, label in (("hits_per_bar", "hits a bar"), ("syncopation", "syncopation a bar")):
-        rows.append((label, ours[key], theirs[key], apart[key], floor.get(key, "-")))
-    rows += [(f"density, {n}", ours["density"][n], theirs["density"][n], "-", "-") for n in names]
-    rows.append(("density, mean of the drums", "-", "-", apart["density"], floor.get("density", "-")))
-    for key, label in (("distinct_bars", "different bars"), ("distinct_clips", "different clips")):
-        rows.append((label, ours[key], theirs[key], "-", "-"))
-    if "nearest_training_clip" in ours:
-        near = ours["nearest_training_clip"], theirs["nearest_training_clip"]
-        rows.append(
-            (
-                "cells to the nearest training clip",
-                near[0]["mean"],
-                near[1]["mean"],
-                apart["nearest_training_clip"],
-                "-",
-            )
-        )
-        rows.append(("copies of a training clip", near[0]["copies"], near[1]["copies"], "-", "-"))
-    title = f"{ours['clips']} samples at temperature {report['flags']['temperature']}, {theirs['clips']} held-out clips"
-    columns = ["measure", "samples", "held out", "earth mover's distance", "of held out to the rest"]
-    print_table(title, columns, rows)
-
-
-def _write(
-    files: list[Path],
-    report: dict[str, Any],
-    scores: Any,
-    values: dict[str, dict[str, Any]],
-    names: tuple[str, ...],
-) -> None:
-    import numpy as np
-
-    from models.metrics import ACTIVE_VARIANCE
-    from preprocess.tfrecord import write_atomically
-    from render.pianoroll import png_bytes
-    from render.report import ReportData, report_figure
-
-    f1 = {
-        kind.replace("_", "-"): np.array([report["split"][kind]["f1_per_drum"][name] for name in names])
-        for kind in ("teacher_forced", "sampled")
-        if names
-    }
-    distributions = {name: sets for name, sets in values.items() if name != "density"}
-    density = values.get("density", {})
-    data = ReportData(names, f1, scores.mu.var(axis=0), ACTIVE_VARIANCE, density, distributions)
-    picture = png_bytes(report_figure(data, f"{report['config']}, {report['checkpoint']}"))
-    files[0].parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(files[0], (json.dumps(_without_nan(report), indent=1) + "\n").encode())
-    write_atomically(files[1], picture)
-
-
-def _without_nan(value: Any) -> Any:
-    """NaN, which JSON does not know, becomes null: a measure that is not defined."""
-    if isinstance(value, dict):
-        return {key: _without_nan(v) for key, v in value.items()}
-    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def console_main() -> int:
