@@ -48,7 +48,7 @@ def get_parser(name: str | None = None) -> argparse.ArgumentParser:
     parser.add_argument(
         "--songs", default="", help="folder of 'track (1).mid' ... (default: tunes of our own)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of all that is random (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="of all that is random (default: %(default)s)")
     module.add_flags(parser)
     return parser
 
