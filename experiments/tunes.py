@@ -5,14 +5,17 @@ from pathlib import Path
 
 import numpy as np
 
+VERSIONS = 2
+"""Of each tune of ours: the seeds' songs have about as many, most of them one."""
+
 
 @dataclass(frozen=True)
 class Songs:
     """Songs to learn.
 
     Attributes:
-        versions: every song in every transposition that fits, uint8 `[n, 128, 13]` of struck keys; the seeds'
-            list of 69, three of them empty, or that of our tunes.
+        versions: uint8 `[n, 128, 13]` of struck keys: the seeds' list of 69, every song in every transposition
+            that fits, three of them empty; or our tunes in the two highest each, about as many.
         first: the song that experiments with a single song learn, untransposed, uint8 `[128, 13]`: the seeds'
             "grasshopper", or the first of ours.
         name: of the first.
@@ -42,5 +45,5 @@ def load_songs(folder: str = "") -> Songs:
 
     tunes = load_tunes()
     rolls = [tune.roll() for tune in tunes]
-    versions = np.stack([version for roll in rolls for version in seed_versions(roll)])
+    versions = np.stack([version for roll in rolls for version in seed_versions(roll)[:VERSIONS]])
     return Songs(versions, rolls[0], tunes[0].name, False)
