@@ -1,0 +1,38 @@
+"""The pointing test: its loss against the seed's first figure, and its last figure as the seed has it."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments import pointer
+from preprocess.errors import InputError
+
+
+def test_even_shares_have_the_seeds_first_loss() -> None:
+    shown, wanted = pointer.draw(np.random.default_rng(0), 2)
+    assert shown.shape == (2, 192, 13) and not shown[:, 128:].any() and shown[:, :128].any()
+    even = np.full(wanted.shape, 1 / 80, np.float32)
+    even[:, :64] = 5  # frames before the 64th don't count
+    np.testing.assert_allclose(pointer.pointing_loss(wanted, even), 0.01233, atol=3e-5)
+    np.testing.assert_allclose(pointer.pointing_loss(wanted, wanted), 0)
+    assert wanted.sum() == wanted[..., 16].sum() == 2 * 192
+
+
+def test_flags_below_one_are_refused(tmp_path: Path) -> None:
+    parser = argparse.ArgumentParser()
+    pointer.add_flags(parser)
+    with pytest.raises(InputError, match="--batch=0"):
+        pointer.run(parser.parse_args(["--batch=0"]), tmp_path)
+
+
+@pytest.mark.slow
+def test_it_points_after_200_steps(tmp_path: Path) -> None:
+    parser = argparse.ArgumentParser()
+    pointer.add_flags(parser)
+    parser.set_defaults(seed=0)
+    outcome = pointer.run(parser.parse_args([]), tmp_path)
+    first, last, share = (float(finding.here) for finding in outcome.findings)
+    assert abs(first - 0.01233) < 3e-4 and last < 2e-5 and share > 0.95  # the seed: 6e-6, 0.99993
+    assert all((tmp_path / name).stat().st_size > 5000 for name, _ in outcome.pictures)
