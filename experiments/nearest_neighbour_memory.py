@@ -275,7 +275,7 @@ def verdict(scores: dict[str, Score]) -> str:
     """Whether either memory helps in repeats."""
     wrong = {kind: s.wrong_repeated for kind, s in scores.items()}
     figures = ", ".join(f"{share:.0%} ({kind})" for kind, share in wrong.items())
-    helped = [kind for kind in (SEEING, BLIND) if wrong[kind] < 0.8 * wrong[PLAIN]]
+    helped = [kind for kind in (SEEING, BLIND) if wrong[kind] < 0.5 * wrong[PLAIN]]
     said = "It runs, and learns by gradient descent without evolution. "
     if helped == [SEEING]:
         said += "The memory knows repeats of songs that it never saw, once the gate sees how near the old state is"

@@ -100,6 +100,7 @@ def flags(**changes: object) -> argparse.Namespace:
     return argparse.Namespace(**values | {"songs": "", "seed": 0} | changes)
 
 
+@pytest.mark.slow
 def test_whole_experiment(tmp_path):
     outcome = listener.run(flags(), tmp_path)
     outcome.write(tmp_path)
