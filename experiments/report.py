@@ -30,7 +30,7 @@ h1 { font-size: 1.7rem; margin: 0 0 .3rem; }
 h2 { font-size: 1.2rem; line-height: 1.3; margin: 0 0 .5rem; }
 p, figcaption, small { color: #6b6a78; }
 p { margin: 0 0 .8rem; max-width: 48rem; }
-p.verdict { color: #22223b; font-weight: 600; }
+p.verdict { color: #22223b; }
 p.failed { color: #a8321f; font-weight: 600; }
 section { background: #fff; border: 1px solid #e2ddd3; border-radius: 12px; padding: 1rem clamp(.7rem, 2vw, 1.4rem);
   margin: 1.2rem 0; }
