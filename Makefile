@@ -24,8 +24,8 @@ demo: $(VENV)/.installed
 	$(BIN)/python interpolate.py --num_outputs=8 --seed=8 --accents --output_dir=$(DEMO)/interpolation --png --gallery
 	@echo "Open $(DEMO)/samples/hierdec-drum_4bar_small_sample.html in a browser, or drop the .mid files into your DAW."
 
-# Two processes; a file's tests stay together, so that what they share is made once (tests/conftest.py).
-PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadgroup
+# Two processes; a file's tests stay together, so that what they share is made once.
+PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 test: $(VENV)/.installed
 	$(PYTEST) -m "not slow and not reference"

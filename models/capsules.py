@@ -241,7 +241,7 @@ class StackedCapsules(_LaggedReader):
         seen, past = self._seen(inputs[:, None], frame[:, None], state.past)
         seen = [x[:, 0] for x in self._with_clock(seen, inputs[:, None])]
         own, weights, capsules, above = self._ruled(step_stack, seen, state)
-        return Reading(_mix(own, weights), weights, CapsuleState(past, capsules, above))
+        return Reading(_mix(own, weights), weights, CapsuleState(past, capsules, above), tuple(own))
 
     def _with_clock(self, seen: list[Array], inputs: Array) -> list[Array]:
         clock = inputs[..., self.frame_depth :]

@@ -17,14 +17,6 @@ settings.register_profile("shared", deadline=None)
 settings.load_profile("shared")
 
 
-@pytest.hookimpl(tryfirst=True)  # before the plugin that reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes share the work, a file goes to one of them; the many parity tests spread out."""
-    for item in items:
-        if item.path.name != "test_parity.py":
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
-
-
 @pytest.fixture(scope="session")
 def data_dir() -> Callable[[str], Path]:
     """`data_dir("groove")`: a folder of real data, or a skip that says why."""

@@ -19,7 +19,7 @@ KINDS = (
     "hierdec-drum_4bar",
     "nade-drums_2bar_reduced",
 )
-QUICK = ("groovae_2bar_hits_control_tfds", "hier-multiperf_vel_1bar_med")
+QUICK = ("groovae_2bar_hits_control_tfds",)
 
 
 @pytest.mark.parametrize(
