@@ -78,15 +78,17 @@ def read(reader: FrameReader, *arguments: Any) -> Reading:
 
 def by_steps(reader: FrameReader, inputs: Array, frames: Array, state: Any) -> Reading:
     """The reading of a sequence made of single steps."""
-    outputs, weights = [], []
-    step = quick(lambda *given: reader.step(*given))
+    step, steps = quick(lambda *given: reader.step(*given)), []
     for t in range(inputs.shape[1]):
-        reading = step(inputs[:, t], state, frames[:, t])
-        state = reading.state
-        outputs.append(ops.convert_to_numpy(reading.outputs))
-        weights.append(reading.weights)
-    joined = None if weights[0] is None else np.stack([ops.convert_to_numpy(w) for w in weights], axis=1)
-    return Reading(np.stack(outputs, axis=1), joined, state)
+        steps.append(step(inputs[:, t], state, frames[:, t]))
+        state = steps[-1].state
+
+    def over_time(parts: list[Any]) -> Any:
+        return None if parts[0] is None else np.stack([ops.convert_to_numpy(x) for x in parts], axis=1)
+
+    own = tuple(over_time(list(parts)) for parts in zip(*(reading.own for reading in steps), strict=True))
+    outputs = over_time([reading.outputs for reading in steps])
+    return Reading(outputs, over_time([reading.weights for reading in steps]), state, own)
 
 
 def assert_same(found: Any, expected: Any) -> None:
