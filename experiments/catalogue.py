@@ -21,13 +21,13 @@ SECONDS: dict[str, int] = {
     "history_music": 240,
     "history_architectures": 180,
     "listener": 140,
-    "elephants": 120,
-    "neuro_evolution": 120,
     "nearest_neighbour_memory": 90,
     "neural_turing_machine": 90,
     "gan": 80,
     "autoencoder": 65,
     "history_copy": 60,
+    "neuro_evolution": 50,
     "two_neurals": 50,
+    "elephants": 40,
 }
 """About how long the longer ones take on one core, so that the report can start with the longest."""

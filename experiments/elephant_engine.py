@@ -1,0 +1,397 @@
+"""Networks of voting neurons that grow and shrink by single corrections: what all rules of `elephants` share.
+
+A neuron is on where the votes of its inputs sum to more than 0; a vote is an input's value times the edge's weight, 1
+or -1. Inputs come first, then hidden neurons in an order of their own, then outputs, and edges go forward in that
+order. There are two kinds of values: with `silent` -1 (seed 001's "binary" networks) a neuron that is off votes too,
+with `silent` 0 (its "firing" networks) only those that are on do.
+
+Compiled with numba, except for `Network.make`. A rule of correction reads `Network` and calls `hypothesise`, `stub`
+and `delete`.
+"""
+
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+
+INPUTS = 840  # 8 that say where in the bar a frame is, 64 frames of 13 keys
+OUTPUTS = 13
+FIRST_HIDDEN = INPUTS + OUTPUTS  # ids: inputs, outputs, then hidden neurons in any order
+HIDDEN_ROOM = 1500
+EDGE_ROOM = 15_000
+INPUT_ROOM = 600  # edges into one neuron
+SPARE_ROOM = 50  # more than a frame's corrections need of any
+RANDOM_ROOM = 1 << 17
+RESERVE = 20_000  # random words that a frame's corrections are sure not to use up
+
+NEURON = np.dtype(
+    [
+        ("place", np.int64),  # among the hidden neurons, -1 where the id is free
+        ("votes", np.int64),  # their sum
+        ("value", np.int64),  # 1 where on, else `silent`
+        ("sureness", np.int64),  # how many inputs would have to change for another value
+        ("missing", np.int64),  # how many new votes would change it
+        ("quality", np.float64),  # of its value: the chance that it is right, 0 to 1
+        ("success", np.bool_),  # whether a neuron that uses it got what it should have in this frame
+        ("on", np.float64),  # frames in which it was on
+        ("frames", np.float64),
+        ("inputs", np.int64),  # edges into it
+        ("uses", np.int64),  # edges out of it
+    ]
+)
+EDGE = np.dtype([("used", np.bool_), ("source", np.int64), ("target", np.int64), ("weight", np.int64)])
+HIDDEN_COUNT, SILENT, NEXT_EDGE, NEXT_WORD = range(4)  # places in `Network.state`
+
+
+class Network(NamedTuple):
+    """A network.
+
+    Attributes:
+        neurons: `NEURON` by id.
+        order: ids of the hidden neurons, in their order.
+        edges: `EDGE` by id.
+        right: `[edges, 2]`: how often an edge voted right, by whether its source was off or on; edges of a firing
+            network have one count, the second.
+        seen: the same for how often it voted.
+        inputs: `[neurons, ...]`: the edges into a neuron, from the oldest on.
+        state: the number of hidden neurons, the value of a silent neuron, where to look for a free edge, and the next
+            random word.
+        words: random 32-bit words of a `RandomState`.
+        marks: `[13, 4]`: neurons that a rule remembers from frame to frame, for each output.
+    """
+
+    neurons: np.ndarray
+    order: np.ndarray
+    edges: np.ndarray
+    right: np.ndarray
+    seen: np.ndarray
+    inputs: np.ndarray
+    state: np.ndarray
+    words: np.ndarray
+    marks: np.ndarray
+
+    @classmethod
+    def make(cls, silent: int) -> "Network":
+        """A network without an edge; its values are -1 or 0, and 1."""
+        neurons = np.zeros(FIRST_HIDDEN + HIDDEN_ROOM, dtype=NEURON)
+        neurons["place"] = -1
+        neurons["value"] = silent
+        neurons["sureness"] = neurons["missing"] = neurons["quality"] = neurons["frames"] = 1
+        return cls(
+            neurons=neurons,
+            order=np.zeros(HIDDEN_ROOM, dtype=np.int64),
+            edges=np.zeros(EDGE_ROOM, dtype=EDGE),
+            right=np.ones((EDGE_ROOM, 2)),
+            seen=np.ones((EDGE_ROOM, 2)),
+            inputs=np.zeros((len(neurons), INPUT_ROOM), dtype=np.int64),
+            state=np.array([0, silent, 0, RANDOM_ROOM]),
+            words=np.zeros(RANDOM_ROOM, dtype=np.int64),
+            marks=np.zeros((OUTPUTS, 4), dtype=np.int64),
+        )
+
+    def is_full(self) -> bool:
+        """Whether a frame's corrections might find no room."""
+        left = (HIDDEN_ROOM - self.state[HIDDEN_COUNT], EDGE_ROOM - self.edges["used"].sum())
+        return bool(min(*left, INPUT_ROOM - self.neurons["inputs"].max()) < SPARE_ROOM)
+
+    def refill(self, rng: np.random.RandomState) -> None:
+        """Have random words enough for a frame."""
+        left = self.words[self.state[NEXT_WORD] :]
+        if len(left) < RESERVE:
+            fresh = rng.randint(0, 1 << 32, size=RANDOM_ROOM - len(left), dtype=np.uint32)
+            self.words[:] = np.concatenate([left, fresh])
+            self.state[NEXT_WORD] = 0
+
+    def forget(self) -> None:
+        """Start all statistics anew, of edges and of neurons."""
+        self.right[:] = self.seen[:] = self.neurons["frames"] = 1
+        self.neurons["on"] = 0
+
+
+compiled: Any = numba.njit(cache=True)
+
+
+@compiled
+def random_word(net: Network) -> int:
+    net.state[NEXT_WORD] += 1
+    return net.words[net.state[NEXT_WORD] - 1]
+
+
+@compiled
+def uniform(net: Network) -> float:
+    """`RandomState.random_sample()`: from 0 to 1, of 53 bits."""
+    high, low = random_word(net) >> 5, random_word(net) >> 6
+    return (high * 67108864.0 + low) / 9007199254740992.0
+
+
+@compiled
+def integer(net: Network, most: int) -> int:
+    """`RandomState.randint(most + 1)`: words are masked, and drawn again until one is small enough."""
+    mask = 1
+    while mask < most:
+        mask = 2 * mask + 1
+    while most:
+        word = random_word(net) & mask
+        if word <= most:
+            return word
+    return 0
+
+
+@compiled
+def choose(net: Network, weights: np.ndarray) -> int:
+    """`RandomState.choice` by weights; where all are 0 it draws too and gives the first, as NumPy did in 2017."""
+    draw = uniform(net)
+    total = weights.sum()
+    if not total > 0:
+        return 0
+    cumulative = np.cumsum(weights / total)
+    return np.searchsorted(cumulative / cumulative[-1], draw, side="right")
+
+
+@compiled
+def is_input(n: int) -> bool:
+    return n < INPUTS
+
+
+@compiled
+def is_hidden(n: int) -> bool:
+    return n >= FIRST_HIDDEN
+
+
+@compiled
+def sign(value: int) -> int:
+    """1 or -1: a silent neuron counts as 1 where only those that are on vote, for it would vote so if it were."""
+    return -1 if value < 0 else 1
+
+
+@compiled
+def vote(net: Network, e: int) -> int:
+    """What an edge says: 1, -1, or 0 where its source is silent."""
+    return net.edges[e].weight * net.neurons[net.edges[e].source].value
+
+
+@compiled
+def case(net: Network, e: int) -> int:
+    """Which of an edge's two statistics is in use."""
+    return 0 if net.neurons[net.edges[e].source].value < 0 else 1
+
+
+@compiled
+def edge_quality(net: Network, e: int) -> float:
+    """EQ: how often an edge was right when it voted as it does now, 0 to 1."""
+    return net.right[e, case(net, e)] / net.seen[e, case(net, e)]
+
+
+@compiled
+def opposite_quality(net: Network, e: int) -> float:
+    """How often an edge was right when its source had the other value."""
+    return net.right[e, 1 - case(net, e)] / net.seen[e, 1 - case(net, e)]
+
+
+@compiled
+def trust(net: Network, e: int) -> float:
+    """The quality of an edge and of the value that it passes on."""
+    return edge_quality(net, e) * net.neurons[net.edges[e].source].quality
+
+
+@compiled
+def assess(net: Network, n: int) -> None:
+    """SQ, the quality of a neuron's value: of its inputs, the least sure one that could turn it."""
+    node = net.neurons[n]
+    qualities = np.ones(node.inputs + 1)
+    for i in range(node.inputs):
+        e = net.inputs[n, i]
+        if net.neurons[net.edges[e].source].value != 0:
+            qualities[i] = trust(net, e)
+    if net.state[SILENT] == 0:
+        node.quality = qualities.min()
+    elif node.inputs:
+        node.quality = np.sort(qualities[: node.inputs])[min(node.sureness, node.inputs) - 1]
+    else:
+        node.quality = 1.0
+
+
+@compiled
+def evaluate(net: Network, n: int) -> None:
+    """A neuron's value from those of its inputs, and how sure it is."""
+    node = net.neurons[n]
+    votes = 0
+    for i in range(node.inputs):
+        votes += vote(net, net.inputs[n, i])
+    node.votes = votes
+    node.value = 1 if votes > 0 else net.state[SILENT]
+    node.missing = votes if votes > 0 else 1 - votes
+    node.sureness = node.missing
+    if net.state[SILENT] < 0:  # an input that changes its mind counts twice
+        node.sureness = (votes + 1) // 2 if votes > 0 else 1 + (-votes) // 2
+    assess(net, n)
+
+
+@compiled
+def forward(net: Network, active: np.ndarray) -> None:
+    """Values of all neurons from the active inputs `[n]`."""
+    for n in range(INPUTS):
+        net.neurons[n].value = net.state[SILENT]
+    for n in active:
+        net.neurons[n].value = 1
+    for i in range(net.state[HIDDEN_COUNT]):
+        evaluate(net, net.order[i])
+    for n in range(INPUTS, FIRST_HIDDEN):
+        evaluate(net, n)
+
+
+@compiled
+def reward(net: Network, n: int, target: int, weight: float) -> None:
+    """Note who voted right when a neuron should have been `target`, 1 or -1, and so on for its inputs.
+
+    The weight is divided by the number of inputs that would have to change, for each has a part in the decision.
+    """
+    node = net.neurons[n]
+    if sign(2 * node.value - 1) == target:
+        node.success = True
+    for i in range(node.inputs):
+        e = net.inputs[n, i]
+        edge = net.edges[e]
+        if net.neurons[edge.source].value != 0:
+            net.seen[e, case(net, e)] += weight
+            if vote(net, e) == target:
+                net.right[e, case(net, e)] += weight
+            if is_hidden(edge.source):
+                reward(net, edge.source, target * edge.weight, weight / node.sureness)
+
+
+@compiled
+def observe(net: Network, active: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Hear a frame's active inputs and learn what `[13]` outputs, 1 or -1, should be; who is wrong, by key."""
+    forward(net, active)
+    for n in range(FIRST_HIDDEN + HIDDEN_ROOM):
+        node = net.neurons[n]
+        if n < FIRST_HIDDEN or node.place >= 0:
+            node.success = False
+            node.frames += 1
+            node.on += node.value > 0
+    for key in range(OUTPUTS):
+        reward(net, INPUTS + key, targets[key], 1.0)
+    wrong = np.zeros(OUTPUTS, dtype=np.bool_)
+    for key in range(OUTPUTS):
+        wrong[key] = sign(2 * net.neurons[INPUTS + key].value - 1) != targets[key]
+    return wrong
+
+
+@compiled
+def answer(net: Network, active: np.ndarray) -> np.ndarray:
+    """Which outputs are on for the active inputs, bool `[13]`."""
+    forward(net, active)
+    keys = np.zeros(OUTPUTS, dtype=np.bool_)
+    for key in range(OUTPUTS):
+        keys[key] = net.neurons[INPUTS + key].value > 0
+    return keys
+
+
+@compiled
+def connect(net: Network, source: int, target: int, weight: int) -> None:
+    """A new edge. Where all vote it has voted right once, so that it is not the first to blame."""
+    e = net.state[NEXT_EDGE]
+    while net.edges[e].used:
+        e = (e + 1) % EDGE_ROOM
+    net.state[NEXT_EDGE] = (e + 1) % EDGE_ROOM
+    edge = net.edges[e]
+    edge.used = True
+    edge.source, edge.target, edge.weight = source, target, weight
+    if net.state[SILENT] < 0:
+        net.right[e, 0], net.right[e, 1] = 1, 2
+        net.seen[e, 0], net.seen[e, 1] = 2, 3
+    else:
+        net.right[e, 1] = net.seen[e, 1] = 1
+    net.inputs[target, net.neurons[target].inputs] = e
+    net.neurons[target].inputs += 1
+    net.neurons[source].uses += 1
+
+
+@compiled
+def disconnect(net: Network, e: int) -> None:
+    edge = net.edges[e]
+    node = net.neurons[edge.target]
+    place = 0
+    while net.inputs[edge.target, place] != e:
+        place += 1
+    for i in range(place, node.inputs - 1):
+        net.inputs[edge.target, i] = net.inputs[edge.target, i + 1]
+    node.inputs -= 1
+    net.neurons[edge.source].uses -= 1
+    edge.used = False
+
+
+@compiled
+def remove_if_idle(net: Network, n: int) -> None:
+    """Remove a hidden neuron that hears nothing or that nobody hears, and whoever is idle without it."""
+    node = net.neurons[n]
+    if not is_hidden(n) or node.place < 0 or (node.inputs and node.uses):
+        return
+    for i in range(node.place, net.state[HIDDEN_COUNT] - 1):
+        net.order[i] = net.order[i + 1]
+        net.neurons[net.order[i]].place = i
+    net.state[HIDDEN_COUNT] -= 1
+    node.place = -1
+    for e in range(EDGE_ROOM):
+        edge = net.edges[e]
+        if edge.used and (edge.source == n or edge.target == n):
+            other = edge.target if edge.source == n else edge.source
+            disconnect(net, e)
+            remove_if_idle(net, other)
+
+
+@compiled
+def delete(net: Network, e: int) -> None:
+    """Delete an edge, and neurons that are idle without it."""
+    source, target = net.edges[e].source, net.edges[e].target
+    disconnect(net, e)
+    remove_if_idle(net, source)
+    remove_if_idle(net, target)
+
+
+@compiled
+def hypothesise(net: Network, n: int, wish: int) -> None:
+    """Have a neuron before `n` vote for a wish, 1 or -1: a random one, rather one whose value is rare."""
+    earlier = net.neurons[n].place if is_hidden(n) else net.state[HIDDEN_COUNT]
+    surprise = np.zeros(INPUTS + earlier)
+    for i in range(INPUTS + earlier):
+        node = net.neurons[i if i < INPUTS else net.order[i - INPUTS]]
+        often = node.on / node.frames
+        if node.value > 0:
+            surprise[i] = 1 - often
+        elif node.value < 0:
+            surprise[i] = often
+    chosen = choose(net, surprise)
+    source = chosen if chosen < INPUTS else net.order[chosen - INPUTS]
+    connect(net, source, n, wish * sign(net.neurons[source].value))
+
+
+@compiled
+def stub(net: Network, e: int) -> None:
+    """Split an edge with a new neuron ("заглушка") that says the opposite in a case such as this one."""
+    edge = net.edges[e]
+    source, target, weight = edge.source, edge.target, edge.weight
+    first = net.neurons[source].place + 1 if is_hidden(source) else 0
+    last = net.neurons[target].place if is_hidden(target) else net.state[HIDDEN_COUNT]
+    place = first + integer(net, last - first)
+    n = FIRST_HIDDEN
+    while net.neurons[n].place >= 0:
+        n += 1
+    for i in range(net.state[HIDDEN_COUNT], place, -1):
+        net.order[i] = net.order[i - 1]
+        net.neurons[net.order[i]].place = i
+    net.order[place] = n
+    net.state[HIDDEN_COUNT] += 1
+    node = net.neurons[n]
+    node.place, node.inputs, node.uses = place, 0, 0
+    node.on, node.frames, node.success = 1, 2, False
+    passed = sign(net.neurons[source].value)
+    connect(net, source, n, passed)
+    connect(net, n, target, passed * weight)
+    disconnect(net, e)
+    hypothesise(net, n, -1)
+    # Until the next frame it keeps the value that it passed on; the network's other values stay as they are too.
+    node.votes, node.sureness, node.missing = 0, 1, 1
+    node.value = passed * net.neurons[source].value
+    assess(net, n)
