@@ -99,6 +99,9 @@ BY_SET: dict[tuple[str, str], Recipe] = {
     ("rnn_nade", "Nottingham"): Recipe(
         _TUNES, 2000, 250, 3, {"output_dropout": 0.3}, {"most": 9}, transposed=False
     ),
+    ("rnn_nade", "MuseData"): Recipe(
+        _TUNES, 1250, 250, 3, {"output_dropout": 0.3}, {"most": 15}, transposed=False
+    ),
 }  # fmt: skip
 
 

@@ -42,8 +42,8 @@ def save_rolls(path: Path, rolls: Mapping[str, np.ndarray], title: str = "") -> 
         axis.imshow(np.asarray(roll).T, aspect="auto", origin="lower", cmap="Greys", vmin=0, vmax=1)
         axis.set_xticks(np.arange(0, len(roll), 8) - 0.5, [str(i) for i in range(0, len(roll), 8)])
         axis.grid(axis="x", color=GRID)
-        if roll.shape[1] == len(KEYS):
-            axis.set_yticks(range(0, len(KEYS), 2), KEYS[::2])
+        named = range(0, len(KEYS), 2) if roll.shape[1] == len(KEYS) else ()
+        axis.set_yticks(named, [KEYS[key] for key in named])
     axes[-1].set_xlabel("frames of an eighth note", fontsize=8, color=INK)
     save_png(figure, path)
 
