@@ -20,6 +20,7 @@ def get_parser(name: str | None = None) -> argparse.ArgumentParser:
             f"experiments:\n{listing}\n  {'report':26}all of these, and a page about them",
             "python -m experiments boolean_algebra",
         )
+        parser.prog = "python -m experiments"
         parser.add_argument("name", choices=[*EXPERIMENTS, "report"], metavar="NAME", help="an experiment")
         return parser
     module = importlib.import_module(f"experiments.{name}")

@@ -8,6 +8,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from preprocess.errors import InputError
 
@@ -27,7 +28,9 @@ def run_command(command: Callable[[list[str] | None], int], *expected: type[Base
     try:
         return command(None)
     except for_the_user as error:
-        print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
+        program = Path(sys.argv[0])
+        name = program.parent.name if program.name == "__main__.py" else program.name
+        print(f"{name}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
