@@ -83,6 +83,20 @@ def get_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def refuse_primer_flags(args: argparse.Namespace, name: str) -> None:
+    """Refuse flags that only models which play frame after frame understand.
+
+    Raises:
+        InputError: naming the flag.
+    """
+    for flag in ("bars", "primer_midi", "primer_pitches", "initiator_file", "attention", "compare_with"):
+        if getattr(args, flag) is not None and getattr(args, flag) is not False:
+            raise InputError(
+                f"--{flag} is for models that go on from a beginning, such as piano-small; {name} draws whole clips.",
+                "bad_flag",
+            )
+
+
 def check_numbers(args: argparse.Namespace) -> None:
     """Refuse counts, seeds and lengths that make no sense.
 
@@ -286,6 +300,7 @@ def main(argv: list[str] | None = None) -> int:
     model = load_model(args, frame_models=True)
     if model.config.model == "frame_model":
         return sample_frames(args, model, style)
+    refuse_primer_flags(args, model.config.name)
     steps = steps_of(model, args.length)
     controls = controls_of(model, args.chords, args.num_outputs, steps)
     check_controls(model, controls)

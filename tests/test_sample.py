@@ -267,6 +267,8 @@ def test_files_are_not_overwritten_unless_forced(tiny: Path, tmp_path: Path) -> 
         (["--temperature=nan"], "--temperature is nan"),
         (["--seed=-1"], "--seed is -1"),
         (["--length=8"], "always plays 64 steps"),
+        (["--bars=0"], "--bars is for models that go on from a beginning"),
+        (["--attention"], "--attention is for models"),
         (["--run_dir=x"], "both given"),
         (["--qpm=1"], "tempo is 1"),
         (["--swing=2"], "swing is 2"),
