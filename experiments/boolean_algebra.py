@@ -8,6 +8,7 @@ one pass. Look at the errors per pass, at the replay from the first 8 frames, an
 """
 
 import argparse
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -121,7 +122,7 @@ class Discon:
         return True
 
 
-class Greedy:
+class Greedy(ABC):
     """A key's function that never spoils an answer it has learned: one pass over the objects is enough.
 
     Each object supports the rule that answers for it. A new rule may apply to no object that supports an
@@ -154,9 +155,9 @@ class Greedy:
             self.rules.insert(responsible + 1, rule)
         return bool(rule) or value != target
 
+    @abstractmethod
     def predicate(self, inputs: list[int], opposite: list[int]) -> Rule | None:
         """A rule that applies to active inputs and to none of the opposite objects, if there is one."""
-        raise NotImplementedError
 
 
 class GreedyDiscon(Greedy):

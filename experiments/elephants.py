@@ -15,13 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from experiments.boolean_algebra import active_inputs, new_start
+from experiments.boolean_algebra import START, active_inputs, new_start
 from experiments.outcome import Finding, Outcome
 from experiments.tunes import load_songs
 from preprocess.console import progress
 from preprocess.errors import InputError
 
-START = 8  # frames that are given
 BASE = 853  # inputs and outputs, which the seed counted among the neurons
 MODES = ("per_object", "standard")
 

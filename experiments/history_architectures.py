@@ -16,12 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from experiments.history_copy import CHANCE, FRAMES, KEYS, LAG, copy_loss, draw_copies
 from experiments.outcome import Finding, Outcome
 
-FRAMES, LAG, KEYS = 192, 64, 13
 LAG_OF_ONES = (1, 2, 4, 8, 12, 16, 24, 28, 32, 36, 40, 48, 56, 64)
 """The third task's lag, by the number of ones among the 13 keys of a frame."""
-CHANCE = 0.25 * (FRAMES - LAG)
 SOLVED = 1.0
 
 Examples = tuple[np.ndarray, np.ndarray]
@@ -63,7 +62,7 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
     for (name, task), steps in zip(TASKS.items(), args.steps, strict=True):
         start_over(model, initial)
         draw = partial(task, np.random.default_rng(args.seed), args.batch)
-        losses[name] = train(model, late_loss, draw, steps, name)
+        losses[name] = train(model, copy_loss, draw, steps, name)
     errors = error_by_ones(model, *vary_lag(np.random.default_rng(args.seed + 1), 64))
     ends = {name: mean_of_last(task_losses) for name, task_losses in losses.items()}
     findings = [
@@ -95,17 +94,9 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
 # ---------------------------------------------------------------------------------------------- the tasks
 
 
-def copy(rng: np.random.Generator, batch: int) -> Examples:
-    """Random frames, the last 64 of them empty, and the same 64 frames later, `[batch, 192, 13]` each."""
-    shown, said = (np.zeros((batch, FRAMES, KEYS), np.float32) for _ in range(2))
-    shown[:, : FRAMES - LAG] = rng.integers(0, 2, (batch, FRAMES - LAG, KEYS))
-    said[:, LAG:] = shown[:, : FRAMES - LAG]
-    return shown, said
-
-
 def copy_and_turn(rng: np.random.Generator, batch: int) -> Examples:
-    """`copy` with every key of the answer moved up by one, the highest to the lowest."""
-    shown, said = copy(rng, batch)
+    """`draw_copies` with every key of the answer moved up by one, the highest to the lowest."""
+    shown, said = draw_copies(rng, batch)
     return shown, np.roll(said, 1, axis=-1)
 
 
@@ -118,20 +109,13 @@ def vary_lag(rng: np.random.Generator, batch: int) -> Examples:
 
 
 TASKS: dict[str, Callable[[np.random.Generator, int], Examples]] = {
-    "copy": copy,
+    "copy": draw_copies,
     "copy and turn": copy_and_turn,
     "varying lag": vary_lag,
 }
 COMMON = range(4, 10)
 """Numbers of ones that the seed's network learnt."""
 RARE = (1, 2, 3, 10, 11, 12, 13)
-
-
-def late_loss(said: Any, outputs: Any) -> Any:
-    """Mean squared error of a frame, summed over frames 64 to 191: `[batch]`."""
-    from keras import ops
-
-    return ops.sum(ops.mean(ops.square(said - outputs)[:, LAG:], axis=-1), axis=-1)
 
 
 def build_model(seed: int) -> Any:

@@ -13,7 +13,7 @@ from preprocess.errors import InputError
 
 def test_turned_copies_move_every_key_up_and_the_highest_to_the_lowest() -> None:
     (shown, said), (same, turned) = (
-        task(np.random.default_rng(0), 3) for task in (arch.copy, arch.copy_and_turn)
+        task(np.random.default_rng(0), 3) for task in (arch.draw_copies, arch.copy_and_turn)
     )
     np.testing.assert_array_equal(shown, same)
     np.testing.assert_array_equal(said[:, 64:], shown[:, :128])
@@ -38,7 +38,7 @@ def test_the_number_of_ones_decides_the_lag() -> None:
 def test_loss_counts_frames_from_the_64th() -> None:
     said = arch.vary_lag(np.random.default_rng(2), 2)[1]
     wrong = 0.5 + 10 * (np.arange(192) < 64)[None, :, None] + 0 * said
-    np.testing.assert_allclose(arch.late_loss(said, wrong), arch.CHANCE)
+    np.testing.assert_allclose(arch.copy_loss(said, wrong), arch.CHANCE)
 
 
 def test_error_by_ones_is_that_of_its_frames() -> None:
@@ -97,6 +97,6 @@ def test_copying_through_another_layer_is_learnt() -> None:
 
     rng = np.random.default_rng(0)
     model = arch.build_model(0)
-    losses = train(model, arch.late_loss, lambda: arch.copy(rng, 16), 550, "copy")
+    losses = train(model, arch.copy_loss, lambda: arch.draw_copies(rng, 16), 550, "copy")
     assert losses[0] > 60  # the seed: 134, from weights of its own
     assert mean_of_last(losses) < 1.0  # the seed: 0.3165 after 300 steps of eight times as many examples
