@@ -13,7 +13,8 @@ from keras import ops
 
 from models.frame_reader import FrameReader, Reading, run_stack, step_stack, swap
 from models.history_user import BASELINE_LAGS
-from models.lstm import LSTMStack, State
+from models.lstm import LSTMStack
+from models.lstm_sequence import State
 
 Array = Any
 Run = Callable[[LSTMStack | None, Array, Sequence[State]], tuple[Array, list[State]]]

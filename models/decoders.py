@@ -15,7 +15,8 @@ from keras import ops
 
 from models.backend import scan
 from models.encoders import BidirectionalLSTM
-from models.lstm import InitialState, LSTMStack, State
+from models.lstm import InitialState, LSTMStack
+from models.lstm_sequence import State
 from models.outputs import Categorical, MultiCategorical, Output
 
 Array = Any

@@ -11,7 +11,8 @@ from keras import ops
 
 from models.backend import scan
 from models.frame_reader import FrameReader, Reading, run_stack, swap
-from models.lstm import LSTM, LSTMStack, State, unflatten_states
+from models.lstm import LSTM, LSTMStack, unflatten_states
+from models.lstm_sequence import State
 
 Array = Any
 

@@ -94,7 +94,7 @@ class FrameModel(keras.Model):
         self.frame_depth = PITCH_CLASSES if form == "classes" else depth
         self.has_memory = getattr(output, "memory", False)
         # The sampler's voices take the features themselves, and some readers say the parameters at once.
-        features_are_parameters = reader.predicts or hasattr(output, "walk")
+        features_are_parameters = reader.predicts or hasattr(output, "voices")
         self.projection = None if features_are_parameters else keras.layers.Dense(output.parameter_depth)
         self.draws = keras.random.SeedGenerator(seed)
         names = ["nats"]
@@ -181,7 +181,7 @@ class FrameModel(keras.Model):
             reader = self.reader.with_past(reader, self.as_frames(self.values_of(past)))
         return FrameState(
             reader,
-            self.output_layer.zero_states(batch) if self.has_memory else (),
+            self.output_layer.voices.zero_states(batch) if self.has_memory else (),
             self.key_decoder.zero_state(batch) if self.key_decoder is not None else (),
             self.velocity_decoder.zero_state(batch) if self.velocity_decoder is not None else (),
         )
@@ -305,8 +305,8 @@ class FrameModel(keras.Model):
         """
         values = self.values_of(batch["keys"])
         parameters = self.parameters_of(self.read(batch).outputs)
-        if hasattr(self.output_layer, "walk"):
-            drawn = self.output_layer.walk(parameters, uniforms=uniforms).on
+        if hasattr(self.output_layer, "voices"):
+            drawn = self.output_layer.voices.walk(parameters, uniforms=uniforms).on
         else:
             flat = ops.reshape(parameters, (-1, parameters.shape[-1]))
             numbers = ops.reshape(uniforms, (-1, uniforms.shape[-1]))

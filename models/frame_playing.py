@@ -48,7 +48,7 @@ def prime(model: FrameModel, batch: Batch) -> tuple[Frame, FrameState]:
     voices = state.voices
     if model.has_memory:
         # What the voices said of these frames is not known; they are taken at their likeliest.
-        voices = model.output_layer.walk(
+        voices = model.output_layer.voices.walk(
             model.parameters_of(reading.outputs), values, None, "viable", voices
         ).states
     _, key_state, velocity_state = model.score_decoders(batch, values, state)

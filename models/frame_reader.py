@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from models.lstm import LSTMStack, State
+from models.lstm import LSTMStack
+from models.lstm_sequence import State
 
 Array = Any
 

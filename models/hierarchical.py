@@ -17,7 +17,8 @@ from keras import ops
 from models.backend import scan
 from models.decoders import Draws, Steps, time_major
 from models.encoders import HierarchicalLSTMEncoder, segment_lengths
-from models.lstm import InitialState, LSTMStack, State, flatten_states
+from models.lstm import InitialState, LSTMStack, flatten_states
+from models.lstm_sequence import State
 
 Array = Any
 

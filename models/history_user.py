@@ -13,7 +13,8 @@ from keras import ops
 
 from models.backend import scan
 from models.frame_reader import FrameReader, Reading, run_stack, step_stack, swap
-from models.lstm import LSTMStack, State, lstm_cell
+from models.lstm import LSTMStack
+from models.lstm_sequence import State, lstm_cell
 
 Array = Any
 

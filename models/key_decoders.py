@@ -14,7 +14,8 @@ import numpy as np
 from keras import ops
 
 from models.frame_reader import run_stack, step_stack, swap
-from models.lstm import LSTMStack, State
+from models.lstm import LSTMStack
+from models.lstm_sequence import State
 from models.outputs import draw_bits
 from models.polyphonic_likelihood import FORBIDDEN, LARGEST_LOGIT
 

@@ -13,7 +13,8 @@ from keras import ops
 
 from models.frame_reader import FrameReader, Reading, swap
 from models.latency_lstm import keeping_gates
-from models.lstm import LSTMStack, State
+from models.lstm import LSTMStack
+from models.lstm_sequence import State
 
 Array = Any
 

@@ -1,127 +1,18 @@
 """LSTM layers that run a whole sequence as few large matrix products.
 
 The cell is TensorFlow 1's `LSTMCell`, which Magenta's checkpoints hold: one kernel for `[input; hidden]`,
-gates in the order input, candidate, forget, output, and a forget bias of 1 added while computing. What a step
-does not have to wait for is taken out of the loop: the input projection of all steps is one product before it,
-and the kernel's gradient one product after it (`lstm_sequence` has a gradient of its own for that reason).
+gates in the order input, candidate, forget, output, and a forget bias of 1 added while computing.
+`models/lstm_sequence.py` has the cell and the loop over time.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
 
-from models.backend import scan
+from models.lstm_sequence import State, lstm_cell, lstm_sequence
 
 Array = Any
-State = tuple[Array, Array]
-
-FORGET_BIAS = 1.0
-
-
-def lstm_cell(preactivation: Array, cell: Array) -> tuple[Array, Array, Array]:
-    """One LSTM update: `c' = f c + i g`, `h' = o tanh(c')`.
-
-    Args:
-        preactivation: `[batch, 4 * units]`, the sum of input projection, recurrent projection and bias.
-        cell: the cell state `[batch, units]`.
-
-    Returns:
-        New cell state, new hidden state, and the activated gates `[batch, 4 * units]` for the gradient.
-    """
-    i, g, f, o = ops.split(preactivation, 4, axis=-1)
-    i, g, f, o = ops.sigmoid(i), ops.tanh(g), ops.sigmoid(f + FORGET_BIAS), ops.sigmoid(o)
-    cell = f * cell + i * g
-    return cell, o * ops.tanh(cell), ops.concatenate([i, g, f, o], axis=-1)
-
-
-def lstm_sequence(
-    projected: Array, recurrent_kernel: Array, cell: Array, hidden: Array, mask: Array, reverse: bool = False
-) -> tuple[Array, Array, Array]:
-    """Run an LSTM over a sequence whose input projections are known.
-
-    Args:
-        projected: `[time, batch, 4 * units]`, inputs times kernel plus bias.
-        recurrent_kernel: `[units, 4 * units]`.
-        cell, hidden: the state before the first step, `[batch, units]` each.
-        mask: `[time, batch or 1, 1]`, 1 at real steps and 0 at padding, where the state becomes zero.
-        reverse: run from the last step to the first.
-
-    Returns:
-        Hidden states `[time, batch, units]` in the order of the input, last cell state, last hidden state.
-    """
-
-    @ops.custom_gradient
-    def run(projected, recurrent_kernel, cell, hidden, mask):
-        def forward_step(carry, inputs):
-            cell, hidden = carry
-            x, real = inputs
-            cell, hidden, gates = lstm_cell(x + ops.matmul(hidden, recurrent_kernel), cell)
-            cell, hidden = cell * real, hidden * real
-            return (cell, hidden), (cell, hidden, gates)
-
-        (last_cell, last_hidden), (cells, hiddens, gates) = scan(
-            forward_step, (cell, hidden), (projected, mask), reverse
-        )
-
-        def gradient(*upstream_arguments, upstream=None):
-            d_hiddens, d_cell, d_hidden = _upstream(upstream_arguments, upstream)
-            cells_before = _shifted(cells, cell, reverse)
-            hiddens_before = _shifted(hiddens, hidden, reverse)
-            backward_step = _backward_step(ops.transpose(recurrent_kernel))
-            (d_cell, d_hidden), d_projected = scan(
-                backward_step,
-                (d_cell, d_hidden),
-                (d_hiddens, gates, cells, cells_before, mask),
-                not reverse,
-            )
-            units = ops.shape(recurrent_kernel)[0]
-            d_kernel = ops.matmul(
-                ops.transpose(ops.reshape(hiddens_before, (-1, units))),
-                ops.reshape(d_projected, (-1, 4 * units)),
-            )
-            return d_projected, d_kernel, d_cell, d_hidden, ops.zeros_like(mask)
-
-        return (hiddens, last_cell, last_hidden), gradient
-
-    return run(projected, recurrent_kernel, cell, hidden, mask)
-
-
-def _upstream(arguments: tuple, upstream: Any) -> tuple:
-    """The gradients of the three outputs: TensorFlow passes them one by one, JAX as one tuple."""
-    if upstream is not None:
-        return upstream
-    return arguments[0] if len(arguments) == 1 else arguments
-
-
-def _shifted(states: Array, first: Array, reverse: bool) -> Array:
-    """The state before each step, given the states after the steps and the one before the first."""
-    if reverse:
-        return ops.concatenate([states[1:], first[None]], axis=0)
-    return ops.concatenate([first[None], states[:-1]], axis=0)
-
-
-def _backward_step(transposed_kernel: Array) -> Callable:
-    def backward_step(carry, inputs):
-        d_cell, d_hidden = carry
-        d_output, gates, cell, cell_before, real = inputs
-        i, g, f, o = ops.split(gates, 4, axis=-1)
-        d_hidden = (d_hidden + d_output) * real
-        squashed = ops.tanh(cell)
-        d_cell = d_cell * real + d_hidden * o * (1 - squashed * squashed)
-        d_preactivation = ops.concatenate(
-            [
-                d_cell * g * i * (1 - i),
-                d_cell * i * (1 - g * g),
-                d_cell * cell_before * f * (1 - f),
-                d_hidden * squashed * o * (1 - o),
-            ],
-            axis=-1,
-        )
-        return (d_cell * f, ops.matmul(d_preactivation, transposed_kernel)), d_preactivation
-
-    return backward_step
 
 
 class LSTM(keras.layers.Layer):

@@ -5,47 +5,26 @@ notebooks): voices that draw one after the other and know what was drawn. Values
 `[batch, time, pitches]`. The outputs that it replaced are in `models/chord_outputs.py`.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
 from models.backend import scan
-from models.lstm import LSTM, State
+from models.lstm_sequence import State
 from models.outputs import Output
 from models.polyphonic_likelihood import (
     FORBIDDEN,
     cross_entropy,
-    draw_outcome,
     masked_log_softmax,
     pausing_log_likelihood,
     sum_over_orders,
     with_leak,
 )
+from models.voices import Voices
 
 Array = Any
-
-
-class Walk(NamedTuple):
-    """What the voices of a `PolyphonicSampler` drew and said.
-
-    Attributes:
-        on, off: pitches decided to sound and not to, 0 or 1, `[..., pitches]`.
-        sounds: `p = p1 + (1 - p1) p2 + (1 - p1)(1 - p2) p3 + ...` of the voices' probabilities, `[..., pitches]`.
-        banned: the same sum b for "certainly does not sound"; zeros with pauses.
-        log_silence: log probability that all voices pause, `[...]`; 0 without pauses.
-        log_weight: sum over voices of log d(drawn) - log q(drawn), q being what was drawn from, `[...]`.
-        states: each voice's `(cell, hidden)` afterwards; None without memory.
-    """
-
-    on: Array
-    off: Array
-    sounds: Array
-    banned: Array
-    log_silence: Array
-    log_weight: Array
-    states: list[State | None]
 
 
 MOST_WITH_BANS = 16
@@ -111,149 +90,22 @@ class PolyphonicSampler(Output):
         if pause_loss and not pauses:
             raise ValueError("There is no pause loss without pauses.")
         self.depth, self.parameter_depth, self.uniforms = pitches, features, voices
-        self.units, self.pauses, self.memory, self.objective = units, pauses, memory, objective
-        self.aposter, self.pause_loss, self.crutch, self.leak = aposter, pause_loss, crutch, leak
-        self.outcomes = pitches + 1 if pauses else 2 * pitches
-        self.voice: Any = LSTM(units) if memory else keras.layers.Dense(units)
+        self.pauses, self.memory, self.objective = pauses, memory, objective
+        self.aposter, self.pause_loss, self.leak = aposter, pause_loss, leak
+        self.voices = Voices(pitches, features, voices, units, pauses, memory, crutch)
         self.draws = keras.random.SeedGenerator(seed)
 
     def build(self) -> None:
-        inputs = self.parameter_depth + self.depth * (1 if self.pauses else 2)
-        self.voice.build(inputs if self.memory else (None, inputs))
-        self.output_kernel = self.add_weight(
-            (self.units, self.outcomes), initializer="glorot_uniform", name="output_kernel"
-        )
-        self.output_bias = self.add_weight((self.outcomes,), initializer="zeros", name="output_bias")
+        self.voices.build()
         self.built = True
 
     def named_weights(self) -> dict[str, keras.Variable]:
-        prefix = "sampler/voice/lstm_cell" if self.memory else "sampler/voice"
-        return {
-            f"{prefix}/kernel": self.voice.kernel,
-            f"{prefix}/bias": self.voice.bias,
-            "sampler/output/kernel": self.output_kernel,
-            "sampler/output/bias": self.output_bias,
-        }
+        return {f"sampler/{name}": weight for name, weight in self.voices.named_weights().items()}
 
     @property
     def is_exact(self) -> bool:
         """Whether `log_likelihood` can be computed: without memory, and with bans for few pitches only."""
         return not self.memory and (self.pauses or self.depth <= MOST_WITH_BANS)
-
-    def zero_states(self, batch: Any, dtype: Any = "float32") -> list[State | None]:
-        """The voices' states before a piece."""
-        return [self.voice.zero_state(batch, dtype) if self.memory else None for _ in range(self.uniforms)]
-
-    def _of_features(self, features: Array) -> Array:
-        """The features' share in the voices' preactivation, made once for all voices: `[..., width]`."""
-        return ops.matmul(features, self.voice.kernel[: self.parameter_depth]) + self.voice.bias
-
-    def _of_decided(self, on: Array, off: Array) -> Array:
-        """The share of what was decided: `[..., width]`."""
-        decided = on if self.pauses else ops.concatenate([on, off], axis=-1)
-        start = self.parameter_depth
-        return ops.matmul(decided, self.voice.kernel[start : start + decided.shape[-1]])
-
-    def _logits(self, hidden: Array) -> Array:
-        return ops.matmul(hidden, self.output_kernel) + self.output_bias
-
-    def _hidden(self, projected: Array, state: State | None) -> tuple[Array, State | None]:
-        """A voice's hidden values for one frame `[batch, width]`, or for all of `[batch, time, width]`."""
-        if not self.memory:
-            return ops.tanh(projected), None
-        if len(projected.shape) == 2:
-            return self.voice.step(projected, state)
-        hidden, state, _ = self.voice.sequence(ops.transpose(projected, (1, 0, 2)), state)
-        return ops.transpose(hidden, (1, 0, 2)), state
-
-    def _allowed(self, on: Array, off: Array) -> Array:
-        """Outcomes that a voice may draw, boolean `[..., outcomes]`."""
-        if self.pauses:
-            return ops.ones_like(ops.concatenate([on, on[..., :1]], axis=-1)) > 0.5
-        undecided = on + off < 0.5
-        return ops.concatenate([undecided, undecided], axis=-1)
-
-    def _true_outcomes(self, values: Array) -> Array:
-        """Outcomes that say the truth, boolean `[..., outcomes]`."""
-        other = ops.ones_like(values[..., :1]) if self.pauses else 1 - values
-        return ops.concatenate([values, other], axis=-1) > 0.5
-
-    def _viable(self, values: Array, on: Array, voice: int) -> Array:
-        """True outcomes after which the voices left suffice for the pitches left, boolean `[..., outcomes]`."""
-        missing = values * (1 - on)
-        pressed = ops.sum(missing, axis=-1, keepdims=True) > self.uniforms - voice - 0.5
-        others = ops.zeros_like(on[..., :1] if self.pauses else on)
-        urgent = ops.concatenate([missing, others], axis=-1) > 0.5
-        return ops.where(pressed, urgent, self._true_outcomes(values))
-
-    def _domain(self, rule: str, values: Array | None, on: Array, off: Array, voice: int) -> Array:
-        """Outcomes that are drawn from under a rule of `walk`, boolean `[..., outcomes]`."""
-        allowed = self._allowed(on, off)
-        if rule in ("free", "inverted"):
-            return allowed
-        true = self._true_outcomes(values) if rule == "aposter" else self._viable(values, on, voice)
-        return ops.logical_and(allowed, true)
-
-    def _decide(self, drawn: Array, values: Array | None, on: Array, off: Array) -> tuple[Array, Array]:
-        """What is decided after a draw (one-hot), the verdict taken from the true values where there are any."""
-        sounds = drawn[..., : self.depth]
-        if self.pauses:
-            return ops.maximum(on, sounds if values is None else sounds * values), off
-        bans = drawn[..., self.depth :]
-        if values is None:
-            return on + sounds, off + bans
-        return on + (sounds + bans) * values, off + (sounds + bans) * (1 - values)
-
-    def walk(
-        self,
-        features: Array,
-        values: Array | None = None,
-        uniforms: Array | None = None,
-        rule: str = "free",
-        states: list[State | None] | None = None,
-        temperature: Array | float = 1.0,
-    ) -> Walk:
-        """Let the voices draw, for one frame or for a whole sequence at once.
-
-        A voice needs the voices before it in the same frame and its own past alone, so a sequence is as many
-        passes over time as there are voices.
-
-        Args:
-            features: `[batch, features]`, or `[batch, time, features]`.
-            values: the true frames, which all rules but "free" need.
-            uniforms: `[..., voices]` in [0, 1), or None for the likeliest outcomes.
-            rule: "free" takes draws as they are; "inverted" keeps a drawn pitch and takes its verdict from the
-                truth (a wrong note with pauses counts for nothing); "aposter" draws from true outcomes alone;
-                "viable" from those after which the voices left suffice to complete the frame.
-            states: each voice's state before, by default zeros.
-            temperature: divides the logits, above 0.
-        """
-        features = ops.cast(features, "float32")
-        projected = self._of_features(features)
-        on = ops.zeros((*ops.shape(features)[:-1], self.depth), dtype="float32")
-        off, sounds, banned = on, on, on
-        log_silence = log_weight = on[..., 0]
-        states = self.zero_states(ops.shape(features)[0]) if states is None else states
-        after = []
-        for voice, state in enumerate(states):
-            hidden, state = self._hidden(projected + self._of_decided(on, off), state)
-            after.append(state)
-            log_d = masked_log_softmax(self._logits(hidden) / temperature, self._allowed(on, off))
-            log_q = masked_log_softmax(log_d, self._domain(rule, values, on, off, voice))
-            drawn = draw_outcome(log_q, None if uniforms is None else uniforms[..., voice])
-            log_weight = log_weight + ops.sum(drawn * (log_d - ops.stop_gradient(log_q)), axis=-1)
-            sounds = self._either(sounds, ops.exp(log_d[..., : self.depth]))
-            if self.pauses:
-                log_silence = log_silence + log_d[..., -1]
-            else:
-                banned = self._either(banned, ops.exp(log_d[..., self.depth :]))
-            on, off = self._decide(drawn, None if rule == "free" else values, on, off)
-        return Walk(on, off, sounds, banned, log_silence, log_weight, after)
-
-    def _either(self, p: Array, d: Array) -> Array:
-        """`p + (1 - p) d`."""
-        rest = 1 - p
-        return p + (ops.stop_gradient(rest) if self.crutch else rest) * d
 
     def path_loss(self, parameters: Array, values: Array, uniforms: Array | None) -> Array:
         """The author's training loss, in nats `[batch, time]`: the cross-entropy of `P = p (1 - b)`.
@@ -266,7 +118,7 @@ class PolyphonicSampler(Output):
             values: `[batch, time, pitches]`.
             uniforms: `[batch, time, voices]`, or None for the likeliest decisions.
         """
-        walk = self.walk(parameters, values, uniforms, "aposter" if self.aposter else "inverted")
+        walk = self.voices.walk(parameters, values, uniforms, "aposter" if self.aposter else "inverted")
         loss = cross_entropy(walk.sounds * (1 - walk.banned), values)
         if not self.pause_loss:
             return loss
@@ -295,7 +147,7 @@ class PolyphonicSampler(Output):
             parameters, values, uniforms: as for `bound`.
             states: each voice's state before the first frame, by default zeros.
         """
-        walk = self.walk(parameters, values, uniforms, "viable", states)
+        walk = self.voices.walk(parameters, values, uniforms, "viable", states)
         too_many = ops.sum(values, axis=-1) > self.uniforms + 0.5
         log_weight = ops.where(too_many, FORBIDDEN, walk.log_weight)
         return with_leak(log_weight, self.leak, self.depth), walk.states
@@ -318,7 +170,7 @@ class PolyphonicSampler(Output):
         def frame(carry: Array, inputs: tuple) -> tuple[Array, Array]:
             return carry, exact(*inputs)
 
-        projected = self._of_features(ops.cast(parameters, "float32"))
+        projected = self.voices.of_features(ops.cast(parameters, "float32"))
         by_time = tuple(ops.transpose(x, (1, 0, 2)) for x in (projected, values))
         _, likelihood = scan(frame, ops.zeros(()), by_time)
         return with_leak(ops.transpose(likelihood), self.leak, self.depth)
@@ -329,8 +181,8 @@ class PolyphonicSampler(Output):
         def decide(voice: int, sets: np.ndarray) -> tuple[Array, None]:
             on = sets.astype("float32") * values[:, None]
             off = sets.astype("float32") * (1 - values[:, None])
-            hidden = ops.tanh(projected[:, None] + self._of_decided(on, off))
-            log_d = masked_log_softmax(self._logits(hidden), np.concatenate([~sets, ~sets], axis=-1))
+            hidden = ops.tanh(projected[:, None] + self.voices.of_decided(on, off))
+            log_d = masked_log_softmax(self.voices.logits(hidden), np.concatenate([~sets, ~sets], axis=-1))
             true = values[:, None] > 0.5
             return ops.where(true, log_d[..., : self.depth], log_d[..., self.depth :]), None
 
@@ -340,8 +192,8 @@ class PolyphonicSampler(Output):
 
     def _pausing_frames(self, projected: Array, values: Array) -> Array:
         def log_outcomes(voice: int, on: Array) -> Array:
-            hidden = ops.tanh(projected[:, None] + self._of_decided(on, on))
-            return masked_log_softmax(self._logits(hidden), True)
+            hidden = ops.tanh(projected[:, None] + self.voices.of_decided(on, on))
+            return masked_log_softmax(self.voices.logits(hidden), True)
 
         return pausing_log_likelihood(log_outcomes, values, self.uniforms)
 
@@ -355,13 +207,13 @@ class PolyphonicSampler(Output):
         return self.path_loss(parameters, values, uniforms)
 
     def correct(self, parameters: Array, values: Array) -> Array:
-        on = self.walk(parameters).on
+        on = self.voices.walk(parameters).on
         return ops.mean(ops.cast((on > 0.5) == (values > 0.5), "float32"), axis=-1)
 
     def draw(self, parameters: Array, uniforms: Array | None, temperature: Array | float) -> Array:
         if self.memory:
             raise ValueError("Voices with a memory need their states to draw; use `step`.")
-        return self.walk(parameters, uniforms=uniforms, temperature=temperature).on
+        return self.voices.walk(parameters, uniforms=uniforms, temperature=temperature).on
 
     def step(
         self,
@@ -371,5 +223,5 @@ class PolyphonicSampler(Output):
         temperature: Array | float = 1.0,
     ) -> tuple[Array, list[State | None]]:
         """Draw one frame `[batch, pitches]` from features `[batch, features]`, and the voices' new states."""
-        walk = self.walk(parameters, uniforms=uniforms, states=states, temperature=temperature)
+        walk = self.voices.walk(parameters, uniforms=uniforms, states=states, temperature=temperature)
         return walk.on, walk.states

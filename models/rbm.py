@@ -12,7 +12,7 @@ from keras import ops
 
 from models.boltzmann import MOST_ENUMERATED, Machine
 from models.key_decoders import KeyDecoder, complete, of_class
-from models.lstm import State
+from models.lstm_sequence import State
 from models.outputs import Output
 from models.polyphonic_likelihood import FORBIDDEN, LARGEST_LOGIT
 

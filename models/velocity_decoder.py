@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from models.key_decoders import ClassesLSTM
-from models.lstm import State
+from models.lstm_sequence import State
 
 Array = Any
 

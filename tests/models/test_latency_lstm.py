@@ -11,7 +11,7 @@ import pytest
 from keras import ops
 
 from models.latency_lstm import DELAYS, LatencyCapsules, LatencyLSTM, delayed_lstm_sequence
-from models.lstm import lstm_cell
+from models.lstm_sequence import lstm_cell
 from tests.models.test_frame_readers import quick, read
 from tests.models.test_history_user import gradients, numpy_stack, sigmoid
 

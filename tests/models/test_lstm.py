@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from models.lstm import LSTM, LSTMStack, flatten_states, lstm_cell, lstm_sequence, unflatten_states
+from models.lstm import LSTM, LSTMStack, flatten_states, unflatten_states
+from models.lstm_sequence import lstm_cell, lstm_sequence
 
 Array = np.ndarray
 TIME, BATCH, UNITS = 6, 3, 5

@@ -66,7 +66,7 @@ def numpy_path(sampler: PolyphonicSampler, features: Array, frames: Array, unifo
         P and on, `[time, pitches]`, and the log probability that all voices pause, `[time]`.
     """
     weights, n = numbers(sampler), sampler.depth
-    zeros = (np.zeros(sampler.units), np.zeros(sampler.units)) if sampler.memory else None
+    zeros = (np.zeros(sampler.voices.units), np.zeros(sampler.voices.units)) if sampler.memory else None
     states: list[Any] = [zeros] * sampler.uniforms
     probabilities, ons, silences = [], [], []
     for x, y, us in zip(features, frames, uniforms, strict=True):
@@ -142,7 +142,9 @@ def numpy_cross_entropy(p: Array, y: Array) -> Array:
 def test_the_path_is_the_formulas(data: tuple, pauses: bool, aposter: bool, memory: bool) -> None:
     features, frames, uniforms = data
     sampler = small(pauses=pauses, aposter=aposter, memory=memory, objective="path", pause_loss=pauses)
-    walk = sampler.walk(features, frames, uniforms.astype(np.float32), "aposter" if aposter else "inverted")
+    walk = sampler.voices.walk(
+        features, frames, uniforms.astype(np.float32), "aposter" if aposter else "inverted"
+    )
     loss = ops.convert_to_numpy(sampler.path_loss(features, frames, uniforms.astype(np.float32)))
     for i in range(BATCH):
         p, on, silence = numpy_path(sampler, features[i].astype(np.float64), frames[i], uniforms[i])
@@ -225,9 +227,9 @@ def test_steps_are_the_whole_sequence(data: tuple, pauses: bool) -> None:
     features, _, uniforms = data
     uniforms = uniforms.astype(np.float32)
     sampler = small(pauses=pauses, memory=True)
-    states = sampler.zero_states(BATCH)
+    states = sampler.voices.zero_states(BATCH)
     for given in (uniforms, None):
-        whole = sampler.walk(features, uniforms=given)
+        whole = sampler.voices.walk(features, uniforms=given)
         state = states
         for t in range(TIME):
             on, state = sampler.step(features[:, t], state, None if given is None else given[:, t])
@@ -261,7 +263,7 @@ def losses(sampler: PolyphonicSampler, values: Array, uniforms: Array) -> list[C
 @pytest.mark.parametrize("scale", [1.0, 1e4, 1e30])
 def test_losses_and_gradients_are_finite_whatever_the_logits(options: dict, scale: float) -> None:
     sampler = small(leak=1e-6, **options)
-    sampler.output_kernel.assign(sampler.output_kernel * scale)
+    sampler.voices.output_kernel.assign(sampler.voices.output_kernel * scale)
     values = FRAMES[None]  # the full frame, too, which the voices cannot say
     rng = np.random.default_rng(5)
     features = rng.standard_normal((1, len(FRAMES), FEATURES)).astype(np.float32)

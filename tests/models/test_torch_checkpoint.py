@@ -102,7 +102,7 @@ def test_voices_say_what_the_original_says_along_the_same_draws(generator: str) 
 
     def ours(given: dict[str, Any], values: Any, drawn: Any) -> tuple[Any, Any]:
         parameters = model.parameters_of(model.read(given).outputs)
-        walk = model.output_layer.walk(parameters, values, drawn, "inverted")
+        walk = model.output_layer.voices.walk(parameters, values, drawn, "inverted")
         p = walk.sounds * (1 - walk.banned)
         return p, cross_entropy(p, values)
 
@@ -124,7 +124,7 @@ def test_frames_are_the_original_ones_for_the_same_random_numbers(case: tuple[st
     def play(before: Frame, position: Any, state: Any, u: Any) -> tuple[Any, Frame, Any]:
         shown = model.reader_inputs(before.values, position)
         features = model.reader.step(shown, state.reader, before.values).outputs
-        walk = model.output_layer.walk(features, uniforms=u[:, :VOICES], states=state.voices)
+        walk = model.output_layer.voices.walk(features, uniforms=u[:, :VOICES], states=state.voices)
         p = walk.sounds * (1 - walk.banned)
         return p, *frame_playing.play_frame(model, before, position, state, u[:, : sum(model.uniforms)], 1.0)
 

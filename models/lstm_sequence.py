@@ -1,0 +1,166 @@
+"""The LSTM cell, and the loop of it over a sequence with a gradient of its own.
+
+What a step does not have to wait for is taken out of the loop: the input projection of all steps is one product
+before it, and the kernel's gradient one product after it. A run and its gradient are two functions, so that a model
+whose steps wait for draws (`models/polyphonic_sampler.py`) can run its parts one after the other, and take the
+gradient of all of them at once, when the draws are known.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from keras import ops
+
+from models.backend import scan
+
+Array = Any
+State = tuple[Array, Array]
+
+FORGET_BIAS = 1.0
+
+
+def lstm_cell(preactivation: Array, cell: Array) -> tuple[Array, Array, Array]:
+    """One LSTM update: `c' = f c + i g`, `h' = o tanh(c')`.
+
+    Args:
+        preactivation: `[batch, 4 * units]`, the sum of input projection, recurrent projection and bias.
+        cell: the cell state `[batch, units]`.
+
+    Returns:
+        New cell state, new hidden state, and the activated gates `[batch, 4 * units]` for the gradient.
+    """
+    i, g, f, o = ops.split(preactivation, 4, axis=-1)
+    i, g, f, o = ops.sigmoid(i), ops.tanh(g), ops.sigmoid(f + FORGET_BIAS), ops.sigmoid(o)
+    cell = f * cell + i * g
+    return cell, o * ops.tanh(cell), ops.concatenate([i, g, f, o], axis=-1)
+
+
+class Run(NamedTuple):
+    """What an LSTM did over a sequence; values without gradient.
+
+    Attributes:
+        hiddens, cells: the states after each step, `[time, batch, units]`.
+        gates: the activated gates, `[time, batch, 4 * units]`.
+    """
+
+    hiddens: Array
+    cells: Array
+    gates: Array
+
+
+def lstm_run(
+    projected: Array, recurrent_kernel: Array, cell: Array, hidden: Array, mask: Array, reverse: bool = False
+) -> Run:
+    """Run an LSTM over a sequence, without a gradient; arguments as for `lstm_sequence`."""
+    constants = map(ops.stop_gradient, (projected, recurrent_kernel, cell, hidden, mask))
+    projected, recurrent_kernel, cell, hidden, mask = constants
+
+    def step(carry: State, inputs: tuple) -> tuple[State, tuple]:
+        cell, hidden = carry
+        x, real = inputs
+        cell, hidden, gates = lstm_cell(x + ops.matmul(hidden, recurrent_kernel), cell)
+        cell, hidden = cell * real, hidden * real
+        return (cell, hidden), (hidden, cell, gates)
+
+    _, outputs = scan(step, (cell, hidden), (projected, mask), reverse)
+    return Run(*outputs)
+
+
+def lstm_replay(
+    projected: Array,
+    recurrent_kernel: Array,
+    cell: Array,
+    hidden: Array,
+    mask: Array,
+    run: Run,
+    reverse: bool = False,
+) -> tuple[Array, Array, Array]:
+    """The results of a run that was made of these arguments, with the gradient for them.
+
+    Args:
+        projected, recurrent_kernel, cell, hidden, mask, reverse: as for `lstm_sequence`.
+        run: of `lstm_run`. Sequences that were run apart may stand side by side in the batch.
+
+    Returns:
+        As `lstm_sequence`.
+    """
+
+    @ops.custom_gradient
+    def results(projected, recurrent_kernel, cell, hidden, mask, hiddens, cells, gates):
+        def gradient(*upstream_arguments, upstream=None):
+            d_hiddens, d_cell, d_hidden = _upstream(upstream_arguments, upstream)
+            cells_before = _shifted(cells, cell, reverse)
+            hiddens_before = _shifted(hiddens, hidden, reverse)
+            (d_cell, d_hidden), d_projected = scan(
+                _backward_step(ops.transpose(recurrent_kernel)),
+                (d_cell, d_hidden),
+                (d_hiddens, gates, cells, cells_before, mask),
+                not reverse,
+            )
+            units = ops.shape(recurrent_kernel)[0]
+            d_kernel = ops.matmul(
+                ops.transpose(ops.reshape(hiddens_before, (-1, units))),
+                ops.reshape(d_projected, (-1, 4 * units)),
+            )
+            constants = map(ops.zeros_like, (mask, hiddens, cells, gates))
+            return d_projected, d_kernel, d_cell, d_hidden, *constants
+
+        last = 0 if reverse else -1
+        return (hiddens, cells[last], hiddens[last]), gradient
+
+    return results(projected, recurrent_kernel, cell, hidden, mask, *run)
+
+
+def lstm_sequence(
+    projected: Array, recurrent_kernel: Array, cell: Array, hidden: Array, mask: Array, reverse: bool = False
+) -> tuple[Array, Array, Array]:
+    """Run an LSTM over a sequence whose input projections are known.
+
+    Args:
+        projected: `[time, batch, 4 * units]`, inputs times kernel plus bias.
+        recurrent_kernel: `[units, 4 * units]`.
+        cell, hidden: the state before the first step, `[batch, units]` each.
+        mask: `[time, batch or 1, 1]`, 1 at real steps and 0 at padding, where the state becomes zero.
+        reverse: run from the last step to the first.
+
+    Returns:
+        Hidden states `[time, batch, units]` in the order of the input, last cell state, last hidden state.
+    """
+    run = lstm_run(projected, recurrent_kernel, cell, hidden, mask, reverse)
+    return lstm_replay(projected, recurrent_kernel, cell, hidden, mask, run, reverse)
+
+
+def _upstream(arguments: tuple, upstream: Any) -> tuple:
+    """The gradients of the three outputs: TensorFlow passes them one by one, JAX as one tuple."""
+    if upstream is not None:
+        return upstream
+    return arguments[0] if len(arguments) == 1 else arguments
+
+
+def _shifted(states: Array, first: Array, reverse: bool) -> Array:
+    """The state before each step, given the states after the steps and the one before the first."""
+    if reverse:
+        return ops.concatenate([states[1:], first[None]], axis=0)
+    return ops.concatenate([first[None], states[:-1]], axis=0)
+
+
+def _backward_step(transposed_kernel: Array) -> Callable:
+    def backward_step(carry, inputs):
+        d_cell, d_hidden = carry
+        d_output, gates, cell, cell_before, real = inputs
+        i, g, f, o = ops.split(gates, 4, axis=-1)
+        d_hidden = (d_hidden + d_output) * real
+        squashed = ops.tanh(cell)
+        d_cell = d_cell * real + d_hidden * o * (1 - squashed * squashed)
+        d_preactivation = ops.concatenate(
+            [
+                d_cell * g * i * (1 - i),
+                d_cell * i * (1 - g * g),
+                d_cell * cell_before * f * (1 - f),
+                d_hidden * squashed * o * (1 - o),
+            ],
+            axis=-1,
+        )
+        return (d_cell * f, ops.matmul(d_preactivation, transposed_kernel)), d_preactivation
+
+    return backward_step
