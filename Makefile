@@ -1,12 +1,12 @@
 # Two commands: `make demo` shows what the project does, `make test` checks it. `make test-slow` runs the rest: what takes
-# long, and what runs the original Magenta.
+# long, and what runs the original Magenta. `make test-jax` runs what computes on the other backend.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
 STEPS ?= 900
 
-.PHONY: demo test test-slow lint types clean
+.PHONY: demo test test-slow test-jax lint types clean
 
 $(VENV)/.installed: requirements.lock
 	$(PYTHON) -m venv $(VENV)
@@ -32,6 +32,15 @@ test: $(VENV)/.installed
 
 test-slow: $(VENV)/.installed
 	$(PYTEST) -m "slow or reference"
+
+# The parts that every model is made of, one model of each family, and two configs against the original. JAX compiles
+# each operation of a test by itself, so what is left out would take longer than all that is here.
+JAX_TESTS := $(addprefix tests/models/test_,lstm.py training_step.py history_user.py checkpoint.py schedules.py \
+    frame_model.py key_decoders.py polyphonic_sampler.py parity.py)
+JAX_CHOICE := not (whatever or outputs_of_a_decoder or parts_that or gradients_and_greedy) \
+    or cat-drums_2bar_small or hits_control
+test-jax: $(VENV)/.installed
+	KERAS_BACKEND=jax $(PYTEST) -m "not slow" $(JAX_TESTS) -k "$(JAX_CHOICE)"
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

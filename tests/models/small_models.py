@@ -45,7 +45,7 @@ def short(config: configs.Config) -> configs.Config:
     def levels(part: Any) -> dict:
         part = dict(part)
         if "level_lengths" in part:
-            part["level_lengths"] = tuple(min(n, 4) for n in part["level_lengths"])
+            part["level_lengths"] = tuple(min(n, 3) for n in part["level_lengths"])
         return part
 
     encoder, decoder = levels(config.encoder), levels(config.decoder)

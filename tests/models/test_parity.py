@@ -159,9 +159,7 @@ def test_loss_gradients_and_greedy_decoding_are_magentas(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", ["hierdec-mel_16bar", "hier-trio_16bar", "hier-multiperf_vel_1bar_med_chords"]
-)
+@pytest.mark.parametrize("name", ["hierdec-mel_16bar", "hier-multiperf_vel_1bar_med_chords"])
 def test_whole_lengths_are_magentas(name: str) -> None:
     """The long hierarchies at their own lengths."""
     check(narrow(configs.CONFIG_MAP[name], batch_size=2), scale=0.3)
@@ -221,33 +219,33 @@ VARIANTS = {
     ),
     "split and autoregressive": variant(
         "hierdec-trio_16bar",
-        decoder={"name": "hierarchical_lstm", "core": "split_lstm", "level_lengths": (4, 8)},
-        hparams={"max_seq_len": 32},
+        decoder={"name": "hierarchical_lstm", "core": "split_lstm", "level_lengths": (3, 4)},
+        hparams={"max_seq_len": 12},
     ),
     "split without conductor": variant(
         "flat-trio_16bar", decoder={"name": "split_lstm"}, hparams={"max_seq_len": 32}
     ),
     "re-encoder": variant(
         "hier-mel_16bar",
-        encoder={"name": "hierarchical_lstm", "level_lengths": (8, 4)},
+        encoder={"name": "hierarchical_lstm", "level_lengths": (4, 3)},
         decoder={
             "name": "hierarchical_lstm",
             "core": "categorical_lstm",
-            "level_lengths": (4, 8),
+            "level_lengths": (3, 4),
             "re_encode": True,
         },
-        hparams={"max_seq_len": 32},
+        hparams={"max_seq_len": 12},
     ),
     "re-encoder of three levels": variant(
         "hier-mel_16bar",
-        encoder={"name": "hierarchical_lstm", "level_lengths": (4, 4, 2)},
+        encoder={"name": "hierarchical_lstm", "level_lengths": (3, 2, 2)},
         decoder={
             "name": "hierarchical_lstm",
             "core": "categorical_lstm",
-            "level_lengths": (2, 4, 4),
+            "level_lengths": (2, 2, 3),
             "re_encode": True,
         },
-        hparams={"max_seq_len": 32},
+        hparams={"max_seq_len": 12},
     ),
     "no latent vector": variant("cat-mel_2bar_small", hparams={"z_size": 0}),
 }

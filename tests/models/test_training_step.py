@@ -15,7 +15,6 @@ KINDS = (
     "flat-trio_16bar",
     "groovae_2bar_hits_control_tfds",
     "hier-multiperf_vel_1bar_med",
-    "hier-trio_16bar",
     "hierdec-drum_4bar",
     "nade-drums_2bar_reduced",
 )

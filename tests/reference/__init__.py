@@ -1,5 +1,6 @@
 """The original Magenta, run in a process of its own, as the reference of the tests and benchmarks."""
 
+import functools
 import importlib.util
 import json
 import os
@@ -35,16 +36,27 @@ def run_magenta(task: str, config: Any, arrays: dict[str, np.ndarray] | None = N
         np.savez(f"{folder}/in.npz", **dict(arrays or {}))  # type: ignore[arg-type]
         request = {"task": task, "config": config.to_json(), **options}
         Path(f"{folder}/request.json").write_text(json.dumps(request))
-        environment = {
-            **os.environ,
-            "TF_USE_LEGACY_KERAS": "1",
-            "TF_CPP_MIN_LOG_LEVEL": "3",
-            "PYTHONPATH": str(ROOT),
-        }
-        environment.pop("KERAS_BACKEND", None)
-        command = [sys.executable, "-m", "tests.reference.magenta_graph", folder]
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(f"The reference failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
+        server = _server()
+        print(folder, file=server.stdin, flush=True)
+        answer = server.stdout.readline().strip()  # type: ignore[union-attr]
+        if answer != "0":
+            log = Path(f"{folder}/log.txt")
+            said = log.read_text() if log.exists() else "It ended; can Magenta be imported?"
+            raise RuntimeError(f"The reference failed with status {answer or 'none'}:\n{said[-4000:]}")
         with np.load(f"{folder}/out.npz") as result:
             return {name: result[name] for name in result.files}
+
+
+@functools.cache
+def _server() -> subprocess.Popen:
+    """A process that has Magenta imported, which takes many seconds, and ends when this one does."""
+    environment = {
+        **os.environ,
+        "TF_USE_LEGACY_KERAS": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "PYTHONPATH": str(ROOT),
+    }
+    environment.pop("KERAS_BACKEND", None)
+    command = [sys.executable, "-m", "tests.reference.magenta_graph"]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, text=True)

@@ -1,7 +1,9 @@
-"""Tasks on Magenta's own graph, in a process with TF_USE_LEGACY_KERAS=1: `python -m tests.reference.magenta_graph FOLDER`.
+"""Tasks on Magenta's own graph, in a process with TF_USE_LEGACY_KERAS=1: `python -m tests.reference.magenta_graph`.
 
-FOLDER holds `request.json` (task, config, options) and `in.npz`; the result goes to `out.npz`. What a task must
-know and Magenta draws at random (the latent noise, greedy instead of sampled tokens) is patched in.
+It reads names of folders from standard input, one a line, and answers each with a status, 0 for success. A folder
+holds `request.json` (task, config, options) and `in.npz`; the result goes to `out.npz`, and what is printed to
+`log.txt`. What a task must know and Magenta draws at random (the latent noise, greedy instead of sampled tokens) is
+patched in, and so that no patch outlives its task, each task runs in a fork of this process.
 
 Lengths that the original takes: a flat decoder any from 0 to max_seq_len; a hierarchical decoder under a flat
 encoder (all three `hierdec-drum_4bar`) only 0 and max_seq_len, else it stops with an assertion. Its lengths by
@@ -9,8 +11,10 @@ segment `[batch, segments]` need a hierarchical encoder, since a flat one takes 
 """
 
 import json
+import os
 import sys
 import time
+import traceback
 import warnings
 from pathlib import Path
 from typing import Any
@@ -275,5 +279,27 @@ def main(folder: Path) -> None:
     np.savez(folder / "out.npz", **result)
 
 
+def serve() -> None:
+    """Run the tasks of the folders named on standard input, each in a fork."""
+    for line in sys.stdin:
+        folder = Path(line.rstrip("\n"))
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                log = os.open(folder / "log.txt", os.O_WRONLY | os.O_CREAT)
+                os.dup2(log, 1)
+                os.dup2(log, 2)
+                main(folder)
+                status = 0
+            except Exception:
+                traceback.print_exc()
+                sys.stderr.flush()
+            finally:
+                os._exit(status)
+        _, state = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(state), flush=True)
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    serve()
