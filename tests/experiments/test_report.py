@@ -141,6 +141,8 @@ def test_an_interrupt_keeps_what_is_done_and_ends_the_children(stand_ins):
 
     import threading
 
+    # A shell starts what it runs in the background with interrupts ignored, the tests among it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report.subprocess, "Popen", Recorded)
         watcher = threading.Thread(target=interrupt)
@@ -148,6 +150,7 @@ def test_an_interrupt_keeps_what_is_done_and_ends_the_children(stand_ins):
         with pytest.raises(KeyboardInterrupt):
             report.main([f"--output_dir={stand_ins}", "--only=slow,good"])
         watcher.join()
+    signal.signal(signal.SIGINT, before)
     assert len(children) == 2 and all(child.poll() is not None for child in children)
     page = Page(stand_ins / "report.html")
     assert GOOD.title in page.text and page.tags.count("section") == 1
