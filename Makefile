@@ -24,14 +24,15 @@ demo: $(VENV)/.installed
 	$(BIN)/python interpolate.py --num_outputs=8 --seed=8 --accents --output_dir=$(DEMO)/interpolation --png --gallery
 	@echo "Open $(DEMO)/samples/hierdec-drum_4bar_small_sample.html in a browser, or drop the .mid files into your DAW."
 
-# Two processes; a file's tests stay together, so that what they share is made once.
-PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile
+# Two processes; a file's tests stay together, so that what they share is made once. The slow tests share little, and
+# whichever process is done with its half takes from the other's.
+PYTEST := $(BIN)/python -m pytest -q -n 2
 
 test: $(VENV)/.installed
-	$(PYTEST) -m "not slow and not reference"
+	$(PYTEST) --dist loadfile -m "not slow and not reference"
 
 test-slow: $(VENV)/.installed
-	$(PYTEST) -m "slow or reference"
+	$(PYTEST) --dist worksteal -m "slow or reference"
 
 # The parts that every model is made of, one model of each family, and two configs against the original. JAX compiles
 # each operation of a test by itself, so what is left out would take longer than all that is here.
@@ -40,7 +41,7 @@ JAX_TESTS := $(addprefix tests/models/test_,lstm.py training_step.py history_use
 JAX_CHOICE := not (whatever or outputs_of_a_decoder or parts_that or gradients_and_greedy) \
     or cat-drums_2bar_small or hits_control
 test-jax: $(VENV)/.installed
-	KERAS_BACKEND=jax $(PYTEST) -m "not slow" $(JAX_TESTS) -k "$(JAX_CHOICE)"
+	KERAS_BACKEND=jax $(PYTEST) --dist worksteal -m "not slow" $(JAX_TESTS) -k "$(JAX_CHOICE)"
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -179,9 +179,10 @@ def test_half_precision_trains(patterns_tfrecord: Path, tmp_path: Path, precisio
     assert all(w.dtype == np.float32 and np.isfinite(w).all() for w in found.weights.values())
     bias = next(n for n in found.weights if n.endswith("output_projection/bias"))
     assert np.abs(found.weights[bias]).max() > 0, "the weights must have moved"
-    more[1] = "--num_steps=6"
-    assert train.main(flags(run_dir, patterns_tfrecord, *more)) == 0
-    assert steps_of(run_dir)[-1] == 6
+    if precision == "mixed_float16":  # whose loss scale is part of what goes on
+        more[1] = "--num_steps=6"
+        assert train.main(flags(run_dir, patterns_tfrecord, *more)) == 0
+        assert steps_of(run_dir)[-1] == 6
 
 
 def test_batch_larger_than_the_set_and_a_config_file(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tests.models.small_frame_models import music, small, with_past
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYED = ("piano-baseline", "piano-small", "piano-rbm_keys")
-SLOW = ("piano-baseline", "piano-velocity")
+SLOW = ("piano-velocity",)
 SOME = ("basic_rnn", "relative_rnn", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW))
 
 

@@ -11,10 +11,7 @@ from tests.models.small_models import for_our_model, narrow, random_batch, short
 
 SCHEDULED = {"sampling_schedule": "constant", "sampling_rate": 0.5, "dropout_keep_prob": 0.8}
 KINDS = (
-    "cat-mel_2bar_med_chords",
-    "flat-trio_16bar",
     "groovae_2bar_hits_control_tfds",
-    "hier-multiperf_vel_1bar_med",
     "hierdec-drum_4bar",
     "nade-drums_2bar_reduced",
 )
