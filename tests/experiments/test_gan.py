@@ -140,15 +140,18 @@ def test_whole_experiment(tmp_path):
 
 @pytest.mark.slow
 def test_reference_case(data_dir, tmp_path):
-    """R15, half as long: the plain GAN goes to few songs, outputs near 0 or 1; the remedy's samples differ far more."""
+    """R15: the plain GAN ends at about one song, with outputs near 0 or 1; with the remedy samples differ far more."""
     folder = data_dir("songs34")
-    assert main(["gan", f"--songs={folder}", f"--output_dir={tmp_path}", "--steps=1500"]) == 0
+    assert main(["gan", f"--songs={folder}", f"--output_dir={tmp_path}"]) == 0
     found = {finding.what: finding.here for finding in Outcome.read(tmp_path).findings}
     plain, remedy = (
         {what.split(": ")[1]: here for what, here in found.items() if what.startswith(name)}
         for name in gan.NAMES
     )
     assert int(plain["songs that 256 samples are nearest to"]) <= 6
+    assert int(plain["share of samples at the most frequent one"].rstrip("%")) > 80
     assert float(plain["outputs below 0.1 or above 0.9"].rstrip("%")) > 95
     assert float(plain["places in which two samples differ"]) < 25
     assert float(remedy["places in which two samples differ"]) > 50
+    assert int(remedy["songs that 256 samples are nearest to"]) >= 8
+    assert int(remedy["share of samples at the most frequent one"].rstrip("%")) < 50
