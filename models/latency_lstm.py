@@ -13,7 +13,7 @@ from keras import ops
 from models.backend import scan
 from models.frame_reader import FrameReader, Reading, run_stack, step_stack, swap
 from models.lstm import LSTM, LSTMStack
-from models.lstm_sequence import State, lstm_cell
+from models.lstm_sequence import State, cell_gradient, gradients_of_outputs, kernel_gradient, lstm_cell
 
 Array = Any
 
@@ -94,9 +94,7 @@ def delayed_lstm_sequence(
         starts = [oldest - delay for delay in delays]
 
         def gradient(*upstream_arguments, upstream=None):
-            # TensorFlow passes the outputs' gradients one by one, JAX as one tuple.
-            given = upstream_arguments if upstream is None else upstream
-            d_hiddens, d_cells = given[0] if len(given) == 1 else given
+            d_hiddens, d_cells = gradients_of_outputs(upstream_arguments, upstream)
             read_cells, read_hiddens = (_blocks_of_all(x, starts, time) for x in (all_cells, all_hiddens))
             # What a step passes to the states that it read; after the last step nothing is read.
             nothing = ops.concatenate([room, ops.zeros_like(cells)])
@@ -107,11 +105,7 @@ def delayed_lstm_sequence(
                 (d_hiddens, d_cells, gates, all_cells[oldest:], read_cells, steps),
                 reverse=True,
             )
-            units = recurrent_kernel.shape[0]
-            d_kernel = ops.matmul(
-                ops.transpose(ops.reshape(read_hiddens, (-1, units))),
-                ops.reshape(d_projected, (-1, 4 * units)),
-            )
+            d_kernel = kernel_gradient(read_hiddens, d_projected)
             d_before = (_of_first_reads(x, delays) for x in (d_read_cells, d_read_hiddens))
             return d_projected, d_kernel, *d_before
 
@@ -124,23 +118,13 @@ def _backward_step(transposed_kernel: Array, delays: Sequence[int]) -> Any:
     def backward_step(carry, inputs):
         d_read_cells, d_read_hiddens = carry
         d_hidden, d_cell, gates, cell, read_cell, t = inputs
-        i, g, f, o = ops.split(gates, 4, axis=-1)
         # A state is read again where its delays are over.
         times = [t + delay for delay in delays]
         d_hidden = d_hidden + _blocks(d_read_hiddens, times)
-        squashed = ops.tanh(cell)
-        d_cell = d_cell + _blocks(d_read_cells, times) + d_hidden * o * (1 - squashed * squashed)
-        d_preactivation = ops.concatenate(
-            [
-                d_cell * g * i * (1 - i),
-                d_cell * i * (1 - g * g),
-                d_cell * read_cell * f * (1 - f),
-                d_hidden * squashed * o * (1 - o),
-            ],
-            axis=-1,
-        )
+        d_cell = d_cell + _blocks(d_read_cells, times)
+        d_read_cell, d_preactivation = cell_gradient(d_cell, d_hidden, gates, cell, read_cell)
         d_read_hidden = ops.matmul(d_preactivation, transposed_kernel)
-        d_read_cells = ops.slice_update(d_read_cells, (t, 0, 0), (d_cell * f)[None])
+        d_read_cells = ops.slice_update(d_read_cells, (t, 0, 0), d_read_cell[None])
         d_read_hiddens = ops.slice_update(d_read_hiddens, (t, 0, 0), d_read_hidden[None])
         return (d_read_cells, d_read_hiddens), d_preactivation
 

@@ -88,7 +88,7 @@ def lstm_replay(
     @ops.custom_gradient
     def results(projected, recurrent_kernel, cell, hidden, mask, hiddens, cells, gates):
         def gradient(*upstream_arguments, upstream=None):
-            d_hiddens, d_cell, d_hidden = _upstream(upstream_arguments, upstream)
+            d_hiddens, d_cell, d_hidden = gradients_of_outputs(upstream_arguments, upstream)
             cells_before = _shifted(cells, cell, reverse)
             hiddens_before = _shifted(hiddens, hidden, reverse)
             (d_cell, d_hidden), d_projected = scan(
@@ -97,11 +97,7 @@ def lstm_replay(
                 (d_hiddens, gates, cells, cells_before, mask),
                 not reverse,
             )
-            units = ops.shape(recurrent_kernel)[0]
-            d_kernel = ops.matmul(
-                ops.transpose(ops.reshape(hiddens_before, (-1, units))),
-                ops.reshape(d_projected, (-1, 4 * units)),
-            )
+            d_kernel = kernel_gradient(hiddens_before, d_projected)
             constants = map(ops.zeros_like, (mask, hiddens, cells, gates))
             return d_projected, d_kernel, d_cell, d_hidden, *constants
 
@@ -130,8 +126,46 @@ def lstm_sequence(
     return lstm_replay(projected, recurrent_kernel, cell, hidden, mask, run, reverse)
 
 
-def _upstream(arguments: tuple, upstream: Any) -> tuple:
-    """The gradients of the three outputs: TensorFlow passes them one by one, JAX as one tuple."""
+def kernel_gradient(hiddens_before: Array, d_projected: Array) -> Array:
+    """The recurrent kernel's gradient, one product for all steps: `[units, 4 * units]`.
+
+    Args:
+        hiddens_before: what the kernel was multiplied with, `[time, batch, units]`.
+        d_projected: the gradient of the preactivations, `[time, batch, 4 * units]`.
+    """
+    before, after = (ops.reshape(x, (-1, x.shape[-1])) for x in (hiddens_before, d_projected))
+    return ops.matmul(ops.transpose(before), after)
+
+
+def cell_gradient(d_cell: Array, d_hidden: Array, gates: Array, cell: Array, cell_before: Array) -> State:
+    """The gradient of one `lstm_cell`.
+
+    Args:
+        d_cell, d_hidden: the gradients of its new states, `[batch, units]` each; that of the cell without what comes
+            to it from the hidden state.
+        gates, cell: what it gave.
+        cell_before: what it was given.
+
+    Returns:
+        The gradients of the cell before it, `[batch, units]`, and of the preactivation, `[batch, 4 * units]`.
+    """
+    i, g, f, o = ops.split(gates, 4, axis=-1)
+    squashed = ops.tanh(cell)
+    d_cell = d_cell + d_hidden * o * (1 - squashed * squashed)
+    d_preactivation = ops.concatenate(
+        [
+            d_cell * g * i * (1 - i),
+            d_cell * i * (1 - g * g),
+            d_cell * cell_before * f * (1 - f),
+            d_hidden * squashed * o * (1 - o),
+        ],
+        axis=-1,
+    )
+    return d_cell * f, d_preactivation
+
+
+def gradients_of_outputs(arguments: tuple, upstream: Any) -> tuple:
+    """What the gradient of an `ops.custom_gradient` is given: TensorFlow passes it one by one, JAX as one tuple."""
     if upstream is not None:
         return upstream
     return arguments[0] if len(arguments) == 1 else arguments
@@ -148,19 +182,8 @@ def _backward_step(transposed_kernel: Array) -> Callable:
     def backward_step(carry, inputs):
         d_cell, d_hidden = carry
         d_output, gates, cell, cell_before, real = inputs
-        i, g, f, o = ops.split(gates, 4, axis=-1)
         d_hidden = (d_hidden + d_output) * real
-        squashed = ops.tanh(cell)
-        d_cell = d_cell * real + d_hidden * o * (1 - squashed * squashed)
-        d_preactivation = ops.concatenate(
-            [
-                d_cell * g * i * (1 - i),
-                d_cell * i * (1 - g * g),
-                d_cell * cell_before * f * (1 - f),
-                d_hidden * squashed * o * (1 - o),
-            ],
-            axis=-1,
-        )
-        return (d_cell * f, ops.matmul(d_preactivation, transposed_kernel)), d_preactivation
+        d_cell_before, d_preactivation = cell_gradient(d_cell * real, d_hidden, gates, cell, cell_before)
+        return (d_cell_before, ops.matmul(d_preactivation, transposed_kernel)), d_preactivation
 
     return backward_step

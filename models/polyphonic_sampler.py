@@ -213,7 +213,7 @@ class PolyphonicSampler(Output):
     def draw(self, parameters: Array, uniforms: Array | None, temperature: Array | float) -> Array:
         if self.memory:
             raise ValueError("Voices with a memory need their states to draw; use `step`.")
-        return self.voices.walk(parameters, uniforms=uniforms, temperature=temperature).on
+        return self.voices.step(parameters, None, uniforms, temperature)[0]
 
     def step(
         self,
@@ -223,5 +223,4 @@ class PolyphonicSampler(Output):
         temperature: Array | float = 1.0,
     ) -> tuple[Array, list[State | None]]:
         """Draw one frame `[batch, pitches]` from features `[batch, features]`, and the voices' new states."""
-        walk = self.voices.walk(parameters, uniforms=uniforms, states=states, temperature=temperature)
-        return walk.on, walk.states
+        return self.voices.step(parameters, states, uniforms, temperature)

@@ -18,7 +18,7 @@ Array = Any
 
 
 class Walk(NamedTuple):
-    """What the voices of `Voices` drew and said.
+    """What `Voices` drew and said.
 
     Attributes:
         on, off: pitches decided to sound and not to, 0 or 1, `[..., pitches]`.
@@ -39,7 +39,7 @@ class Walk(NamedTuple):
 
 
 class Path(NamedTuple):
-    """What the voices of `Voices` decided one after the other; no gradient goes through it.
+    """What `Voices` decided one after the other; no gradient goes through it.
 
     Attributes:
         on, off: what was decided before each voice, `[..., voices, batch, pitches]`.
@@ -204,6 +204,26 @@ class Voices(keras.layers.Layer):
             ops.transpose(walk.log_weight),
             walk.states,
         )
+
+    def step(
+        self,
+        features: Array,
+        states: list[State | None] | None = None,
+        uniforms: Array | None = None,
+        temperature: Array | float = 1.0,
+    ) -> tuple[Array, list[State | None]]:
+        """What sounds in one frame `[batch, pitches]`, and the voices' states after it: `walk` for playing.
+
+        What the voices say of a frame takes as long as drawing it, and playing does without.
+
+        Args:
+            features: `[batch, features]`.
+            states, uniforms, temperature: as for `walk`.
+        """
+        features = ops.cast(features, "float32")
+        states = self.zero_states(ops.shape(features)[-2]) if states is None else states
+        path = self._decisions(self.of_features(features), None, uniforms, "free", states, temperature)
+        return path.decided[0], path.states
 
     def _walk(
         self,
