@@ -1,13 +1,11 @@
 """The LSTM cell, and the loop of it over a sequence with a gradient of its own.
 
 What a step does not have to wait for is taken out of the loop: the input projection of all steps is one product
-before it, and the kernel's gradient one product after it. A run and its gradient are two functions, so that a model
-whose steps wait for draws (`models/polyphonic_sampler.py`) can run its parts one after the other, and take the
-gradient of all of them at once, when the draws are known.
+before it, and the kernel's gradient one product after it.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from keras import ops
 
@@ -35,78 +33,6 @@ def lstm_cell(preactivation: Array, cell: Array) -> tuple[Array, Array, Array]:
     return cell, o * ops.tanh(cell), ops.concatenate([i, g, f, o], axis=-1)
 
 
-class Run(NamedTuple):
-    """What an LSTM did over a sequence; values without gradient.
-
-    Attributes:
-        hiddens, cells: the states after each step, `[time, batch, units]`.
-        gates: the activated gates, `[time, batch, 4 * units]`.
-    """
-
-    hiddens: Array
-    cells: Array
-    gates: Array
-
-
-def lstm_run(
-    projected: Array, recurrent_kernel: Array, cell: Array, hidden: Array, mask: Array, reverse: bool = False
-) -> Run:
-    """Run an LSTM over a sequence, without a gradient; arguments as for `lstm_sequence`."""
-    constants = map(ops.stop_gradient, (projected, recurrent_kernel, cell, hidden, mask))
-    projected, recurrent_kernel, cell, hidden, mask = constants
-
-    def step(carry: State, inputs: tuple) -> tuple[State, tuple]:
-        cell, hidden = carry
-        x, real = inputs
-        cell, hidden, gates = lstm_cell(x + ops.matmul(hidden, recurrent_kernel), cell)
-        cell, hidden = cell * real, hidden * real
-        return (cell, hidden), (hidden, cell, gates)
-
-    _, outputs = scan(step, (cell, hidden), (projected, mask), reverse)
-    return Run(*outputs)
-
-
-def lstm_replay(
-    projected: Array,
-    recurrent_kernel: Array,
-    cell: Array,
-    hidden: Array,
-    mask: Array,
-    run: Run,
-    reverse: bool = False,
-) -> tuple[Array, Array, Array]:
-    """The results of a run that was made of these arguments, with the gradient for them.
-
-    Args:
-        projected, recurrent_kernel, cell, hidden, mask, reverse: as for `lstm_sequence`.
-        run: of `lstm_run`. Sequences that were run apart may stand side by side in the batch.
-
-    Returns:
-        As `lstm_sequence`.
-    """
-
-    @ops.custom_gradient
-    def results(projected, recurrent_kernel, cell, hidden, mask, hiddens, cells, gates):
-        def gradient(*upstream_arguments, upstream=None):
-            d_hiddens, d_cell, d_hidden = gradients_of_outputs(upstream_arguments, upstream)
-            cells_before = _shifted(cells, cell, reverse)
-            hiddens_before = _shifted(hiddens, hidden, reverse)
-            (d_cell, d_hidden), d_projected = scan(
-                _backward_step(ops.transpose(recurrent_kernel)),
-                (d_cell, d_hidden),
-                (d_hiddens, gates, cells, cells_before, mask),
-                not reverse,
-            )
-            d_kernel = kernel_gradient(hiddens_before, d_projected)
-            constants = map(ops.zeros_like, (mask, hiddens, cells, gates))
-            return d_projected, d_kernel, d_cell, d_hidden, *constants
-
-        last = 0 if reverse else -1
-        return (hiddens, cells[last], hiddens[last]), gradient
-
-    return results(projected, recurrent_kernel, cell, hidden, mask, *run)
-
-
 def lstm_sequence(
     projected: Array, recurrent_kernel: Array, cell: Array, hidden: Array, mask: Array, reverse: bool = False
 ) -> tuple[Array, Array, Array]:
@@ -122,8 +48,32 @@ def lstm_sequence(
     Returns:
         Hidden states `[time, batch, units]` in the order of the input, last cell state, last hidden state.
     """
-    run = lstm_run(projected, recurrent_kernel, cell, hidden, mask, reverse)
-    return lstm_replay(projected, recurrent_kernel, cell, hidden, mask, run, reverse)
+
+    @ops.custom_gradient
+    def run(projected, recurrent_kernel, cell, hidden, mask):
+        def step(carry: State, inputs: tuple) -> tuple[State, tuple]:
+            cell, hidden = carry
+            x, real = inputs
+            cell, hidden, gates = lstm_cell(x + ops.matmul(hidden, recurrent_kernel), cell)
+            cell, hidden = cell * real, hidden * real
+            return (cell, hidden), (hidden, cell, gates)
+
+        last, (hiddens, cells, all_gates) = scan(step, (cell, hidden), (projected, mask), reverse)
+
+        def gradient(*upstream_arguments, upstream=None):
+            d_hiddens, d_cell, d_hidden = gradients_of_outputs(upstream_arguments, upstream)
+            (d_cell, d_hidden), d_projected = scan(
+                _backward_step(ops.transpose(recurrent_kernel)),
+                (d_cell, d_hidden),
+                (d_hiddens, all_gates, cells, _shifted(cells, cell, reverse), mask),
+                not reverse,
+            )
+            d_kernel = kernel_gradient(_shifted(hiddens, hidden, reverse), d_projected)
+            return d_projected, d_kernel, d_cell, d_hidden, ops.zeros_like(mask)
+
+        return (hiddens, *last), gradient
+
+    return run(projected, recurrent_kernel, cell, hidden, mask)
 
 
 def kernel_gradient(hiddens_before: Array, d_projected: Array) -> Array:

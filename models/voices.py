@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from models import wavefront
 from models.frame_reader import swap
 from models.lstm import LSTM
-from models.lstm_sequence import Run, State, lstm_replay, lstm_run
+from models.lstm_sequence import State
 from models.polyphonic_likelihood import draw_outcome, masked_log_softmax
 
 Array = Any
@@ -47,7 +48,7 @@ class Path(NamedTuple):
         log_q: log probabilities that it was drawn from.
         decided: on and off after all voices, `[..., pitches]`.
         states: each voice's `(cell, hidden)` afterwards; None without memory.
-        runs: each voice's run over the sequence, where it has a memory and there is a sequence.
+        run: how the voices went over a sequence; None without memory, and for one frame.
     """
 
     on: Array
@@ -56,7 +57,7 @@ class Path(NamedTuple):
     log_q: Array
     decided: tuple[Array, Array]
     states: list[State | None]
-    runs: list[Run | None]
+    run: wavefront.Run | None
 
 
 class Voices(keras.layers.Layer):
@@ -119,9 +120,12 @@ class Voices(keras.layers.Layer):
 
     def of_decided(self, on: Array, off: Array) -> Array:
         """The share of what was decided: `[..., width]`."""
-        decided = on if self.pauses else ops.concatenate([on, off], axis=-1)
-        start = self.features
-        return ops.matmul(decided, self.voice.kernel[start : start + decided.shape[-1]])
+        seen = self._seen(on, off)
+        return ops.matmul(seen, self.voice.kernel[self.features :][: seen.shape[-1]])
+
+    def _seen(self, on: Array, off: Array) -> Array:
+        """What a voice sees of what was decided."""
+        return on if self.pauses else ops.concatenate([on, off], axis=-1)
 
     def logits(self, hidden: Array) -> Array:
         """The outcomes' logits `[..., outcomes]` of a voice's hidden values `[..., units]`."""
@@ -139,7 +143,7 @@ class Voices(keras.layers.Layer):
         other = ops.ones_like(values[..., :1]) if self.pauses else 1 - values
         return ops.concatenate([values, other], axis=-1) > 0.5
 
-    def _viable(self, values: Array, on: Array, voice: int) -> Array:
+    def _viable(self, values: Array, on: Array, voice: Array | int) -> Array:
         """True outcomes after which the voices left suffice for the pitches left, boolean `[..., outcomes]`."""
         missing = values * (1 - on)
         pressed = ops.sum(missing, axis=-1, keepdims=True) > self.count - voice - 0.5
@@ -147,7 +151,7 @@ class Voices(keras.layers.Layer):
         urgent = ops.concatenate([missing, others], axis=-1) > 0.5
         return ops.where(pressed, urgent, self._true_outcomes(values))
 
-    def _domain(self, rule: str, values: Array | None, on: Array, off: Array, voice: int) -> Array:
+    def _domain(self, rule: str, values: Array | None, on: Array, off: Array, voice: Array | int) -> Array:
         """Outcomes that are drawn from under a rule of `walk`, boolean `[..., outcomes]`."""
         allowed = self._allowed(on, off)
         if rule in ("free", "inverted"):
@@ -176,8 +180,7 @@ class Voices(keras.layers.Layer):
     ) -> Walk:
         """Let the voices draw, for one frame or for a whole sequence at once.
 
-        A voice needs the voices before it in the same frame and its own past alone, so a sequence is as many
-        passes over time as there are voices.
+        Voices with a memory go over a sequence side by side (`models/wavefront.py`).
 
         Args:
             features: `[batch, features]`, or `[batch, time, features]`.
@@ -237,9 +240,10 @@ class Voices(keras.layers.Layer):
         """`walk`, with time first where there is a memory: the draws one by one, then their gradients at once."""
         states = self.zero_states(ops.shape(features)[-2]) if states is None else states
         projected = self.of_features(features)
-        path = self._decisions(ops.stop_gradient(projected), values, uniforms, rule, states, temperature)
-        inputs = projected[..., None, :, :] + self.of_decided(path.on, path.off)
-        logits = self.logits(self._all_hidden(inputs, states, path))
+        over_time = self.memory and len(projected.shape) == 3
+        decisions = self._decisions_over_time if over_time else self._decisions
+        path = decisions(ops.stop_gradient(projected), values, uniforms, rule, states, temperature)
+        logits = self.logits(self._all_hidden(projected, states, path))
         log_d = masked_log_softmax(logits / temperature, self._allowed(path.on, path.off))
         log_weight = ops.sum(path.drawn * (log_d - path.log_q), axis=(-3, -1))
         d = ops.exp(log_d)
@@ -262,47 +266,80 @@ class Voices(keras.layers.Layer):
         """The voices' draws one after the other, without gradient; arguments as for `_walk`."""
         on = ops.zeros((*ops.shape(projected)[:-1], self.pitches), dtype="float32")
         off = on
-        voices, after, runs = [], [], []
+        voices, after = [], []
         for voice, state in enumerate(states):
-            hidden, state, run = self._hidden(projected + self.of_decided(on, off), state)
-            log_d = masked_log_softmax(self.logits(hidden) / temperature, self._allowed(on, off))
-            log_q = masked_log_softmax(log_d, self._domain(rule, values, on, off, voice))
-            drawn = draw_outcome(log_q, None if uniforms is None else uniforms[..., voice])
+            inputs = projected + self.of_decided(on, off)
+            hidden, state = self.voice.step(inputs, state) if self.memory else (ops.tanh(inputs), None)
+            own = None if uniforms is None else uniforms[..., voice]
+            drawn, log_q, decided = self._draw(hidden, on, off, values, own, rule, voice, temperature)
             voices.append((on, off, drawn, log_q))
             after.append(state)
-            runs.append(run)
-            on, off = self._decide(drawn, None if rule == "free" else values, on, off)
+            on, off = decided
         befores, bans, draws, sources = (
             ops.stop_gradient(ops.stack(x, axis=-3)) for x in zip(*voices, strict=True)
         )
-        return Path(befores, bans, draws, sources, (on, off), after, runs)
+        return Path(befores, bans, draws, sources, (on, off), after, None)
 
-    def _hidden(self, inputs: Array, state: Any) -> tuple[Array, State | None, Run | None]:
-        """One voice's hidden values for inputs `[..., width]`, its state after them, and with a memory its run."""
-        if not self.memory:
-            return ops.tanh(inputs), None, None
-        if len(inputs.shape) == 2:
-            return *self.voice.step(inputs, state), None
-        cell, before = state
-        mask = ops.ones((inputs.shape[0], 1, 1))
-        run = lstm_run(inputs, self.voice.recurrent_kernel, cell, before, mask)
-        return run.hiddens, (run.cells[-1], run.hiddens[-1]), run
+    def _decisions_over_time(
+        self,
+        projected: Array,
+        values: Array | None,
+        uniforms: Array | None,
+        rule: str,
+        states: list[Any],
+        temperature: Array | float,
+    ) -> Path:
+        """`_decisions` of voices with a memory over a sequence, time first."""
+        numbers = ops.reshape(ops.arange(self.count, dtype="float32"), (-1, 1, 1))
+        truth = () if values is None else (wavefront.skewed([values] * self.count),)
+        by_voice = [] if uniforms is None else [uniforms[..., v, None] for v in range(self.count)]
+        chance = (wavefront.skewed(by_voice),) if by_voice else ()
 
-    def _all_hidden(self, inputs: Array, states: list[State | None], path: Path) -> Array:
-        """All voices' hidden values for inputs `[..., voices, batch, width]`: those of the path, with gradient.
+        def decide(hidden: Array, seen: Array, own: tuple) -> tuple[Array, tuple]:
+            true = own[0] if truth else None
+            uniform = own[-1][..., 0] if chance else None
+            on = seen[..., : self.pitches]
+            off = ops.zeros_like(on) if self.pauses else seen[..., self.pitches :]
+            drawn, log_q, decided = self._draw(hidden, on, off, true, uniform, rule, numbers, temperature)
+            return self._seen(*decided), (on, off, drawn, log_q, *decided)
 
-        With a memory the voices stand side by side in one batch.
-        """
+        kernel, width = ops.stop_gradient(self._kernel()), self.pitches * (1 if self.pauses else 2)
+        run, after, outputs = wavefront.run(projected, kernel, states, width, decide, (*truth, *chance))
+        befores, bans, draws, sources, on, off = (ops.stop_gradient(wavefront.unskewed(x)) for x in outputs)
+        return Path(befores, bans, draws, sources, (on[:, -1], off[:, -1]), [*after], run)
+
+    def _kernel(self) -> Array:
+        """The memory's kernel for what was decided and for the hidden state."""
+        return ops.cast(self.voice.kernel[self.features :], "float32")
+
+    def _draw(
+        self,
+        hidden: Array,
+        on: Array,
+        off: Array,
+        values: Array | None,
+        uniforms: Array | None,
+        rule: str,
+        voice: Array | int,
+        temperature: Array | float,
+    ) -> tuple[Array, Array, tuple[Array, Array]]:
+        """A voice's draw one-hot, the log probabilities that it was drawn from, and what is decided after it."""
+        kernel, bias = ops.stop_gradient(self.output_kernel), ops.stop_gradient(self.output_bias)
+        logits = ops.matmul(hidden, kernel) + bias
+        log_d = masked_log_softmax(logits / temperature, self._allowed(on, off))
+        log_q = masked_log_softmax(log_d, self._domain(rule, values, on, off, voice))
+        drawn = draw_outcome(log_q, uniforms)
+        return drawn, log_q, self._decide(drawn, None if rule == "free" else values, on, off)
+
+    def _all_hidden(self, projected: Array, states: list[Any], path: Path) -> Array:
+        """All voices' hidden values `[..., voices, batch, units]` on a path, with gradient."""
+        if path.run is not None:
+            return wavefront.hidden_states(projected, self._kernel(), states, path.run)
+        inputs = projected[..., None, :, :] + self.of_decided(path.on, path.off)
         if not self.memory:
             return ops.tanh(inputs)
         cell, hidden = (ops.concatenate(parts, axis=0) for parts in zip(*states, strict=True))
-        if len(inputs.shape) == 3:
-            flat, _ = self.voice.step(ops.reshape(inputs, (-1, inputs.shape[-1])), (cell, hidden))
-        else:
-            run = Run(*(ops.concatenate(parts, axis=1) for parts in zip(*path.runs, strict=True)))
-            side_by_side = ops.reshape(inputs, (inputs.shape[0], -1, inputs.shape[-1]))
-            mask = ops.ones((inputs.shape[0], 1, 1))
-            flat, _, _ = lstm_replay(side_by_side, self.voice.recurrent_kernel, cell, hidden, mask, run)
+        flat, _ = self.voice.step(ops.reshape(inputs, (-1, inputs.shape[-1])), (cell, hidden))
         return ops.reshape(flat, (*ops.shape(inputs)[:-1], self.units))
 
     def _any(self, d: Array) -> Array:
