@@ -7,7 +7,8 @@ import pytest
 from keras import ops
 
 from models.chord_outputs import ChordClasses, IndependentVoices
-from tests.models.test_history_user import gradients, softmax
+from tests.models.gradients import gradients
+from tests.models.test_history_user import softmax
 from tests.models.test_polyphonic_sampler import FRAMES, numpy_cross_entropy, numpy_draw
 
 Array = np.ndarray

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from keras import ops
 
 from models.backend import scan
 from models.history_user import BASELINE_LAGS, HistoryState, HistoryUser, read_lags, window_lags
+from tests.models.gradients import gradients
 
 Array = np.ndarray
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,22 +98,6 @@ def data() -> tuple[Array, Array, Array]:
 
 def state_with(layer: HistoryUser, past: Array) -> HistoryState:
     return layer.zero_state(len(past))._replace(past=ops.convert_to_tensor(past))
-
-
-def gradients(function: Callable, values: list[Array]) -> list[Array]:
-    """Gradients of a scalar function, by the backend that runs."""
-    if keras.backend.backend() == "jax":
-        import jax
-
-        found = jax.grad(lambda vs: function(*vs))([jax.numpy.asarray(v) for v in values])
-        return [np.asarray(g) for g in found]
-    import tensorflow as tf
-
-    tensors = [tf.constant(v) for v in values]
-    with tf.GradientTape() as tape:
-        tape.watch(tensors)
-        result = function(*tensors)
-    return [g.numpy() for g in tape.gradient(result, tensors)]
 
 
 @pytest.mark.parametrize("lags", [LAGS, (0,), (1, 1), window_lags(12)])
@@ -254,6 +238,7 @@ def test_it_learns_where_to_read() -> None:
 MEASURE = """
 import keras, numpy as np
 from models.history_user import HistoryUser, window_lags
+from tests.models.gradients import gradients
 
 class Reader(keras.Model):
     def __init__(self, history):

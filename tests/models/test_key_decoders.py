@@ -20,7 +20,8 @@ from models.key_decoders import (
     of_class,
 )
 from models.rbm import RBMKeys
-from tests.models.test_history_user import gradients, sigmoid
+from tests.models.gradients import gradients
+from tests.models.test_history_user import sigmoid
 
 Array = np.ndarray
 KEYS, CLASSES, UNITS = 10, 4, 5  # the last octave lacks two keys

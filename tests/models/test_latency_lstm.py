@@ -12,8 +12,9 @@ from keras import ops
 
 from models.latency_lstm import DELAYS, LatencyCapsules, LatencyLSTM, delayed_lstm_sequence
 from models.lstm_sequence import lstm_cell
+from tests.models.gradients import gradients
 from tests.models.test_frame_readers import quick, read
-from tests.models.test_history_user import gradients, numpy_stack, sigmoid
+from tests.models.test_history_user import numpy_stack, sigmoid
 
 Array = np.ndarray
 ROOT = Path(__file__).resolve().parents[2]

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 from keras import ops
 
 from models.lstm import LSTM, LSTMStack, flatten_states, unflatten_states
 from models.lstm_sequence import lstm_cell, lstm_sequence
+from tests.models.gradients import gradients
 
 Array = np.ndarray
 TIME, BATCH, UNITS = 6, 3, 5
@@ -41,23 +41,6 @@ def step_loop(projected: Any, kernel: Any, cell: Any, hidden: Any, mask: Any, re
         cell, hidden = cell * mask[t], hidden * mask[t]
         hiddens[t] = hidden
     return ops.stack(hiddens), cell, hidden
-
-
-def gradients(function: Callable, values: list[Array]) -> list[Array]:
-    """Gradients of a scalar function, by the backend that runs."""
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return [
-            np.asarray(g) for g in jax.grad(lambda vs: function(*vs))([jax.numpy.asarray(v) for v in values])
-        ]
-    import tensorflow as tf
-
-    tensors = [tf.constant(v) for v in values]
-    with tf.GradientTape() as tape:
-        tape.watch(tensors)
-        result = function(*tensors)
-    return [g.numpy() for g in tape.gradient(result, tensors)]
 
 
 @pytest.fixture(params=["whole", "padded"])

@@ -7,7 +7,7 @@ import pytest
 from keras import ops
 
 from models.polyphonic_likelihood import FORBIDDEN, draw_outcome, masked_log_softmax
-from tests.models.test_history_user import gradients
+from tests.models.gradients import gradients
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from keras import ops
 from models.chord_outputs import ChordClasses, IndependentVoices
 from models.decoders import Draws, LSTMDecoder
 from models.polyphonic_sampler import PolyphonicSampler
-from tests.models.test_history_user import gradients, sigmoid
+from tests.models.gradients import gradients
+from tests.models.test_history_user import sigmoid
 
 Array = np.ndarray
 PITCHES, FEATURES, VOICES, UNITS = 4, 3, 2, 5

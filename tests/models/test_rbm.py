@@ -11,7 +11,8 @@ from keras import ops
 from models.boltzmann import Machine
 from models.decoders import Draws, LSTMDecoder
 from models.rbm import RBM, RBMKeys
-from tests.models.test_history_user import gradients, sigmoid
+from tests.models.gradients import gradients
+from tests.models.test_history_user import sigmoid
 from tests.models.test_key_decoders import learn
 
 Array = np.ndarray
