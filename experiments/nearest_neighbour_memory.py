@@ -149,8 +149,9 @@ def build_model(units: int, kind: str, seed: int) -> Any:
     from keras import ops
 
     from models.backend import set_seed
-    from models.frame_reader import run_stack, swap
+    from models.frame_reader import run_stack
     from models.lstm import LSTMStack
+    from models.lstm_sequence import swap
 
     def through(stack: LSTMStack, x: Any) -> Any:
         return swap(run_stack(stack, swap(x), stack.zero_states(ops.shape(x)[0], x.dtype), False)[0])

@@ -206,8 +206,8 @@ def build_machine(sizes: Sizes, seed: int) -> Any:
     from keras import ops
 
     from models.backend import scan, set_seed
-    from models.frame_reader import swap
     from models.lstm import LSTM
+    from models.lstm_sequence import swap
 
     width, places = sizes.width, sizes.locations
     head = [width, 1, 1, len(SHIFTS), 1]  # key, strength, gate, shift, sharpness

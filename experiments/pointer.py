@@ -74,8 +74,9 @@ def build_model(seed: int) -> Any:
     import keras
 
     from models.backend import set_seed
-    from models.frame_reader import run_stack, swap
+    from models.frame_reader import run_stack
     from models.lstm import LSTMStack
+    from models.lstm_sequence import swap
 
     class Pointer(keras.Model):
         def __init__(self) -> None:

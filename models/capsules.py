@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from models.frame_reader import FrameReader, Reading, run_stack, step_stack, swap
+from models.frame_reader import FrameReader, Reading, run_stack, step_stack
 from models.history_user import BASELINE_LAGS
 from models.lstm import LSTMStack
-from models.lstm_sequence import State
+from models.lstm_sequence import State, swap
 
 Array = Any
 Run = Callable[[LSTMStack | None, Array, Sequence[State]], tuple[Array, list[State]]]

@@ -16,7 +16,7 @@ from keras import ops
 from models.backend import scan
 from models.encoders import BidirectionalLSTM
 from models.lstm import InitialState, LSTMStack
-from models.lstm_sequence import State
+from models.lstm_sequence import State, swap
 from models.outputs import Categorical, MultiCategorical, Output
 
 Array = Any
@@ -37,11 +37,6 @@ class Draws(NamedTuple):
 
     steps: Steps
     temperature: Array | float = 1.0
-
-
-def time_major(x: Array) -> Array:
-    """Exchange the first two axes, `[batch, time, ...]` and `[time, batch, ...]`."""
-    return ops.transpose(x, (1, 0, *range(2, len(x.shape))))
 
 
 class LSTMDecoder(keras.layers.Layer):
@@ -123,7 +118,7 @@ class LSTMDecoder(keras.layers.Layer):
     def _projected_inputs(self, steps: Steps, embedding: Array, training: bool) -> Array:
         """The lowest layer's projected inputs `[time, batch, width]`."""
         layer, dropping = self.stack.layers[0], training and self.stack.dropout > 0
-        previous, controls = time_major(steps["previous"]), steps.get("controls")
+        previous, controls = swap(steps["previous"]), steps.get("controls")
         if dropping and isinstance(self.distribution, Categorical):
             # Dropout of a one-hot token either keeps its row (scaled) or leaves nothing of it.
             rows = self.distribution.product(previous, layer.input_rows(0, self.distribution.depth))
@@ -135,10 +130,10 @@ class LSTMDecoder(keras.layers.Layer):
             rows = self.distribution.product(previous, layer.input_rows(0, self.distribution.depth))
         if not dropping:
             constant = self._constant(embedding, controls)
-            return rows + (constant[None] if controls is None else time_major(constant))
+            return rows + (constant[None] if controls is None else swap(constant))
         repeated = ops.repeat(embedding[None], previous.shape[0], axis=0)
         if controls is not None:
-            moved = ops.cast(time_major(controls), embedding.dtype)
+            moved = ops.cast(swap(controls), embedding.dtype)
             repeated = ops.concatenate([repeated, moved], axis=-1)
         start = self.distribution.depth
         others = layer.input_rows(start, start + repeated.shape[-1])
@@ -160,7 +155,7 @@ class LSTMDecoder(keras.layers.Layer):
         states = self.initial_state(embedding)
         projected = self._projected_inputs(steps, embedding, training)
         outputs, states = self.stack.sequence(projected, states, training)
-        return time_major(self.output_projection(outputs)), states
+        return swap(self.output_projection(outputs)), states
 
     def generate(
         self, embedding: Array, first: Array, time: int, draws: Draws
@@ -191,12 +186,12 @@ class LSTMDecoder(keras.layers.Layer):
                 following = self.distribution.select(inputs["sample_mask"], value, inputs["teacher"])
             return (states, following), (value, previous)
 
-        inputs = {name: time_major(x) for name, x in draws.steps.items() if name != "controls"}
+        inputs = {name: swap(x) for name, x in draws.steps.items() if name != "controls"}
         if controls is not None:
-            inputs["constant"] = time_major(constant)
+            inputs["constant"] = swap(constant)
         inputs["step"] = ops.arange(time, dtype="int32")
         (states, _), (values, previous) = scan(step, (self.initial_state(embedding), first), inputs)
-        return time_major(values), time_major(previous), states
+        return swap(values), swap(previous), states
 
 
 class SplitDecoder(keras.layers.Layer):

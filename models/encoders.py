@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from models.lstm import LSTM, LSTMStack
+from models.lstm_sequence import swap
 
 Array = Any
 
@@ -67,7 +68,7 @@ class BidirectionalLSTM(keras.layers.Layer):
             Outputs `[batch, time, output_depth]`, zero at padding, and the embedding `[batch, output_depth]`:
             the last forward beside the last backward hidden state.
         """
-        outputs = ops.transpose(sequence, (1, 0, 2))
+        outputs = swap(sequence)
         time, batch = outputs.shape[0], ops.shape(outputs)[1]
         lengths = ops.cast(lengths, "int32")
         real = ops.arange(time, dtype="int32")[:, None] < lengths[None, :]
@@ -82,7 +83,7 @@ class BidirectionalLSTM(keras.layers.Layer):
                 both.append(layer.sequence(layer.project(inputs), state, mask, reverse))
             outputs = ops.concatenate([both[0][0], both[1][0]], axis=-1)
         embedding = ops.concatenate([last_real(both[0][2], lengths), both[1][2][0]], axis=-1)
-        return ops.transpose(outputs, (1, 0, 2)), embedding
+        return swap(outputs), embedding
 
 
 def last_real(sequence: Array, lengths: Array) -> Array:
@@ -139,7 +140,7 @@ class LSTMEncoder(keras.layers.Layer):
 
     def call(self, sequence: Array, lengths: Array, training: bool = False) -> Array:
         """Embed `sequence` `[batch, time, input_depth]` with `lengths` `[batch]` or `[batch, segments]`."""
-        inputs = self.stack.drop(ops.transpose(sequence, (1, 0, 2)), training)
+        inputs = self.stack.drop(swap(sequence), training)
         states = self.stack.zero_states(ops.shape(inputs)[1], inputs.dtype)
         outputs, _ = self.stack.sequence(self.stack.layers[0].project(inputs), states, training)
         return last_real(outputs, ops.cast(total_lengths(lengths), "int32"))

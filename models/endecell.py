@@ -10,9 +10,9 @@ import keras
 from keras import ops
 
 from models.backend import scan
-from models.frame_reader import FrameReader, Reading, run_stack, swap
+from models.frame_reader import FrameReader, Reading, run_stack
 from models.lstm import LSTM, LSTMStack, unflatten_states
-from models.lstm_sequence import State
+from models.lstm_sequence import State, swap
 
 Array = Any
 

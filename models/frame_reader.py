@@ -12,7 +12,7 @@ import keras
 from keras import ops
 
 from models.lstm import LSTMStack
-from models.lstm_sequence import State
+from models.lstm_sequence import State, swap
 
 Array = Any
 
@@ -136,11 +136,6 @@ class LSTMReader(FrameReader):
     def step(self, inputs: Array, state: Any, frame: Array) -> Reading:
         outputs, state = step_stack(self.stack, inputs, state)
         return Reading(outputs, None, state)
-
-
-def swap(x: Array) -> Array:
-    """Exchange the axes of batch and time of `[batch, time, depth]` or `[time, batch, depth]`."""
-    return ops.transpose(x, (1, 0, 2))
 
 
 def run_stack(

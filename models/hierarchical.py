@@ -15,10 +15,10 @@ import keras
 from keras import ops
 
 from models.backend import scan
-from models.decoders import Draws, Steps, time_major
+from models.decoders import Draws, Steps
 from models.encoders import HierarchicalLSTMEncoder, segment_lengths
 from models.lstm import InitialState, LSTMStack, flatten_states
-from models.lstm_sequence import State
+from models.lstm_sequence import State, swap
 
 Array = Any
 
@@ -75,7 +75,7 @@ class Conductor(keras.layers.Layer):
         bias = self.stack.layers[0].input_bias
         projected = ops.broadcast_to(bias, (steps, ops.shape(embedding)[0], bias.shape[0]))
         outputs, states = self.stack.sequence(projected, self.initial_state(embedding), training)
-        return ops.transpose(outputs, (1, 0, 2)), states
+        return swap(outputs), states
 
     def step(
         self, feedback: Array, embedding: Array, states: list[State], training: bool
@@ -270,7 +270,7 @@ class HierarchicalLSTMDecoder(keras.layers.Layer):
         states = conductor.initial_state(embedding)
         if not autoregressive:
             embeddings, states = conductor.all_embeddings(embedding, count, training=False)
-            inputs["embedding"] = ops.transpose(embeddings, (1, 0, 2))
+            inputs["embedding"] = swap(embeddings)
 
         def segment(carry, inputs):
             first, feedback, states = carry
@@ -286,16 +286,16 @@ class HierarchicalLSTMDecoder(keras.layers.Layer):
             return carry, (values, previous) if encoded is None else (values, previous, encoded)
 
         (_, _, states), outputs = scan(segment, (first, feedback, states), inputs)
-        encoded = self._encode_group(level, time_major(outputs[2]), False) if len(outputs) > 2 else None
+        encoded = self._encode_group(level, swap(outputs[2]), False) if len(outputs) > 2 else None
         return _joined(outputs[0]), _joined(outputs[1]), states, encoded
 
 
 def _segments(x: Array, count: int) -> Array:
     """`[batch, time, ...]` cut into `[count, batch, time / count, ...]`."""
-    return time_major(ops.reshape(x, (-1, count, x.shape[1] // count, *x.shape[2:])))
+    return swap(ops.reshape(x, (-1, count, x.shape[1] // count, *x.shape[2:])))
 
 
 def _joined(segments: Array) -> Array:
     """The inverse of `_segments`."""
     count, _, length, *rest = segments.shape
-    return ops.reshape(time_major(segments), (-1, count * length, *rest))
+    return ops.reshape(swap(segments), (-1, count * length, *rest))

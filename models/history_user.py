@@ -12,9 +12,9 @@ import keras
 from keras import ops
 
 from models.backend import scan
-from models.frame_reader import FrameReader, Reading, run_stack, step_stack, swap
+from models.frame_reader import FrameReader, Reading, run_stack, step_stack
 from models.lstm import LSTMStack
-from models.lstm_sequence import State, lstm_cell
+from models.lstm_sequence import State, lstm_cell, swap
 
 Array = Any
 

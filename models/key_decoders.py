@@ -13,9 +13,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from models.frame_reader import run_stack, step_stack, swap
+from models.frame_reader import run_stack, step_stack
 from models.lstm import LSTMStack
-from models.lstm_sequence import State
+from models.lstm_sequence import State, swap
 from models.outputs import draw_bits
 from models.polyphonic_likelihood import FORBIDDEN, LARGEST_LOGIT
 

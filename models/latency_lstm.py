@@ -11,9 +11,9 @@ import numpy as np
 from keras import ops
 
 from models.backend import scan
-from models.frame_reader import FrameReader, Reading, run_stack, step_stack, swap
+from models.frame_reader import FrameReader, Reading, run_stack, step_stack
 from models.lstm import LSTM, LSTMStack
-from models.lstm_sequence import State, cell_gradient, gradients_of_outputs, kernel_gradient, lstm_cell
+from models.lstm_sequence import State, cell_gradient, gradients_of_outputs, kernel_gradient, lstm_cell, swap
 
 Array = Any
 

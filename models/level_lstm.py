@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from models.frame_reader import FrameReader, Reading, swap
+from models.frame_reader import FrameReader, Reading
 from models.latency_lstm import keeping_gates
 from models.lstm import LSTMStack
-from models.lstm_sequence import State
+from models.lstm_sequence import State, swap
 
 Array = Any
 

@@ -76,6 +76,11 @@ def lstm_sequence(
     return run(projected, recurrent_kernel, cell, hidden, mask)
 
 
+def swap(x: Array) -> Array:
+    """Exchange the first two axes: `[batch, time, ...]` and `[time, batch, ...]`."""
+    return ops.transpose(x, (1, 0, *range(2, len(x.shape))))
+
+
 def kernel_gradient(hiddens_before: Array, d_projected: Array) -> Array:
     """The recurrent kernel's gradient, one product for all steps: `[units, 4 * units]`.
 

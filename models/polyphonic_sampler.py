@@ -12,7 +12,7 @@ import numpy as np
 from keras import ops
 
 from models.backend import scan
-from models.lstm_sequence import State
+from models.lstm_sequence import State, swap
 from models.outputs import Output
 from models.polyphonic_likelihood import (
     FORBIDDEN,
@@ -171,7 +171,7 @@ class PolyphonicSampler(Output):
             return carry, exact(*inputs)
 
         projected = self.voices.of_features(ops.cast(parameters, "float32"))
-        by_time = tuple(ops.transpose(x, (1, 0, 2)) for x in (projected, values))
+        by_time = tuple(swap(x) for x in (projected, values))
         _, likelihood = scan(frame, ops.zeros(()), by_time)
         return with_leak(ops.transpose(likelihood), self.leak, self.depth)
 

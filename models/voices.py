@@ -10,9 +10,8 @@ import keras
 from keras import ops
 
 from models import wavefront
-from models.frame_reader import swap
 from models.lstm import LSTM
-from models.lstm_sequence import State
+from models.lstm_sequence import State, swap
 from models.polyphonic_likelihood import draw_outcome, masked_log_softmax
 
 Array = Any
