@@ -14,7 +14,7 @@ from keras import ops
 from models.backend import scan
 from models.frame_reader import FrameReader, Reading, run_stack, step_stack
 from models.lstm import LSTMStack
-from models.lstm_sequence import State, lstm_cell, swap
+from models.lstm_sequence import State, gradients_of_outputs, lstm_cell, swap
 
 Array = Any
 
@@ -75,8 +75,7 @@ def read_lags(frames: Array, weights: Array, lags: Sequence[int]) -> Array:
         total, _ = scan(add, ops.zeros_like(frames[:, oldest:]), (by_lag, all_lags))
 
         def gradient(*arguments, upstream=None):
-            d_read = arguments[0] if upstream is None else upstream
-            d_read = d_read[0] if isinstance(d_read, (tuple, list)) else d_read
+            d_read = gradients_of_outputs(arguments, upstream)
             # A frame is read by the step that lies a lag after it; none lies beyond either end.
             outside = ((0, 0), (oldest, oldest))
             d_padded = ops.pad(d_read, (*outside, (0, 0)))

@@ -119,8 +119,11 @@ def cell_gradient(d_cell: Array, d_hidden: Array, gates: Array, cell: Array, cel
     return d_cell * f, d_preactivation
 
 
-def gradients_of_outputs(arguments: tuple, upstream: Any) -> tuple:
-    """What the gradient of an `ops.custom_gradient` is given: TensorFlow passes it one by one, JAX as one tuple."""
+def gradients_of_outputs(arguments: tuple, upstream: Any) -> Any:
+    """What the gradient of an `ops.custom_gradient` is given: an array, or a tuple where there are several outputs.
+
+    TensorFlow passes several one by one, JAX as one tuple.
+    """
     if upstream is not None:
         return upstream
     return arguments[0] if len(arguments) == 1 else arguments

@@ -87,11 +87,12 @@ class Voices(keras.layers.Layer):
         self.pitches, self.features, self.count, self.units = pitches, features, voices, units
         self.pauses, self.memory, self.crutch = pauses, memory, crutch
         self.outcomes = pitches + 1 if pauses else 2 * pitches
+        self.decisions = pitches if pauses else 2 * pitches
         self.voice: Any = LSTM(units) if memory else keras.layers.Dense(units)
 
     def build(self) -> None:
         """Create the weights."""
-        inputs = self.features + self.pitches * (1 if self.pauses else 2)
+        inputs = self.features + self.decisions
         self.voice.build(inputs if self.memory else (None, inputs))
         self.output_kernel = self.add_weight(
             (self.units, self.outcomes), initializer="glorot_uniform", name="output_kernel"
@@ -119,12 +120,17 @@ class Voices(keras.layers.Layer):
 
     def of_decided(self, on: Array, off: Array) -> Array:
         """The share of what was decided: `[..., width]`."""
-        seen = self._seen(on, off)
-        return ops.matmul(seen, self.voice.kernel[self.features :][: seen.shape[-1]])
+        start = self.features
+        return ops.matmul(self._seen(on, off), self.voice.kernel[start : start + self.decisions])
 
     def _seen(self, on: Array, off: Array) -> Array:
-        """What a voice sees of what was decided."""
+        """What a voice sees of what was decided: `[..., decisions]`."""
         return on if self.pauses else ops.concatenate([on, off], axis=-1)
+
+    def _decided(self, seen: Array) -> tuple[Array, Array]:
+        """The inverse of `_seen`: on and off."""
+        on = seen[..., : self.pitches]
+        return on, ops.zeros_like(on) if self.pauses else seen[..., self.pitches :]
 
     def logits(self, hidden: Array) -> Array:
         """The outcomes' logits `[..., outcomes]` of a voice's hidden values `[..., units]`."""
@@ -202,8 +208,8 @@ class Voices(keras.layers.Layer):
             swap(walk.off),
             swap(walk.sounds),
             swap(walk.banned),
-            ops.transpose(walk.log_silence),
-            ops.transpose(walk.log_weight),
+            swap(walk.log_silence),
+            swap(walk.log_weight),
             walk.states,
         )
 
@@ -290,22 +296,28 @@ class Voices(keras.layers.Layer):
     ) -> Path:
         """`_decisions` of voices with a memory over a sequence, time first."""
         numbers = ops.reshape(ops.arange(self.count, dtype="float32"), (-1, 1, 1))
-        truth = () if values is None else (wavefront.skewed([values] * self.count),)
-        by_voice = [] if uniforms is None else [uniforms[..., v, None] for v in range(self.count)]
-        chance = (wavefront.skewed(by_voice),) if by_voice else ()
+        inputs = {}
+        if values is not None:
+            inputs["values"] = wavefront.skewed([values] * self.count)
+        if uniforms is not None:
+            inputs["uniforms"] = wavefront.skewed([uniforms[..., v, None] for v in range(self.count)])
 
-        def decide(hidden: Array, seen: Array, own: tuple) -> tuple[Array, tuple]:
-            true = own[0] if truth else None
-            uniform = own[-1][..., 0] if chance else None
-            on = seen[..., : self.pitches]
-            off = ops.zeros_like(on) if self.pauses else seen[..., self.pitches :]
-            drawn, log_q, decided = self._draw(hidden, on, off, true, uniform, rule, numbers, temperature)
-            return self._seen(*decided), (on, off, drawn, log_q, *decided)
+        def decide(hidden: Array, seen: Array, own: dict[str, Array]) -> tuple[Array, tuple]:
+            on, off = self._decided(seen)
+            uniform = own["uniforms"][..., 0] if "uniforms" in own else None
+            drawn, log_q, decided = self._draw(
+                hidden, on, off, own.get("values"), uniform, rule, numbers, temperature
+            )
+            after = self._seen(*decided)
+            return after, (drawn, log_q, after)
 
-        kernel, width = ops.stop_gradient(self._kernel()), self.pitches * (1 if self.pauses else 2)
-        run, after, outputs = wavefront.run(projected, kernel, states, width, decide, (*truth, *chance))
-        befores, bans, draws, sources, on, off = (ops.stop_gradient(wavefront.unskewed(x)) for x in outputs)
-        return Path(befores, bans, draws, sources, (on[:, -1], off[:, -1]), [*after], run)
+        kernel = ops.stop_gradient(self._kernel())
+        run, states, outputs = wavefront.run(projected, kernel, states, self.decisions, decide, inputs)
+        seen, drawn, log_q, after = (
+            ops.stop_gradient(wavefront.unskewed(x)) for x in (run.seen[..., : self.decisions], *outputs)
+        )
+        on, off = self._decided(seen)
+        return Path(on, off, drawn, log_q, self._decided(after[:, -1]), [*states], run)
 
     def _kernel(self) -> Array:
         """The memory's kernel for what was decided and for the hidden state."""

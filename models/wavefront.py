@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from models.backend import scan
-from models.lstm_sequence import State, cell_gradient, lstm_cell
+from models.lstm_sequence import State, cell_gradient, gradients_of_outputs, lstm_cell
 
 Array = Any
 
@@ -119,8 +119,7 @@ def hidden_states(projected: Array, kernel: Array, states: Sequence[State], kept
     @ops.custom_gradient
     def results(projected, kernel, cell, hidden, seen, cells_before, gates, hiddens, real):
         def gradient(*arguments, upstream=None):
-            d_hiddens = arguments[0] if upstream is None else upstream
-            d_hiddens = d_hiddens[0] if isinstance(d_hiddens, (tuple, list)) else d_hiddens
+            d_hiddens = gradients_of_outputs(arguments, upstream)
             d_hiddens = skewed([d_hiddens[:, voice] for voice in range(len(states))])
             pending = ops.zeros_like(gates[0])
             carry = (ops.zeros_like(cell), ops.zeros_like(hidden), ops.zeros_like(kernel), pending)

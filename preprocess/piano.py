@@ -252,8 +252,7 @@ def load_frames(path: str | Path) -> dict[str, list[np.ndarray]]:
         message = "MATLAB files are read by SciPy, which is not installed; pip install scipy."
         raise InputError(message, "no_scipy") from error
     try:
-        # Given a name, SciPy says of a missing file that it "needs file name or open file-like object".
-        with open(path, "rb") as file:
+        with open(path, "rb") as file:  # given a name, SciPy does not say that the file is missing
             content = loadmat(file)
         return {
             split: [_binary(piece) for piece in np.ravel(content[name])] for split, name in SPLITS.items()

@@ -238,7 +238,6 @@ def test_it_learns_where_to_read() -> None:
 MEASURE = """
 import keras, numpy as np
 from models.history_user import HistoryUser, window_lags
-from tests.models.gradients import gradients
 
 class Reader(keras.Model):
     def __init__(self, history):
