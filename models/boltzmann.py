@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from models.backend import scan
+from models.lstm_sequence import gradients_of_outputs
 from models.outputs import draw_bits
 
 Array = Any
@@ -138,8 +139,7 @@ class Machine(NamedTuple):
             log_z = machine._by_time(lambda frame: ops.logsumexp(frame.log_joint(bits)[0], axis=-1))
 
             def gradient(*arguments, upstream=None):
-                d_log_z = arguments[0] if upstream is None else upstream
-                d_log_z = d_log_z[0] if isinstance(d_log_z, (tuple, list)) else d_log_z
+                d_log_z = gradients_of_outputs(arguments, upstream)
                 return (*_expectations(machine, bits, d_log_z), ops.zeros_like(machine.allowed))
 
             return log_z, gradient
