@@ -24,15 +24,20 @@ demo: $(VENV)/.installed
 	$(BIN)/python interpolate.py --num_outputs=8 --seed=8 --accents --output_dir=$(DEMO)/interpolation --png --gallery
 	@echo "Open $(DEMO)/samples/hierdec-drum_4bar_small_sample.html in a browser, or drop the .mid files into your DAW."
 
-# Two processes; a file's tests stay together, so that what they share is made once. The slow tests share little, and
-# whichever process is done with its half takes from the other's.
+# Two processes; a file's tests stay together, so that what they share is made once. Most tests compile for much longer
+# than they compute, so XLA is told to optimize little, which halves their time.
 PYTEST := $(BIN)/python -m pytest -q -n 2
+QUICK_COMPILER := XLA_FLAGS="--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true \
+    --xla_cpu_use_fusion_emitters=false"
 
 test: $(VENV)/.installed
-	$(PYTEST) --dist loadfile -m "not slow and not reference"
+	$(QUICK_COMPILER) $(PYTEST) --dist loadfile -m "not slow and not reference"
 
+# The commands and the models share little between tests, so whichever process is done with its half takes from the
+# other's. The experiments compute for minutes, and need a full compiler.
 test-slow: $(VENV)/.installed
-	$(PYTEST) --dist worksteal -m "slow or reference"
+	$(QUICK_COMPILER) $(PYTEST) --dist worksteal -m "slow or reference" tests/models tests/test_*.py
+	$(PYTEST) --dist loadfile -m "slow or reference" --ignore=tests/models --ignore-glob="tests/test_*.py" tests
 
 # The parts that every model is made of, one model of each family, and two configs against the original. JAX compiles
 # each operation of a test by itself, so what is left out would take longer than all that is here.
@@ -41,7 +46,7 @@ JAX_TESTS := $(addprefix tests/models/test_,lstm.py training_step.py history_use
 JAX_CHOICE := not (whatever or outputs_of_a_decoder or parts_that or gradients_and_greedy) \
     or cat-drums_2bar_small or hits_control
 test-jax: $(VENV)/.installed
-	KERAS_BACKEND=jax $(PYTEST) --dist worksteal -m "not slow" $(JAX_TESTS) -k "$(JAX_CHOICE)"
+	KERAS_BACKEND=jax $(QUICK_COMPILER) $(PYTEST) --dist worksteal -m "not slow" $(JAX_TESTS) -k "$(JAX_CHOICE)"
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
