@@ -112,8 +112,9 @@ def recipe_of(model: str, name: str) -> Recipe:
         return recipe
     if model in ("endecell", "endecell_as_drawn"):
         # It reads and writes key by key, 88 steps of an LSTM a frame: a small one, and few frames.
-        keys = {**_OTHER_CHORALES, "max_seq_len": 32, "enc_rnn_size": [48], "batch_size": 8}
-        return Recipe(keys, 600, 200, 2, {"signed": False}, _BITS, transposed=False)
+        keys = {**_OTHER_CHORALES, "max_seq_len": 32, "batch_size": 8}
+        reader = {"signed": False, "layer_sizes": [48]}
+        return Recipe(keys, 600, 200, 2, reader, _BITS, transposed=False)
     hparams = _OTHER_CHORALES if name == "JSB_Chorales" else _OTHER_TUNES
     return Recipe(hparams, 1000, 200, 2, transposed=False)
 
