@@ -206,7 +206,9 @@ def test_ten_thousand_steps_make_no_nan() -> None:
     trainer.compile_model(model)
     batches = [with_past(config, model, music(config, 2, 6, seed)) for seed in range(20)]
     model.steps_per_execution = 100  # calling takes longer than so small a step
-    history = model.fit(((batch,) for batch in batches * 500), steps_per_epoch=10_000, verbose=0, shuffle=False)
+    history = model.fit(
+        ((batch,) for batch in batches * 500), steps_per_epoch=10_000, verbose=0, shuffle=False
+    )
     assert int(model.step) == 10_000
     assert np.isfinite(history.history["loss"]).all()  # the mean of all steps
     assert all(np.isfinite(ops.convert_to_numpy(v)).all() for v in model.variables)
