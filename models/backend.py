@@ -1,4 +1,4 @@
-"""The loop over time that every recurrent part shares, on the TensorFlow, the JAX and the NumPy backend.
+"""The loop over time that every recurrent part shares, and random numbers, on the TensorFlow, JAX and NumPy backend.
 
 `keras.ops.scan` would be the natural home, but its TensorFlow form demands outputs of the carry's structure,
 so an LSTM could not hand out its gates beside its state. Besides `models/distributions.py` this is the only
@@ -80,6 +80,47 @@ def _tensorflow_scan(step: Callable, carry: Any, inputs: Any, reverse: bool) -> 
         unfinished, body, (tf.constant(second), carry, stores), maximum_iterations=time - 1
     )
     return carry, tree.pack_sequence_as(outputs, [store.stack() for store in stores])
+
+
+def uniform(shape: Any, seed: keras.random.SeedGenerator) -> Any:
+    """Random float32 numbers in [0, 1), as `keras.random.uniform` draws them."""
+    if keras.backend.backend() == "tensorflow":
+        return _tensorflow_uniform(shape, "float32", seed)
+    return keras.random.uniform(shape, dtype="float32", seed=seed)
+
+
+def normal(shape: Any, seed: keras.random.SeedGenerator) -> Any:
+    """Random float32 numbers of mean 0 and standard deviation 1, as `keras.random.normal` draws them."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.random.stateless_normal(shape, _tensorflow_seed(seed), alg="philox")
+    return keras.random.normal(shape, dtype="float32", seed=seed)
+
+
+def dropout(inputs: Any, rate: float, seed: keras.random.SeedGenerator) -> Any:
+    """Inputs of which each is dropped with probability `rate`, below 1, and the others scaled up."""
+    if keras.backend.backend() == "tensorflow" and rate:
+        import tensorflow as tf
+
+        kept = _tensorflow_uniform(tf.shape(inputs), inputs.dtype, seed) >= rate
+        return tf.where(kept, inputs * (1 / (1 - rate)), 0.0)
+    return keras.random.dropout(inputs, rate, seed=seed)
+
+
+def _tensorflow_uniform(shape: Any, dtype: Any, seed: keras.random.SeedGenerator) -> Any:
+    import tensorflow as tf
+
+    # The generator that TensorFlow would choose by itself. Where it does, XLA derives its key anew for every number,
+    # which takes fifty times as long as the numbers: more than all the rest of a training step of drums.
+    return tf.random.stateless_uniform(shape, _tensorflow_seed(seed), dtype=dtype, alg="philox")
+
+
+def _tensorflow_seed(seed: keras.random.SeedGenerator) -> Any:
+    """The next two int32 numbers, which Keras would take."""
+    import tensorflow as tf
+
+    return tf.cast(tf.math.floormod(seed.next(), tf.int32.max - 1), "int32")
 
 
 def set_seed(seed: int) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from models import backend
 from models.lstm import LSTM, LSTMStack
 from models.lstm_sequence import swap
 
@@ -78,7 +79,7 @@ class BidirectionalLSTM(keras.layers.Layer):
             for layer, reverse in ((forward, False), (backward, True)):
                 inputs = outputs
                 if training and self.dropout:
-                    inputs = keras.random.dropout(outputs, self.dropout, seed=self.seed_generator)
+                    inputs = backend.dropout(outputs, self.dropout, self.seed_generator)
                 state = layer.zero_state(batch, outputs.dtype)
                 both.append(layer.sequence(layer.project(inputs), state, mask, reverse))
             outputs = ops.concatenate([both[0][0], both[1][0]], axis=-1)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from models import backend
 from models.lstm import LSTMStack
 from models.lstm_sequence import State, swap
 
@@ -130,7 +131,7 @@ class LSTMReader(FrameReader):
         state = self.zero_state(ops.shape(inputs)[0], inputs.dtype) if state is None else state
         outputs, state = run_stack(self.stack, swap(inputs), state, training)
         if training and self.output_dropout:
-            outputs = keras.random.dropout(outputs, self.output_dropout, seed=self.masks)
+            outputs = backend.dropout(outputs, self.output_dropout, self.masks)
         return Reading(swap(outputs), None, state)
 
     def step(self, inputs: Array, state: Any, frame: Array) -> Reading:

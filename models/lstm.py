@@ -10,6 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from models import backend
 from models.lstm_sequence import State, lstm_cell, lstm_sequence
 
 Array = Any
@@ -183,7 +184,7 @@ class LSTMStack(keras.layers.Layer):
         """Inputs with a share of `dropout` set to zero and the rest scaled up, while training."""
         if not training or not self.dropout:
             return inputs
-        return keras.random.dropout(inputs, self.dropout, seed=self.seed_generator)
+        return backend.dropout(inputs, self.dropout, self.seed_generator)
 
     def zero_states(self, batch: Any, dtype: Any) -> list[State]:
         """The zero state of each layer."""

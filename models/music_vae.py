@@ -11,7 +11,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from models import schedules
+from models import backend, schedules
 from models.decoders import Draws
 from models.distributions import kl_to_standard_normal
 from models.representations import encoder_input, step_mask
@@ -161,7 +161,7 @@ class MusicVAE(keras.Model):
         mu, sigma = self.encode(batch["inputs"], lengths, controls, training)
         noise = batch.get("noise")
         if noise is None:
-            noise = keras.random.normal(ops.shape(mu), seed=self.noise)
+            noise = backend.normal(ops.shape(mu), self.noise)
         # Keras casts inputs to the compute dtype, which is a half precision one with a mixed policy.
         z = mu + sigma * ops.cast(noise, mu.dtype)
         if controls is not None:
@@ -200,10 +200,10 @@ class MusicVAE(keras.Model):
         )
         output = self.decoder.distribution
         batch, time = ops.shape(targets)[0], targets.shape[1]
-        sampled = keras.random.uniform((batch, time), seed=self.noise) < probability
+        sampled = backend.uniform((batch, time), self.noise) < probability
         steps = {"teacher": targets, "sample_mask": sampled}
         if output.draws_in_training:
-            steps["uniforms"] = keras.random.uniform((batch, time, output.uniforms), seed=self.noise)
+            steps["uniforms"] = backend.uniform((batch, time, output.uniforms), self.noise)
         if controls is not None:
             steps["controls"] = ops.stop_gradient(controls)
         z = ops.cast(ops.stop_gradient(z), self.compute_dtype)

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from models.backend import scan
+from models import backend
 from models.lstm_sequence import State, swap
 from models.outputs import Output
 from models.polyphonic_likelihood import (
@@ -172,7 +172,7 @@ class PolyphonicSampler(Output):
 
         projected = self.voices.of_features(ops.cast(parameters, "float32"))
         by_time = tuple(swap(x) for x in (projected, values))
-        _, likelihood = scan(frame, ops.zeros(()), by_time)
+        _, likelihood = backend.scan(frame, ops.zeros(()), by_time)
         return with_leak(ops.transpose(likelihood), self.leak, self.depth)
 
     def _banning_frames(self, projected: Array, values: Array) -> Array:
@@ -201,7 +201,7 @@ class PolyphonicSampler(Output):
         if self.objective == "likelihood":
             return -self.log_likelihood(parameters, values)
         shape = (*ops.shape(values)[:-1], self.uniforms)
-        uniforms = keras.random.uniform(shape, dtype="float32", seed=self.draws)
+        uniforms = backend.uniform(shape, self.draws)
         if self.objective == "bound":
             return -self.bound(parameters, values, uniforms)
         return self.path_loss(parameters, values, uniforms)

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from models import backend
 from models.boltzmann import MOST_ENUMERATED, Machine
 from models.key_decoders import KeyDecoder, complete, of_class
 from models.lstm_sequence import State
@@ -81,7 +82,7 @@ class Coupling(keras.layers.Layer):
         if self.objective == "likelihood":
             return -self.log_likelihood(machine, keys)
         shape = (self.steps, *ops.shape(keys)[:-1], self.width)
-        uniforms = keras.random.uniform(shape, dtype="float32", seed=self.draws)
+        uniforms = backend.uniform(shape, self.draws)
         return machine.contrastive_divergence(keys, uniforms)
 
     def draw(
