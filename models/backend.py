@@ -100,7 +100,7 @@ def normal(shape: Any, seed: keras.random.SeedGenerator) -> Any:
 
 def dropout(inputs: Any, rate: float, seed: keras.random.SeedGenerator) -> Any:
     """Inputs of which each is dropped with probability `rate`, below 1, and the others scaled up."""
-    if keras.backend.backend() == "tensorflow" and rate:
+    if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         kept = _tensorflow_uniform(tf.shape(inputs), inputs.dtype, seed) >= rate

@@ -5,6 +5,7 @@ its features; `models/frame_model.py` puts both together. All readers run a whol
 and step by step in generation, with the same numbers.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -35,7 +36,7 @@ class Reading(NamedTuple):
     own: tuple[Array, ...] = ()
 
 
-class FrameReader(keras.layers.Layer):
+class FrameReader(keras.layers.Layer, ABC):
     """Base of the readers.
 
     Attributes:
@@ -49,6 +50,7 @@ class FrameReader(keras.layers.Layer):
     history_length = 0
     predicts = False
 
+    @abstractmethod
     def build(self, input_depth: int, frame_depth: int) -> None:
         """Create the weights.
 
@@ -56,21 +58,21 @@ class FrameReader(keras.layers.Layer):
             input_depth: width of the inputs: a frame, and perhaps a clock beside it.
             frame_depth: width of a frame alone, which can be read again later.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def named_weights(self) -> dict[str, keras.Variable]:
         """The weights by names that stay the same."""
-        raise NotImplementedError
 
+    @abstractmethod
     def zero_state(self, batch: Any, dtype: Any = "float32") -> Any:
         """The state before a piece: a nested tuple or list of arrays whose first axis is the batch."""
-        raise NotImplementedError
 
     def with_past(self, state: Any, past: Array) -> Any:
         """A state that has the last frames `[batch, history_length, frame_depth]` as its past, oldest first."""
         del past
         return state
 
+    @abstractmethod
     def call(self, inputs: Array, frames: Array, state: Any = None, training: bool = False) -> Reading:
         """All steps at once.
 
@@ -80,8 +82,8 @@ class FrameReader(keras.layers.Layer):
             state: before the first step; `zero_state` by default.
             training: whether dropout is on.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def step(self, inputs: Array, state: Any, frame: Array) -> Reading:
         """One step, the numbers of `call`.
 
@@ -90,7 +92,6 @@ class FrameReader(keras.layers.Layer):
             state: before the step.
             frame: `[batch, frame_depth]`.
         """
-        raise NotImplementedError
 
 
 class LSTMReader(FrameReader):

@@ -7,6 +7,7 @@ the one whose keys are independent; `models/rbm.py` has the one with a Boltzmann
 Key i has the class `i % 12`, for all 88 keys; class 0 is A. The original left out the highest four keys.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import keras
@@ -142,7 +143,7 @@ class ClassesLSTM(keras.layers.Layer):
         return ops.concatenate([ops.cast(classes, "float32"), ops.cast(previous, "float32")], axis=-1)
 
 
-class KeyDecoder(ClassesLSTM):
+class KeyDecoder(ClassesLSTM, ABC):
     """Base of the decoders: `p(keys_t | classes_t, frames before)`.
 
     A key whose class is off never sounds. All methods take features of `features`.
@@ -155,6 +156,7 @@ class KeyDecoder(ClassesLSTM):
     uniforms: int
     is_exact: bool
 
+    @abstractmethod
     def loss(self, features: Array, keys: Array, classes: Array) -> Array:
         """What training makes small, float32 `[batch, time]`.
 
@@ -163,16 +165,16 @@ class KeyDecoder(ClassesLSTM):
             keys: the true keys, 0 or 1, `[batch, time, keys]`.
             classes: the classes of these keys, 0 or 1, `[batch, time, classes]`.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def log_likelihood(self, features: Array, keys: Array, classes: Array) -> Array:
         """Log probability of true keys given their classes, in nats `[batch, time]`; arguments as for `loss`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def marginals(self, features: Array, classes: Array) -> Array:
         """Probability of each key given the classes, `[batch, time, keys]`, for pictures."""
-        raise NotImplementedError
 
+    @abstractmethod
     def step(
         self,
         classes: Array,
@@ -193,7 +195,6 @@ class KeyDecoder(ClassesLSTM):
         Returns:
             Keys, 0 or 1, float32 `[batch, keys]`, and the state after the frame.
         """
-        raise NotImplementedError
 
 
 class IndependentKeys(KeyDecoder):

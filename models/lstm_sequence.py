@@ -85,8 +85,8 @@ def kernel_gradient(hiddens_before: Array, d_projected: Array) -> Array:
     """The recurrent kernel's gradient, one product for all steps: `[units, 4 * units]`.
 
     Args:
-        hiddens_before: what the kernel was multiplied with, `[time, batch, units]`.
-        d_projected: the gradient of the preactivations, `[time, batch, 4 * units]`.
+        hiddens_before: what the kernel was multiplied with, `[..., units]`.
+        d_projected: the gradient of the preactivations, `[..., 4 * units]`.
     """
     before, after = (ops.reshape(x, (-1, x.shape[-1])) for x in (hiddens_before, d_projected))
     return ops.matmul(ops.transpose(before), after)

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from models.backend import scan
-from models.lstm_sequence import State, cell_gradient, gradients_of_outputs, lstm_cell
+from models.lstm_sequence import State, cell_gradient, gradients_of_outputs, kernel_gradient, lstm_cell
 
 Array = Any
 
@@ -155,8 +155,7 @@ def _back(kernel: Array) -> Callable:
         cell = f * cell_before + i * g
         d_cell_before, d_preactivation = cell_gradient(d_cell, d_hidden, gates, cell, cell_before)
         d_preactivation = d_preactivation * real
-        rows = ops.reshape(d_preactivation, (-1, 4 * units))
-        d_kernel = d_kernel + ops.matmul(ops.transpose(ops.reshape(seen, (-1, seen.shape[-1]))), rows)
+        d_kernel = d_kernel + kernel_gradient(seen, d_preactivation)
         d_cell = d_cell_before * real + d_cell * (1 - real)
         d_hidden = _product(d_preactivation, recurrent) + d_hidden * (1 - real)
         # A frame's voices come by from the last to the first.
