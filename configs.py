@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from configuration import Config, ConfigError, HParams, frozen, override, parse_hparams
+from groove_configs import GROOVE_CONFIGS
 from piano_configs import PIANO_CONFIGS
 
 __all__ = [
@@ -83,13 +84,6 @@ def _performance(**options: Any) -> Mapping[str, Any]:
     return frozen({"name": "performance", **common, "max_events_per_instrument": 64, **options})
 
 
-def _groove(split_bars: int, **options: Any) -> Mapping[str, Any]:
-    """Hits, velocities and offsets of nine drums, trained on a Roland kit, used on General MIDI."""
-    common = {"steps_per_quarter": 4, "quarters_per_bar": 4, "max_tensors_per_notesequence": 20}
-    classes = {"pitch_classes": "roland", "inference_pitch_classes": "reduced"}
-    return frozen({"name": "groove", "split_bars": split_bars, **common, **classes, **options})
-
-
 # Hyperparameters that several configs share.
 
 _SCHEDULED: dict[str, Any] = {"sampling_schedule": "inverse_sigmoid", "sampling_rate": 1000.0}
@@ -100,29 +94,12 @@ _LONG_KL: dict[str, Any] = {"free_bits": 256.0, "max_beta": 0.2}
 _SEED_HPARAMS = HParams(
     max_seq_len=64, z_size=512, enc_rnn_size=(512, 512), dec_rnn_size=(256, 256), **_DRUM_KL, **_SCHEDULED
 )
-_GROOVE_HPARAMS = HParams(
-    z_size=256, enc_rnn_size=(512,), dec_rnn_size=(256, 256), dropout_keep_prob=0.3, **_DRUM_KL
-)
 _NADE_HPARAMS = HParams(
     z_size=256, enc_rnn_size=(1024,), dec_rnn_size=(512, 512), nade_num_hidden=128, **_DRUM_KL, **_SCHEDULED
 )
 _PERFORMANCE: dict[str, Any] = {"max_seq_len": 512, "z_size": 512, "batch_size": 256}
 _PERFORMANCE_MEDIUM = HParams(enc_rnn_size=(1024,), dec_rnn_size=(512, 512, 512), **_PERFORMANCE)
 _PERFORMANCE_BIG = HParams(enc_rnn_size=(2048,), dec_rnn_size=(1024, 1024, 1024), **_PERFORMANCE)
-
-# Sizes that a CPU trains in half an hour to an hour.
-_SMALL_GROOVE_HPARAMS = HParams(
-    batch_size=64,
-    z_size=64,
-    enc_rnn_size=(128,),
-    dec_rnn_size=(192,),
-    dropout_keep_prob=0.7,
-    free_bits=8.0,
-    max_beta=0.2,
-    learning_rate=0.002,
-    decay_rate=0.9995,
-    min_learning_rate=0.00003,
-)
 
 
 def _transposed(semitones: int) -> Mapping[str, Any]:
@@ -354,76 +331,7 @@ _PERFORMANCES = (
 )
 
 
-def _groovae(name: str, description: str, bars: int, hparams: HParams, **options: Any) -> Config:
-    return Config(
-        name=name,
-        description=description,
-        encoder=_BIDIRECTIONAL,
-        decoder=_flat("groove_lstm"),
-        converter=_groove(bars, **options),
-        hparams=dataclasses.replace(hparams, max_seq_len=16 * bars),
-    )
-
-
-_TAP: dict[str, Any] = {"tapify": True, "fixed_velocities": True}
-_ALL: dict[str, Any] = {"max_tensors_per_notesequence": None, "hop_size": 16}
-
-_GROOVES = (
-    _groovae(
-        "groovae_2bar_humanize_small",
-        "velocity and timing for 2 bars of drums, sized for a CPU; its trained weights are shipped",
-        2,
-        _SMALL_GROOVE_HPARAMS,
-        humanize=True,
-        **_ALL,
-    ),
-    _groovae(
-        "groovae_2bar_tap_small",
-        "2 bars of drums from a tapped rhythm, sized for a CPU; its trained weights are shipped",
-        2,
-        _SMALL_GROOVE_HPARAMS,
-        **_TAP,
-        **_ALL,
-    ),
-    _groovae(
-        "groovae_4bar_small", "4 bars of drums as played, sized for a CPU", 4, _SMALL_GROOVE_HPARAMS, **_ALL
-    ),
-    _groovae("groovae_4bar", "4 bars of drums as played", 4, _GROOVE_HPARAMS),
-    _groovae(
-        "groovae_2bar_humanize", "velocity and timing for 2 bars of drums", 2, _GROOVE_HPARAMS, humanize=True
-    ),
-    _groovae(
-        "groovae_2bar_tap_fixed_velocity",
-        "2 bars of drums from a tapped rhythm",
-        2,
-        _GROOVE_HPARAMS,
-        **_TAP,
-    ),
-    _groovae(
-        "groovae_2bar_tap_fixed_velocity_note_dropout",
-        "2 bars of drums from a rhythm tapped in part",
-        2,
-        _GROOVE_HPARAMS,
-        max_note_dropout_probability=0.8,
-        **_TAP,
-    ),
-    _groovae(
-        "groovae_2bar_add_closed_hh",
-        "2 bars of drums, the closed hi-hat added",
-        2,
-        _GROOVE_HPARAMS,
-        add_instruments=(2,),
-    ),
-    _groovae(
-        "groovae_2bar_hits_control_tfds",
-        "velocity and timing of given hits, 2 bars",
-        2,
-        _GROOVE_HPARAMS,
-        hits_as_controls=True,
-    ),
-)
-
-_CONFIGS = (*_OUR_DRUMS, *_DRUMS, *_MELODIES, *_TRIOS, *_PERFORMANCES, *_GROOVES, *PIANO_CONFIGS)
+_CONFIGS = (*_OUR_DRUMS, *_DRUMS, *_MELODIES, *_TRIOS, *_PERFORMANCES, *GROOVE_CONFIGS, *PIANO_CONFIGS)
 
 CONFIG_MAP: Mapping[str, Config] = MappingProxyType({config.name: config for config in _CONFIGS})
 DEFAULT_CONFIG = "hierdec-drum_4bar_small"
@@ -469,26 +377,26 @@ def load_config_file(path: Path) -> Config:
     for part in ("hparams", "encoder", "decoder", "converter"):
         if not isinstance(data.get(part, {}), dict):
             raise ConfigError(f"{path}: {part} is {data[part]!r}; expected a table [{part}].")
-    try:
-        changes: dict[str, Any] = {"hparams": override(config.hparams, data.get("hparams", {}))}
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+    parts = {}
     for part in ("encoder", "decoder", "converter"):
         table, current = data.get(part, {}), getattr(config, part)
         same_kind = table.get("name", current["name"]) == current["name"]
-        changes[part] = frozen({**(current if same_kind else {}), **table})
-    return dataclasses.replace(
+        parts[part] = frozen({**(current if same_kind else {}), **table})
+    own = dataclasses.replace(
         config,
         name=str(data.get("name", path.stem)),
         description=str(data.get("description", f"from {path.name}")),
-        **changes,
+        **parts,
     )
+    try:
+        return own.with_hparams(data.get("hparams", {}))
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
 
 
 def config_with_overrides(name_or_path: str, hparams: str = "") -> Config:
     """`get_config`, with the changes of a `--hparams` flag."""
-    config = get_config(name_or_path)
-    return dataclasses.replace(config, hparams=override(config.hparams, parse_hparams(hparams)))
+    return get_config(name_or_path).with_hparams(parse_hparams(hparams))
 
 
 def register_in_magenta(names: tuple[str, ...] | None = None) -> None:

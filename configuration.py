@@ -87,6 +87,37 @@ class Config:
     description: str = ""
     model: str = "music_vae"
 
+    @property
+    def hyperparameters(self) -> tuple[str, ...]:
+        """Names of the hyperparameters that can be changed.
+
+        MusicVAE takes all of Magenta's. A frame model reads those of training; its sizes stand in `encoder` and
+        `decoder`, and only what these leave open is read from the hyperparameters.
+        """
+        if self.model != "frame_model":
+            return tuple(f.name for f in dataclasses.fields(HParams))
+        names: tuple[str, ...] = _OF_ALL_TRAINING
+        if self.encoder["name"] == "lstm" and "layer_sizes" not in self.encoder:
+            names += ("enc_rnn_size",)
+        if self.decoder["name"] == "nade" and "hidden" not in self.decoder:
+            names += ("nade_num_hidden",)
+        return names
+
+    def with_hparams(self, changes: Mapping[str, Any]) -> "Config":
+        """This config with some hyperparameters changed.
+
+        Raises:
+            ConfigError: for one that does not exist, that this model does not read, or of another type.
+        """
+        hparams = override(self.hparams, changes)
+        for name in changes:
+            if name not in self.hyperparameters:
+                raise ConfigError(
+                    f"{self.name} reads no hyperparameter '{name}'; it reads {', '.join(self.hyperparameters)}. "
+                    "Sizes of its parts are changed in a .toml file, under [encoder] and [decoder]."
+                )
+        return dataclasses.replace(self, hparams=hparams)
+
     def build_converter(self) -> Any:
         """The converter between NoteSequences and examples (`preprocess.converters`)."""
         from preprocess import converters
@@ -139,6 +170,12 @@ class Config:
             return Config(hparams=hparams, **{k: frozen(v) for k, v in data.items()})
         except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
             raise ConfigError(f"The stored config is not valid: {error}.") from error
+
+
+_OF_ALL_TRAINING = (
+    *("max_seq_len", "batch_size", "dropout_keep_prob", "learning_rate", "decay_rate", "min_learning_rate"),
+    *("clip_mode", "grad_clip", "grad_norm_clip_to_zero"),
+)
 
 
 def frozen(value: Any) -> Any:

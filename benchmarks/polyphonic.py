@@ -45,7 +45,6 @@ class Recipe:
         eval_every: steps between validations.
         patience: validations without a better one before it stops.
         reader, output: changes of the config's encoder and decoder.
-        transposed: whether training transposes.
     """
 
     hparams: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -54,7 +53,6 @@ class Recipe:
     patience: int = 5
     reader: dict[str, Any] = dataclasses.field(default_factory=dict)
     output: dict[str, Any] = dataclasses.field(default_factory=dict)
-    transposed: bool = True
 
 
 _CHORALES: dict[str, Any] = {
@@ -63,7 +61,6 @@ _CHORALES: dict[str, Any] = {
     "learning_rate": 0.005,
     "decay_rate": 0.999,
     "min_learning_rate": 0.0003,
-    "enc_rnn_size": [256],
     "dropout_keep_prob": 0.9,
 }
 _TUNES: dict[str, Any] = {
@@ -72,6 +69,7 @@ _TUNES: dict[str, Any] = {
     "learning_rate": 0.006,
     "dropout_keep_prob": 0.95,
 }
+_LSTM: dict[str, Any] = {"layer_sizes": [256]}
 _BITS: dict[str, Any] = {"step_weights": False}
 # The others were not tuned one by one: one recipe each set, short fragments where the pieces are short.
 _OTHER_CHORALES: dict[str, Any] = {
@@ -83,24 +81,22 @@ _OTHER_CHORALES: dict[str, Any] = {
 _OTHER_TUNES: dict[str, Any] = {**_OTHER_CHORALES, "max_seq_len": 128}
 RECIPES: dict[str, Recipe] = {
     # Dropping some of the 88 values of -1 would be much more noise than dropping the few of 1.
-    "basic_rnn": Recipe(
-        _TUNES, 4250, 250, 3, {"output_dropout": 0.3, "signed": False}, _BITS, transposed=False
-    ),
-    "rnn_nade": Recipe(_TUNES, 2000, 250, 3, {"output_dropout": 0.3}, {"most": 15}, transposed=False),
+    "basic_rnn": Recipe(_TUNES, 4250, 250, 3, {**_LSTM, "output_dropout": 0.3, "signed": False}, _BITS),
+    "rnn_nade": Recipe(_TUNES, 2000, 250, 3, {**_LSTM, "output_dropout": 0.3}, {"most": 15}),
 }
 BY_SET: dict[tuple[str, str], Recipe] = {
     ("basic_rnn", "JSB_Chorales"): Recipe(
-        _CHORALES, 2500, 250, 3, {"output_dropout": 0.5, "signed": False}, _BITS, transposed=False
+        _CHORALES, 2500, 250, 3, {**_LSTM, "output_dropout": 0.5, "signed": False}, _BITS
     ),
     ("rnn_nade", "JSB_Chorales"): Recipe(
-        {**_CHORALES, "learning_rate": 0.004, "decay_rate": 0.9985, "enc_rnn_size": [200]},
-        1500, 100, 4, {"output_dropout": 0.4}, {"most": 4}, transposed=False,
+        {**_CHORALES, "learning_rate": 0.004, "decay_rate": 0.9985},
+        1500, 100, 4, {"layer_sizes": [200], "output_dropout": 0.4}, {"most": 4},
     ),
     ("rnn_nade", "Nottingham"): Recipe(
-        _TUNES, 2000, 250, 3, {"output_dropout": 0.3}, {"most": 9}, transposed=False
+        _TUNES, 2000, 250, 3, {**_LSTM, "output_dropout": 0.3}, {"most": 9}
     ),
     ("rnn_nade", "MuseData"): Recipe(
-        _TUNES, 1250, 250, 3, {"output_dropout": 0.3}, {"most": 15}, transposed=False
+        _TUNES, 1250, 250, 3, {**_LSTM, "output_dropout": 0.3}, {"most": 15}
     ),
 }  # fmt: skip
 
@@ -114,9 +110,10 @@ def recipe_of(model: str, name: str) -> Recipe:
         # It reads and writes key by key, 88 steps of an LSTM a frame: a small one, and few frames.
         keys = {**_OTHER_CHORALES, "max_seq_len": 32, "batch_size": 8}
         reader = {"signed": False, "layer_sizes": [48]}
-        return Recipe(keys, 600, 200, 2, reader, _BITS, transposed=False)
+        return Recipe(keys, 600, 200, 2, reader, _BITS)
     hparams = _OTHER_CHORALES if name == "JSB_Chorales" else _OTHER_TUNES
-    return Recipe(hparams, 1000, 200, 2, transposed=False)
+    reader = _LSTM if model in ("rnn_rbm", "rnn_sampler") else {}
+    return Recipe(hparams, 1000, 200, 2, reader)
 
 
 def config_of(model: str, name: str) -> configs.Config:
@@ -126,14 +123,14 @@ def config_of(model: str, name: str) -> configs.Config:
         raise InputError(f"{model}: is no model of frames, which alone the sets hold.", "other_model")
     decoder = {**config.decoder, **recipe.output}
     decoder.pop("velocities", None)  # the sets hold none
-    return dataclasses.replace(
+    own = dataclasses.replace(
         config,
         encoder=frozen({**config.encoder, **recipe.reader}),
         decoder=frozen(decoder),
         converter=frozen({**config.converter, "representation": "sounding"}),
-        hparams=configs.override(config.hparams, recipe.hparams),
-        augmenter=config.augmenter if recipe.transposed else frozen({}),
+        augmenter=frozen({}),  # the published models transpose nothing
     )
+    return own.with_hparams(recipe.hparams)
 
 
 def train_and_score(model: str, name: str, data: Path, runs: Path, samples: int) -> dict[str, Any]:

@@ -85,8 +85,8 @@ def frame_model(
 def _reader(encoder: Mapping[str, Any], output: Output, hparams: Any, seed: int) -> FrameReader:
     options = {k: v for k, v in encoder.items() if k not in OF_THE_MODEL}
     dropout = 1.0 - hparams.dropout_keep_prob
-    if encoder["name"] == "lstm":
-        options = {"layer_sizes": hparams.enc_rnn_size, **options}
+    if encoder["name"] == "lstm" and "layer_sizes" not in options:
+        options["layer_sizes"] = hparams.enc_rnn_size
     if encoder["name"] == "stacked_capsules":
         options = {"parameter_depth": output.parameter_depth, **options}
     if encoder["name"] == "endecell":
@@ -100,7 +100,8 @@ def _output(decoder: Mapping[str, Any], form: str, depth: int, hparams: Any, see
     if name == "boolean":
         return _made(Boolean, "output", {"depth": width, **options})
     if name == "nade":
-        return _made(Nade, "output", {"depth": width, "hidden": hparams.nade_num_hidden, **options})
+        hidden = {} if "hidden" in options else {"hidden": hparams.nade_num_hidden}
+        return _made(Nade, "output", {"depth": width, **hidden, **options})
     if name == "rbm":
         return _made(RBM, "output", {"keys": width, "seed": seed, **options})
     if name == "categorical":

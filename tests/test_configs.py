@@ -89,6 +89,12 @@ def test_overrides_change_what_they_name() -> None:
     assert CONFIG_MAP["hierdec-drum_4bar"].hparams.batch_size == 512
 
 
+def test_frame_models_refuse_what_they_do_not_read() -> None:
+    assert configs.config_with_overrides("rnn_nade", "enc_rnn_size=[64]").hparams.enc_rnn_size == (64,)
+    with pytest.raises(ConfigError, match="piano-baseline reads no hyperparameter 'enc_rnn_size'"):
+        configs.config_with_overrides("piano-baseline", "batch_size=4,enc_rnn_size=[64]")
+
+
 VALUES = st.one_of(
     st.integers(),
     st.booleans(),
@@ -142,6 +148,14 @@ def test_toml_file_changes_single_values_of_its_base(tmp_path: Path) -> None:
     assert config.decoder["level_lengths"] == (4, 16) and config.decoder["core"] == "categorical_lstm"
     assert config.converter["gap_bars"] == 2.0 and config.converter["slice_bars"] == 4
     assert Config.from_json(config.to_json()) == config
+
+
+def test_toml_file_leaves_sizes_to_the_hyperparameters(tmp_path: Path) -> None:
+    text = 'base = "piano-baseline"\n[hparams]\nenc_rnn_size = [64]\n'
+    assert configs.get_config(write(tmp_path, text + '[encoder]\nname = "lstm"\n')).encoder["name"] == "lstm"
+    with pytest.raises(ConfigError, match="mine reads no hyperparameter 'enc_rnn_size'") as error:
+        configs.get_config(write(tmp_path, text))
+    assert str(tmp_path) in str(error.value)
 
 
 def test_toml_file_with_another_part_replaces_it_whole(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from configs import CONFIG_MAP
 from configuration import frozen
 from models import frame_evaluation, trainer
 from models.trained_frame_model import TrainedFrameModel
@@ -245,6 +246,28 @@ def test_plays_the_same_on_numpy(name: str, tmp_path: Path) -> None:
     with np.load(tmp_path / "out.npz") as found:
         assert str(found["backend"]) == "numpy"
         np.testing.assert_array_equal(found["keys"], here.keys)
+
+
+class Recorded:
+    """Hyperparameters that remember which of them were read."""
+
+    def __init__(self, hparams: Any):
+        self.hparams, self.read = hparams, set[str]()
+
+    def __getattr__(self, name: str) -> Any:
+        self.read.add(name)
+        return getattr(self.hparams, name)
+
+
+@pytest.mark.parametrize(
+    "name", ["piano-baseline", "piano-no_history", "endecell", "rnn_nade", "rnn_rbm", "relative_rnn"]
+)
+def test_a_config_lists_the_hyperparameters_that_are_read(name: str) -> None:
+    config = CONFIG_MAP[name]
+    recorded = Recorded(config.hparams)
+    trainer.compile_model(dataclasses.replace(config, hparams=recorded).build_model())
+    # These two say how fragments are cut, which `PieceData` does.
+    assert recorded.read | {"max_seq_len", "batch_size"} == set(config.hyperparameters)
 
 
 def test_a_misfit_of_parts_is_said() -> None:
