@@ -6,7 +6,7 @@ for a copy and 1 where nothing is common. What chance and style give is seen by 
 same way: music is no copy where it lies as far from the training pieces as other people's music does.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,6 +64,7 @@ def nearest_segments(
     hop: int = 16,
     training_hop: int = 4,
     transpositions: range = range(-6, 6),
+    on_passages: Callable[[int], None] = lambda compared: None,
 ) -> list[Match]:
     """The nearest training passage of every passage of generated (or held-out) music.
 
@@ -78,6 +79,7 @@ def nearest_segments(
         training_hop: the same for training passages; a copy that lies between them is not seen as one.
         transpositions: semitones that a copy may lie above its source, 0 among them. Those that would take notes
             off the keyboard are not tried. Of passages that are equally near, the least transposed is named.
+        on_passages: called with how many more of the `count_passages` training passages have been compared.
 
     Returns:
         The matches in the order of the pieces and frames.
@@ -105,12 +107,18 @@ def nearest_segments(
             nearer = best_distances < nearest[here]
             nearest[here][nearer] = best_distances[nearer]
             found[here][nearer] = first + best[nearer]
+        on_passages(len(block))
     matches: dict[int, Match] = {}
     for distance, source, (number, semitones) in zip(nearest.tolist(), found.tolist(), queries, strict=True):
         if number not in matches or distance < matches[number].distance:
             piece, frame = sources[source]
             matches[number] = Match(*places[number], distance, training.names[piece], frame, semitones)
     return [matches[number] for number in sorted(matches)]
+
+
+def count_passages(training: Pieces, length: int = PASSAGE, training_hop: int = 4) -> int:
+    """How many training passages `nearest_segments` compares with."""
+    return len(_places(training.keys, length, training_hop))
 
 
 def jaccard_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:

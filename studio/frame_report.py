@@ -2,6 +2,7 @@
 pieces' nearest passages."""
 
 import argparse
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ MOST_PATHS = 16
 """Random paths of a bound; more of them change little."""
 
 SAMPLE_FRAMES = 256
-SAMPLES = 16
+SAMPLES = 64
 
 
 def _chosen(pieces: Any, args: argparse.Namespace) -> Any:
@@ -104,8 +105,9 @@ def _baselines(train: Any, pieces: Any, model: Any) -> dict[str, float]:
 
 
 def _sample_figures(model: Any, pieces: Any, train: Any, args: argparse.Namespace) -> dict[str, Any]:
-    """How near samples, and what is held out, lie to the training pieces."""
-    from preprocess.plagiarism import nearest_segments, summarize
+    """How much is played in samples, and how near they, and what is held out, lie to the training pieces."""
+    from preprocess.plagiarism import summarize
+    from studio.frames import nearest_passages
 
     with progress("Playing", SAMPLES * SAMPLE_FRAMES) as advance:
         played = model.play(
@@ -115,21 +117,35 @@ def _sample_figures(model: Any, pieces: Any, train: Any, args: argparse.Namespac
             seed=args.seed,
             on_frames=lambda n: advance(n * SAMPLES),
         )
-    sets = {"samples": list(played.keys), "held_out": [piece[:SAMPLE_FRAMES] for piece in pieces.keys]}
-    figures: dict[str, Any] = {}
-    for name, rolls in sets.items():
-        try:
-            near = summarize(nearest_segments(rolls, train))
-        except ValueError:
-            continue
-        figures[name] = {
-            "passages": near.segments,
-            "copied": near.copied,
-            "mean_distance_to_nearest": near.mean_distance,
-            "keys_a_frame": float(np.mean([roll.sum(axis=1).mean() for roll in rolls])),
-            "silent_frames": float(np.mean([(~roll.any(axis=1)).mean() for roll in rolls])),
-        }
+    played_rolls = list(played.keys)
+    sets = {"samples": played_rolls, "held_out": _beginnings(pieces), "train": _beginnings(train)}
+    figures: dict[str, Any] = {name: _density(rolls) for name, rolls in sets.items()}
+    for name in ("samples", "held_out"):
+        # Pieces shorter than a passage have no nearest one.
+        with contextlib.suppress(ValueError):
+            near = summarize(nearest_passages(sets[name], train))
+            figures[name] |= {
+                "passages": near.segments,
+                "copied": near.copied,
+                "mean_distance_to_nearest": near.mean_distance,
+            }
     return figures
+
+
+def _beginnings(pieces: Any) -> list[np.ndarray]:
+    """As much of each piece as is played."""
+    return [piece[:SAMPLE_FRAMES] for piece in pieces.keys]
+
+
+def _density(rolls: list[np.ndarray]) -> dict[str, float]:
+    """How much sounds or is struck in rolls `[frames, keys]`; the error is that of the mean over so many rolls."""
+    keys = [roll.sum(axis=1).mean() for roll in rolls]
+    silent = np.array([(~roll.any(axis=1)).mean() for roll in rolls])
+    return {
+        "keys_a_frame": float(np.mean(keys)),
+        "silent_frames": float(silent.mean()),
+        "silent_frames_standard_error": float(silent.std() / np.sqrt(len(silent))),
+    }
 
 
 def _print(report: dict[str, Any]) -> None:
@@ -148,13 +164,15 @@ def _print(report: dict[str, Any]) -> None:
     print_table(f"{report['checkpoint']}: {split['pieces']} held-out pieces", ["measure", "value"], rows)
     samples = report.get("samples", {})
     if "samples" in samples:
-        theirs = samples.get("held_out", {})
         rows = [
-            (key.replace("_", " "), value, theirs.get(key, "-")) for key, value in samples["samples"].items()
+            (
+                key.replace("_", " "),
+                *(samples[name].get(key, "-") for name in ("samples", "held_out", "train")),
+            )
+            for key in samples["samples"]
         ]
-        print_table(
-            "Passages of two bars beside the training pieces", ["measure", "samples", "held out"], rows
-        )
+        title = f"{SAMPLES} samples of {SAMPLE_FRAMES} frames, and their passages of two bars"
+        print_table(title, ["measure", "samples", "held out", "training"], rows)
 
 
 def _write(files: list[Path], report: dict[str, Any], model: Any, pieces: Any) -> None:

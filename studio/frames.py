@@ -198,7 +198,7 @@ def report_nearest(sequences: list[Any], model: Any, patterns: str, picture: Pat
     Raises:
         InputError: where they can't be compared.
     """
-    from preprocess.plagiarism import PASSAGE, nearest_segments, summarize
+    from preprocess.plagiarism import PASSAGE, summarize
     from render.frames import NearestPair, save_nearest
     from studio.training_data import load_pieces
 
@@ -206,7 +206,7 @@ def report_nearest(sequences: list[Any], model: Any, patterns: str, picture: Pat
     rolls = [piano_roll(sequence, model.converter.steps_per_quarter) for sequence in sequences]
     keys = [roll.sounding if _representation(model) == "sounding" else roll.onsets for roll in rolls]
     try:
-        matches = nearest_segments(keys, training)
+        matches = nearest_passages(keys, training)
         summary = summarize(matches)
     except ValueError as error:
         raise InputError(f"--compare_with: {error}", "bad_flag") from error
@@ -227,6 +227,14 @@ def report_nearest(sequences: list[Any], model: Any, patterns: str, picture: Pat
         f"{summary.segments} passages: {summary.copied:.1%} copied, mean distance "
         f"{summary.mean_distance:.2f}; wrote {picture}."
     )
+
+
+def nearest_passages(rolls: list[np.ndarray], training: Any) -> list[Any]:
+    """`nearest_segments`, with a progress bar."""
+    from preprocess.plagiarism import count_passages, nearest_segments
+
+    with progress("Comparing", count_passages(training)) as advance:
+        return nearest_segments(rolls, training, on_passages=advance)
 
 
 def expected_keys(model: Any, keys: np.ndarray, velocities: Any = None, draws: int = 16) -> np.ndarray:

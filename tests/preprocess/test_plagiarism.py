@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from preprocess import piano, plagiarism
 from preprocess.pieces import Pieces
-from preprocess.plagiarism import jaccard_distances, nearest_segments, summarize
+from preprocess.plagiarism import count_passages, jaccard_distances, nearest_segments, summarize
 
 ROWS = hnp.arrays(bool, st.tuples(st.integers(1, 6), st.just(9)))
 
@@ -70,7 +70,9 @@ def test_blocks_change_nothing(training: Pieces, monkeypatch: pytest.MonkeyPatch
     whole = nearest_segments(generated, training, hop=8)
     monkeypatch.setattr(plagiarism, "TRAINING_BLOCK", 5)
     monkeypatch.setattr(plagiarism, "GENERATED_BLOCK", 3)
-    assert nearest_segments(generated, training, hop=8) == whole
+    compared: list[int] = []
+    assert nearest_segments(generated, training, hop=8, on_passages=compared.append) == whole
+    assert sum(compared) == count_passages(training) and len(compared) > 1
     assert sum(m.distance == 0 for m in whole) == 4
 
 
