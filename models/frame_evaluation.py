@@ -60,11 +60,20 @@ class Scorer(keras.Model):
     """A frame model's nats for a chunk of some pieces, and its state after it, for `predict_on_batch`.
 
     Compiled once for each shape of chunks, so whoever scores a model again and again keeps its scorer.
+
+    Args:
+        model: with its weights.
+        decoders: whether the decoders of keys and velocities are scored too.
+
+    Attributes:
+        of_values: a scorer without the decoders, which say the same for every random path; None where `decoders`
+            is False.
     """
 
-    def __init__(self, model: FrameModel):
+    def __init__(self, model: FrameModel, decoders: bool = True):
         super().__init__()
         self.model = model
+        self.of_values = Scorer(model, decoders=False) if decoders else None
         self.built = True
         self.compile(jit_compile=True)
 
@@ -90,8 +99,10 @@ class Scorer(keras.Model):
         else:
             log_likelihood = -output.loss(parameters, values)
         outputs = {"nats": -log_likelihood}
-        decoded, keys, velocities = model.score_decoders(batch, values, state)
-        outputs |= decoded
+        keys, velocities = state.keys, state.velocities
+        if self.of_values is not None:
+            decoded, keys, velocities = model.score_decoders(batch, values, state)
+            outputs |= decoded
         after = FrameState(reading.state, voices, keys, velocities)
         return outputs | {"state": tree.flatten(after)}
 
@@ -132,24 +143,25 @@ def score(
     """
     measure = measure_of(scorer.model)
     samples = samples if takes_paths(scorer.model) else 1
-    found: dict[str, list[list[list[np.ndarray]]]] = {}
+    found: dict[str, list[dict[int, list[np.ndarray]]]] = {}
     for group in groups:
         for sample in range(samples):
-            state = None
+            state, chosen = None, scorer.of_values if sample and scorer.of_values is not None else scorer
             for batch in group:
-                outputs, state = _score_chunk(scorer, batch, state, [seed, sample])
+                outputs, state = _score_chunk(chosen, batch, state, [seed, sample])
                 for name, values in outputs.items():
-                    rows = found.setdefault(name, [[[] for _ in range(samples)] for _ in range(pieces)])
+                    rows = found.setdefault(name, [{} for _ in range(pieces)])
                     for row, piece in enumerate(batch["pieces"]):
                         if piece >= 0 and batch["lengths"][row]:
-                            rows[piece][sample].append(values[row, : batch["lengths"][row]])
+                            rows[piece].setdefault(sample, []).append(values[row, : batch["lengths"][row]])
                 on_batch()
     joined = {
-        name: [[np.concatenate(chunks) for chunks in piece] for piece in rows] for name, rows in found.items()
+        name: [[np.concatenate(chunks) for chunks in piece.values()] for piece in rows]
+        for name, rows in found.items()
     }
     nats = [np.mean(piece, axis=0) for piece in joined["nats"]]
     whole = np.array([[one[1:].sum() for one in piece] for piece in joined["nats"]])
-    key_nats = [np.mean(piece, axis=0) for piece in joined["key_nats"]] if "key_nats" in joined else None
+    key_nats = [piece[0] for piece in joined["key_nats"]] if "key_nats" in joined else None
     velocity_error = None
     if "squared_velocity_error" in joined:
         error = sum(piece[0].sum() for piece in joined["squared_velocity_error"])

@@ -105,6 +105,22 @@ def test_chunks_score_as_the_whole_piece_does(name: str) -> None:
         np.testing.assert_allclose(np.stack(parts.key_nats), np.stack(whole.key_nats), rtol=1e-4, atol=1e-4)
 
 
+def test_keys_are_scored_once_for_all_random_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = small("piano-small")
+    model = built(config)
+    batch, traced = music(config), []
+    own = model.score_decoders
+    monkeypatch.setattr(model, "score_decoders", lambda *a: traced.append(1) or own(*a))
+    scorer = frame_evaluation.Scorer(model)
+    one = frame_evaluation.score(scorer, groups(batch, 8), 3)
+    several = frame_evaluation.score(scorer, groups(batch, 8), 3, samples=3)
+    assert len(traced) == 1
+    np.testing.assert_array_equal(np.stack(several.key_nats or []), np.stack(one.key_nats or []))
+    assert several.velocity_error == one.velocity_error
+    np.testing.assert_allclose(several.sampled_nats[:, 0], one.sampled_nats[:, 0], rtol=1e-6)
+    assert len(set(several.sampled_nats[0])) == 3
+
+
 @pytest.mark.parametrize("name", SOME)
 def test_no_frame_is_scored_by_itself_or_later_ones(name: str) -> None:
     config = small(name)
