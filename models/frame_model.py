@@ -174,9 +174,11 @@ class FrameModel(keras.Model):
         clock = ops.floor_divide(ops.mod(counts, 2**self.clock_bits)[..., None], 2**bits) % 2
         return ops.concatenate([shown, ops.cast(clock, "float32")], axis=-1)
 
-    def zero_state(self, batch: Any, past: Array | None = None) -> FrameState:
-        """The state before a piece, or before a fragment whose `past` is known (see `Batch`)."""
+    def zero_state(self, batch: Any, past: Array | None = None, position: Array | None = None) -> FrameState:
+        """The state before a piece, or before a fragment whose `past` and `position` are known (see `Batch`)."""
         reader = self.reader.zero_state(batch)
+        if position is not None:
+            reader = self.reader.with_position(reader, position)
         if past is not None and self.reader.history_length:
             reader = self.reader.with_past(reader, self.as_frames(self.values_of(past)))
         return FrameState(
@@ -191,7 +193,7 @@ class FrameModel(keras.Model):
         values = self.values_of(batch["tokens" if self.form == "tokens" else "keys"])
         frames = self.as_frames(_shifted(self.values_of(batch["before"]), values))
         if state is None:
-            state = self.zero_state(ops.shape(frames)[0], batch.get("past"))
+            state = self.zero_state(ops.shape(frames)[0], batch.get("past"), batch["position"])
         inputs = self.reader_inputs(frames, batch["position"])
         return self.reader(inputs, frames, state.reader, training=training)
 

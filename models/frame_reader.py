@@ -72,6 +72,11 @@ class FrameReader(keras.layers.Layer, ABC):
         del past
         return state
 
+    def with_position(self, state: Any, position: Array) -> Any:
+        """A state before a fragment whose first frame to predict has a number in its piece, int32 `[batch]`."""
+        del position
+        return state
+
     @abstractmethod
     def call(self, inputs: Array, frames: Array, state: Any = None, training: bool = False) -> Reading:
         """All steps at once.

@@ -94,6 +94,9 @@ class LevelLSTM(FrameReader):
         states = [lstm.zero_states(batch, dtype)[0] for lstm in self.levels]
         return LevelState(ops.zeros((batch,), dtype="int32"), states)
 
+    def with_position(self, state: LevelState, position: Array) -> LevelState:
+        return state._replace(position=ops.cast(position, "int32"))
+
     def call(
         self, inputs: Array, frames: Array, state: LevelState | None = None, training: bool = False
     ) -> Reading:

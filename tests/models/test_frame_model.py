@@ -121,6 +121,13 @@ def test_keys_are_scored_once_for_all_random_paths(monkeypatch: pytest.MonkeyPat
     assert len(set(several.sampled_nats[0])) == 3
 
 
+def test_a_fragment_tells_the_reader_its_place() -> None:
+    config = small("piano-levels_3")
+    batch = music(config) | {"position": np.array([0, 5, 17], np.int32)}
+    after = config.build_model().read(batch).state
+    np.testing.assert_array_equal(ops.convert_to_numpy(after.position), [12, 17, 29])
+
+
 @pytest.mark.parametrize("name", SOME)
 def test_no_frame_is_scored_by_itself_or_later_ones(name: str) -> None:
     config = small(name)
