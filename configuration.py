@@ -5,6 +5,7 @@ The configs themselves stand in `configs.py`. The names of the hyperparameters a
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -213,12 +214,37 @@ def _checked(name: str, value: Any, default: Any) -> Any:
             f"{name} is {value!r}; expected a list of positive whole numbers such as [256,256]."
         )
     if isinstance(default, float) and type(value) in (int, float):
-        return float(value)
+        return _within(name, float(value))
     if type(value) is type(default):
-        return value
+        return _within(name, value)
     raise ConfigError(f"{name} is {value!r}; expected {_TYPE_NAMES[type(default)]} such as {default!r}.")
 
 
+def _within(name: str, value: Any) -> Any:
+    """`value`, where it makes sense as a hyperparameter of that name."""
+    choices = _CHOICES.get(name)
+    if choices and value not in choices:
+        raise ConfigError(f"{name} is {value!r}; expected {' or '.join(choices)}.")
+    least, most = _RANGES.get(name, (None, None))
+    if least is not None and not least <= value <= most:
+        lower = "more than 0" if least == _TINY else f"at least {least:g}"
+        upper = "" if most == math.inf else f" and at most {most:g}"
+        raise ConfigError(f"{name} is {value:g}; expected {lower}{upper}.")
+    return value
+
+
+_TINY = 1e-12
+_RANGES = {
+    **dict.fromkeys(("batch_size", "max_seq_len", "nade_num_hidden"), (1, math.inf)),
+    **dict.fromkeys(("z_size", "free_bits", "max_beta", "sampling_rate", "min_learning_rate"), (0, math.inf)),
+    **dict.fromkeys(("learning_rate", "grad_clip", "grad_norm_clip_to_zero"), (_TINY, math.inf)),
+    **dict.fromkeys(("dropout_keep_prob", "decay_rate"), (_TINY, 1)),
+    "beta_rate": (0, 1),
+}
+_CHOICES = {
+    "clip_mode": ("global_norm", "value"),
+    "sampling_schedule": ("constant", "exponential", "inverse_sigmoid"),
+}
 _TYPE_NAMES = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}
 
 

@@ -35,10 +35,14 @@ def get_parser() -> argparse.ArgumentParser:
         "--output_dir", default="evaluation", help="folder for the report (default: evaluation)"
     )
     parser.add_argument(
-        "--num_samples", type=int, default=256, help="clips drawn from the prior (default: 256)"
+        "--num_samples",
+        type=int,
+        help="clips drawn from the prior (default: 256), or pieces of 256 frames (64)",
     )
     parser.add_argument(
-        "--importance_samples", type=int, default=64, help="latent draws a clip (default: 64)"
+        "--importance_samples",
+        type=int,
+        help="latent draws a clip (default: 64), or random paths of the voices a piece (8)",
     )
     parser.add_argument(
         "--temperature",
@@ -50,7 +54,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--max_examples", type=int, help="so many held-out clips, chosen at random; default: all"
     )
     parser.add_argument(
-        "--max_batch_size", type=int, default=256, help="clips at once; not seen in the figures"
+        "--max_batch_size", type=int, help="clips at once; not seen in the figures (default: 256)"
     )
     parser.add_argument(
         "--seed", type=int, default=0, help="the same seed gives the same figures (default: 0)"
@@ -72,6 +76,7 @@ def main(argv: list[str] | None = None) -> int:
     files = [output / "evaluation.json", output / "evaluation.png"]
     check_new(files, args.force)
     model = load_model(args, frame_models=True)
+    _fill_in(args, model.config)
     if model.config.model == "frame_model":
         from studio import frame_report
 
@@ -82,6 +87,24 @@ def main(argv: list[str] | None = None) -> int:
         clip_report.evaluate(args, model, files)
     print(f"Wrote {files[0]}" + (f" and {files[1].name}." if files[1].exists() else "."))
     return 0
+
+
+DEFAULTS = {
+    "music_vae": {"num_samples": 256, "importance_samples": 64, "max_batch_size": 256},
+    "frame_model": {"num_samples": 64, "importance_samples": 8},
+}
+
+
+def _fill_in(args: argparse.Namespace, config: configs.Config) -> None:
+    """Give flags that are not given what is usual for a kind of model, so that the report says what was done."""
+    if config.model == "frame_model" and args.max_batch_size is not None:
+        raise InputError(
+            f"{config.name} reads pieces side by side as their lengths allow; leave out --max_batch_size.",
+            "bad_flag",
+        )
+    for flag, value in DEFAULTS[config.model].items():
+        if getattr(args, flag) is None:
+            setattr(args, flag, value)
 
 
 def _check(args: argparse.Namespace) -> None:

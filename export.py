@@ -47,11 +47,17 @@ def main(argv: list[str] | None = None) -> int:
         raise InputError("Name a checkpoint by one of --run_dir and --checkpoint_file.")
     if args.quantization and args.format != "magenta_js":
         raise InputError("--quantization is for --format=magenta_js only.")
+    if args.float16 and args.format != "safetensors":
+        raise InputError("--float16 is for --format=safetensors only.")
     output = Path(args.output).expanduser()
     index = output.with_name(f"{output.name}.index")
     if (output.exists() or index.exists()) and not args.force:
         raise InputError(f"{output}: exists already; give --force to overwrite it.", "exists")
-    _write(output, _read(args.run_dir or args.checkpoint_file, args.config), args)
+    found = _read(args.run_dir or args.checkpoint_file, args.config)
+    try:
+        _write(output, found, args)
+    except OSError as error:
+        raise InputError(f"{output}: can't be written ({error.strerror}).", "unwritable") from error
     return 0
 
 
@@ -69,6 +75,8 @@ def _read(name: str, config: str | None) -> Any:
             raise InputError(f"{name}: is a {kind} checkpoint, which does not say its config; give --config.")
         found = module.read(Path(name).expanduser())
         return dataclasses.replace(found, config=configs.get_config(config).to_json(), state={})
+    if config:
+        raise InputError(f"{name}: says its config itself; leave out --config.")
     return dataclasses.replace(checkpoint.load(checkpoint.resolve(name)), state={})
 
 
@@ -76,12 +84,14 @@ def _write(output: Path, found: Any, args: argparse.Namespace) -> None:
     """Write a checkpoint in the format that the flags say, and report it."""
     from models import checkpoint, magenta_checkpoint, magenta_js
 
+    config = configs.Config.from_json(found.config)
+    if args.format != "safetensors" and config.model == "frame_model":
+        raise InputError(f"{config.name} is no MusicVAE, which alone Magenta and magenta.js know.")
     if args.format in ("tf1", "magenta"):
         magenta_checkpoint.write(output, found.weights, found.step)
         print(f"Wrote {output}.index and .data, step {found.step}.")
         return
     if args.format == "magenta_js":
-        config = configs.Config.from_json(found.config)
         encodes = magenta_js.write(output, found.weights, config, args.quantization)
         size = sum(path.stat().st_size for path in output.iterdir())
         print(f"Wrote the folder {output} ({size / 2**20:.1f} MiB), step {found.step}.")

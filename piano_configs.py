@@ -103,7 +103,8 @@ _SAMPLERS = (
     ),
     _piano(
         "piano-pause_loss",
-        "the earlier sampler, with a loss for empty frames",
+        "the earlier sampler, with a loss for empty frames and a lag of two frames",
+        frozen({**_HISTORY, "lags": (1, 3, 7, 15, 31, 47, 63, 95, 127)}),
         sampler={**_PAUSES, "aposter": True, "pause_loss": True},
     ),
     _piano(
@@ -216,8 +217,8 @@ _KEYS = (
         name="relative_rnn",
         description="seed 003's tokens: the pitch class of each note relative to the one before",
         model="frame_model",
-        encoder=frozen({"name": "lstm"}),
-        decoder=frozen({"name": "categorical", "form": "tokens", "depth": 13}),
+        encoder=frozen({"name": "lstm", "output_dropout": 0.1}),
+        decoder=frozen({"name": "categorical", "form": "tokens", "depth": 13, "step_weights": True}),
         converter=frozen({"name": "relative"}),
         hparams=HParams(
             max_seq_len=40,

@@ -33,7 +33,7 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--checkpoint_file", help="a checkpoint: ours, or Magenta's (.ckpt prefix or .tar)")
     group.add_argument("--config", help="name or .toml file; needed for Magenta's checkpoints only")
     group.add_argument(
-        "--temperature", type=float, default=0.5, help="0 takes the likeliest music (default: 0.5)"
+        "--temperature", type=float, help="0 takes the likeliest music (default: 0.5; of piano models 1)"
     )
     group.add_argument("--seed", type=int, default=0, help="the same seed gives the same output (default: 0)")
 
@@ -114,7 +114,7 @@ def load_model(args: argparse.Namespace, frame_models: bool = False) -> Any:
     """The trained model that the flags name.
 
     Args:
-        args: the command's flags.
+        args: the command's flags; a temperature that is not given becomes the model's default.
         frame_models: whether the command knows what to do with one that plays frame after frame.
 
     Raises:
@@ -125,11 +125,15 @@ def load_model(args: argparse.Namespace, frame_models: bool = False) -> Any:
 
     if args.run_dir and args.checkpoint_file:
         raise InputError("--run_dir and --checkpoint_file are both given; name one of them.")
-    if not 0 <= args.temperature < math.inf:
+    if args.temperature is not None and not 0 <= args.temperature < math.inf:
         raise InputError(f"--temperature is {args.temperature}; expected 0 or more.")
     config = configs.get_config(args.config) if args.config else None
     name = args.run_dir or args.checkpoint_file or (config.name if config else configs.DEFAULT_CONFIG)
-    if frame_models and trained_frame_model.is_one(name, config):
+    plays_frames = frame_models and trained_frame_model.is_one(name, config)
+    if args.temperature is None:
+        # Cooler, frames fall silent: most frames of most music are.
+        args.temperature = 1.0 if plays_frames else 0.5
+    if plays_frames:
         return trained_frame_model.load(name, config, numpy_backend=plays_little(args))
     return trained_model.load(name, config)
 

@@ -94,8 +94,9 @@ def _config(args: argparse.Namespace, run_dir: Path) -> configs.Config:
             raise InputError(
                 f"--config is missing, and {run_dir} holds no run to go on with; see --list_configs."
             )
-        return before
-    config = configs.config_with_overrides(args.config, args.hparams)
+        config = before.with_hparams(configs.parse_hparams(args.hparams))
+    else:
+        config = configs.config_with_overrides(args.config, args.hparams)
     if before is not None and before != config:
         raise InputError(f"{run_dir}: was begun with another config or --hparams; name a new --run_dir.")
     return config

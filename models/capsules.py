@@ -188,6 +188,7 @@ class StackedCapsules(_LaggedReader):
     """
 
     predicts = True
+    predicts_apart = True
 
     def __init__(
         self,

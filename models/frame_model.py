@@ -98,6 +98,7 @@ class FrameModel(keras.Model):
         self.projection = None if features_are_parameters else keras.layers.Dense(output.parameter_depth)
         self.draws = keras.random.SeedGenerator(seed)
         names = ["nats"]
+        names += ["own_nats"] if reader.predicts_apart else []
         names += ["key_nats"] if key_decoder is not None else []
         names += ["velocity_error"] if velocity_decoder is not None else []
         self.trackers = [keras.metrics.Mean(name=n) for n in names]
@@ -211,8 +212,9 @@ class FrameModel(keras.Model):
             training: whether dropout is on.
 
         Returns:
-            `nats` of the frames' values (by the output's objective), `key_nats` and `velocity_error` where the
-            model has such parts, and `real`, 1 at frames and 0 at padding; float32 `[batch, time]`.
+            `nats` of the frames' values (by the output's objective), `own_nats` of what parts of the reader predict
+            by themselves, `key_nats` and `velocity_error`, where the model has such parts, and `real`, 1 at frames
+            and 0 at padding; float32 `[batch, time]`.
         """
         keys = batch["tokens" if self.form == "tokens" else "keys"]
         values = self.values_of(keys)
@@ -220,9 +222,8 @@ class FrameModel(keras.Model):
         parameters = self.parameters_of(reading.outputs)
         real = ops.arange(keys.shape[1])[None] < ops.cast(batch["lengths"], "int32")[:, None]
         terms = {"nats": self.output_layer.loss(parameters, values)}
-        if training:
-            # What parts of the reader lose that predict by themselves (stacked capsules).
-            terms["nats"] += sum(self.output_layer.loss(own, values) for own in reading.own)
+        if self.reader.predicts_apart:
+            terms["own_nats"] = sum(self.output_layer.loss(own, values) for own in reading.own)
         terms |= self._decoded_terms(batch, values, training)
         if training:
             self.step_count.assign_add(1)

@@ -44,11 +44,13 @@ class FrameReader(keras.layers.Layer, ABC):
         history_length: so many frames of the past a state keeps; 0 for none.
         predicts: whether the outputs are the parameters of the next frame already (their width is then given to
             the constructor), so that no dense layer comes between.
+        predicts_apart: whether its parts each predict by themselves too (`Reading.own`), and train on that.
     """
 
     output_depth: int
     history_length = 0
     predicts = False
+    predicts_apart = False
 
     @abstractmethod
     def build(self, input_depth: int, frame_depth: int) -> None:

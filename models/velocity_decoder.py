@@ -23,42 +23,17 @@ class VelocityDecoder(ClassesLSTM):
 
     Args:
         units, classes, dropout, seed: as for `ClassesLSTM`.
-        shared: no LSTM, as in the author's first version, whose velocities were a second dense layer on the
-            features of the key decoder. Then `loss` and `velocities` take the key decoder's features, and there
-            is no `features` or `step`.
     """
 
-    def __init__(
-        self,
-        units: int = 100,
-        shared: bool = False,
-        classes: int = 12,
-        dropout: float = 0.0,
-        seed: int = 0,
-        **kwargs: Any,
-    ):
-        super().__init__(units, classes, dropout, seed, **kwargs)
-        self.shared = shared
-
     def build(self, keys: int = 88) -> None:
-        if not self.shared:
-            super().build(keys)
+        super().build(keys)
         self.dense = keras.layers.Dense(keys, activation="sigmoid")
         self.dense.build((None, self.units))
         self.built = True
 
     def named_weights(self) -> dict[str, keras.Variable]:
-        """The LSTM's weights, if it has one, `dense/kernel` and `dense/bias`."""
-        names = {} if self.shared else super().named_weights()
-        return names | {"dense/kernel": self.dense.kernel, "dense/bias": self.dense.bias}
-
-    def zero_state(self, batch: Any, dtype: Any = "float32") -> list[State]:
-        return [] if self.shared else super().zero_state(batch, dtype)
-
-    def _inputs(self, classes: Array, previous: Array) -> Array:
-        if self.shared:
-            raise ValueError("Velocities without an LSTM are said of the key decoder's features.")
-        return super()._inputs(classes, previous)
+        """The LSTM's weights, `dense/kernel` and `dense/bias`."""
+        return super().named_weights() | {"dense/kernel": self.dense.kernel, "dense/bias": self.dense.bias}
 
     def velocities(self, features: Array, keys: Array) -> Array:
         """Velocities from 0 to 1 of struck keys, 0 of others: `[..., keys]`.

@@ -23,6 +23,7 @@ if __package__ in (None, ""):  # run as a script: the packages stand beside this
 
 from preprocess.console import Parser, add_log_flag, print_table, progress, run_command, start_worker
 from preprocess.errors import InputError
+from preprocess.tfrecord import check_output
 
 MIDI_SUFFIXES = (".mid", ".midi")
 SCORE_SUFFIXES = (".xml", ".mxl", ".musicxml", ".abc")
@@ -85,7 +86,10 @@ def find_sources(input_dir: Path, recursive: bool) -> tuple[list[Source], int]:
             names = sorted(i.filename for i in archive.infolist() if not i.is_dir())
         sources = [Source(name, str(input_dir), name) for name in names if "__MACOSX" not in name]
     else:
-        raise InputError(f"{input_dir}: is neither a folder nor a zip file; check --input_dir.", "unreadable")
+        missing = (
+            "is neither a folder nor a whole zip file" if input_dir.exists() else "no such folder or zip file"
+        )
+        raise InputError(f"{input_dir}: {missing}.", "unreadable")
     wanted = [s for s in sources if s.name.lower().endswith(suffixes)]
     return wanted, len(sources) - len(wanted)
 
@@ -197,8 +201,9 @@ def main(argv: list[str] | None = None) -> int:
             f"--held_out_percent is {args.held_out_percent}; expected more than 0, less than 100."
         )
     for path in filter(None, (output, held_out)):
-        if path.exists() and not args.force:
-            raise InputError(f"{path}: exists already; give --force to overwrite it.", "exists")
+        check_output(path, args.force)
+    if output == held_out:
+        raise InputError("--output_file and --held_out_file are the same file; name two.", "bad_flag")
     sources, others = find_sources(input_dir, args.recursive)
     if not sources:
         hint = "" if args.recursive else "; --recursive reads the folders inside too"

@@ -394,11 +394,10 @@ def _listed(value: str | None) -> list[str] | None:
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     args = get_parser().parse_args(argv)
-    from preprocess.tfrecord import RecordWriter, write_sidecar
+    from preprocess.tfrecord import RecordWriter, check_output, write_sidecar
 
     output = Path(args.output_file).expanduser()
-    if output.exists() and not args.force:
-        raise InputError(f"{output}: exists already; give --force to overwrite it.", "exists")
+    check_output(output, args.force)
     rows = select(
         read_info(args.input),
         split=args.split,

@@ -1,8 +1,8 @@
 """Piano pieces for the frame models: what is done to rolls, and which files are fit for them.
 
 Rolls are `[frames, keys]` with a frame a sixteenth and 88 keys from MIDI pitch 21; `converters.pianoroll`
-makes them of NoteSequences and turns them back. Here they are transposed, reduced to pitch classes, spoilt
-by errors and cut into fragments with their past, as the models of FortsAndMills' MusicGeneration read them.
+makes them of NoteSequences and turns them back. Here they are transposed, reduced to pitch classes and spoilt
+by errors, as the models of FortsAndMills' MusicGeneration read them.
 Other data in frames: the four sets of Boulanger-Lewandowski, Bengio and Vincent (2012) from their `.mat`
 files, and the 34 songs of the seed in its first form of 13 keys.
 
@@ -46,9 +46,6 @@ __all__ = ["KEYS", "LOWEST_PITCH", "Roll", "clock", "piano_roll", "to_note_seque
 PITCH_CLASSES = ("A", "A#", "B", "C", "C#", "D", "D#", "E", "F", "F#", "G", "G#")
 """The names of the twelve classes of an 88-key roll, whose first key is an A."""
 
-HISTORY_LAGS = (4, 8, 16, 32, 48, 64, 96, 128)
-"""How many frames before the one to predict a history reader looks: a quarter to eight bars of sixteenths."""
-
 SPLITS = {"train": "traindata", "validation": "validdata", "test": "testdata"}
 SEED_SONGS, SEED_FRAMES, SEED_KEYS, SEED_LOWEST_PITCH = 34, 128, 13, 60
 SEED_SECONDS_PER_FRAME = 0.25
@@ -65,11 +62,6 @@ def pitch_classes(roll: np.ndarray) -> np.ndarray:
     return np.logical_or.reduce(cells.reshape(*roll.shape[:-1], -1, 12), axis=-2)
 
 
-def keys_of_classes(classes: np.ndarray, keys: int = KEYS) -> np.ndarray:
-    """The keys whose pitch class is on, `[..., keys]` of `[..., 12]`: the seed's mask from 12 to 88."""
-    return classes[..., np.arange(keys) % 12]
-
-
 def transpositions(roll: np.ndarray) -> range:
     """The transpositions that keep every note of `[..., keys]` on the keyboard; only 0 of silence."""
     used = np.flatnonzero((roll != 0).any(axis=tuple(range(roll.ndim - 1))))
@@ -78,8 +70,6 @@ def transpositions(roll: np.ndarray) -> range:
 
 def transpose(roll: np.ndarray, semitones: int, drop: bool = False) -> np.ndarray:
     """A roll `[..., keys]` of any type, moved up by so many semitones.
-
-    Make pitch classes of the result; where a note was dropped, `transpose_classes` would still have it.
 
     Args:
         roll: is not changed.
@@ -96,11 +86,6 @@ def transpose(roll: np.ndarray, semitones: int, drop: bool = False) -> np.ndarra
     if low < high:
         moved[..., low:high] = roll[..., low - semitones : high - semitones]
     return moved
-
-
-def transpose_classes(classes: np.ndarray, semitones: int) -> np.ndarray:
-    """Pitch classes `[..., 12]` moved up by so many semitones, around the octave."""
-    return np.roll(classes, semitones, axis=-1)
 
 
 def add_errors(roll: np.ndarray, rate: float, rng: np.random.Generator) -> np.ndarray:
@@ -127,48 +112,6 @@ def add_error_count(roll: np.ndarray, errors: int, rng: np.random.Generator) -> 
 def fragment_starts(frames: int, length: int = 256, hop: int = 32) -> range:
     """Where the fragments of a piece begin; what is left after the last whole one is not used."""
     return range(0, frames - length + 1, hop)
-
-
-def past(roll: np.ndarray, start: int, frames: int = HISTORY_LAGS[-1]) -> np.ndarray:
-    """The frames before a fragment, oldest first, `[frames, ...]`; zeros from before the piece began.
-
-    (The seed kept only the newest 32 of them, an error that left its longer lags without music.)
-    """
-    before = np.zeros((frames, *roll.shape[1:]), dtype=roll.dtype)
-    known = min(start, frames)
-    before[frames - known :] = roll[start - known : start]
-    return before
-
-
-def history_indices(
-    frames: int, lags: Sequence[int] = HISTORY_LAGS, past_frames: int = HISTORY_LAGS[-1]
-) -> np.ndarray:
-    """Where a history reader at frame t finds frame t + 1 - lag, int `[frames, lags]`.
-
-    The frame to predict is t + 1. The places are those of an array of `past_frames` frames followed by the
-    fragment's `frames`.
-
-    Raises:
-        ValueError: for a lag that is below 1 or reaches beyond the past.
-    """
-    if not lags or min(lags) < 1 or max(lags) > past_frames + 1:
-        raise ValueError(f"Lags must be from 1 to {past_frames + 1}, not {list(lags)}.")
-    return np.arange(frames)[:, None] + past_frames + 1 - np.asarray(lags)
-
-
-def history(
-    roll: np.ndarray, lags: Sequence[int] = HISTORY_LAGS, before: np.ndarray | None = None
-) -> np.ndarray:
-    """What a history reader sees at each frame, `[frames, lags, depth]` of `[frames, depth]`.
-
-    Args:
-        roll: a fragment, or a whole piece.
-        lags: see `history_indices`.
-        before: its `past`; silence where it is None.
-    """
-    if before is None:
-        before = np.zeros((max(lags), *roll.shape[1:]), dtype=roll.dtype)
-    return np.concatenate([before, roll])[history_indices(len(roll), lags, len(before))]
 
 
 @dataclass(frozen=True)
@@ -309,6 +252,9 @@ def load_seed_songs(folder: str | Path) -> list[np.ndarray]:
     return [version for path in paths for version in seed_versions(seed_song(read_midi(path)))]
 
 
+HELD_OUT_PERCENT = 10.0
+
+
 def get_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = Parser(
@@ -318,7 +264,9 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--input", required=True, help="folder, or .zip file, to read with all inside")
     parser.add_argument("--output_file", required=True, help="TFRecord to write")
     parser.add_argument("--held_out_file", help="TFRecord for a part of the pieces, to validate on")
-    parser.add_argument("--held_out_percent", type=float, default=10.0, help="of the pieces (default: 10)")
+    parser.add_argument(
+        "--held_out_percent", type=float, help=f"of the pieces (default: {HELD_OUT_PERCENT:g})"
+    )
     for name, meaning in CHECK_FLAGS.items():
         default = getattr(Checks(), name)
         if isinstance(default, bool):
@@ -365,22 +313,47 @@ def write_usable(
     return refused
 
 
+def _checked(args: argparse.Namespace) -> Checks:
+    """The checks that the flags ask for.
+
+    Raises:
+        InputError: for values that make no sense.
+    """
+    if args.held_out_percent is not None and not args.held_out_file:
+        raise InputError("--held_out_percent is given without a --held_out_file.", "bad_flag")
+    ranges = {
+        "held_out_percent": (0.01, 99.99),
+        "num_processes": (1, None),
+        "min_pitch": (0, 127),
+        "max_pitch": (args.min_pitch, 127),
+        "max_tempo_changes": (0, None),
+        "max_off_grid": (0, 1),
+        "min_frames": (1, None),
+    }
+    for name, (least, most) in ranges.items():
+        value = getattr(args, name)
+        if value is not None and not (value >= least and (most is None or value <= most)):
+            expected = f"{least} or more" if most is None else f"{least} to {most}"
+            raise InputError(f"--{name} is {value}; expected {expected}.", "bad_flag")
+    return Checks(**{name: getattr(args, name) for name in CHECK_FLAGS})
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     args = get_parser().parse_args(argv)
-    from preprocess.tfrecord import RecordWriter, write_sidecar
+    from preprocess.tfrecord import RecordWriter, check_output, write_sidecar
 
-    if args.num_processes < 1 or not 0 < args.held_out_percent < 100:
-        raise InputError("Expected --num_processes from 1, --held_out_percent between 0 and 100.", "bad_flag")
+    checks = _checked(args)
     folder = Path(args.input).expanduser()
     paths = [Path(p).expanduser() for p in (args.output_file, args.held_out_file) if p]
     for path in paths:
-        if path.exists() and not args.force:
-            raise InputError(f"{path}: exists already; give --force to overwrite it.", "exists")
-    checks = Checks(**{name: getattr(args, name) for name in CHECK_FLAGS})
+        check_output(path, args.force)
+    if len(set(paths)) < len(paths):
+        raise InputError("--output_file and --held_out_file are the same file; name two.", "bad_flag")
+    percent = HELD_OUT_PERCENT if args.held_out_percent is None else args.held_out_percent
     with ExitStack() as stack:
         writers = [stack.enter_context(RecordWriter(path)) for path in paths]
-        refused = write_usable(folder, checks, writers, args.held_out_percent, args.num_processes)
+        refused = write_usable(folder, checks, writers, percent, args.num_processes)
         reasons = Counter(reason for _, reason in refused)
         if not any(writer.count for writer in writers):
             counted = ", ".join(f"{r}: {n}" for r, n in reasons.most_common()) or "it holds no such file"
@@ -389,7 +362,8 @@ def main(argv: list[str] | None = None) -> int:
     description["refused"] = [{"file": name, "reason": reason} for name, reason in refused]
     for path, writer in zip(paths, writers, strict=True):
         write_sidecar(path, description | {"count": writer.count})
-        print(f"Wrote {writer.count} pieces to {path}.")
+        empty = "" if writer.count else f"; none of so few fell to it at --held_out_percent={percent:g}"
+        print(f"Wrote {writer.count} pieces to {path}{empty}.")
     if refused:
         rows = [(r, n, next(f for f, other in refused if other == r)) for r, n in reasons.most_common()]
         print_table("Refused (all are listed in the .json)", ["reason", "pieces", "for example"], rows)

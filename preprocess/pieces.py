@@ -38,8 +38,8 @@ class Pieces:
     Attributes:
         names: where each comes from.
         keys: bool `[frames, 88]` a piece; or int32 tokens `[length]`.
-        velocities: float32 `[frames, 88]` a piece, MIDI velocities / 128 where a key is struck and 0 elsewhere;
-            None where they are not wanted or not known.
+        velocities: float32 `[frames, 88]` a piece, MIDI velocities / 128 where a key is on, of a held key that
+            with which it was struck, and 0 elsewhere; None where they are not wanted or not known.
         reasons: how often what was dropped for which reason.
     """
 
@@ -60,6 +60,16 @@ class Pieces:
     def are_tokens(self) -> bool:
         """Whether the pieces are tokens."""
         return bool(self.keys) and self.keys[0].ndim == 1
+
+    def some(self, count: int, seed: int = 0) -> "Pieces":
+        """So many of them, chosen at random, in their order; all where there are no more."""
+        if count >= len(self):
+            return self
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(self))[:count])
+        velocities = None if self.velocities is None else [self.velocities[i] for i in chosen]
+        return Pieces(
+            tuple(self.names[i] for i in chosen), [self.keys[i] for i in chosen], velocities, self.reasons
+        )
 
     def describe(self) -> str:
         """One sentence: how many pieces and frames, and what was dropped."""
@@ -184,9 +194,8 @@ def _of_note_sequence(
     if first == len(roll.onsets):
         reasons["no_notes"] += 1
         return []
-    cells = roll.onsets if representation == "struck" else roll.sounding
-    assert roll.velocities is not None, "NoteSequences have velocities"
-    return [(cells[first:], roll.velocities[first:])]
+    cells, velocities = roll.cells(representation)
+    return [(cells[first:], velocities[first:])]
 
 
 def _of_shard(

@@ -29,7 +29,8 @@ class Match:
         piece: number of the generated piece.
         frame: where its passage begins.
         distance: Jaccard distance, 0 to 1.
-        name: of the training piece.
+        name: of the training piece; several may have the same one.
+        training_piece: its number.
         training_frame: where its passage begins.
         transposition: semitones by which the generated passage lies above the training passage.
     """
@@ -38,6 +39,7 @@ class Match:
     frame: int
     distance: float
     name: str
+    training_piece: int
     training_frame: int
     transposition: int
 
@@ -112,7 +114,7 @@ def nearest_segments(
     for distance, source, (number, semitones) in zip(nearest.tolist(), found.tolist(), queries, strict=True):
         if number not in matches or distance < matches[number].distance:
             piece, frame = sources[source]
-            matches[number] = Match(*places[number], distance, training.names[piece], frame, semitones)
+            matches[number] = Match(*places[number], distance, training.names[piece], piece, frame, semitones)
     return [matches[number] for number in sorted(matches)]
 
 

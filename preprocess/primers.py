@@ -57,8 +57,8 @@ def read_initiators(path: str | Path) -> list[tuple[str, np.ndarray]]:
 
 def primer_of_midi(
     path: str | Path, frames: int | None = None, representation: str = "struck", steps_per_quarter: int = 4
-) -> np.ndarray:
-    """The beginning of a MIDI file, bool `[frames, 88]`, from the bar of its first note.
+) -> tuple[np.ndarray, np.ndarray]:
+    """The beginning of a MIDI file, bool `[frames, 88]`, from the bar of its first note, and its velocities, 0 to 1.
 
     Args:
         path: of the file.
@@ -79,8 +79,8 @@ def primer_of_midi(
     first = first_bar(roll.onsets, QUARTERS_PER_BAR * steps_per_quarter)
     if first == len(roll.onsets):
         raise InputError(f"{path}: holds no note of a piano.", "no_notes")
-    cells = roll.onsets if representation == "struck" else roll.sounding
-    return cells[first:][:frames]
+    cells, velocities = roll.cells(representation)
+    return cells[first:][:frames], velocities[first:][:frames]
 
 
 def primer_of_pitches(pitches: Sequence[int], frames: int = 1, representation: str = "struck") -> np.ndarray:

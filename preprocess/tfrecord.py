@@ -95,6 +95,19 @@ class RecordWriter:
             os.unlink(self._file.name)
 
 
+def check_output(path: str | Path, force: bool) -> None:
+    """Refuse to begin where a file that is to be written stands already, or can't stand.
+
+    Raises:
+        InputError: for a folder (`unwritable`), or a file without `force` (`exists`).
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; name a file in it.", "unwritable")
+    if path.exists() and not force:
+        raise InputError(f"{path}: exists already; give --force to overwrite it.", "exists")
+
+
 def open_temporary(path: Path) -> BinaryIO:
     """A new file beside `path`, to be given to `publish`.
 
@@ -141,7 +154,7 @@ def expand_patterns(patterns: str) -> list[Path]:
         found = sorted(glob.glob(os.path.expanduser(pattern)))
         found = [p for p in found if os.path.isfile(p) and not p.endswith((".json", ".part"))]
         if not found:
-            raise InputError(f"{pattern}: no such file; check --examples_path.", "no_files")
+            raise InputError(f"{pattern}: no such file; examples are named by a path or a glob.", "no_files")
         paths += [Path(p) for p in found]
     return list(dict.fromkeys(paths))
 

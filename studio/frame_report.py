@@ -26,11 +26,13 @@ def evaluate(args: argparse.Namespace, model: Any, files: list[Path]) -> dict[st
     from models import frame_evaluation
     from studio.training_data import groups_of, load_pieces
 
-    pieces = _chosen(load_pieces(args.examples_path, model.config, "validation"), args)
+    pieces = load_pieces(args.examples_path, model.config, "validation")
+    if args.max_examples is not None:
+        pieces = pieces.some(args.max_examples, args.seed)
     train = load_pieces(args.train_examples_path, model.config, "train") if args.train_examples_path else None
     groups = groups_of(pieces, model.config)
     takes_paths = frame_evaluation.takes_paths(model.model)
-    paths = min(args.importance_samples, MOST_PATHS) if takes_paths else 1
+    paths = args.importance_samples if takes_paths else 1
     scorer = frame_evaluation.Scorer(model.model)
     with progress("Scoring", sum(len(group) for group in groups) * paths) as advance:
         scores = frame_evaluation.score(scorer, groups, len(pieces), paths, args.seed, advance)
@@ -48,23 +50,7 @@ def evaluate(args: argparse.Namespace, model: Any, files: list[Path]) -> dict[st
     return report
 
 
-MOST_PATHS = 16
-"""Random paths of a bound; more of them change little."""
-
 SAMPLE_FRAMES = 256
-SAMPLES = 64
-
-
-def _chosen(pieces: Any, args: argparse.Namespace) -> Any:
-    from preprocess.pieces import Pieces
-
-    if args.max_examples is None or args.max_examples >= len(pieces):
-        return pieces
-    chosen = np.sort(np.random.default_rng(args.seed).permutation(len(pieces))[: args.max_examples])
-    velocities = None if pieces.velocities is None else [pieces.velocities[i] for i in chosen]
-    return Pieces(
-        tuple(pieces.names[i] for i in chosen), [pieces.keys[i] for i in chosen], velocities, pieces.reasons
-    )
 
 
 def _figures(pieces: Any, scores: Any) -> dict[str, Any]:
@@ -109,13 +95,14 @@ def _sample_figures(model: Any, pieces: Any, train: Any, args: argparse.Namespac
     from preprocess.plagiarism import summarize
     from studio.frames import nearest_passages
 
-    with progress("Playing", SAMPLES * SAMPLE_FRAMES) as advance:
+    count = args.num_samples
+    with progress("Playing", count * SAMPLE_FRAMES) as advance:
         played = model.play(
-            SAMPLES,
+            count,
             SAMPLE_FRAMES,
             temperature=args.temperature or None,
             seed=args.seed,
-            on_frames=lambda n: advance(n * SAMPLES),
+            on_frames=lambda n: advance(n * count),
         )
     played_rolls = list(played.keys)
     sets = {"samples": played_rolls, "held_out": _beginnings(pieces), "train": _beginnings(train)}
@@ -171,7 +158,7 @@ def _print(report: dict[str, Any]) -> None:
             )
             for key in samples["samples"]
         ]
-        title = f"{SAMPLES} samples of {SAMPLE_FRAMES} frames, and their passages of two bars"
+        title = f"{report['flags']['num_samples']} samples of {SAMPLE_FRAMES} frames, and their passages of two bars"
         print_table(title, ["measure", "samples", "held out", "training"], rows)
 
 

@@ -26,6 +26,9 @@ LONGEST_PICTURE = 2048
 """Frames of a picture, at most."""
 
 DEFAULT_BARS = 8
+MOST_TOKENS = 16
+"""Tokens a frame, at most, of models of tokens."""
+
 PRIMER_VELOCITY, SOFTEST = np.float32(0.6), np.float32(1 / 128)
 """How loud given beginnings are, and the least that a struck key has."""
 
@@ -37,10 +40,12 @@ class Primer:
     Attributes:
         name: of the file or entry that it comes from; empty for nothing.
         keys: bool `[frames, 88]`, struck or sounding, as the model has it; or None for nothing.
+        velocities: float32 `[frames, 88]`, from 0 to 1; None where only keys are given.
     """
 
     name: str = ""
     keys: np.ndarray | None = None
+    velocities: np.ndarray | None = None
 
     @property
     def frames(self) -> int:
@@ -67,7 +72,7 @@ def primers_of(args: argparse.Namespace, model: Any) -> list[Primer]:
             raise InputError(f"--primer_bars is {args.primer_bars}; expected at least 1.", "bad_flag")
         path = Path(args.primer_midi).expanduser()
         frames = min(args.primer_bars * 4 * per_quarter, LONGEST_PRIMER)
-        return [Primer(path.stem, primers.primer_of_midi(path, frames, kind, per_quarter))]
+        return [Primer(path.stem, *primers.primer_of_midi(path, frames, kind, per_quarter))]
     if args.primer_pitches:
         try:
             pitches = [int(p) for p in args.primer_pitches.replace(",", " ").split()]
@@ -124,36 +129,61 @@ def play(model: Any, primer: Primer, frames: int, args: argparse.Namespace, firs
     with progress("Playing", args.num_outputs * (frames - primer.frames)) as advance:
         for start in range(0, args.num_outputs, args.max_batch_size):
             count = min(args.max_batch_size, args.num_outputs - start)
+            if model.form == "tokens":
+                sequences += model.converter.from_tensors(
+                    play_tokens(model, count, frames, args, first + start)
+                )
+                advance(count * frames)
+                continue
             played = model.play(
                 count,
                 frames - primer.frames,
                 primer.keys,
-                None,
+                primer.velocities,
                 args.temperature or None,
                 args.seed,
                 first + start,
                 lambda n, count=count: advance(n * count),
             )
             for i in range(count):
-                if model.form == "tokens":
-                    sequences += model.converter.from_tensors([played.keys[i]])
-                    continue
                 loud = None if played.velocities is None else played.velocities[i]
-                roll = _whole(primer.keys, played.keys[i], loud, _representation(model))
+                roll = _whole(primer, played.keys[i], loud, model)
                 sequences.append(to_note_sequence(roll, model.converter.steps_per_quarter))
     return sequences
 
 
-def _whole(primer: Any, keys: np.ndarray, velocities: Any, representation: str) -> Roll:
+def play_tokens(
+    model: Any, count: int, frames: int, args: argparse.Namespace, first: int = 0
+) -> list[np.ndarray]:
+    """Pieces of tokens that are so many frames long, int32 `[tokens]` each.
+
+    A frame takes as many tokens as it has notes, and one more, so more are drawn until all frames are full. A piece
+    that is still not there after `MOST_TOKENS` a frame ends where it is.
+    """
+    from preprocess.converters.relative import NEXT_FRAME
+
+    tokens = 2 * frames
+    while True:
+        drawn = model.play(
+            count, tokens, temperature=args.temperature or None, seed=args.seed, first=first
+        ).keys
+        frame = np.cumsum(drawn == NEXT_FRAME, axis=1)
+        if frame[:, -1].min() >= frames or tokens >= MOST_TOKENS * frames:
+            return [row[: np.searchsorted(at, frames)] for row, at in zip(drawn, frame, strict=True)]
+        tokens *= 2
+
+
+def _whole(primer: Primer, keys: np.ndarray, velocities: Any, model: Any) -> Roll:
     """A piece of its beginning and what was played."""
-    whole = keys if primer is None else np.concatenate([primer, keys])
-    if representation == "sounding":
+    whole = keys if primer.keys is None else np.concatenate([primer.keys, keys])
+    if velocities is not None:
+        begun = np.full((primer.frames, keys.shape[1]), PRIMER_VELOCITY)
+        begun = begun if primer.velocities is None else primer.velocities
+        loud = np.concatenate([begun, np.maximum(velocities, SOFTEST)])
+        whole = np.where(whole, loud, 0.0).astype(np.float32)
+    if _representation(model) == "sounding":
         return Roll.of_sounding(whole)
-    if velocities is None:
-        return Roll.of_struck(whole)
-    silent = np.zeros((len(whole) - len(keys), keys.shape[1]), np.float32)
-    loud = np.concatenate([silent + PRIMER_VELOCITY, np.maximum(velocities, SOFTEST)])
-    return Roll.of_struck(np.where(whole, loud, 0.0).astype(np.float32))
+    return Roll.of_struck(whole, 4 * model.converter.steps_per_quarter)
 
 
 def planned_pictures(stem: Path, count: int, frames: int, args: argparse.Namespace, model: Any) -> list[Path]:
@@ -216,8 +246,7 @@ def report_nearest(sequences: list[Any], model: Any, patterns: str, picture: Pat
     print_table("The passages of two bars nearest to a training piece (0 is a copy)", columns, rows)
     pairs = []
     for m in nearest[:3]:
-        number = training.names.index(m.name)
-        theirs = training.keys[number][m.training_frame : m.training_frame + PASSAGE]
+        theirs = training.keys[m.training_piece][m.training_frame : m.training_frame + PASSAGE]
         ours = keys[m.piece][m.frame : m.frame + PASSAGE]
         source = f"{m.name}, frame {m.training_frame}, {m.transposition:+d} semitones"
         moved = transpose(theirs, m.transposition, drop=True)

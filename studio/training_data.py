@@ -96,6 +96,7 @@ class PieceData:
         self.held_out = load_pieces(held_out, config, "validation") if held_out else None
         self.has_held_out = self.held_out is not None
         self._groups: list[list[dict[str, Any]]] | None = None
+        self._validated = 0
         self._scorer: Any = None
 
     def batches(self, model: Any, seed: int) -> Any:
@@ -116,13 +117,13 @@ class PieceData:
     def validate(self, model: Any, limit: int | None = None) -> dict[str, float]:
         from models import frame_evaluation
 
-        if self._groups is None:
-            assert self.held_out is not None, "asked for where some are held out"
-            self._groups = groups_of(self.held_out, self.config)[:limit]
         assert self.held_out is not None, "asked for where some are held out"
+        if self._groups is None:
+            pieces = self.held_out if limit is None else self.held_out.some(limit * PIECES_AT_ONCE)
+            self._groups, self._validated = groups_of(pieces, self.config), len(pieces)
         if self._scorer is None or self._scorer.model is not model:
             self._scorer = frame_evaluation.Scorer(model)
-        return frame_evaluation.validation(self._scorer, self._groups, len(self.held_out))
+        return frame_evaluation.validation(self._scorer, self._groups, self._validated)
 
     def picture(self, model: Any, path: Path) -> None:
         pieces = self.held_out or self.train
@@ -137,7 +138,12 @@ class PieceData:
         pictures.save_expected(path, keys, expected, f"{self.config.name}, step {int(model.step)}")
 
     def report(self, step: int, line: dict[str, float]) -> str:
-        parts = {"nats": "", "key_nats": " for keys", "velocity_error": " for velocities"}
+        parts = {
+            "nats": "",
+            "own_nats": " for each part's own",
+            "key_nats": " for keys",
+            "velocity_error": " for velocities",
+        }
         losses = [f"{line[name]:.3f}{what}" for name, what in parts.items() if name in line]
         text = f"step {step}: loss a frame {' + '.join(losses)}, {line['steps_per_second']:.2f} steps/s"
         if "val_loss" in line:
@@ -145,7 +151,11 @@ class PieceData:
         return text
 
 
-def groups_of(pieces: Any, config: Any, batch_size: int = 32) -> list[list[dict[str, Any]]]:
+PIECES_AT_ONCE = 32
+"""Held-out pieces of a batch."""
+
+
+def groups_of(pieces: Any, config: Any, batch_size: int = PIECES_AT_ONCE) -> list[list[dict[str, Any]]]:
     """Chunks of whole pieces in order, as `models.frame_evaluation` takes them."""
     from preprocess.pieces import chunks
 

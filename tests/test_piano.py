@@ -137,6 +137,41 @@ def test_goes_on_from_a_midi_file(run_dir: Path, primer: Path, tmp_path: Path) -
     assert (tmp_path / "tiny_sample-000-of-001-attention.png").stat().st_size > 10_000
 
 
+def test_a_beginning_keeps_its_dynamics(run_dir: Path, tmp_path: Path) -> None:
+    loud = np.where(arpeggios(3, 1), np.linspace(0.2, 0.9, 16)[:, None], 0).astype(np.float32)
+    write_midi(to_note_sequence(Roll.of_struck(loud)), tmp_path / "rising.mid", Style(), 1)
+    flags = [f"--run_dir={run_dir}", f"--output_dir={tmp_path}", "--num_outputs=1", "--bars=2"]
+    assert sample.main([*flags, f"--primer_midi={tmp_path / 'rising.mid'}"]) == 0
+    heard = piano_roll(read_midi(tmp_path / "tiny_sample-000-of-001.mid")).velocities
+    assert heard is not None
+    np.testing.assert_allclose(heard[:16], loud, atol=1 / 128)
+
+
+@pytest.mark.slow
+def test_models_of_tokens_fill_the_bars(pieces: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    steps = [f"--{name}_every=3" for name in ("log", "eval", "save")]
+    flags = ["--config=relative_rnn", "--hparams=batch_size=4,enc_rnn_size=[8]", f"--run_dir={run}"]
+    assert train.main([*flags, f"--examples_path={pieces}", "--num_steps=3", *steps]) == 0
+    chosen = [f"--run_dir={run}", f"--output_dir={tmp_path}", "--num_outputs=3", "--bars=4"]
+    assert sample.main(chosen) == 0
+    for file in tmp_path.glob("*.mid"):
+        ends = np.flatnonzero(played(file).any(axis=1))
+        assert 48 <= ends[-1] < 64
+
+
+def test_some_of_the_held_out_pieces_are_enough(run_dir: Path, tmp_path: Path) -> None:
+    """More pieces than are read side by side, of which a few are validated on."""
+    path = tmp_path / "many.tfrecord"
+    with RecordWriter(path) as writer:
+        for seed in range(40):
+            sequence = to_note_sequence(Roll.of_struck(arpeggios(seed, 1 + seed % 3)))
+            writer.write(sequence.SerializeToString())
+    flags = [f"--run_dir={run_dir}", f"--examples_path={path}", "--mode=eval", "--eval_num_batches=1"]
+    assert train.main(flags) == 0
+    assert json.loads((run_dir / "eval.json").read_text())["val_loss"] > 0
+
+
 def test_begins_with_a_chord(run_dir: Path, tmp_path: Path) -> None:
     flags = [f"--run_dir={run_dir}", f"--output_dir={tmp_path}", "--num_outputs=1", "--bars=1"]
     assert sample.main([*flags, "--primer_pitches=60,64,67"]) == 0
@@ -170,9 +205,13 @@ def test_tells_how_near_the_training_pieces_are(
 @pytest.mark.slow
 def test_evaluation_reports_nats_beside_simple_models(run_dir: Path, pieces: Path, tmp_path: Path) -> None:
     flags = [f"--run_dir={run_dir}", f"--output_dir={tmp_path}", f"--examples_path={pieces}"]
-    flags += [f"--train_examples_path={pieces}", "--importance_samples=2"]
+    flags += [f"--train_examples_path={pieces}", "--importance_samples=2", "--num_samples=16"]
+    with pytest.raises(InputError, match="leave out --max_batch_size"):
+        evaluate.main([*flags, "--max_batch_size=4"])
     assert evaluate.main(flags) == 0
     report = json.loads((tmp_path / "evaluation.json").read_text())
+    assert (report["flags"]["num_samples"], report["flags"]["importance_samples"]) == (16, 2)
+    assert report["split"]["paths"] == 2 and "keys_a_frame" in report["samples"]["train"]
     split = report["split"]
     assert split["measure"] == "bound" and split["pieces"] == 12
     assert split["nats_a_frame"] == pytest.approx(split["classes_nats"] + split["keys_nats"])

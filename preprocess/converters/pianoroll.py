@@ -66,11 +66,38 @@ class Roll:
 
     @classmethod
     def of_sounding(cls, sounding: np.ndarray) -> "Roll":
-        """A roll of what sounds alone, `[frames, keys]`: a key is struck where it begins to sound."""
+        """A roll of what sounds alone: a key is struck where it begins to sound.
+
+        Args:
+            sounding: `[frames, keys]`, not 0 where a key sounds; velocities between 0 and 1, of which the one
+                that a key begins with counts, where it holds floating-point numbers.
+        """
         held = np.asarray(sounding) != 0
         before = np.zeros_like(held)
         before[1:] = held[:-1]
-        return cls(held & ~before, held)
+        onsets = held & ~before
+        numbers = np.issubdtype(np.asarray(sounding).dtype, np.floating)
+        return cls(onsets, held, np.where(onsets, sounding, 0).astype(np.float32) if numbers else None)
+
+    def cells(self, representation: str) -> tuple[np.ndarray, np.ndarray]:
+        """What a model of a representation sees: which keys are on, and how loud each of them was struck.
+
+        Args:
+            representation: "struck" or "sounding".
+
+        Returns:
+            Bool `[frames, keys]` and velocities, float32 `[frames, keys]`: 0 where a key is off, and everywhere
+            where they are unknown.
+        """
+        if self.velocities is None:
+            on = self.onsets if representation == "struck" else self.sounding
+            return on, np.zeros(on.shape, np.float32)
+        if representation == "struck":
+            return self.onsets, self.velocities
+        frames = np.where(self.onsets, np.arange(len(self.onsets))[:, None], 0)
+        struck = np.maximum.accumulate(frames, axis=0)
+        held = np.take_along_axis(self.velocities, struck, axis=0)
+        return self.sounding, np.where(self.sounding, held, 0).astype(np.float32)
 
 
 def quarters(note_sequence: Any, times: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from keras import ops
 
 from models.backend import scan
 from models.history_user import BASELINE_LAGS, HistoryState, HistoryUser, read_lags, window_lags
+from preprocess.pieces import Pieces, fragments
 from tests.models.gradients import gradients
 
 Array = np.ndarray
@@ -219,6 +220,21 @@ class Copier(keras.Model):
 
     def call(self, x: Any) -> Any:
         return self.past_user(x).outputs
+
+
+def test_lags_of_a_fragment_are_the_frames_of_its_piece() -> None:
+    piece = np.random.default_rng(0).integers(0, 2, (300, 88)).astype(bool)
+    pieces = Pieces(("piece",), [piece])
+    for start in (0, 50, 200):
+        batch = fragments(pieces, np.array([0]), np.array([start]), np.array([start + 20]), 20, 127)
+        shown = np.concatenate([batch["past"], batch["before"][:, None], batch["keys"][:, :-1]], axis=1)
+        for number, lag in enumerate((4, 8, 16, 32, 48, 64, 96, 128)):
+            weights = np.zeros((1, 20, 8), np.float32)
+            weights[..., number] = 1
+            read = ops.convert_to_numpy(read_lags(shown.astype(np.float32), weights, BASELINE_LAGS))[0]
+            for t in range(20):
+                place = start + t - lag
+                np.testing.assert_array_equal(read[t], piece[place] if place >= 0 else np.zeros(88))
 
 
 def test_it_learns_where_to_read() -> None:

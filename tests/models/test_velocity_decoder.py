@@ -60,20 +60,6 @@ def test_steps_are_the_whole_sequence_and_silent_keys_have_no_velocity(data: tup
         assert ((ops.convert_to_numpy(found) > 0) == (struck[:, t] > 0)).all()
 
 
-def test_a_shared_head_reads_the_features_of_another_decoder(data: tuple) -> None:
-    classes, before, _, struck = data
-    decoder = small(shared=True)
-    assert [tuple(w.shape) for w in decoder.named_weights().values()] == [(UNITS, KEYS), (KEYS,)]
-    features = np.random.default_rng(2).standard_normal((BATCH, TIME, UNITS)).astype(np.float32)
-    kernel, bias = (ops.convert_to_numpy(w).astype(np.float64) for w in decoder.named_weights().values())
-    found = ops.convert_to_numpy(decoder.velocities(features, struck))
-    np.testing.assert_allclose(found, sigmoid(features @ kernel + bias) * struck, atol=1e-5)
-    with pytest.raises(ValueError, match="key decoder's features"):
-        decoder.features(classes, before)
-    with pytest.raises(ValueError, match="key decoder's features"):
-        decoder.step(classes[:, 0], before[:, 0], struck[:, 0], decoder.zero_state(BATCH))
-
-
 class Learner(keras.Model):
     """A decoder by itself, for `fit`."""
 

@@ -42,7 +42,7 @@ def test_a_copy_is_found_where_it_stands(training: Pieces, semitones: int) -> No
     matches = nearest_segments([music(48, 8), generated], training)
     assert [(m.piece, m.frame) for m in matches] == [(0, 0), (0, 16)] + [(1, f) for f in range(0, 80, 16)]
     copies = [m for m in matches if m.distance == 0]
-    assert copies == [plagiarism.Match(1, 32, 0.0, "second", 12, semitones)]
+    assert copies == [plagiarism.Match(1, 32, 0.0, "second", 1, 12, semitones)]
     assert min(m.distance for m in matches if m.distance) > 0.4
     summary = summarize(matches)
     assert summary.segments == 7 and summary.copied == pytest.approx(1 / 7)
@@ -63,6 +63,12 @@ def test_a_few_changed_notes_are_near(training: Pieces) -> None:
     (match,) = nearest_segments([generated], training)
     assert (match.name, match.training_frame, match.transposition) == ("first", 64, 0)
     assert match.distance == pytest.approx(3 / training.keys[0][64:96].sum(), abs=1e-6)
+
+
+def test_pieces_of_one_name_are_told_apart() -> None:
+    training = Pieces(("same.mid", "same.mid"), [music(96, 1), music(64, 2)])
+    (match,) = nearest_segments([training.keys[1][8:40]], training)
+    assert (match.name, match.training_piece, match.training_frame) == ("same.mid", 1, 8)
 
 
 def test_blocks_change_nothing(training: Pieces, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -132,6 +132,22 @@ def test_velocities_of_struck_keys_are_kept_and_the_louder_counts() -> None:
     assert to_note_sequence(struck).notes[0].velocity == 100
 
 
+def test_held_keys_are_as_loud_as_they_were_struck() -> None:
+    sequence = to_note_sequence(Roll.of_struck(np.eye(4, 88, dtype=bool)[[0, 3, 3, 1]], 2))
+    for note, velocity in zip(sequence.notes, (32, 64, 96, 127), strict=True):
+        note.velocity = velocity
+    roll = piano_roll(sequence)
+    on, loud = roll.cells("sounding")
+    np.testing.assert_array_equal(on, roll.sounding)
+    np.testing.assert_array_equal(loud > 0, on)
+    np.testing.assert_array_equal(loud[roll.onsets], np.array([32, 64, 96, 127]) / 128)
+    # Back from what sounds: a key that goes on is not struck again, and keeps its first velocity.
+    again = piano_roll(to_note_sequence(Roll.of_sounding(loud)))
+    assert again.velocities is not None and again.velocities.max() == np.float32(127 / 128)
+    np.testing.assert_array_equal(again.sounding, on)
+    assert not Roll(roll.onsets, roll.sounding).cells("struck")[1].any()
+
+
 def test_tempo_changes_move_no_note() -> None:
     steady = [(0, 60, 3), (7, 62, 1), (16, 64, 16), (35, 40, 2)]
     changing = piece(*steady, qpm=90.0)
