@@ -236,8 +236,9 @@ def _within(name: str, value: Any) -> Any:
 _TINY = 1e-12
 _RANGES = {
     **dict.fromkeys(("batch_size", "max_seq_len", "nade_num_hidden"), (1, math.inf)),
-    **dict.fromkeys(("z_size", "free_bits", "max_beta", "sampling_rate", "min_learning_rate"), (0, math.inf)),
-    **dict.fromkeys(("learning_rate", "grad_clip", "grad_norm_clip_to_zero"), (_TINY, math.inf)),
+    **dict.fromkeys(("z_size", "free_bits", "max_beta", "sampling_rate"), (0, math.inf)),
+    **dict.fromkeys(("learning_rate", "min_learning_rate"), (0, math.inf)),
+    **dict.fromkeys(("grad_clip", "grad_norm_clip_to_zero"), (_TINY, math.inf)),
     **dict.fromkeys(("dropout_keep_prob", "decay_rate"), (_TINY, 1)),
     "beta_rate": (0, 1),
 }

@@ -56,7 +56,7 @@ def add_primer_flags(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("piano models: what a piece begins with, and how it is looked at")
     group.add_argument("--bars", type=int, help="bars of a piece, its beginning included (default: 8)")
     group.add_argument("--primer_midi", help="MIDI file to go on from")
-    group.add_argument("--primer_bars", type=int, default=4, help="bars of it that are heard (default: 4)")
+    group.add_argument("--primer_bars", type=int, help="bars of it that are heard (default: 4)")
     group.add_argument("--primer_pitches", help="a chord to begin with, as MIDI pitches: 60,64,67")
     group.add_argument("--initiator_file", help="JSON of beginnings as in seed 003; each is gone on from")
     group.add_argument("--attention", action="store_true", help="picture of which lag is read when")
@@ -89,7 +89,10 @@ def refuse_primer_flags(args: argparse.Namespace, name: str) -> None:
     Raises:
         InputError: naming the flag.
     """
-    for flag in ("bars", "primer_midi", "primer_pitches", "initiator_file", "attention", "compare_with"):
+    for flag in (
+        *("bars", "primer_midi", "primer_bars", "primer_pitches", "initiator_file"),
+        *("attention", "compare_with"),
+    ):
         if getattr(args, flag) is not None and getattr(args, flag) is not False:
             raise InputError(
                 f"--{flag} is for models that go on from a beginning, such as piano-small; {name} draws whole clips.",
@@ -328,13 +331,17 @@ def sample_frames(args: argparse.Namespace, model: Any, style: Style) -> int:
 
     if args.chords:
         raise InputError(f"{model.config.name} takes no chords; leave out --chords.", "bad_flag")
+    if args.drum_map:
+        raise InputError(f"{model.config.name} plays no drums; leave out --drum_map.", "bad_flag")
     stem = Path(args.output_dir).expanduser() / f"{model.config.name}_sample"
     primers = frames.primers_of(args, model)
     steps = frames.frames_of(args, model, primers)
     count = args.num_outputs * len(primers)
     planned_files(stem, count, args)
+    nearest, training = stem.with_name(f"{stem.name}-nearest.png"), None
     if args.compare_with:
-        check_new([stem.with_name(f"{stem.name}-nearest.png")], args.force)
+        check_new([nearest], args.force)
+        training = frames.training_pieces(model, args.compare_with)
     pictures = frames.planned_pictures(stem, count, steps, args, model)
     sequences = [
         sequence
@@ -343,14 +350,20 @@ def sample_frames(args: argparse.Namespace, model: Any, style: Style) -> int:
     ]
     bars = -(-steps // (4 * model.converter.steps_per_quarter))
     written = write_clips(sequences, stem, args, bars, "Samples", style=style)
-    written += frames.write_pictures(pictures, sequences, model)
+    written += frames.write_pictures(pictures, sequences, steps, model)
     print(
         f"Wrote {count} pieces of {bars} bars ({len(written)} files) to {stem.parent}, "
         f"temperature {args.temperature}, seed {args.seed}."
     )
-    if args.compare_with:
-        nearest = stem.with_name(f"{stem.name}-nearest.png")
-        frames.report_nearest(sequences, model, args.compare_with, nearest)
+    if args.initiator_file:
+        for number, primer in enumerate(primers):
+            first = number * args.num_outputs
+            print(f"From '{primer.name}': {first:03d} to {first + args.num_outputs - 1:03d}.")
+    silent = sum(not sequence.notes for sequence in sequences)
+    if silent:
+        print(f"{silent} of them without a note; a higher --temperature plays more.")
+    if training is not None:
+        frames.report_nearest(sequences, model, training, nearest)
     return 0
 
 

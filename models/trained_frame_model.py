@@ -5,6 +5,7 @@ Keras's NumPy backend where no other was imported, which needs no compilation.
 """
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,7 +42,7 @@ class TrainedFrameModel:
         numpy_backend: whether Keras may take its NumPy backend, if none is imported yet.
 
     Raises:
-        CheckpointError: where the config is of another model, or the weights do not fit it.
+        CheckpointError: where the config is of another model.
     """
 
     def __init__(
@@ -51,16 +52,27 @@ class TrainedFrameModel:
             raise CheckpointError(f"{source}: {config.name} is a MusicVAE, not a model of frames.")
         self.config, self.source = config, source
         self.converter = config.build_converter()
-        if numpy_backend:
-            quiet.prefer_numpy()
-        self.model: Any = config.build_model()
-        checkpoints.assign(self.model, weights, source)
+        self._weights, self._numpy_backend = weights, numpy_backend
         self._players: dict[int, Callable] = {}
+
+    @cached_property
+    def model(self) -> Any:
+        """The `FrameModel` with its weights, built when it is first asked for: importing Keras takes seconds.
+
+        Raises:
+            CheckpointError: where the weights do not fit the config.
+        """
+        if self._numpy_backend:
+            quiet.prefer_numpy()
+        quiet.import_keras()
+        model = self.config.build_model()
+        checkpoints.assign(model, self._weights, self.source)
+        return model
 
     @property
     def form(self) -> str:
         """What a frame is: "keys", "classes" or "tokens"."""
-        return self.model.form
+        return self.config.decoder.get("form", "keys")
 
     def play(
         self,

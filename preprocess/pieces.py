@@ -176,7 +176,8 @@ def _refuse_mat(path: Path, representation: str, wanted: str) -> None:
         raise InputError(f"{path}: holds no {wanted}, only which keys sound.", f"no_{wanted}")
     if representation == "struck":
         raise InputError(
-            f"{path}: holds which keys sound, not which are struck; use the representation 'sounding'.",
+            f"{path}: holds which keys sound, not which are struck; take piano-sounding, or a config file with "
+            'representation = "sounding" under [converter].',
             "no_onsets",
         )
 

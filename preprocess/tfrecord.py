@@ -59,9 +59,10 @@ def read_records(path: str | Path, max_record_bytes: int = MAX_RECORD_BYTES) -> 
 
 
 def _damaged(path: str | Path, offset: int, what: str) -> InputError:
-    return InputError(
-        f"{path}: damaged TFRecord, {what} at byte {offset}; make the file again.", "bad_record"
-    )
+    whole = f"damaged TFRecord, {what} at byte {offset}; make the file again."
+    if offset == 0:
+        whole = f"no TFRecord, or a damaged one ({what} at byte 0); MIDI is converted to one first, see the README."
+    return InputError(f"{path}: {whole}", "bad_record")
 
 
 class RecordWriter:

@@ -1,4 +1,7 @@
-"""The picture of a frame model's training: nats a frame over the steps, in training and on held-out pieces."""
+"""The picture of a frame model's training: the loss a frame over the steps, and the nats of held-out pieces.
+
+Where the loss is no likelihood (a sampler's or a Boltzmann machine's), the two are not of one scale.
+"""
 
 import csv
 import math
@@ -18,7 +21,7 @@ Points = list[tuple[int, float]]
 
 
 def curves_figure(rows: Sequence[Mapping[str, Any]], title: str = "") -> Figure:
-    """Nats a frame over the steps; where keys are decoded by themselves, of all and of each part.
+    """Loss and nats a frame over the steps; where keys are decoded by themselves, of all and of each part.
 
     The first steps, in which the loss falls from where chance put it, may lie above the picture.
 
@@ -32,12 +35,12 @@ def curves_figure(rows: Sequence[Mapping[str, Any]], title: str = "") -> Figure:
     nats, key_nats = _points(rows, "nats"), _points(rows, "key_nats")
     if not nats:
         raise InputError("The log holds no nats a frame; is it a frame model's?", "no_nats")
-    panels = [("nats a frame", nats, _points(rows, "val_loss"))]
+    panels = [("loss in training, nats held out, a frame", nats, _points(rows, "val_loss"))]
     if key_nats:
         keys = dict(key_nats)
         together = [(step, value + keys[step]) for step, value in nats if step in keys]
         panels = [
-            ("nats a frame, all parts", together, panels[0][2]),
+            ("loss in training, nats held out, a frame", together, panels[0][2]),
             ("of the frames' values", nats, _points(rows, "val_nats")),
             ("of the keys, given the values", key_nats, _points(rows, "val_key_nats")),
         ]

@@ -39,6 +39,7 @@ def evaluate(args: argparse.Namespace, model: Any, files: list[Path]) -> dict[st
     report: dict[str, Any] = {
         "checkpoint": Path(model.source).name,
         "config": model.config.name,
+        "unit": "token" if model.form == "tokens" else "frame",
         "flags": {k: v for k, v in vars(args).items() if k not in ("force", "log")},
         "split": _figures(pieces, scores),
     }
@@ -138,7 +139,7 @@ def _density(rolls: list[np.ndarray]) -> dict[str, float]:
 def _print(report: dict[str, Any]) -> None:
     split = report["split"]
     kind = {"exact": "", "bound": " (at most)", "estimate": " (an estimate)"}[split["measure"]]
-    rows: list[tuple] = [(f"nats a frame{kind}", split["nats_a_frame"])]
+    rows: list[tuple] = [(f"nats a {report['unit']}{kind}", split["nats_a_frame"])]
     labels = {
         "classes_nats": "of these, pitch classes",
         "keys_nats": "of these, keys of the classes",

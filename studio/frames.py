@@ -25,7 +25,7 @@ LONGEST = 65536
 LONGEST_PICTURE = 2048
 """Frames of a picture, at most."""
 
-DEFAULT_BARS = 8
+DEFAULT_BARS, PRIMER_BARS = 8, 4
 MOST_TOKENS = 16
 """Tokens a frame, at most, of models of tokens."""
 
@@ -61,21 +61,26 @@ def primers_of(args: argparse.Namespace, model: Any) -> list[Primer]:
     """
     from preprocess import primers
 
-    given = [f for f in ("primer_midi", "primer_pitches", "initiator_file") if getattr(args, f)]
+    given = [f for f in ("primer_midi", "primer_pitches", "initiator_file") if getattr(args, f) is not None]
+    if args.primer_bars is not None and not args.primer_midi:
+        raise InputError("--primer_bars says how much of a --primer_midi is heard; name one.", "bad_flag")
     if len(given) > 1:
         raise InputError(f"--{given[0]} and --{given[1]} are both given; name one of them.", "bad_flag")
     if given and model.form == "tokens":
         raise InputError(f"{model.config.name} begins by itself; leave out --{given[0]}.", "bad_flag")
     kind, per_quarter = _representation(model), model.converter.steps_per_quarter
     if args.primer_midi:
-        if args.primer_bars < 1:
-            raise InputError(f"--primer_bars is {args.primer_bars}; expected at least 1.", "bad_flag")
+        bars = PRIMER_BARS if args.primer_bars is None else args.primer_bars
+        if bars < 1:
+            raise InputError(f"--primer_bars is {bars}; expected at least 1.", "bad_flag")
         path = Path(args.primer_midi).expanduser()
-        frames = min(args.primer_bars * 4 * per_quarter, LONGEST_PRIMER)
+        frames = min(bars * 4 * per_quarter, LONGEST_PRIMER)
         return [Primer(path.stem, *primers.primer_of_midi(path, frames, kind, per_quarter))]
-    if args.primer_pitches:
+    if args.primer_pitches is not None:
         try:
             pitches = [int(p) for p in args.primer_pitches.replace(",", " ").split()]
+            if not pitches:
+                raise ValueError("no pitch")
         except ValueError as error:
             raise InputError(
                 f"--primer_pitches is '{args.primer_pitches}'; expected MIDI pitches such as 60,64,67.",
@@ -204,42 +209,55 @@ def planned_pictures(stem: Path, count: int, frames: int, args: argparse.Namespa
     return paths
 
 
-def write_pictures(paths: list[Path], sequences: list[Any], model: Any) -> list[Path]:
-    """Write the attention pictures of some pieces, where any are asked for."""
+def write_pictures(paths: list[Path], sequences: list[Any], frames: int, model: Any) -> list[Path]:
+    """Write the attention pictures of some pieces of so many frames, where any are asked for."""
     from render.frames import save_attention
 
     for path, sequence in zip(paths, sequences if paths else [], strict=True):
-        roll = piano_roll(sequence, model.converter.steps_per_quarter)
-        keys = roll.sounding if _representation(model) == "sounding" else roll.onsets
+        roll = piano_roll(sequence, model.converter.steps_per_quarter, frames=frames)
+        keys, _ = roll.cells(_representation(model))
         weights, lags = model.attention(keys)
-        save_attention(path, keys, weights, lags, f"{path.stem}: what is read of the past")
+        name = path.stem.removesuffix("-attention")
+        save_attention(path, keys, weights, lags, f"{name}: what is read of the past")
     return paths
 
 
-def report_nearest(sequences: list[Any], model: Any, patterns: str, picture: Path) -> None:
+def training_pieces(model: Any, patterns: str) -> Any:
+    """The pieces that `--compare_with` names.
+
+    Raises:
+        InputError: where there are none to compare with.
+    """
+    from preprocess.plagiarism import PASSAGE, count_passages
+    from studio.training_data import load_pieces
+
+    if model.form == "tokens":
+        raise InputError(f"{model.config.name} plays tokens, not keys; leave out --compare_with.", "bad_flag")
+    training = load_pieces(patterns, model.config, "train")
+    if not count_passages(training):
+        raise InputError(f"--compare_with: no piece of {patterns} has {PASSAGE} frames.", "no_pieces")
+    return training
+
+
+def report_nearest(sequences: list[Any], model: Any, training: Any, picture: Path) -> None:
     """Print how near the pieces are to those that the model was trained on, and draw the nearest passages.
 
     Args:
         sequences: the pieces.
         model: which played them.
-        patterns: the TFRecords of the training pieces.
+        training: the `training_pieces`.
         picture: where to draw.
-
-    Raises:
-        InputError: where they can't be compared.
     """
     from preprocess.plagiarism import PASSAGE, summarize
     from render.frames import NearestPair, save_nearest
-    from studio.training_data import load_pieces
 
-    training = load_pieces(patterns, model.config, "train")
     rolls = [piano_roll(sequence, model.converter.steps_per_quarter) for sequence in sequences]
-    keys = [roll.sounding if _representation(model) == "sounding" else roll.onsets for roll in rolls]
-    try:
-        matches = nearest_passages(keys, training)
-        summary = summarize(matches)
-    except ValueError as error:
-        raise InputError(f"--compare_with: {error}", "bad_flag") from error
+    keys = [roll.cells(_representation(model))[0] for roll in rolls]
+    matches = nearest_passages(keys, training)
+    if not matches:
+        print(f"No piece has {PASSAGE} frames with music, so there is nothing to compare.")
+        return
+    summary = summarize(matches)
     nearest = sorted(matches, key=lambda match: match.distance)[:10]
     rows = [(m.piece, m.frame, m.distance, m.name, m.training_frame, m.transposition) for m in nearest]
     columns = ["piece", "frame", "distance", "nearest training piece", "frame", "semitones up"]

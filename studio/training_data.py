@@ -145,9 +145,10 @@ class PieceData:
             "velocity_error": " for velocities",
         }
         losses = [f"{line[name]:.3f}{what}" for name, what in parts.items() if name in line]
-        text = f"step {step}: loss a frame {' + '.join(losses)}, {line['steps_per_second']:.2f} steps/s"
+        unit = "token" if self.config.decoder.get("form") == "tokens" else "frame"
+        text = f"step {step}: loss a {unit} {' + '.join(losses)}, {line['steps_per_second']:.2f} steps/s"
         if "val_loss" in line:
-            text += f"; held out: {line['val_loss']:.3f} nats a frame"
+            text += f"; held out: {line['val_loss']:.3f} nats a {unit}"
         return text
 
 

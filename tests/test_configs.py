@@ -74,7 +74,7 @@ def test_built_in_configs_can_not_be_changed() -> None:
         ("enc_rnn_size", [256, -1], "expected a list"),
         ("enc_rnn_size", [256, 0.5], "expected a list"),
         ("batch_size", 0, "batch_size is 0; expected at least 1"),
-        ("learning_rate", -1, "learning_rate is -1; expected more than 0"),
+        ("learning_rate", -1, "learning_rate is -1; expected at least 0"),
         ("learning_rate", float("nan"), "learning_rate is nan"),
         ("dropout_keep_prob", 0, "expected more than 0 and at most 1"),
         ("dropout_keep_prob", 2.0, "dropout_keep_prob is 2; expected"),

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 import evaluate
+import export
 import sample
 import train
 from models.errors import CheckpointError
+from preprocess import preprocess_tfrecord
 from preprocess.converters.pianoroll import Roll, piano_roll, to_note_sequence
 from preprocess.errors import InputError
 from preprocess.midi import read_midi
@@ -231,6 +233,10 @@ def test_evaluation_reports_nats_beside_simple_models(run_dir: Path, pieces: Pat
         (["--primer_pitches=60", "--primer_midi=a.mid"], "name one of them"),
         (["--primer_midi=missing.mid"], "missing.mid"),
         (["--chords=C"], "takes no chords"),
+        (["--drum_map=roland_td"], "plays no drums"),
+        (["--primer_bars=2"], "says how much of a --primer_midi"),
+        (["--primer_pitches="], "expected MIDI pitches"),
+        (["--compare_with=missing.tfrecord"], "missing.tfrecord: no such file"),
     ],
 )
 def test_flags_that_make_no_sense_are_refused(
@@ -245,6 +251,37 @@ def test_a_beginning_as_long_as_the_piece_is_refused(run_dir: Path, primer: Path
     flags = [f"--run_dir={run_dir}", f"--output_dir={tmp_path}", "--bars=4", f"--primer_midi={primer}"]
     with pytest.raises(InputError, match="has 64 frames and the piece 64"):
         sample.main(flags)
+
+
+def test_a_silent_piece_is_said_and_drawn_whole(
+    pieces: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """Likeliest of all is a frame without a note."""
+    flags = ["--config=piano-small", f"--output_dir={tmp_path}", "--num_outputs=1", "--bars=2", "--attention"]
+    assert sample.main([*flags, "--temperature=0", f"--compare_with={pieces}"]) == 0
+    said = capsys.readouterr().out
+    assert "1 of them without a note" in said and "there is nothing to compare" in said
+    assert (tmp_path / "piano-small_sample-000-of-001-attention.png").exists()
+
+
+def test_shards_are_refused_for_models_of_velocities(run_dir: Path, pieces: Path, tmp_path: Path) -> None:
+    flags = [f"--config={run_dir.parent / 'tiny.toml'}", f"--input_tfrecord={pieces}"]
+    with pytest.raises(InputError, match="tiny learns velocities, which shards do not hold"):
+        preprocess_tfrecord.main([*flags, f"--output_tfrecord={tmp_path / 'a'}"])
+
+
+def test_exports_of_what_magenta_does_not_know_are_refused(run_dir: Path, tmp_path: Path) -> None:
+    flags = [f"--run_dir={run_dir}", f"--output={tmp_path / 'a'}"]
+    for format in ("tf1", "magenta_js"):
+        with pytest.raises(InputError, match="tiny is no MusicVAE"):
+            export.main([*flags, f"--format={format}"])
+    with pytest.raises(InputError, match="says its config itself"):
+        export.main([*flags, "--config=piano-small"])
+    with pytest.raises(InputError, match=r"--float16 is for --format=safetensors"):
+        export.main([*flags, "--float16", "--format=tf1"])
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="can't be written"):
+        export.main([f"--run_dir={run_dir}", f"--output={tmp_path / 'file' / 'a'}"])
 
 
 def test_other_commands_say_what_they_need(run_dir: Path, tmp_path: Path) -> None:

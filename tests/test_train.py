@@ -209,6 +209,11 @@ def test_run_dir_keeps_its_config(patterns_tfrecord: Path, tmp_path: Path) -> No
     before = sorted(run_dir.iterdir())
     with pytest.raises(InputError, match="another config"):
         train.main(flags(run_dir, patterns_tfrecord, "--num_steps=2"))
+    alone = [f"--run_dir={run_dir}", f"--examples_path={patterns_tfrecord}"]
+    with pytest.raises(InputError, match="another config or --hparams"):
+        train.main([*alone, "--hparams=batch_size=3"])
+    with pytest.raises(configs.ConfigError, match="no hyperparameter 'size'"):
+        train.main([*alone, "--hparams=size=3"])
     assert sorted(run_dir.iterdir()) == before
 
 

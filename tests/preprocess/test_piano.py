@@ -300,7 +300,37 @@ def test_command_refuses_folders_without_usable_pieces(folder: Path, tmp_path: P
     with pytest.raises(InputError, match="too_short: 7"):
         piano.main([*flags, "--min_frames=1000"])
     assert not output.exists()
-    with pytest.raises(InputError, match="neither a folder"):
+    with pytest.raises(InputError, match="none: no such folder or zip file"):
         piano.main([f"--input={folder}/none", f"--output_file={output}"])
-    with pytest.raises(InputError, match="held_out_percent"):
-        piano.main([*flags, "--held_out_percent=0"])
+    with pytest.raises(InputError, match="neither a folder nor a whole zip file"):
+        piano.main([f"--input={folder / 'waltz.mid'}", f"--output_file={output}"])
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (["--held_out_percent=5"], "without a --held_out_file"),
+        (["--held_out_file={0}/b", "--held_out_percent=0"], "--held_out_percent is 0"),
+        (["--held_out_file={0}/a"], "are the same file"),
+        (["--held_out_file={0}"], "is a folder"),
+        (["--min_pitch=100", "--max_pitch=20"], "--max_pitch is 20; expected 100 to 127"),
+        (["--max_off_grid=7"], "--max_off_grid is 7"),
+        (["--max_off_grid=nan"], "--max_off_grid is nan"),
+        (["--min_frames=-5"], "--min_frames is -5; expected 1 or more"),
+    ],
+)
+def test_command_refuses_flags_that_make_no_sense(
+    folder: Path, tmp_path: Path, changed: list[str], said: str
+) -> None:
+    flags = [f"--input={folder}", f"--output_file={tmp_path}/a", *(flag.format(tmp_path) for flag in changed)]
+    with pytest.raises(InputError, match=said):
+        piano.main(flags)
+    assert not (tmp_path / "a").exists()
+
+
+def test_command_says_when_nothing_was_held_out(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = [f"--input={folder}", f"--output_file={tmp_path}/a", f"--held_out_file={tmp_path}/b"]
+    assert piano.main([*flags, "--held_out_percent=0.01", "--num_processes=1"]) == 0
+    assert "b; none of so few fell to it at --held_out_percent=0.01." in capsys.readouterr().out

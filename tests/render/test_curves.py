@@ -40,7 +40,8 @@ def test_the_curves_are_the_numbers_of_the_log(tmp_path: Path) -> None:
     }
     texts = [text.get_text() for text in axis.get_legend().get_texts()]
     assert texts == ["training", "held out, best 7.125 after 400 steps"]
-    assert axis.get_title(loc="left") == "nats a frame" and axis.get_xlabel() == "steps"
+    assert axis.get_title(loc="left") == "loss in training, nats held out, a frame"
+    assert axis.get_xlabel() == "steps"
 
 
 def test_parts_of_a_model_with_key_decoder_have_panels_and_add_up() -> None:
