@@ -99,6 +99,9 @@ class Scorer(keras.Model):
         else:
             log_likelihood = -output.loss(parameters, values)
         outputs = {"nats": -log_likelihood}
+        if self.of_values is not None and model.has_memory and output.knows_beginnings:
+            beginnings = output.log_likelihood_of_beginnings(parameters[:, 0], values[:, 0])
+            outputs["beginning"] = -ops.repeat(beginnings[:, None], values.shape[1], axis=1)
         keys, velocities = state.keys, state.velocities
         if self.of_values is not None:
             decoded, keys, velocities = model.score_decoders(batch, values, state)
@@ -159,6 +162,9 @@ def score(
         name: [[np.concatenate(chunks) for chunks in piece.values()] for piece in rows]
         for name, rows in found.items()
     }
+    for piece, beginning in zip(joined["nats"], joined.get("beginning", ()), strict=False):
+        for path in piece:
+            _charge_beginning(path, beginning[0][0])
     nats = [np.mean(piece, axis=0) for piece in joined["nats"]]
     whole = np.array([[one[1:].sum() for one in piece] for piece in joined["nats"]])
     key_nats = [piece[0] for piece in joined["key_nats"]] if "key_nats" in joined else None
@@ -168,6 +174,18 @@ def score(
         struck = sum(piece[0].sum() for piece in joined["struck"])
         velocity_error = float(np.sqrt(error / max(struck, 1)))
     return FrameScores(nats, key_nats, whole, velocity_error, measure)
+
+
+def _charge_beginning(nats: np.ndarray, beginning: float) -> None:
+    """Let what a path's first frame costs beyond that frame's likelihood stand at the second frame.
+
+    Voices remember a piece's first frame by a path that was drawn with that frame known. Over the whole piece the
+    path's weight makes up for it; without the weight of the first frame, what is left would be no bound on the nats
+    of the frames after it. With that frame's own likelihood, which is known exactly, it is one.
+    """
+    if len(nats) > 1:
+        nats[1] += nats[0] - beginning
+    nats[0] = beginning
 
 
 def _score_chunk(

@@ -105,7 +105,7 @@ class PolyphonicSampler(Output):
     @property
     def is_exact(self) -> bool:
         """Whether `log_likelihood` can be computed: without memory, and with bans for few pitches only."""
-        return not self.memory and (self.pauses or self.depth <= MOST_WITH_BANS)
+        return not self.memory and self.knows_beginnings
 
     def path_loss(self, parameters: Array, values: Array, uniforms: Array | None) -> Array:
         """The author's training loss, in nats `[batch, time]`: the cross-entropy of `P = p (1 - b)`.
@@ -165,15 +165,33 @@ class PolyphonicSampler(Output):
         """
         if self.memory:
             raise ValueError("Voices with a memory have no exact likelihood of a frame; use `bound`.")
-        exact = self._pausing_frames if self.pauses else self._banning_frames
 
         def frame(carry: Array, inputs: tuple) -> tuple[Array, Array]:
-            return carry, exact(*inputs)
+            return carry, self._frames(*inputs)
 
         projected = self.voices.of_features(ops.cast(parameters, "float32"))
         by_time = tuple(swap(x) for x in (projected, values))
         _, likelihood = backend.scan(frame, ops.zeros(()), by_time)
         return with_leak(ops.transpose(likelihood), self.leak, self.depth)
+
+    @property
+    def knows_beginnings(self) -> bool:
+        """Whether `log_likelihood_of_beginnings` can be computed."""
+        return self.pauses or self.depth <= MOST_WITH_BANS
+
+    def log_likelihood_of_beginnings(self, parameters: Array, values: Array) -> Array:
+        """Exact log likelihood in nats, `[batch]`, of first frames, before which voices remember nothing.
+
+        Args:
+            parameters: features `[batch, features]`.
+            values: `[batch, pitches]`.
+        """
+        likelihood = self._frames(self.voices.of_features(ops.cast(parameters, "float32")), values)
+        return with_leak(likelihood, self.leak, self.depth)
+
+    def _frames(self, projected: Array, values: Array) -> Array:
+        """Log likelihood `[batch]` of frames `[batch, pitches]` over all orders of decisions."""
+        return (self._pausing_frames if self.pauses else self._banning_frames)(projected, values)
 
     def _banning_frames(self, projected: Array, values: Array) -> Array:
         """Log likelihood `[batch]` of frames `[batch, pitches]`: every decided set must hold all that sounds."""
@@ -181,7 +199,7 @@ class PolyphonicSampler(Output):
         def decide(voice: int, sets: np.ndarray) -> tuple[Array, None]:
             on = sets.astype("float32") * values[:, None]
             off = sets.astype("float32") * (1 - values[:, None])
-            hidden = ops.tanh(projected[:, None] + self.voices.of_decided(on, off))
+            hidden = self.voices.begin(projected[:, None] + self.voices.of_decided(on, off))
             log_d = masked_log_softmax(self.voices.logits(hidden), np.concatenate([~sets, ~sets], axis=-1))
             true = values[:, None] > 0.5
             return ops.where(true, log_d[..., : self.depth], log_d[..., self.depth :]), None
@@ -192,7 +210,7 @@ class PolyphonicSampler(Output):
 
     def _pausing_frames(self, projected: Array, values: Array) -> Array:
         def log_outcomes(voice: int, on: Array) -> Array:
-            hidden = ops.tanh(projected[:, None] + self.voices.of_decided(on, on))
+            hidden = self.voices.begin(projected[:, None] + self.voices.of_decided(on, on))
             return masked_log_softmax(self.voices.logits(hidden), True)
 
         return pausing_log_likelihood(log_outcomes, values, self.uniforms)

@@ -11,7 +11,7 @@ from keras import ops
 
 from models import wavefront
 from models.lstm import LSTM
-from models.lstm_sequence import State, swap
+from models.lstm_sequence import State, lstm_cell, swap
 from models.polyphonic_likelihood import draw_outcome, masked_log_softmax
 
 Array = Any
@@ -131,6 +131,12 @@ class Voices(keras.layers.Layer):
         """The inverse of `_seen`: on and off."""
         on = seen[..., : self.pitches]
         return on, ops.zeros_like(on) if self.pauses else seen[..., self.pitches :]
+
+    def begin(self, preactivation: Array) -> Array:
+        """The hidden values `[..., units]` of a voice that remembers nothing yet, of its preactivation."""
+        if not self.memory:
+            return ops.tanh(preactivation)
+        return lstm_cell(preactivation, ops.zeros_like(preactivation[..., : self.units]))[1]
 
     def logits(self, hidden: Array) -> Array:
         """The outcomes' logits `[..., outcomes]` of a voice's hidden values `[..., units]`."""

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from keras import ops
+from keras import ops, tree
 
 from configs import CONFIG_MAP
 from configuration import frozen
@@ -136,6 +136,16 @@ def test_keys_are_scored_once_for_all_random_paths(monkeypatch: pytest.MonkeyPat
     assert several.velocity_error == one.velocity_error
     np.testing.assert_allclose(several.sampled_nats[:, 0], one.sampled_nats[:, 0], rtol=1e-6)
     assert len(set(several.sampled_nats[0])) == 3
+    # The first frame costs what it does, and what its path costs beyond that is the second's.
+    inputs = {"batch": batch, "state": [ops.convert_to_numpy(x) for x in tree.flatten(model.zero_state(3))]}
+    rngs = [np.random.default_rng([0, 0, piece, 0]) for piece in range(3)]
+    inputs["uniforms"] = np.stack([r.random((12, model.uniforms.values), np.float32) for r in rngs])
+    scorer = frame_evaluation.Scorer(model)
+    path = scorer.predict_on_batch(inputs)
+    whole = frame_evaluation.score(scorer, groups(batch, 12), 3)
+    np.testing.assert_allclose([n.sum() for n in whole.nats], path["nats"].sum(axis=1), rtol=1e-4)
+    np.testing.assert_allclose([n[0] for n in whole.nats], path["beginning"][:, 0], rtol=1e-5)
+    np.testing.assert_allclose([n[2:] for n in whole.nats], path["nats"][:, 2:], rtol=1e-4, atol=1e-5)
 
 
 def test_a_fragment_tells_the_reader_its_place() -> None:

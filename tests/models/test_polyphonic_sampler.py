@@ -209,6 +209,27 @@ def test_draws_and_bounds_have_the_formulas_frequencies(options: dict) -> None:
         assert log_weight.mean() <= np.log(expected[i]) + 1e-5
 
 
+@pytest.mark.parametrize("pauses", [False, True])
+def test_beginnings_of_voices_with_a_memory_are_known_and_make_a_bound_of_the_rest(pauses: bool) -> None:
+    """Two frames: `-log p(x1 | x0)` is at most the mean path's nats less those of x0, which alone are no bound."""
+    sampler, paths = small(memory=True, pauses=pauses), 20_000
+    rng = np.random.default_rng(5)
+    features = np.repeat(rng.standard_normal((1, 2, FEATURES)).astype(np.float32), paths, axis=0)
+    uniforms = rng.random((paths, 2, sampler.uniforms)).astype(np.float32)
+    first = np.repeat(features[:1, 0], len(FRAMES), axis=0)
+    known = ops.convert_to_numpy(sampler.log_likelihood_of_beginnings(first, FRAMES.astype(np.float32)))
+    assert np.exp(known.astype(np.float64)).sum() == pytest.approx(1, abs=1e-3)
+    for i, j in ((1, 2), (3, 5), (6, 6)):
+        frames = np.repeat(FRAMES[None, [i, j]].astype(np.float32), paths, axis=0)
+        log_weight = ops.convert_to_numpy(sampler.bound(features, frames, uniforms)).astype(np.float64)
+        weight = np.exp(log_weight[:, 0])
+        assert abs(weight.mean() - np.exp(known[i])) < 5 * weight.std() / np.sqrt(paths) + 1e-6
+        whole = np.exp(log_weight.sum(axis=1))
+        truth = known[i] - np.log(whole.mean())
+        slack = 5 * whole.std() / whole.mean() / np.sqrt(paths)
+        assert known[i] - log_weight.sum(axis=1).mean() >= truth - slack
+
+
 def test_the_baseline_has_its_sizes_and_sums_to_one() -> None:
     sampler = PolyphonicSampler(memory=True)
     sampler.build()
