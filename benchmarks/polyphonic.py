@@ -108,11 +108,14 @@ def recipe_of(model: str, name: str) -> Recipe:
         return recipe
     if model in ("endecell", "endecell_as_drawn"):
         # It reads and writes key by key, 88 steps of an LSTM a frame: a small one, and few frames.
-        keys = {**_OTHER_CHORALES, "max_seq_len": 32, "batch_size": 8}
+        keys = {**_OTHER_CHORALES, "max_seq_len": 32, "batch_size": 8, "decay_rate": 0.9995}
         reader = {"signed": False, "layer_sizes": [48]}
-        return Recipe(keys, 600, 200, 2, reader, _BITS)
+        return Recipe(keys, 5000, 500, 3, reader, _BITS)
     hparams = _OTHER_CHORALES if name == "JSB_Chorales" else _OTHER_TUNES
-    reader = _LSTM if model in ("rnn_rbm", "rnn_sampler") else {}
+    if model == "rnn_rbm":
+        # Contrastive divergence is slow, and so is a validation, which anneals.
+        return Recipe({**hparams, "decay_rate": 0.9995}, 4000, 1000, 2, _LSTM)
+    reader = _LSTM if model == "rnn_sampler" else {}
     return Recipe(hparams, 1000, 200, 2, reader)
 
 
