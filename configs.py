@@ -353,11 +353,14 @@ def get_config(name_or_path: str) -> Config:
     )
 
 
+PARTS = ("encoder", "decoder", "converter")
+
+
 def load_config_file(path: Path) -> Config:
     """A user's config: `base = "hierdec-drum_4bar_small"` and tables of changes.
 
-    The tables `[hparams]`, `[encoder]`, `[decoder]` and `[converter]` replace single values of the base; a
-    different `name` in `[encoder]`, `[decoder]` or `[converter]` replaces the whole table.
+    The tables `[hparams]`, `[encoder]`, `[decoder]`, `[converter]` and `[augmenter]` replace single values of the
+    base; a different `name` in `[encoder]`, `[decoder]` or `[converter]` replaces the whole table.
 
     Raises:
         ConfigError: naming the file and what is wrong.
@@ -366,7 +369,7 @@ def load_config_file(path: Path) -> Config:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: can't be read as a config: {error}.") from error
-    known = {"base", "name", "description", "hparams", "encoder", "decoder", "converter"}
+    known = {"base", "name", "description", "hparams", *PARTS, "augmenter"}
     unknown = sorted(set(data) - known)
     if unknown:
         raise ConfigError(f"{path}: unknown key '{unknown[0]}'; expected {', '.join(sorted(known))}.")
@@ -374,11 +377,11 @@ def load_config_file(path: Path) -> Config:
     if not isinstance(base, str) or base not in CONFIG_MAP:
         raise ConfigError(f"{path}: base is {base!r}; expected one of {', '.join(sorted(CONFIG_MAP))}.")
     config = CONFIG_MAP[base]
-    for part in ("hparams", "encoder", "decoder", "converter"):
+    for part in ("hparams", *PARTS, "augmenter"):
         if not isinstance(data.get(part, {}), dict):
             raise ConfigError(f"{path}: {part} is {data[part]!r}; expected a table [{part}].")
     parts = {}
-    for part in ("encoder", "decoder", "converter"):
+    for part in PARTS:
         table, current = data.get(part, {}), getattr(config, part)
         same_kind = table.get("name", current["name"]) == current["name"]
         parts[part] = frozen({**(current if same_kind else {}), **table})
@@ -389,7 +392,7 @@ def load_config_file(path: Path) -> Config:
         **parts,
     )
     try:
-        return own.with_hparams(data.get("hparams", {}))
+        return own.with_augmenter(data.get("augmenter", {})).with_hparams(data.get("hparams", {}))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
 

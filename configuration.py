@@ -73,8 +73,8 @@ class Config:
             frame model what draws a frame, `{"name": "polyphonic_sampler", "form": "classes"}`.
         converter: `{"name": "drums", ...}` with the options of `preprocess/converters`.
         hparams: the hyperparameters.
-        augmenter: `{"transpose_range": (-5, 5), "stretch_range": (0.9, 1.1)}`, what training varies; empty for
-            nothing.
+        augmenter: `{"transpose_range": (-5, 5), "stretch_range": (0.9, 1.1)}`, what training varies; a frame model
+            has `error_rate`, errors a frame, instead of a stretch; empty for nothing.
         description: one line for `--list_configs`.
         model: "music_vae", or "frame_model" for one that plays frame after frame from what came before.
     """
@@ -118,6 +118,24 @@ class Config:
                     "Sizes of its parts are changed in a .toml file, under [encoder] and [decoder]."
                 )
         return dataclasses.replace(self, hparams=hparams)
+
+    def with_augmenter(self, changes: Mapping[str, Any]) -> "Config":
+        """This config with some of what training varies changed.
+
+        Raises:
+            ConfigError: for what does not exist for this kind of model, or of another form.
+        """
+        other = "error_rate" if self.model == "frame_model" else "stretch_range"
+        for name, value in changes.items():
+            if name not in ("transpose_range", other):
+                raise ConfigError(f"{self.name} varies no '{name}'; expected transpose_range or {other}.")
+            if name == "error_rate":
+                if not _is_number(value) or not 0 <= value <= 1:
+                    raise ConfigError(f"error_rate is {value!r}; expected a number from 0 to 1.")
+            elif not _is_range(value, whole=name == "transpose_range"):
+                example = "[-5, 5]" if name == "transpose_range" else "[0.9, 1.1]"
+                raise ConfigError(f"{name} is {value!r}; expected the least and the most, as {example}.")
+        return dataclasses.replace(self, augmenter=frozen({**self.augmenter, **changes}))
 
     def build_converter(self) -> Any:
         """The converter between NoteSequences and examples (`preprocess.converters`)."""
@@ -177,6 +195,20 @@ _OF_ALL_TRAINING = (
     *("max_seq_len", "batch_size", "dropout_keep_prob", "learning_rate", "decay_rate", "min_learning_rate"),
     *("clip_mode", "grad_clip", "grad_norm_clip_to_zero"),
 )
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float)
+
+
+def _is_range(value: Any, whole: bool) -> bool:
+    """Whether a value is two numbers: semitones around 0, or factors of durations above 0."""
+    if not isinstance(value, list | tuple) or len(value) != 2 or not all(map(_is_number, value)):
+        return False
+    low, high = value
+    if whole:
+        return all(type(v) is int for v in value) and low <= 0 <= high
+    return 0 < low <= high < math.inf
 
 
 def frozen(value: Any) -> Any:

@@ -100,7 +100,7 @@ class PieceData:
         self._scorer: Any = None
 
     def batches(self, model: Any, seed: int) -> Any:
-        from preprocess.pieces import FragmentBatches
+        from preprocess.fragments import FragmentBatches
 
         h = self.config.hparams
         transposed = self.config.augmenter.get("transpose_range", (0, 0))
@@ -112,6 +112,7 @@ class PieceData:
             h.batch_size,
             seed,
             tuple(transposed),
+            self.config.augmenter.get("error_rate", 0.0),
         )
 
     def validate(self, model: Any, limit: int | None = None) -> dict[str, float]:
@@ -158,7 +159,7 @@ PIECES_AT_ONCE = 32
 
 def groups_of(pieces: Any, config: Any, batch_size: int = PIECES_AT_ONCE) -> list[list[dict[str, Any]]]:
     """Chunks of whole pieces in order, as `models.frame_evaluation` takes them."""
-    from preprocess.pieces import chunks
+    from preprocess.fragments import chunks
 
     return list(chunks(pieces, config.hparams.max_seq_len, min(batch_size, len(pieces))))
 

@@ -156,6 +156,13 @@ def test_toml_file_changes_single_values_of_its_base(tmp_path: Path) -> None:
     assert Config.from_json(config.to_json()) == config
 
 
+def test_toml_file_says_what_training_varies(tmp_path: Path) -> None:
+    text = 'base = "piano-small"\n[augmenter]\nerror_rate = 0.02\n'
+    config = configs.get_config(write(tmp_path, text))
+    assert dict(config.augmenter) == {"transpose_range": (-6, 5), "error_rate": 0.02}
+    assert Config.from_json(config.to_json()) == config
+
+
 def test_toml_file_leaves_sizes_to_the_hyperparameters(tmp_path: Path) -> None:
     text = 'base = "piano-baseline"\n[hparams]\nenc_rnn_size = [64]\n'
     assert configs.get_config(write(tmp_path, text + '[encoder]\nname = "lstm"\n')).encoder["name"] == "lstm"
@@ -179,6 +186,13 @@ def test_toml_file_with_another_part_replaces_it_whole(tmp_path: Path) -> None:
         ('base = "hierdec-drum_4bar"\ndecoder = 1', "expected a table"),
         ('base = "hierdec-drum_4bar"\nhparams = 1', "expected a table"),
         ('base = "hierdec-drum_4bar"\n[hparams]\nz = 1', "no hyperparameter 'z'"),
+        ('base = "piano-small"\n[augmenter]\nstretch_range = [0.9, 1.1]', "varies no 'stretch_range'"),
+        ('base = "piano-small"\n[augmenter]\nerror_rate = 2', "error_rate is 2"),
+        ('base = "hierdec-drum_4bar"\n[augmenter]\nerror_rate = 0.1', "varies no 'error_rate'"),
+        (
+            'base = "hierdec-drum_4bar"\n[augmenter]\ntranspose_range = [1, 5]',
+            "expected the least and the most",
+        ),
     ],
 )
 def test_broken_files_are_refused_by_name(tmp_path: Path, text: str, message: str) -> None:

@@ -12,7 +12,8 @@ from keras import ops
 
 from models.backend import scan
 from models.history_user import BASELINE_LAGS, HistoryState, HistoryUser, read_lags, window_lags
-from preprocess.pieces import Pieces, fragments
+from preprocess.fragments import fragments
+from preprocess.pieces import Pieces
 from tests.models.gradients import gradients
 
 Array = np.ndarray

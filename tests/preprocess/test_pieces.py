@@ -15,9 +15,10 @@ from preprocess import piano
 from preprocess.converters.base import NO_TOKEN
 from preprocess.converters.relative import RelativeConverter
 from preprocess.errors import InputError
+from preprocess.fragments import FragmentBatches, chunks
 from preprocess.midi import read_midi
 from preprocess.note_sequence import NoteSequence
-from preprocess.pieces import FragmentBatches, Pieces, chunks, first_bar, load_pieces
+from preprocess.pieces import Pieces, first_bar, load_pieces
 from preprocess.tfrecord import RecordWriter
 
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=6)
@@ -143,6 +144,35 @@ def test_seeds_and_epochs_differ() -> None:
     batches = FragmentBatches(numbered([40]), 8, 0, 20, 0)
     drawn = [batches.batch(step)["position"] for step in range(20)]
     assert set(np.concatenate(drawn).tolist()) == set(range(40))
+
+
+def test_errors_spoil_what_is_read_and_predicted_alike() -> None:
+    rng = np.random.default_rng(0)
+    keys = rng.random((200, piano.KEYS)) < 0.1
+    velocities = np.where(keys, np.float32(0.9), np.float32(0))
+    pieces = Pieces(("piece",), [keys], [velocities])
+    whole = FragmentBatches(pieces, 50, 20, 4, seed=1)
+    spoilt = FragmentBatches(pieces, 50, 20, 4, seed=1, error_rate=0.2)
+    changed = 0
+    for step in range(4):
+        clean, batch = whole.batch(step), spoilt.batch(step)
+        again = FragmentBatches(pieces, 50, 20, 4, seed=1, error_rate=0.2).batch(step)
+        for name, values in batch.items():
+            np.testing.assert_array_equal(values, again[name])
+            assert values.shape == clean[name].shape and values.dtype == clean[name].dtype
+        for row in range(4):
+            start, length = int(batch["position"][row]), int(batch["lengths"][row])
+            real = batch["keys"][row, :length]
+            different = (real != clean["keys"][row, :length]).any(axis=1)
+            assert (real[different].sum(axis=1) == 1).all()
+            changed += different.sum()
+            assert not batch["keys"][row, length:].any()
+            if start <= 20:
+                assert not batch["past"][row, : 21 - start].any()
+        np.testing.assert_array_equal(batch["velocities"] > 0, batch["keys"] > 0)
+        np.testing.assert_array_equal(batch["velocity_before"] > 0, batch["before"] > 0)
+    frames = sum(int(whole.batch(step)["lengths"].sum()) for step in range(4))
+    assert 0.12 < changed / frames < 0.25
 
 
 def test_what_can_not_be_drawn_from_is_refused() -> None:
