@@ -16,6 +16,7 @@ from configs import CONFIG_MAP
 from configuration import frozen
 from models import frame_evaluation, trainer
 from models.trained_frame_model import TrainedFrameModel
+from piano_configs import PIANO_CONFIGS
 from tests.models.small_frame_models import music, small, with_past
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -323,6 +324,23 @@ def test_a_config_lists_the_hyperparameters_that_are_read(name: str) -> None:
     trainer.compile_model(dataclasses.replace(config, hparams=recorded).build_model())
     # These two say how fragments are cut, which `PieceData` does.
     assert recorded.read | {"max_seq_len", "batch_size"} == set(config.hyperparameters)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [c.name for c in PIANO_CONFIGS if c.model == "frame_model"])
+def test_every_config_is_built_at_its_size(name: str) -> None:
+    model = CONFIG_MAP[name].build_model()
+    assert {id(v) for v in model.named_weights().values()} == {id(v) for v in model.trainable_variables}
+    assert 10_000 < model.count_params() < 4_000_000
+
+
+def test_several_paths_make_a_tighter_bound() -> None:
+    """`-log mean exp(-nats)` for each piece; 3 of the 5 frames follow another."""
+    nats = [np.zeros(3), np.zeros(2)]
+    paths = np.array([[2.0, 4.0], [1.0, 1.0]])
+    scores = frame_evaluation.FrameScores(nats, None, paths, None, "bound")
+    expected = (-np.log((np.exp(-2) + np.exp(-4)) / 2) + 1) / 3
+    assert scores.tighter() == pytest.approx(expected)
 
 
 def test_a_misfit_of_parts_is_said() -> None:
