@@ -33,11 +33,13 @@ class ReportData:
 
 
 def report_figure(data: ReportData, title: str) -> Figure:
-    """The picture of an evaluation, two rows of panels."""
+    """The picture of an evaluation, two rows of panels where there are several."""
     fixed = 3 if data.drum_names else 1
-    columns = (fixed + len(data.distributions) + 1) // 2
-    figure = Figure(figsize=(max(7.0, 4.6 * columns), 7.2), facecolor=PAPER)
-    axes = list(figure.subplots(2, columns, squeeze=False).flat)
+    panels = fixed + len(data.distributions)
+    rows = min(2, panels)
+    columns = -(-panels // rows)
+    figure = Figure(figsize=(max(7.0, 4.6 * columns), 3.6 * rows), facecolor=PAPER)
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     _draw_units(axes[0], data)
     if data.drum_names:
         _draw_bars(axes[1], data.drum_names, data.f1, "F1 of the hits, reconstruction")
