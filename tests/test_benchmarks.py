@@ -1,5 +1,9 @@
 """The benchmarks' own parts: a recipe for every frame model on every set, and the table."""
 
+import json
+import re
+from pathlib import Path
+
 import pytest
 
 from benchmarks import polyphonic
@@ -26,13 +30,13 @@ def test_models_of_something_else_are_refused() -> None:
 
 
 def test_the_table_marks_bounds_and_estimates() -> None:
-    def result(model: str, name: str, **test: object) -> dict:
-        return {"model": model, "set": name, "test": test}
+    def result(model: str, name: str, nats: float, measure: str) -> dict:
+        return {"model": model, "set": name, "nats": nats, "measure": measure}
 
     rows = polyphonic.table(
         [
             result("rnn_rbm", "JSB_Chorales", nats=8.0, measure="estimate"),
-            result("piano-small", "Nottingham", nats=3.0, measure="bound", tighter=2.5),
+            result("piano-small", "Nottingham", nats=2.5, measure="bound"),
             result("basic_rnn", "JSB_Chorales", nats=8.333, measure="exact"),
         ]
     )
@@ -41,3 +45,31 @@ def test_the_table_marks_bounds_and_estimates() -> None:
     assert cells["piano-small"] == ("", "at most 2.50", "", "")
     assert cells["rnn_rbm"] == ("about 8.00", "", "", "")
     assert cells["TCN (Bai 2018)"] == ("8.10", "3.07", "", "")
+
+
+def test_the_page_of_figures_shows_the_results_that_are_kept() -> None:
+    rows = polyphonic.table(json.loads(polyphonic.RESULTS.read_text()))
+    page = (polyphonic.RESULTS.parent / "figures.md").read_text().replace("*", "")
+    shown = {
+        match[1]: tuple(cell.strip() for cell in match[2].split("|"))
+        for match in re.finditer(r"^\| `([a-z0-9_-]+)`[^|]*\|(.*)\|$", page, re.MULTILINE)
+    }
+    for model, *cells in rows:
+        if model in FRAME_MODELS:
+            assert shown[model] == tuple(cells), model
+
+
+def test_a_new_result_takes_the_place_of_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polyphonic, "RESULTS", tmp_path / "results.json")
+    polyphonic.RESULTS.write_text("[]")
+
+    def result(model: str, **test: object) -> dict:
+        return {"model": model, "set": "Nottingham", "test": test, "validation": {}}
+
+    polyphonic.keep(result("rnn_nade", nats=3.0, measure="exact"))
+    polyphonic.keep(result("basic_rnn", nats=4.0, measure="exact"))
+    polyphonic.keep(result("rnn_nade", nats=2.23456, measure="bound", tighter=2.12345))
+    assert json.loads(polyphonic.RESULTS.read_text()) == [
+        {"model": "basic_rnn", "set": "Nottingham", "nats": 4.0, "measure": "exact"},
+        {"model": "rnn_nade", "set": "Nottingham", "nats": 2.123, "measure": "bound"},
+    ]
