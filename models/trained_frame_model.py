@@ -52,7 +52,9 @@ class TrainedFrameModel:
             raise CheckpointError(f"{source}: {config.name} is a MusicVAE, not a model of frames.")
         self.config, self.source = config, source
         self.converter = config.build_converter()
-        self._weights, self._numpy_backend = weights, numpy_backend
+        if numpy_backend:
+            quiet.prefer_numpy()
+        self._weights = weights
         self._players: dict[int, Callable] = {}
 
     @cached_property
@@ -62,8 +64,6 @@ class TrainedFrameModel:
         Raises:
             CheckpointError: where the weights do not fit the config.
         """
-        if self._numpy_backend:
-            quiet.prefer_numpy()
         quiet.import_keras()
         model = self.config.build_model()
         checkpoints.assign(model, self._weights, self.source)
