@@ -134,7 +134,7 @@ def load_model(args: argparse.Namespace, frame_models: bool = False) -> Any:
     name = args.run_dir or args.checkpoint_file or (config.name if config else configs.DEFAULT_CONFIG)
     plays_frames = frame_models and trained_frame_model.is_one(name, config)
     if args.temperature is None:
-        # Cooler, frames fall silent: most frames of most music are.
+        # Cooler, piano falls silent, as most frames of most music are.
         args.temperature = 1.0 if plays_frames else 0.5
     if plays_frames:
         return trained_frame_model.load(name, config, numpy_backend=plays_little(args))

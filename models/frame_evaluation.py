@@ -25,7 +25,8 @@ class FrameScores:
     """What a model makes of some pieces.
 
     Attributes:
-        nats: of each piece's values by frame, a float64 array `[frames]` a piece; the mean over the samples.
+        nats: of each piece's values by frame, a float64 array `[frames]` a piece; the mean over the samples. With
+            voices that remember, the second frame also bears what the first one's path costs beyond that frame.
         key_nats: the same for keys given their classes; None where the model has no such decoder.
         sampled_nats: of each whole piece but its first frame, `[pieces, samples]`.
         velocity_errors: root of the mean squared distance of struck keys' velocities, or None.

@@ -182,8 +182,8 @@ def _whole(primer: Primer, keys: np.ndarray, velocities: Any, model: Any) -> Rol
     """A piece of its beginning and what was played."""
     whole = keys if primer.keys is None else np.concatenate([primer.keys, keys])
     if velocities is not None:
-        begun = np.full((primer.frames, keys.shape[1]), PRIMER_VELOCITY)
-        begun = begun if primer.velocities is None else primer.velocities
+        same = np.full((primer.frames, keys.shape[1]), PRIMER_VELOCITY)
+        begun = same if primer.velocities is None else primer.velocities
         loud = np.concatenate([begun, np.maximum(velocities, SOFTEST)])
         whole = np.where(whole, loud, 0.0).astype(np.float32)
     if _representation(model) == "sounding":
