@@ -274,10 +274,7 @@ _RANGES = {
     **dict.fromkeys(("dropout_keep_prob", "decay_rate"), (_TINY, 1)),
     "beta_rate": (0, 1),
 }
-_CHOICES = {
-    "clip_mode": ("global_norm", "value"),
-    "sampling_schedule": ("constant", "exponential", "inverse_sigmoid"),
-}
+_CHOICES = {"clip_mode": ("global_norm", "value")}
 _TYPE_NAMES = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}
 
 
