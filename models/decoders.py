@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from models.backend import scan
+from models.backend import product, scan
 from models.encoders import BidirectionalLSTM
 from models.lstm import InitialState, LSTMStack
 from models.lstm_sequence import State, swap
@@ -109,7 +109,7 @@ class LSTMDecoder(keras.layers.Layer):
         layer = self.stack.layers[0]
         start = self.distribution.depth
         stop = start + self.embedding_size
-        constant = ops.matmul(embedding, layer.input_rows(start, stop)) + layer.input_bias
+        constant = product(embedding, layer.input_rows(start, stop)) + layer.input_bias
         if controls is None:
             return constant
         rows = layer.input_rows(stop, stop + self.control_depth)
@@ -137,7 +137,7 @@ class LSTMDecoder(keras.layers.Layer):
             repeated = ops.concatenate([repeated, moved], axis=-1)
         start = self.distribution.depth
         others = layer.input_rows(start, start + repeated.shape[-1])
-        return rows + ops.matmul(self.stack.drop(repeated, training), others) + layer.input_bias
+        return rows + product(self.stack.drop(repeated, training), others) + layer.input_bias
 
     def teacher_forced(
         self, steps: Steps, embedding: Array, training: bool = False
