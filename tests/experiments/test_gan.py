@@ -154,6 +154,4 @@ def test_reference_case(data_dir, tmp_path):
     assert float(plain["places in which two samples differ"]) < 25
     assert float(remedy["places in which two samples differ"]) > 50
     assert int(remedy["songs that 256 samples are nearest to"]) >= 8
-    # How a GAN's training goes hangs on the last digits, which differ between processors: 62 % with AVX-512, less without.
-    most = "share of samples at the most frequent one"
-    assert int(remedy[most].rstrip("%")) < int(plain[most].rstrip("%"))
+    assert int(remedy["share of samples at the most frequent one"].rstrip("%")) < 50
