@@ -6,6 +6,7 @@ alone.
 """
 
 import math
+from abc import ABC, abstractmethod
 from typing import Any
 
 import keras
@@ -19,7 +20,7 @@ NO_TOKEN = -1
 """Stands for "nothing yet" among tokens: an input of zeros."""
 
 
-class Output(keras.layers.Layer):
+class Output(keras.layers.Layer, ABC):
     """Base of the distributions; by default a vector of numbers a step.
 
     Attributes:
@@ -67,14 +68,15 @@ class Output(keras.layers.Layer):
         """Magenta's tensor of values, `[..., depth]`."""
         return ops.cast(values, dtype)
 
+    @abstractmethod
     def loss(self, parameters: Array, values: Array) -> Array:
         """What true values cost, in nats: `[batch, time]` for parameters `[batch, time, parameter_depth]`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def correct(self, parameters: Array, values: Array) -> Array:
         """Share of a step's values that the likeliest ones hit, float32 `[batch, time]`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def draw(self, parameters: Array, uniforms: Array | None, temperature: Array | float) -> Array:
         """One step's values.
 
@@ -83,7 +85,6 @@ class Output(keras.layers.Layer):
             uniforms: `[batch, uniforms]` in [0, 1), or None for the likeliest values.
             temperature: divides the logits, above 0.
         """
-        raise NotImplementedError
 
 
 class Categorical(Output):
