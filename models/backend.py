@@ -16,7 +16,8 @@ from keras import ops, tree
 def product(x: Any, rows: Any) -> Any:
     """`x rows`, which is zero where `x` holds no values `[..., 0]`.
 
-    On processors with AVX-512 TensorFlow 2.21 gives such a product to oneDNN, which ends the process.
+    TensorFlow 2.21 loses the bias where it fuses it with such a product, and on processors with AVX-512 gives the
+    product to oneDNN, which ends the process.
     """
     if not x.shape[-1]:
         return ops.zeros((*ops.shape(x)[:-1], rows.shape[-1]), dtype=x.dtype)

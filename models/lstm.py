@@ -250,7 +250,6 @@ class InitialState(keras.layers.Layer):
         self.layer_sizes = tuple(layer_sizes)
         self.dense = keras.layers.Dense(
             2 * sum(self.layer_sizes),
-            activation="tanh",
             kernel_initializer=keras.initializers.RandomNormal(stddev=0.001),
         )
 
@@ -265,13 +264,8 @@ class InitialState(keras.layers.Layer):
 
     def call(self, embedding: Array) -> list[State]:
         """The `(cell, hidden)` of each layer for embeddings `[batch, embedding_size]`."""
-        if not embedding.shape[-1]:
-            # TensorFlow 2.21 loses the bias when it fuses it with a product over no values.
-            flat = ops.tanh(
-                ops.broadcast_to(self.dense.bias, (ops.shape(embedding)[0], *self.dense.bias.shape))
-            )
-            return unflatten_states(flat, self.layer_sizes)
-        return unflatten_states(self.dense(embedding), self.layer_sizes)
+        flat = ops.tanh(backend.product(embedding, self.dense.kernel) + self.dense.bias)
+        return unflatten_states(flat, self.layer_sizes)
 
 
 def flatten_states(states: list[State]) -> Array:
