@@ -89,15 +89,15 @@ class Roll:
             Bool `[frames, keys]` and velocities, float32 `[frames, keys]`: 0 where a key is off, and everywhere
             where they are unknown.
         """
+        on = self.onsets if representation == "struck" else self.sounding
         if self.velocities is None:
-            on = self.onsets if representation == "struck" else self.sounding
             return on, np.zeros(on.shape, np.float32)
         if representation == "struck":
-            return self.onsets, self.velocities
+            return on, self.velocities
         frames = np.where(self.onsets, np.arange(len(self.onsets))[:, None], 0)
         struck = np.maximum.accumulate(frames, axis=0)
         held = np.take_along_axis(self.velocities, struck, axis=0)
-        return self.sounding, np.where(self.sounding, held, 0).astype(np.float32)
+        return on, np.where(on, held, 0).astype(np.float32)
 
 
 def quarters(note_sequence: Any, times: np.ndarray) -> np.ndarray:
