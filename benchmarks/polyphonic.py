@@ -23,6 +23,7 @@ import configs
 from configuration import frozen
 from preprocess.console import Parser, print_table, run_command
 from preprocess.errors import InputError
+from preprocess.tfrecord import write_atomically
 
 SETS = ("JSB_Chorales", "Nottingham", "MuseData", "Piano_midi")
 PUBLISHED = {
@@ -189,9 +190,7 @@ def keep(result: dict[str, Any]) -> dict[str, Any]:
     ]
     lines = sorted((r["model"], SETS.index(r["set"]), json.dumps(r)) for r in [*others, kept])
     text = "[\n " + ",\n ".join(line for _, _, line in lines) + "\n]\n"
-    partial = RESULTS.with_suffix(".part")
-    partial.write_text(text)
-    partial.replace(RESULTS)
+    write_atomically(RESULTS, text.encode())
     return kept
 
 

@@ -97,14 +97,14 @@ def _write_midi(beats: list[Any], paths: list[Path], force: bool) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     args = get_parser().parse_args(argv)
+    from preprocess.tfrecord import check_outputs
+
     if not (args.output_file or args.midi_dir):
         raise InputError("Nothing to write: give --output_file, --midi_dir or both.", "flags")
     beats = read_beats(args.input_files)
     output, folder = Path(args.output_file).expanduser(), Path(args.midi_dir).expanduser()
     paths = [folder / name for name in midi_names(beats)] if args.midi_dir else []
-    for path in ([output] if args.output_file else []) + paths:
-        if path.exists() and not args.force:
-            raise InputError(f"{path}: exists already; give --force to overwrite it.", "exists")
+    check_outputs([*([output] if args.output_file else []), *paths], args.force)
     if args.midi_dir:
         folder.mkdir(parents=True, exist_ok=True)
         _write_midi(beats, paths, args.force)

@@ -23,7 +23,7 @@ if __package__ in (None, ""):  # run as a script: the packages stand beside this
 
 from preprocess.console import Parser, add_log_flag, print_table, progress, run_command, start_worker
 from preprocess.errors import InputError
-from preprocess.tfrecord import check_output
+from preprocess.tfrecord import check_outputs
 
 MIDI_SUFFIXES = (".mid", ".midi")
 SCORE_SUFFIXES = (".xml", ".mxl", ".musicxml", ".abc")
@@ -200,10 +200,7 @@ def main(argv: list[str] | None = None) -> int:
         raise InputError(
             f"--held_out_percent is {args.held_out_percent}; expected more than 0, less than 100."
         )
-    for path in filter(None, (output, held_out)):
-        check_output(path, args.force)
-    if output == held_out:
-        raise InputError("--output_file and --held_out_file are the same file; name two.", "bad_flag")
+    check_outputs(filter(None, (output, held_out)), args.force)
     sources, others = find_sources(input_dir, args.recursive)
     if not sources:
         hint = "" if args.recursive else "; --recursive reads the folders inside too"

@@ -394,10 +394,10 @@ def _listed(value: str | None) -> list[str] | None:
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     args = get_parser().parse_args(argv)
-    from preprocess.tfrecord import RecordWriter, check_output, write_sidecar
+    from preprocess.tfrecord import RecordWriter, check_outputs, write_sidecar
 
     output = Path(args.output_file).expanduser()
-    check_output(output, args.force)
+    check_outputs([output], args.force)
     rows = select(
         read_info(args.input),
         split=args.split,

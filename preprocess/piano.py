@@ -341,15 +341,12 @@ def _checked(args: argparse.Namespace) -> Checks:
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     args = get_parser().parse_args(argv)
-    from preprocess.tfrecord import RecordWriter, check_output, write_sidecar
+    from preprocess.tfrecord import RecordWriter, check_outputs, write_sidecar
 
     checks = _checked(args)
     folder = Path(args.input).expanduser()
     paths = [Path(p).expanduser() for p in (args.output_file, args.held_out_file) if p]
-    for path in paths:
-        check_output(path, args.force)
-    if len(set(paths)) < len(paths):
-        raise InputError("--output_file and --held_out_file are the same file; name two.", "bad_flag")
+    check_outputs(paths, args.force)
     percent = HELD_OUT_PERCENT if args.held_out_percent is None else args.held_out_percent
     with ExitStack() as stack:
         writers = [stack.enter_context(RecordWriter(path)) for path in paths]

@@ -288,7 +288,7 @@ def _nothing(patterns: str, reasons: Counter[str]) -> InputError:
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     args = get_parser().parse_args(argv)
-    from preprocess.tfrecord import check_output, write_sidecar
+    from preprocess.tfrecord import check_outputs, write_sidecar
 
     if args.output_shards < 1 or args.num_processes < 1:
         raise InputError("--output_shards and --num_processes must be at least 1.")
@@ -299,8 +299,7 @@ def main(argv: list[str] | None = None) -> int:
             f"{config.name} learns velocities, which shards do not hold; give train.py the TFRecord of NoteSequences.",
             "no_velocities",
         )
-    for path in paths:
-        check_output(path, args.force)
+    check_outputs(paths, args.force)
     filters = Filters(
         args.max_total_time, args.max_num_notes, args.min_velocities, args.min_metric_positions,
         args.is_drum, args.drums_only,

@@ -8,7 +8,7 @@ import glob
 import json
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -96,17 +96,21 @@ class RecordWriter:
             os.unlink(self._file.name)
 
 
-def check_output(path: str | Path, force: bool) -> None:
+def check_outputs(paths: Iterable[Path], force: bool) -> None:
     """Refuse to begin where a file that is to be written stands already, or can't stand.
 
     Raises:
-        InputError: for a folder (`unwritable`), or a file without `force` (`exists`).
+        InputError: for a folder (`unwritable`), a file without `force` (`exists`), or one named twice (`bad_flag`).
     """
-    path = Path(path)
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder; name a file in it.", "unwritable")
-    if path.exists() and not force:
-        raise InputError(f"{path}: exists already; give --force to overwrite it.", "exists")
+    seen: set[Path] = set()
+    for path in paths:
+        if path.is_dir():
+            raise InputError(f"{path}: is a folder; name a file in it.", "unwritable")
+        if path.exists() and not force:
+            raise InputError(f"{path}: exists already; give --force to overwrite it.", "exists")
+        if path in seen:
+            raise InputError(f"{path}: two outputs are the same file; name two.", "bad_flag")
+        seen.add(path)
 
 
 def open_temporary(path: Path) -> BinaryIO:

@@ -14,7 +14,7 @@ import mido
 
 from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
 from preprocess.errors import InputError
-from preprocess.tfrecord import write_atomically
+from preprocess.tfrecord import check_outputs, write_atomically
 
 DRUM_CHANNEL = 9
 TICKS_PER_QUARTER = 480
@@ -193,6 +193,5 @@ def write_midi(
         InputError: where the file exists and `force` is not given, or the folder can't be written.
     """
     path = Path(path)
-    if path.exists() and not force:
-        raise InputError(f"{path}: exists already; give --force to overwrite it.", "exists")
+    check_outputs([path], force)
     write_atomically(path, midi_bytes(sequence, style, bars))
