@@ -50,6 +50,10 @@ SPLITS = {"train": "traindata", "validation": "validdata", "test": "testdata"}
 SEED_SONGS, SEED_FRAMES, SEED_KEYS, SEED_LOWEST_PITCH = 34, 128, 13, 60
 SEED_SECONDS_PER_FRAME = 0.25
 
+FRAMES_A_QUARTER = 4
+OFF_GRID = 0.1
+"""How far from the nearest frame a note begins that is off the grid, in frames."""
+
 
 def pitch_classes(roll: np.ndarray) -> np.ndarray:
     """Which of the twelve pitch classes a roll has, bool `[..., 12]` of `[..., keys]`.
@@ -122,10 +126,8 @@ class Checks:
         min_pitch, max_pitch: MIDI pitches, both included.
         any_meter: take bars of every length; otherwise only those that halve into halves, as the seed does.
         max_tempo_changes: as many as the seed's parser of large collections bore; None for any number.
-        max_off_grid: largest share of the notes that begin more than `tolerance` of a step from the grid.
-        tolerance: in steps.
+        max_off_grid: largest share of the notes that begin more than `OFF_GRID` from the grid of sixteenths.
         min_frames: from the first note to the end of the last; four bars of 4/4 by default.
-        steps_per_quarter: frames of a quarter note.
     """
 
     min_pitch: int = LOWEST_PITCH
@@ -133,9 +135,7 @@ class Checks:
     any_meter: bool = False
     max_tempo_changes: int | None = 4
     max_off_grid: float = 0.05
-    tolerance: float = 0.1
     min_frames: int = 64
-    steps_per_quarter: int = 4
 
     def reason_to_refuse(self, note_sequence: Any) -> str:
         """Nothing for a usable piece.
@@ -154,10 +154,10 @@ class Checks:
             return "other_meter"
         if self.max_tempo_changes is not None and tempo_changes(note_sequence) > self.max_tempo_changes:
             return "tempo_changes"
-        starts, ends = (times[plays] * self.steps_per_quarter for times in note_times(note_sequence))
+        starts, ends = (times[plays] * FRAMES_A_QUARTER for times in note_times(note_sequence))
         if starts.min() < 0:
             return "negative_time"
-        if (np.abs(starts - np.round(starts)) > self.tolerance).mean() > self.max_off_grid:
+        if (np.abs(starts - np.round(starts)) > OFF_GRID).mean() > self.max_off_grid:
             return "off_grid"
         if round(ends.max() - starts.min()) < self.min_frames:
             return "too_short"
