@@ -259,7 +259,8 @@ def teach_junk(args: argparse.Namespace, songs: np.ndarray, found: Found) -> tup
             new = search(listener, 8, args.population // 4, -(-args.generations // 3), args.seed + turn)
             junk = np.concatenate([junk, new.ascended, new.bred]).astype(np.float32)
         source = batches(songs, args.batch_size, args.seed + turn, junk)
-        steps = -(-args.steps // args.rounds)
+        # A third of what it hears is junk, so it hears as many songs as the first listener in half as many steps more.
+        steps = -(-3 * args.steps // (2 * args.rounds))
         losses += teach(listener, source, steps, args.optimizer, f"second listener, round {turn + 1}")
     return listener, losses
 
