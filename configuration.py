@@ -37,7 +37,8 @@ class HParams:
     beta_rate: float = 0.0
     """Beta is (1 - beta_rate ** step) * max_beta; 0 means max_beta from the first step on."""
     sampling_schedule: str = "constant"
-    """How often the decoder hears its own draws in training: constant, exponential or inverse_sigmoid."""
+    """How often the decoder (a frame model) hears its own draws in training: constant, exponential or
+    inverse_sigmoid."""
     sampling_rate: float = 0.0
     """The schedule's parameter; constant 0 is teacher forcing."""
     batch_size: int = 512
@@ -193,7 +194,7 @@ class Config:
 
 _OF_ALL_TRAINING = (
     *("max_seq_len", "batch_size", "dropout_keep_prob", "learning_rate", "decay_rate", "min_learning_rate"),
-    *("clip_mode", "grad_clip", "grad_norm_clip_to_zero"),
+    *("clip_mode", "grad_clip", "grad_norm_clip_to_zero", "sampling_schedule", "sampling_rate"),
 )
 
 

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from models import backend, schedules
 from models.frame_reader import FrameReader, Reading
 from models.outputs import Output
 
@@ -63,7 +64,7 @@ class FrameModel(keras.Model):
         seed: of what training draws.
 
     Raises:
-        ValueError: parts that do not go together.
+        ValueError: parts that do not go together, or an unknown sampling schedule.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class FrameModel(keras.Model):
             raise ValueError("A key decoder is for frames of pitch classes.")
         if velocity_decoder is not None and form == "tokens":
             raise ValueError("Tokens have no velocities.")
+        schedules.check_sampling_schedule(hparams.sampling_schedule, hparams.sampling_rate)
         self.reader, self.output_layer, self.hparams = reader, output, hparams
         self.form, self.clock_bits, self.signed, self.step_weights = form, clock_bits, signed, step_weights
         self.key_decoder, self.velocity_decoder, self.depth = key_decoder, velocity_decoder, depth
@@ -189,9 +191,23 @@ class FrameModel(keras.Model):
             self.velocity_decoder.zero_state(batch) if self.velocity_decoder is not None else (),
         )
 
-    def read(self, batch: Batch, state: FrameState | None = None, training: bool = False) -> Reading:
-        """What the reader makes of the frames before each frame of a fragment."""
-        values = self.values_of(batch["tokens" if self.form == "tokens" else "keys"])
+    def read(
+        self,
+        batch: Batch,
+        state: FrameState | None = None,
+        training: bool = False,
+        values: Array | None = None,
+    ) -> Reading:
+        """What the reader makes of the frames before each frame of a fragment.
+
+        Args:
+            batch: see `Batch`.
+            state: before the fragment, by default what the batch says of it.
+            training: whether dropout is on.
+            values: what the reader sees in the place of the fragment's own frames (see `values_of`).
+        """
+        if values is None:
+            values = self.values_of(batch["tokens" if self.form == "tokens" else "keys"])
         frames = self.as_frames(_shifted(self.values_of(batch["before"]), values))
         if state is None:
             state = self.zero_state(ops.shape(frames)[0], batch.get("past"), batch["position"])
@@ -218,7 +234,11 @@ class FrameModel(keras.Model):
         """
         keys = batch["tokens" if self.form == "tokens" else "keys"]
         values = self.values_of(keys)
-        reading = self.read(batch, training=training)
+        schedule = self.hparams.sampling_schedule, self.hparams.sampling_rate
+        seen = values
+        if training and not schedules.is_teacher_forcing(*schedule):
+            seen = self._partly_drawn(batch, values, schedules.sampling_probability(self.step, *schedule))
+        reading = self.read(batch, training=training, values=seen)
         parameters = self.parameters_of(reading.outputs)
         real = ops.arange(keys.shape[1])[None] < ops.cast(batch["lengths"], "int32")[:, None]
         terms = {"nats": self.output_layer.loss(parameters, values)}
@@ -228,6 +248,33 @@ class FrameModel(keras.Model):
         if training:
             self.step_count.assign_add(1)
         return terms | {"real": ops.cast(real, "float32")}
+
+    def _partly_drawn(self, batch: Batch, values: Array, probability: Array) -> Array:
+        """True values of which each frame gave way, with a probability, to what the model would have played there.
+
+        Scheduled sampling in two passes over whole fragments (Duckworth et al., "Parallel Scheduled Sampling",
+        2019): the first one hears true frames alone, and draws all frames side by side.
+        """
+        shape = ops.shape(values)[:2]
+        uniforms = backend.uniform((*shape, self.output_layer.uniforms), self.draws)
+        drawn = self._drawn(batch, uniforms)
+        own = backend.uniform(shape, self.draws) < probability
+        own = own if self.form == "tokens" else own[..., None]
+        return ops.stop_gradient(ops.where(own, ops.cast(drawn, values.dtype), values))
+
+    def _drawn(self, batch: Batch, uniforms: Array) -> Array:
+        """Values drawn for each frame of a fragment, given the true frames before it; `[batch, time, ...]`.
+
+        Args:
+            batch: see `Batch`.
+            uniforms: `[batch, time, values]`, see `uniforms`.
+        """
+        parameters = self.parameters_of(self.read(batch).outputs)
+        if hasattr(self.output_layer, "voices"):
+            return self.output_layer.voices.walk(parameters, uniforms=uniforms).on
+        flat = ops.reshape(parameters, (-1, parameters.shape[-1]))
+        drawn = self.output_layer.draw(flat, ops.reshape(uniforms, (-1, uniforms.shape[-1])), 1.0)
+        return ops.reshape(drawn, (*ops.shape(parameters)[:2], *drawn.shape[1:]))
 
     def score_decoders(
         self, batch: Batch, values: Array, state: FrameState
@@ -306,14 +353,7 @@ class FrameModel(keras.Model):
         Returns:
             `[batch, time, keys]`, from 0 to 1.
         """
-        values = self.values_of(batch["keys"])
-        parameters = self.parameters_of(self.read(batch).outputs)
-        if hasattr(self.output_layer, "voices"):
-            drawn = self.output_layer.voices.walk(parameters, uniforms=uniforms).on
-        else:
-            flat = ops.reshape(parameters, (-1, parameters.shape[-1]))
-            numbers = ops.reshape(uniforms, (-1, uniforms.shape[-1]))
-            drawn = ops.reshape(self.output_layer.draw(flat, numbers, 1.0), ops.shape(values))
+        drawn = self._drawn(batch, uniforms)
         if self.key_decoder is None:
             return drawn
         features, _ = self.key_decoder.features(drawn, self._previous(batch))

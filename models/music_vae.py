@@ -167,7 +167,8 @@ class MusicVAE(keras.Model):
         if controls is not None:
             controls = self.decoder.prepare_controls(controls, lengths, training)
         previous = None
-        if training and self.uses_scheduled_sampling:
+        schedule = self.hparams.sampling_schedule, self.hparams.sampling_rate
+        if training and not schedules.is_teacher_forcing(*schedule):
             previous = self._scheduled_inputs(targets, z, controls)
         parameters, reconstruction = self.reconstruct(targets, z, lengths, controls, previous, training)
         if training:
@@ -187,11 +188,6 @@ class MusicVAE(keras.Model):
         real = ops.cast(step_mask(lengths, targets.shape[1]), "float32")
         correct = self.decoder.distribution.correct(parameters, targets) * real
         return ops.sum(correct, axis=1) / ops.maximum(ops.sum(real, axis=1), 1.0)
-
-    @property
-    def uses_scheduled_sampling(self) -> bool:
-        """Whether training ever feeds the decoder its own draws."""
-        return not (self.hparams.sampling_schedule == "constant" and self.hparams.sampling_rate == 0)
 
     def _scheduled_inputs(self, targets: Array, z: Array, controls: Array | None) -> Array:
         """The values that the decoder sees under scheduled sampling, in the form of the targets."""

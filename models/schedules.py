@@ -57,8 +57,13 @@ def check_sampling_schedule(schedule: str, rate: float) -> None:
         raise ValueError(f"sampling_rate of the inverse_sigmoid schedule is {rate}; expected at least 1.")
 
 
+def is_teacher_forcing(schedule: str, rate: float) -> bool:
+    """Whether a schedule never gives a model its own draws."""
+    return schedule == "constant" and rate == 0
+
+
 def sampling_probability(step: Array, schedule: str, rate: float) -> Array:
-    """Probability that a decoder's next input is its own draw instead of the true token.
+    """Probability that a model's next input is its own draw instead of the true value.
 
     constant: `rate`. exponential: `1 - rate ** step`. inverse_sigmoid: `1 - rate / (rate + exp(step / rate))`.
     Bengio et al., "Scheduled Sampling for Sequence Prediction with Recurrent Neural Networks" (2015).
