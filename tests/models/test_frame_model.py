@@ -113,7 +113,7 @@ def test_scheduled_sampling_hears_what_would_be_played() -> None:
     """A model that always plays key 3 and hears nothing but itself is scored as if it had heard key 3."""
     config = small("basic_rnn", sampling_rate=1.0)
     model = built(config)
-    model.projection.kernel.assign(ops.zeros_like(model.projection.kernel))
+    model.projection.kernel.assign(np.zeros(model.projection.kernel.shape, np.float32))
     model.projection.bias.assign(np.where(np.arange(88) == 3, 50.0, -50.0))
     batch = music(config)
     heard = np.zeros_like(batch["keys"])
