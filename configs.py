@@ -360,7 +360,7 @@ def load_config_file(path: Path) -> Config:
     """A user's config: `base = "hierdec-drum_4bar_small"` and tables of changes.
 
     The tables `[hparams]`, `[encoder]`, `[decoder]`, `[converter]` and `[augmenter]` replace single values of the
-    base; a different `name` in `[encoder]`, `[decoder]` or `[converter]` replaces the whole table.
+    base; a different `name` in one of them, or in a table such as `[decoder.keys]`, replaces the whole table.
 
     Raises:
         ConfigError: naming the file and what is wrong.
@@ -383,8 +383,7 @@ def load_config_file(path: Path) -> Config:
     parts = {}
     for part in PARTS:
         table, current = data.get(part, {}), getattr(config, part)
-        same_kind = table.get("name", current["name"]) == current["name"]
-        parts[part] = frozen({**(current if same_kind else {}), **table})
+        parts[part] = frozen(_changed(current, table))
     own = dataclasses.replace(
         config,
         name=str(data.get("name", path.stem)),
@@ -395,6 +394,20 @@ def load_config_file(path: Path) -> Config:
         return own.with_augmenter(data.get("augmenter", {})).with_hparams(data.get("hparams", {}))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
+
+
+def _changed(current: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
+    """A table with single values replaced, those of tables in it too; or as it is, where its `name` is another.
+
+    An empty table in it stands for none.
+    """
+    if table.get("name", current.get("name")) != current.get("name"):
+        return dict(table)
+    merged = {**current, **table}
+    for key, value in table.items():
+        if isinstance(value, dict) and value and isinstance(current.get(key), Mapping):
+            merged[key] = _changed(current[key], value)
+    return merged
 
 
 def config_with_overrides(name_or_path: str, hparams: str = "") -> Config:

@@ -128,6 +128,8 @@ class Config:
         """
         other = "error_rate" if self.model == "frame_model" else "stretch_range"
         for name, value in changes.items():
+            if self.decoder.get("form") == "tokens":
+                raise ConfigError(f"{self.name} varies nothing: tokens are neither transposed nor spoilt.")
             if name not in ("transpose_range", other):
                 raise ConfigError(f"{self.name} varies no '{name}'; expected transpose_range or {other}.")
             if name == "error_rate":

@@ -142,8 +142,8 @@ def load_model(args: argparse.Namespace, frame_models: bool = False) -> Any:
 
 
 def plays_little(args: argparse.Namespace) -> bool:
-    """Whether frame after frame on NumPy is done before a compiler would be."""
-    return max(getattr(args, "length", None) or 0, 16 * (getattr(args, "bars", None) or 0)) <= 1024
+    """Whether a command plays, and so few frames that NumPy is done before a compiler would be."""
+    return "bars" in args and max(args.length or 0, 16 * (args.bars or 0)) <= 1024
 
 
 def steps_of(model: Any, length: int | None) -> int:
@@ -363,7 +363,8 @@ def sample_frames(args: argparse.Namespace, model: Any, style: Style) -> int:
     if silent:
         print(f"{silent} of them without a note; a higher --temperature plays more.")
     if training is not None:
-        frames.report_nearest(sequences, model, training, nearest)
+        begun = [primer.frames for primer in primers for _ in range(args.num_outputs)]
+        frames.report_nearest(sequences, begun, model, training, nearest)
     return 0
 
 

@@ -113,6 +113,8 @@ def load_weights(name: str) -> dict[str, Any]:
 def _train(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> int:
     from studio.training_data import training_data
 
+    if config.model == "frame_model" and args.precision != "float32":
+        raise InputError(f"{config.name} computes in float32 alone; leave out --precision.", "bad_flag")
     data = training_data(config, args.examples_path, args.eval_examples_path)
 
     from models import quiet

@@ -32,7 +32,7 @@ PUBLISHED = {
     "RNN-NADE (Boulanger-Lewandowski 2012)": (5.56, 2.31, 5.60, 7.05),
     "LSTM (Bai 2018)": (8.45, 3.29, None, None),
     "TCN (Bai 2018)": (8.10, 3.07, None, None),
-    "DMM (Krishnan 2017)": (6.388, 2.770, 7.835, 6.831),
+    "DMM (Krishnan 2017)": (6.388, 2.770, 6.831, 7.835),
 }
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "polyphonic.json"
 """The figures so far: model, set, nats a frame of the test split, and whether they are exact, a bound or an estimate."""
@@ -245,6 +245,8 @@ def main(argv: list[str] | None = None) -> int:
     unknown = sorted(set(names) - set(SETS))
     if unknown:
         raise InputError(f"--sets names '{unknown[0]}'; expected some of {', '.join(SETS)}.", "bad_flag")
+    if args.samples < 1:
+        raise InputError(f"--samples is {args.samples}; expected at least 1.", "bad_flag")
     models = [model for model in args.models.split(",") if model]
     if models and not args.runs:
         raise InputError("--runs is missing; it names a folder for what is trained.", "bad_flag")

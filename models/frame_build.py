@@ -60,6 +60,9 @@ def frame_model(
         ValueError: naming a part or an argument that does not fit.
     """
     set_seed(seed)
+    bits = encoder.get("clock_bits", 0)
+    if type(bits) is not int or bits < 0:
+        raise ValueError(f"clock_bits is {bits!r}; expected a whole number.")
     form = decoder.get("form", "keys")
     depth = decoder.get("depth", 88)
     output = _output(decoder, form, depth, hparams, seed + 2)
@@ -72,7 +75,7 @@ def frame_model(
         output,
         hparams,
         form,
-        encoder.get("clock_bits", 0),
+        bits,
         encoder.get("signed", False),
         decoder.get("step_weights", False),
         _named("key decoder", KEY_DECODERS, keys, seed + 3) if keys else None,
@@ -117,8 +120,10 @@ def _output(decoder: Mapping[str, Any], form: str, depth: int, hparams: Any, see
 
 def _named(part: str, classes: Mapping[str, Any], options: Mapping[str, Any], seed: int) -> Any:
     """One of some classes by its name, with the other options as arguments."""
+    if not isinstance(options, Mapping):
+        raise ValueError(f"The {part} of the config is {options!r}; expected a table with a name.")
     arguments = dict(options)
-    name = arguments.pop("name")
+    name = arguments.pop("name", None)
     if name not in classes:
         raise ValueError(f"There is no {part} '{name}'; expected {', '.join(classes)}.")
     return _made(classes[name], f"{part} '{name}'", {**arguments, "seed": seed})

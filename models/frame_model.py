@@ -360,6 +360,11 @@ class FrameModel(keras.Model):
         return self.key_decoder.marginals(features, drawn)
 
     @property
+    def plays_keys(self) -> bool:
+        """Whether it can say keys: not where frames are tokens, or classes without a decoder to keys."""
+        return self.form == "keys" or self.key_decoder is not None
+
+    @property
     def uniforms(self) -> Sizes:
         """How many random numbers a frame takes."""
         keys = self.key_decoder.uniforms if self.key_decoder is not None else 0

@@ -101,7 +101,8 @@ def train(
     step, best, waited = restore(model, folder)
     log = _Log(run_dir, step)
     line: dict[str, float] = {}
-    while step < settings.num_steps:
+    out_of_patience = bool(settings.patience) and waited >= settings.patience
+    while step < settings.num_steps and not out_of_patience:
         stop = min(settings.num_steps, step - step % settings.log_every + settings.log_every)
         began = time.perf_counter()
         history = model.fit(
@@ -141,8 +142,6 @@ def train(
                 {"best": best, "waited": waited},
                 settings.checkpoints_to_keep,
             )
-        if out_of_patience:
-            break
     log.close()
     return line
 

@@ -127,7 +127,9 @@ def load_pieces(
             rolls += [(piece, None) for piece in frames]
             on_record()
             continue
-        if (read_sidecar(path) or {}).get("kind") == "examples":
+        sidecar = read_sidecar(path) or {}
+        if sidecar.get("kind") == "examples":
+            reasons += Counter(sidecar.get("reasons", {}))
             found = _of_shard(path, representation, steps_per_quarter, wanted, on_record)
             names += [name for name, _ in found]
             rolls += [piece for _, piece in found]

@@ -299,6 +299,16 @@ def main(argv: list[str] | None = None) -> int:
             f"{config.name} learns velocities, which shards do not hold; give train.py the TFRecord of NoteSequences.",
             "no_velocities",
         )
+    if config.decoder.get("form") == "tokens":
+        raise InputError(
+            f"{config.name} reads tokens, which train.py makes of the TFRecord of NoteSequences itself; give it that.",
+            "bad_flag",
+        )
+    if args.augment and config.model == "frame_model":
+        raise InputError(
+            f"{config.name} is transposed anew for each fragment while it trains; leave out --augment.",
+            "bad_flag",
+        )
     check_outputs(paths, args.force)
     filters = Filters(
         args.max_total_time, args.max_num_notes, args.min_velocities, args.min_metric_positions,

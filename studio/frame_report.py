@@ -45,6 +45,7 @@ def evaluate(args: argparse.Namespace, model: Any, files: list[Path]) -> dict[st
     }
     if train is not None and model.form != "tokens":
         report["split"]["baselines"] = _baselines(train, pieces, model)
+    if train is not None and model.model.plays_keys:
         report["samples"] = _sample_figures(model, pieces, train, args)
     _print(report)
     _write(files, report, model, pieces)
@@ -167,7 +168,7 @@ def _write(files: list[Path], report: dict[str, Any], model: Any, pieces: Any) -
     from preprocess.tfrecord import write_atomically
 
     write_atomically(files[0], (json.dumps(report, indent=1) + "\n").encode())
-    if model.form == "tokens":
+    if not model.model.plays_keys:
         return
     from render.frames import save_expected
     from studio.frames import expected_keys

@@ -62,6 +62,9 @@ def primers_of(args: argparse.Namespace, model: Any) -> list[Primer]:
     from preprocess import primers
 
     given = [f for f in ("primer_midi", "primer_pitches", "initiator_file") if getattr(args, f) is not None]
+    for flag in ("primer_midi", "initiator_file", "compare_with"):
+        if getattr(args, flag) == "":
+            raise InputError(f"--{flag} is empty; name a file, or leave it out.", "bad_flag")
     if args.primer_bars is not None and not args.primer_midi:
         raise InputError("--primer_bars says how much of a --primer_midi is heard; name one.", "bad_flag")
     if len(given) > 1:
@@ -239,11 +242,12 @@ def training_pieces(model: Any, patterns: str) -> Any:
     return training
 
 
-def report_nearest(sequences: list[Any], model: Any, training: Any, picture: Path) -> None:
+def report_nearest(sequences: list[Any], begun: list[int], model: Any, training: Any, picture: Path) -> None:
     """Print how near the pieces are to those that the model was trained on, and draw the nearest passages.
 
     Args:
         sequences: the pieces.
+        begun: frames of each that it was given and did not play, which are left out.
         model: which played them.
         training: the `training_pieces`.
         picture: where to draw.
@@ -252,14 +256,17 @@ def report_nearest(sequences: list[Any], model: Any, training: Any, picture: Pat
     from render.frames import NearestPair, save_nearest
 
     rolls = [piano_roll(sequence, model.converter.steps_per_quarter) for sequence in sequences]
-    keys = [roll.cells(_representation(model))[0] for roll in rolls]
+    keys = [roll.cells(_representation(model))[0][skip:] for roll, skip in zip(rolls, begun, strict=True)]
     matches = nearest_passages(keys, training)
     if not matches:
         print(f"No piece has {PASSAGE} frames with music, so there is nothing to compare.")
         return
     summary = summarize(matches)
     nearest = sorted(matches, key=lambda match: match.distance)[:10]
-    rows = [(m.piece, m.frame, m.distance, m.name, m.training_frame, m.transposition) for m in nearest]
+    rows = [
+        (m.piece, begun[m.piece] + m.frame, m.distance, m.name, m.training_frame, m.transposition)
+        for m in nearest
+    ]
     columns = ["piece", "frame", "distance", "nearest training piece", "frame", "semitones up"]
     print_table("The passages of two bars nearest to a training piece (0 is a copy)", columns, rows)
     pairs = []
@@ -268,7 +275,8 @@ def report_nearest(sequences: list[Any], model: Any, training: Any, picture: Pat
         ours = keys[m.piece][m.frame : m.frame + PASSAGE]
         source = f"{m.name}, frame {m.training_frame}, {m.transposition:+d} semitones"
         moved = transpose(theirs, m.transposition, drop=True)
-        pairs.append(NearestPair(ours, moved, f"piece {m.piece}, frame {m.frame}", source, m.distance))
+        ours_at = f"piece {m.piece}, frame {begun[m.piece] + m.frame}"
+        pairs.append(NearestPair(ours, moved, ours_at, source, m.distance))
     save_nearest(picture, pairs, f"{model.config.name}: the passages nearest to a training piece")
     print(
         f"{summary.segments} passages: {summary.copied:.1%} copied, mean distance "

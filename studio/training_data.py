@@ -127,14 +127,14 @@ class PieceData:
         return frame_evaluation.validation(self._scorer, self._groups, self._validated)
 
     def picture(self, model: Any, path: Path) -> None:
-        pieces = self.held_out or self.train
-        if pieces is None or model.form == "tokens":
+        assert self.held_out is not None, "asked for where some are held out"
+        if not model.plays_keys:
             return
         from render import frames as pictures
         from studio import frames
 
-        keys = pieces.keys[0][: self.PICTURED]
-        velocities = pieces.velocities[0][: self.PICTURED] if pieces.velocities else None
+        keys = self.held_out.keys[0][: self.PICTURED]
+        velocities = self.held_out.velocities[0][: self.PICTURED] if self.held_out.velocities else None
         expected = frames.expected_keys(model, keys, velocities)
         pictures.save_expected(path, keys, expected, f"{self.config.name}, step {int(model.step)}")
 

@@ -163,6 +163,16 @@ def test_toml_file_says_what_training_varies(tmp_path: Path) -> None:
     assert Config.from_json(config.to_json()) == config
 
 
+def test_toml_file_changes_a_value_of_a_table_in_a_table(tmp_path: Path) -> None:
+    text = 'base = "piano-small"\n[decoder.keys]\nunits = 64\n'
+    assert dict(configs.get_config(write(tmp_path, text)).decoder["keys"]) == {
+        "name": "independent",
+        "units": 64,
+    }
+    text = 'base = "piano-small"\n[decoder.keys]\nname = "rbm"\n'
+    assert dict(configs.get_config(write(tmp_path, text)).decoder["keys"]) == {"name": "rbm"}
+
+
 def test_toml_file_leaves_sizes_to_the_hyperparameters(tmp_path: Path) -> None:
     text = 'base = "piano-baseline"\n[hparams]\nenc_rnn_size = [64]\n'
     assert configs.get_config(write(tmp_path, text + '[encoder]\nname = "lstm"\n')).encoder["name"] == "lstm"
@@ -188,6 +198,7 @@ def test_toml_file_with_another_part_replaces_it_whole(tmp_path: Path) -> None:
         ('base = "hierdec-drum_4bar"\n[hparams]\nz = 1', "no hyperparameter 'z'"),
         ('base = "piano-small"\n[augmenter]\nstretch_range = [0.9, 1.1]', "varies no 'stretch_range'"),
         ('base = "piano-small"\n[augmenter]\nerror_rate = 2', "error_rate is 2"),
+        ('base = "relative_rnn"\n[augmenter]\ntranspose_range = [-5, 5]', "tokens are neither transposed"),
         ('base = "hierdec-drum_4bar"\n[augmenter]\nerror_rate = 0.1', "varies no 'error_rate'"),
         (
             'base = "hierdec-drum_4bar"\n[augmenter]\ntranspose_range = [1, 5]',

@@ -237,6 +237,7 @@ def test_evaluation_reports_nats_beside_simple_models(run_dir: Path, pieces: Pat
         (["--primer_bars=2"], "says how much of a --primer_midi"),
         (["--primer_pitches="], "expected MIDI pitches"),
         (["--compare_with=missing.tfrecord"], "missing.tfrecord: no such file"),
+        (["--primer_midi="], "--primer_midi is empty"),
     ],
 )
 def test_flags_that_make_no_sense_are_refused(
@@ -268,6 +269,54 @@ def test_shards_are_refused_for_models_of_velocities(run_dir: Path, pieces: Path
     flags = [f"--config={run_dir.parent / 'tiny.toml'}", f"--input_tfrecord={pieces}"]
     with pytest.raises(InputError, match="tiny learns velocities, which shards do not hold"):
         preprocess_tfrecord.main([*flags, f"--output_tfrecord={tmp_path / 'a'}"])
+
+
+def test_tokens_and_variants_of_frame_models_are_not_preprocessed(pieces: Path, tmp_path: Path) -> None:
+    """Training would not take the ones, nor choose among the others."""
+    flags = [f"--input_tfrecord={pieces}", f"--output_tfrecord={tmp_path / 'a'}"]
+    with pytest.raises(InputError, match="relative_rnn reads tokens"):
+        preprocess_tfrecord.main([*flags, "--config=relative_rnn"])
+    with pytest.raises(InputError, match="leave out --augment"):
+        preprocess_tfrecord.main([*flags, "--config=piano-baseline", "--augment"])
+    assert not list(tmp_path.iterdir())
+
+
+def test_half_precision_is_refused(run_dir: Path, pieces: Path, tmp_path: Path) -> None:
+    flags = [f"--config={run_dir.parent / 'tiny.toml'}", f"--run_dir={tmp_path / 'run'}"]
+    with pytest.raises(InputError, match="tiny computes in float32 alone"):
+        train.main([*flags, f"--examples_path={pieces}", "--precision=mixed_bfloat16"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_classes_without_keys_are_trained_and_scored(pieces: Path, tmp_path: Path) -> None:
+    """There is nothing to draw or to play, and nothing fails for it."""
+    path = tmp_path / "classes.toml"
+    path.write_text(CONFIG.replace('{name = "independent", units = 6}', "{}").replace("small", "baseline", 1))
+    path.write_text("\n".join(line for line in path.read_text().split("\n") if "velocities" not in line))
+    flags = [f"--config={path}", f"--hparams={HPARAMS}", f"--run_dir={tmp_path / 'run'}", "--num_steps=2"]
+    flags += [f"--examples_path={pieces}", f"--eval_examples_path={pieces}"]
+    assert train.main([*flags, "--log_every=2", "--eval_every=2", "--save_every=2"]) == 0
+    assert not (tmp_path / "run" / "pictures").exists()
+    flags = [f"--run_dir={tmp_path / 'run'}", f"--examples_path={pieces}", f"--train_examples_path={pieces}"]
+    assert evaluate.main([*flags, f"--output_dir={tmp_path / 'report'}"]) == 0
+    report = json.loads((tmp_path / "report" / "evaluation.json").read_text())
+    assert report["split"]["baselines"] and "samples" not in report
+
+
+def test_the_given_beginning_is_not_taken_for_a_copy(
+    run_dir: Path, primer: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """A piece that begins with a training piece is compared from where the model plays."""
+    training = tmp_path / "training.tfrecord"
+    with RecordWriter(training) as writer:
+        sequence = read_midi(primer)
+        sequence.filename = "start.mid"
+        writer.write(sequence.SerializeToString())
+    flags = [f"--run_dir={run_dir}", f"--output_dir={tmp_path / 'out'}", "--num_outputs=2", "--bars=8"]
+    flags += [f"--primer_midi={primer}", "--primer_bars=4", f"--compare_with={training}"]
+    assert sample.main(flags) == 0
+    said = capsys.readouterr().out
+    assert "0.0% copied" in said and "passages" in said
 
 
 def test_exports_of_what_magenta_does_not_know_are_refused(run_dir: Path, tmp_path: Path) -> None:
