@@ -87,8 +87,9 @@ def _check(args: argparse.Namespace) -> None:
 
 def _config(args: argparse.Namespace, run_dir: Path) -> configs.Config:
     """The config of the flags, or that of the run; a run keeps the config that it began with."""
-    stored = run_dir / "config.json"
-    before = configs.Config.from_json(stored.read_text(encoding="utf-8")) if stored.exists() else None
+    from studio.training import config_of
+
+    before = config_of(run_dir)
     if not args.config:
         if before is None:
             raise InputError(

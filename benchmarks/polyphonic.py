@@ -153,6 +153,8 @@ def train_and_score(model: str, name: str, data: Path, runs: Path, samples: int)
 
     recipe, config = recipe_of(model, name), config_of(model, name)
     run_dir, path = runs / f"{model}-{name}", str(data / f"{name}.mat")
+    if training.config_of(run_dir) not in (None, config):
+        raise InputError(f"{run_dir}: was begun with another recipe; name other --runs.", "other_config")
     began = time.perf_counter()
     examples = training_data(config, f"{path}:train", f"{path}:validation")
     built = training.built(config)

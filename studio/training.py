@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from configuration import Config
 from preprocess.console import progress
 from preprocess.tfrecord import write_atomically
 from studio.training_data import TrainingData
@@ -19,6 +20,15 @@ def built(config: Any, seed: int = 0) -> Any:
     model = config.build_model(seed)
     trainer.compile_model(model)
     return model
+
+
+CONFIG_FILE = "config.json"
+
+
+def config_of(run_dir: Path) -> Config | None:
+    """The config that a run began with; None where there is no run yet."""
+    stored = run_dir / CONFIG_FILE
+    return Config.from_json(stored.read_text(encoding="utf-8")) if stored.exists() else None
 
 
 def run(
@@ -51,7 +61,7 @@ def run(
     from models import trainer
 
     batches = data.batches(model, seed)
-    write_atomically(run_dir / "config.json", config.to_json().encode())
+    write_atomically(run_dir / CONFIG_FILE, config.to_json().encode())
 
     def validate() -> dict[str, float]:
         data.picture(model, run_dir / "pictures" / f"step-{int(model.step):08d}.png")

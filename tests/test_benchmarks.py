@@ -73,3 +73,17 @@ def test_a_new_result_takes_the_place_of_the_old_one(tmp_path: Path, monkeypatch
         {"model": "basic_rnn", "set": "Nottingham", "nats": 4.0, "measure": "exact"},
         {"model": "rnn_nade", "set": "Nottingham", "nats": 2.123, "measure": "bound"},
     ]
+
+
+def test_a_run_of_another_recipe_is_not_gone_on_with(tmp_path: Path) -> None:
+    folder = tmp_path / "basic_rnn-JSB_Chorales"
+    folder.mkdir()
+    (folder / "config.json").write_text(CONFIG_MAP["basic_rnn"].to_json())
+    with pytest.raises(InputError, match="begun with another recipe"):
+        polyphonic.train_and_score("basic_rnn", "JSB_Chorales", tmp_path, tmp_path, 8)
+    own = polyphonic.config_of("basic_rnn", "JSB_Chorales")
+    (folder / "config.json").write_text(own.to_json())
+    with pytest.raises(
+        InputError, match=r"JSB_Chorales\.mat"
+    ):  # it gets as far as the data, which is not there
+        polyphonic.train_and_score("basic_rnn", "JSB_Chorales", tmp_path, tmp_path, 8)
