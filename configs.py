@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from configuration import Config, ConfigError, HParams, frozen, override, parse_hparams
+from configuration import Config, ConfigError, HParams, frozen, merged, override, parse_hparams
 from groove_configs import GROOVE_CONFIGS
 from piano_configs import PIANO_CONFIGS
 
@@ -383,7 +383,7 @@ def load_config_file(path: Path) -> Config:
     parts = {}
     for part in PARTS:
         table, current = data.get(part, {}), getattr(config, part)
-        parts[part] = frozen(_changed(current, table))
+        parts[part] = frozen(merged(current, table))
     own = dataclasses.replace(
         config,
         name=str(data.get("name", path.stem)),
@@ -394,20 +394,6 @@ def load_config_file(path: Path) -> Config:
         return own.with_augmenter(data.get("augmenter", {})).with_hparams(data.get("hparams", {}))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
-
-
-def _changed(current: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
-    """A table with single values replaced, those of tables in it too; or as it is, where its `name` is another.
-
-    An empty table in it stands for none.
-    """
-    if table.get("name", current.get("name")) != current.get("name"):
-        return dict(table)
-    merged = {**current, **table}
-    for key, value in table.items():
-        if isinstance(value, dict) and value and isinstance(current.get(key), Mapping):
-            merged[key] = _changed(current[key], value)
-    return merged
 
 
 def config_with_overrides(name_or_path: str, hparams: str = "") -> Config:

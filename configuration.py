@@ -127,9 +127,9 @@ class Config:
             ConfigError: for what does not exist for this kind of model, or of another form.
         """
         other = "error_rate" if self.model == "frame_model" else "stretch_range"
+        if changes and self.decoder.get("form") == "tokens":
+            raise ConfigError(f"{self.name} varies nothing: tokens are neither transposed nor spoilt.")
         for name, value in changes.items():
-            if self.decoder.get("form") == "tokens":
-                raise ConfigError(f"{self.name} varies nothing: tokens are neither transposed nor spoilt.")
             if name not in ("transpose_range", other):
                 raise ConfigError(f"{self.name} varies no '{name}'; expected transpose_range or {other}.")
             if name == "error_rate":
@@ -221,6 +221,20 @@ def frozen(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return tuple(frozen(v) for v in value)
     return value
+
+
+def merged(current: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A part of a config with single values changed, also those of tables in it.
+
+    Changes with another `name` than the current table replace it whole, and so does an empty table in it.
+    """
+    if changes.get("name", current.get("name")) != current.get("name"):
+        return dict(changes)
+    found = {**current, **changes}
+    for key, value in changes.items():
+        if isinstance(value, Mapping) and value and isinstance(current.get(key), Mapping):
+            found[key] = merged(current[key], value)
+    return found
 
 
 def override(hparams: HParams, changes: Mapping[str, Any]) -> HParams:

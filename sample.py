@@ -339,7 +339,7 @@ def sample_frames(args: argparse.Namespace, model: Any, style: Style) -> int:
     count = args.num_outputs * len(primers)
     planned_files(stem, count, args)
     nearest, training = stem.with_name(f"{stem.name}-nearest.png"), None
-    if args.compare_with:
+    if args.compare_with is not None:
         check_new([nearest], args.force)
         training = frames.training_pieces(model, args.compare_with)
     pictures = frames.planned_pictures(stem, count, steps, args, model)

@@ -130,7 +130,7 @@ def load_pieces(
         sidecar = read_sidecar(path) or {}
         if sidecar.get("kind") == "examples":
             reasons += Counter(sidecar.get("reasons", {}))
-            found = _of_shard(path, representation, steps_per_quarter, wanted, on_record)
+            found = _of_shard(path, sidecar, representation, steps_per_quarter, wanted, on_record)
             names += [name for name, _ in found]
             rolls += [piece for _, piece in found]
             continue
@@ -198,10 +198,15 @@ def _of_note_sequence(
 
 
 def _of_shard(
-    path: Path, representation: str, steps_per_quarter: int, wanted: str, on_record: Callable[[], None]
+    path: Path,
+    sidecar: dict[str, Any],
+    representation: str,
+    steps_per_quarter: int,
+    wanted: str,
+    on_record: Callable[[], None],
 ) -> list[tuple[str, Keyed]]:
     """The pieces of a shard of `preprocess_tfrecord`, as they are, with their names; variants are left out."""
-    spec = (read_sidecar(path) or {}).get("converter", {})
+    spec = sidecar.get("converter", {})
     kept = {"representation": "struck", "steps_per_quarter": 4, "slice_bars": None} | spec
     asked = {"name": "pianoroll", "representation": representation, "steps_per_quarter": steps_per_quarter}
     if wanted or any(kept.get(key) != value for key, value in (asked | {"slice_bars": None}).items()):

@@ -285,15 +285,8 @@ def _nothing(patterns: str, reasons: Counter[str]) -> InputError:
     return InputError(f"{patterns}: gave no example ({counted}).", "no_examples")
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the command."""
-    args = get_parser().parse_args(argv)
-    from preprocess.tfrecord import check_outputs, write_sidecar
-
-    if args.output_shards < 1 or args.num_processes < 1:
-        raise InputError("--output_shards and --num_processes must be at least 1.")
-    config = configs.get_config(args.config)
-    paths = shard_paths(args.output_tfrecord, args.output_shards)
+def _check_shards_serve(config: configs.Config, augment: bool) -> None:
+    """Refuse what training would not take, or not take as it is meant."""
     if config.decoder.get("velocities") is not None:
         raise InputError(
             f"{config.name} learns velocities, which shards do not hold; give train.py the TFRecord of NoteSequences.",
@@ -304,11 +297,23 @@ def main(argv: list[str] | None = None) -> int:
             f"{config.name} reads tokens, which train.py makes of the TFRecord of NoteSequences itself; give it that.",
             "bad_flag",
         )
-    if args.augment and config.model == "frame_model":
+    if augment and config.model == "frame_model":
         raise InputError(
             f"{config.name} is transposed anew for each fragment while it trains; leave out --augment.",
             "bad_flag",
         )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command."""
+    args = get_parser().parse_args(argv)
+    from preprocess.tfrecord import check_outputs, write_sidecar
+
+    if args.output_shards < 1 or args.num_processes < 1:
+        raise InputError("--output_shards and --num_processes must be at least 1.")
+    config = configs.get_config(args.config)
+    _check_shards_serve(config, args.augment)
+    paths = shard_paths(args.output_tfrecord, args.output_shards)
     check_outputs(paths, args.force)
     filters = Filters(
         args.max_total_time, args.max_num_notes, args.min_velocities, args.min_metric_positions,

@@ -166,16 +166,8 @@ def _print(report: dict[str, Any]) -> None:
 
 def _write(files: list[Path], report: dict[str, Any], model: Any, pieces: Any) -> None:
     from preprocess.tfrecord import write_atomically
+    from studio.frames import draw_expected
 
     write_atomically(files[0], (json.dumps(report, indent=1) + "\n").encode())
-    if not model.model.plays_keys:
-        return
-    from render.frames import save_expected
-    from studio.frames import expected_keys
-
-    keys = pieces.keys[0][:128]
-    velocities = None if pieces.velocities is None else pieces.velocities[0][:128]
-    expected = expected_keys(model.model, keys, velocities)
-    save_expected(
-        files[1], keys, expected, f"{report['config']}: {pieces.names[0]}, as it is and as expected"
-    )
+    title = f"{report['config']}: {pieces.names[0]}, as it is and as expected"
+    draw_expected(files[1], model.model, pieces, title)

@@ -62,7 +62,7 @@ def primers_of(args: argparse.Namespace, model: Any) -> list[Primer]:
     from preprocess import primers
 
     given = [f for f in ("primer_midi", "primer_pitches", "initiator_file") if getattr(args, f) is not None]
-    for flag in ("primer_midi", "initiator_file", "compare_with"):
+    for flag in ("primer_midi", "initiator_file"):
         if getattr(args, flag) == "":
             raise InputError(f"--{flag} is empty; name a file, or leave it out.", "bad_flag")
     if args.primer_bars is not None and not args.primer_midi:
@@ -290,6 +290,28 @@ def nearest_passages(rolls: list[np.ndarray], training: Any) -> list[Any]:
 
     with progress("Comparing", count_passages(training)) as advance:
         return nearest_segments(rolls, training, on_passages=advance)
+
+
+EXPECTED_FRAMES = 128
+"""Frames of a piece in a picture of what is expected."""
+
+
+def draw_expected(path: Path, model: Any, pieces: Any, title: str) -> None:
+    """Draw the first of some pieces beside what a model expects of it; nothing for a model that says no keys.
+
+    Args:
+        path: of the picture.
+        model: a `FrameModel`.
+        pieces: `preprocess.pieces.Pieces`.
+        title: over the picture.
+    """
+    if not model.plays_keys:
+        return
+    from render.frames import save_expected
+
+    keys = pieces.keys[0][:EXPECTED_FRAMES]
+    velocities = None if pieces.velocities is None else pieces.velocities[0][:EXPECTED_FRAMES]
+    save_expected(path, keys, expected_keys(model, keys, velocities), title)
 
 
 def expected_keys(model: Any, keys: np.ndarray, velocities: Any = None, draws: int = 16) -> np.ndarray:

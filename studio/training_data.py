@@ -87,9 +87,6 @@ class ClipData:
 class PieceData:
     """Whole pieces, for frame models."""
 
-    PICTURED = 128
-    """Frames of a held-out piece in a picture."""
-
     def __init__(self, config: Any, train: str | None, held_out: str | None):
         self.config = config
         self.train = load_pieces(train, config, "train") if train else None
@@ -128,15 +125,9 @@ class PieceData:
 
     def picture(self, model: Any, path: Path) -> None:
         assert self.held_out is not None, "asked for where some are held out"
-        if not model.plays_keys:
-            return
-        from render import frames as pictures
-        from studio import frames
+        from studio.frames import draw_expected
 
-        keys = self.held_out.keys[0][: self.PICTURED]
-        velocities = self.held_out.velocities[0][: self.PICTURED] if self.held_out.velocities else None
-        expected = frames.expected_keys(model, keys, velocities)
-        pictures.save_expected(path, keys, expected, f"{self.config.name}, step {int(model.step)}")
+        draw_expected(path, model, self.held_out, f"{self.config.name}, step {int(model.step)}")
 
     def report(self, step: int, line: dict[str, float]) -> str:
         parts = {

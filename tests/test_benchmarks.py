@@ -83,7 +83,6 @@ def test_a_run_of_another_recipe_is_not_gone_on_with(tmp_path: Path) -> None:
         polyphonic.train_and_score("basic_rnn", "JSB_Chorales", tmp_path, tmp_path, 8)
     own = polyphonic.config_of("basic_rnn", "JSB_Chorales")
     (folder / "config.json").write_text(own.to_json())
-    with pytest.raises(
-        InputError, match=r"JSB_Chorales\.mat"
-    ):  # it gets as far as the data, which is not there
+    # It gets as far as the data, which is not there.
+    with pytest.raises(InputError, match=r"JSB_Chorales\.mat"):
         polyphonic.train_and_score("basic_rnn", "JSB_Chorales", tmp_path, tmp_path, 8)

@@ -238,6 +238,7 @@ def test_evaluation_reports_nats_beside_simple_models(run_dir: Path, pieces: Pat
         (["--primer_pitches="], "expected MIDI pitches"),
         (["--compare_with=missing.tfrecord"], "missing.tfrecord: no such file"),
         (["--primer_midi="], "--primer_midi is empty"),
+        (["--compare_with="], "no file to read"),
     ],
 )
 def test_flags_that_make_no_sense_are_refused(

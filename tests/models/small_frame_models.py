@@ -69,3 +69,20 @@ def with_past(config: Config, model: Any, batch: dict[str, np.ndarray]) -> dict[
         return batch
     past = np.repeat(np.zeros_like(batch["before"])[:, None], history, axis=1)
     return batch | {"past": past}
+
+
+def weights_of(model: Any, scale: float = 0.5, seed: int = 0) -> dict[str, np.ndarray]:
+    """Random weights for a model, large enough to matter."""
+    rng = np.random.default_rng(seed)
+    return {
+        name: rng.normal(0, scale, variable.shape).astype(np.float32)
+        for name, variable in sorted(model.named_weights().items())
+    }
+
+
+def built(config: Any, scale: float = 0.5) -> Any:
+    """A model of a config with such weights."""
+    model = config.build_model()
+    for name, value in weights_of(model, scale).items():
+        model.named_weights()[name].assign(value)
+    return model
