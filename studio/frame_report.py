@@ -23,6 +23,9 @@ def evaluate(args: argparse.Namespace, model: Any, files: list[Path]) -> dict[st
     Returns:
         The report.
     """
+    from models import quiet
+
+    quiet.import_keras()
     from models import frame_evaluation
     from studio.training_data import groups_of, load_pieces
 
