@@ -150,7 +150,9 @@ def _train(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> i
     except trainer.NotANumber as error:
         print(f"train.py: {error}", file=sys.stderr)
         return 1
-    print(f"Trained to step {int(model.step)}; checkpoints and logs are in {run_dir}.")
+    step = int(model.step)
+    stopped = f" ({args.patience} validations without a better one)" if step < args.num_steps else ""
+    print(f"Trained to step {step}{stopped}; checkpoints and logs are in {run_dir}.")
     return 0
 
 

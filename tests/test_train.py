@@ -90,7 +90,9 @@ def test_killed_run_goes_on_bit_for_bit(patterns_tfrecord: Path, tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_best_checkpoint_early_stopping_and_evaluation(patterns_tfrecord: Path, tmp_path: Path) -> None:
+def test_best_checkpoint_early_stopping_and_evaluation(
+    patterns_tfrecord: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     """A learning rate of zero never gets better, so patience runs out."""
     run_dir = tmp_path / "run"
     held_out = f"--eval_examples_path={patterns_tfrecord}"
@@ -106,6 +108,9 @@ def test_best_checkpoint_early_stopping_and_evaluation(patterns_tfrecord: Path, 
     assert checkpoint.load(run_dir / "train" / "best.safetensors").step == 2
     assert steps_of(run_dir) == [4, 6]
     assert list((run_dir / "train").glob("events.out.tfevents.*"))
+    assert train.main(arguments) == 0
+    assert log_of(run_dir) == rows, "patience that has run out does not begin anew"
+    assert capsys.readouterr().out.count("step 6 (2 validations without a better one)") == 2
 
     assert train.main(["--mode=eval", f"--run_dir={run_dir}", f"--examples_path={patterns_tfrecord}"]) == 0
     import json
