@@ -1,9 +1,10 @@
 """The piano baseline of seed 000 in PyTorch, as the author trained it: a step of time after the other.
 
-    python benchmarks/torch_baseline.py train 140 256 3 2
-    python benchmarks/torch_baseline.py play 4 28800 1 2
+    python benchmarks/torch_baseline.py train LSTM 140 256 3 2
+    python benchmarks/torch_baseline.py play LSTMCell 4 28800 1 2
 
-Task, pieces, frames, repeats, threads; prints one JSON object. `python -m benchmarks --only=piano` runs it beside our
+Task, layer, pieces, frames, repeats, threads; prints one JSON object. The author called `torch.nn.LSTM` with one frame at
+a time; `torch.nn.LSTMCell` computes the same faster. `python -m benchmarks --only=piano` runs it beside our
 `piano-baseline`. It needs PyTorch and nothing else, of this project neither, so that a Python of its own can run it.
 The sizes are those of the published weights: 328,512 parameters of the generator and 89,688 of the decoder.
 """
@@ -24,16 +25,32 @@ LEARNING_RATE = 0.01
 State = tuple[Tensor, Tensor]
 
 
-class Generator(nn.Module):
-    """A local LSTM beside a history reader, an aggregator, and five voices that draw one after the other."""
+class OneStep(nn.LSTM):
+    """`torch.nn.LSTM`, called as an `LSTMCell` is."""
 
-    def __init__(self) -> None:
+    def forward(self, x: Tensor, state: State) -> State:
+        """The state after a frame, `[batch, units]` twice, of x `[batch, inputs]`."""
+        _, (h, c) = super().forward(x[None], (state[0][None], state[1][None]))
+        return h[0], c[0]
+
+
+LAYERS: dict[str, type[nn.Module]] = {"LSTM": OneStep, "LSTMCell": nn.LSTMCell}
+
+
+class Generator(nn.Module):
+    """A local LSTM beside a history reader, an aggregator, and five voices that draw one after the other.
+
+    Args:
+        lstm: one of `LAYERS`, of all its LSTMs.
+    """
+
+    def __init__(self, lstm: type[nn.Module]) -> None:
         super().__init__()
-        self.local_lstm = nn.LSTMCell(CLASSES + CLOCK, 100)
-        self.read_lstm = nn.LSTMCell(CLASSES + CLOCK, 100)
+        self.local_lstm = lstm(CLASSES + CLOCK, 100)
+        self.read_lstm = lstm(CLASSES + CLOCK, 100)
         self.read_linear = nn.Linear(100, len(LAGS))
-        self.aggregation_lstm = nn.LSTMCell(100 + CLASSES, 130)
-        self.voice_lstm = nn.LSTMCell(130 + 2 * CLASSES, 100)
+        self.aggregation_lstm = lstm(100 + CLASSES, 130)
+        self.voice_lstm = lstm(130 + 2 * CLASSES, 100)
         self.voice_linear = nn.Linear(100, 2 * CLASSES)
         self.slots = torch.tensor(LAGS) - 1
 
@@ -46,7 +63,7 @@ class Generator(nn.Module):
         self.history = torch.zeros(batch, max(LAGS), CLASSES)
         self.time = 0
 
-    def remember(self, name: str, cell: nn.LSTMCell, inputs: Tensor) -> Tensor:
+    def remember(self, name: str, cell: nn.Module, inputs: Tensor) -> Tensor:
         """A step of an LSTM, on its own state."""
         self.states[name] = cell(inputs, self.states[name])
         return self.states[name][0]
@@ -91,9 +108,9 @@ class Generator(nn.Module):
 class Decoder(nn.Module):
     """Keys that are independent given an LSTM on the classes and the keys before."""
 
-    def __init__(self) -> None:
+    def __init__(self, lstm: type[nn.Module]) -> None:
         super().__init__()
-        self.lstm = nn.LSTMCell(CLASSES + KEYS, 100)
+        self.lstm = lstm(CLASSES + KEYS, 100)
         self.linear = nn.Linear(100, KEYS)
 
     def start(self, batch: int) -> None:
@@ -128,9 +145,9 @@ def losses(generator: Generator, decoder: Decoder, keys: Tensor) -> tuple[Tensor
     return functional.binary_cross_entropy(p, classes[:, 1:]), masked / allowed
 
 
-def train(batch: int, frames: int, repeats: int) -> dict[str, object]:
+def train(lstm: type[nn.Module], batch: int, frames: int, repeats: int) -> dict[str, object]:
     """Seconds of training steps, the first left out: both losses, their gradients, two Adam optimisers."""
-    generator, decoder = Generator(), Decoder()
+    generator, decoder = Generator(lstm), Decoder(lstm)
     parts = (generator, decoder)
     optimisers = [torch.optim.Adam(part.parameters(), lr=LEARNING_RATE) for part in parts]
     keys = (torch.rand(batch, frames, KEYS) < 0.03).float()
@@ -147,9 +164,9 @@ def train(batch: int, frames: int, repeats: int) -> dict[str, object]:
 
 
 @torch.no_grad()
-def play(pieces: int, frames: int, repeats: int) -> dict[str, object]:
+def play(lstm: type[nn.Module], pieces: int, frames: int, repeats: int) -> dict[str, object]:
     """Seconds to draw so many frames of so many pieces side by side."""
-    generator, decoder = Generator(), Decoder()
+    generator, decoder = Generator(lstm), Decoder(lstm)
     seconds = []
     for _ in range(repeats):
         began = time.perf_counter()
@@ -166,11 +183,11 @@ def play(pieces: int, frames: int, repeats: int) -> dict[str, object]:
 
 def main() -> None:
     """Run the command."""
-    task, *numbers = sys.argv[1:6]
+    task, layer, *numbers = sys.argv[1:7]
     batch, frames, repeats, threads = map(int, numbers)
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    result = {"train": train, "play": play}[task](batch, frames, repeats)
+    result = {"train": train, "play": play}[task](LAYERS[layer], batch, frames, repeats)
     print(json.dumps({**result, "version": torch.__version__, "threads": torch.get_num_threads()}))
 
 
