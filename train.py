@@ -78,6 +78,11 @@ def _check(args: argparse.Namespace) -> None:
     for flag in ("num_steps", "eval_every", "save_every", "log_every", "checkpoints_to_keep"):
         if getattr(args, flag) < 1:
             raise InputError(f"--{flag} is {getattr(args, flag)}; expected at least 1.")
+    if args.eval_num_batches is not None and args.eval_num_batches < 1:
+        raise InputError(f"--eval_num_batches is {args.eval_num_batches}; expected at least 1.")
+    for flag in ("patience", "seed"):
+        if getattr(args, flag) < 0:
+            raise InputError(f"--{flag} is {getattr(args, flag)}; expected 0 or more.")
     for flag in ("eval_every", "save_every"):
         if getattr(args, flag) % args.log_every:
             raise InputError(

@@ -1,4 +1,4 @@
-"""Measure this project beside its originals, on this machine, in one run; print the table of the README.
+"""Measure this project beside its originals, on this machine, in one run; print the tables of docs/figures.md.
 
 Everything runs in a process of its own, one after the other; what is compared stands next to each other in time.
 """
@@ -317,6 +317,9 @@ def help_texts() -> list[dict[str, Any]]:
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     args = get_parser().parse_args(argv)
+    for flag, folder in (("groove", args.groove), ("output", args.output and Path(args.output).parent)):
+        if folder is not None and not Path(folder).is_dir():
+            raise InputError(f"--{flag}: {folder} is no folder.", "bad_flag")
     measurements: dict[str, Callable[[], list[dict[str, Any]]]] = {
         "train_32": lambda: train_step(32, 5),
         "train_256": lambda: train_step(256, 2),

@@ -37,9 +37,6 @@ PUBLISHED = {
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "polyphonic.json"
 """The figures so far: model, set, nats a frame of the test split, and whether they are exact, a bound or an estimate."""
 
-VOICES_OF_KEYS = ("rnn_sampler", "piano-capsules", "piano-stacked_capsules")
-"""Models whose voices each say one of 88 keys, seven or eight of them."""
-
 BASELINES = ("static Bernoulli", "first-order Markov")
 
 
@@ -125,9 +122,7 @@ def recipe_of(model: str, name: str) -> Recipe:
         every = 250 if name == "JSB_Chorales" else 1000
         return Recipe({**hparams, "decay_rate": 0.9995}, 4000, every, 2, _LSTM, {"hidden": 100, "steps": 15})
     reader = _LSTM if model == "rnn_sampler" else {}
-    # A frame of more keys than voices is all but impossible, and one in twenty of MuseData's has more than seven.
-    voices = {"voices": 14} if name == "MuseData" and model in VOICES_OF_KEYS else {}
-    return Recipe(hparams, 1000, 200, 2, reader, voices)
+    return Recipe(hparams, 1000, 200, 2, reader)
 
 
 def config_of(model: str, name: str) -> configs.Config:
@@ -147,6 +142,15 @@ def config_of(model: str, name: str) -> configs.Config:
     return own.with_hparams(recipe.hparams)
 
 
+def check_recipe(model: str, name: str, runs: Path) -> None:
+    """Refuse a run that was begun with another recipe than the one that stands here."""
+    from studio.training import config_of as config_of_run
+
+    run_dir = runs / f"{model}-{name}"
+    if config_of_run(run_dir) not in (None, config_of(model, name)):
+        raise InputError(f"{run_dir}: was begun with another recipe; name other --runs.", "other_config")
+
+
 def train_and_score(model: str, name: str, data: Path, runs: Path, samples: int) -> dict[str, Any]:
     """Train a model on a set, unless that is done, and score it on the test split."""
     from models import quiet
@@ -158,8 +162,6 @@ def train_and_score(model: str, name: str, data: Path, runs: Path, samples: int)
 
     recipe, config = recipe_of(model, name), config_of(model, name)
     run_dir, path = runs / f"{model}-{name}", str(data / f"{name}.mat")
-    if training.config_of(run_dir) not in (None, config):
-        raise InputError(f"{run_dir}: was begun with another recipe; name other --runs.", "other_config")
     began = time.perf_counter()
     examples = training_data(config, f"{path}:train", f"{path}:validation")
     built = training.built(config)
@@ -179,7 +181,7 @@ def train_and_score(model: str, name: str, data: Path, runs: Path, samples: int)
         if scores.key_nats is not None:
             result[split] |= {"classes": scores.mean("values"), "keys": scores.mean("keys")}
         if scores.sampled_nats.shape[1] > 1:
-            result[split]["tighter"] = scores.tighter() + (scores.mean("keys") if scores.key_nats else 0.0)
+            result[split]["tighter"] = scores.tighter()
     return result
 
 
@@ -260,15 +262,18 @@ def main(argv: list[str] | None = None) -> int:
     for model in models:
         for name in names:
             file = Path(args.runs).expanduser() / f"{model}-{name}.json"
+            check_recipe(model, name, file.parent)
             if not file.exists():
                 result = train_and_score(model, name, data, file.parent, args.samples)
                 file.write_text(json.dumps(result, indent=1) + "\n")
             kept = keep(json.loads(file.read_text()))
             print(f"{model} on {name}: {kept['nats']:.3f} nats a frame; wrote {file} and {RESULTS}.")
-    results = json.loads(RESULTS.read_text()) + [row for name in SETS for row in baselines(name, data)]
+    results = json.loads(RESULTS.read_text()) + [row for name in names for row in baselines(name, data)]
     print_table("Nats a frame on the test splits", ["model", *SETS], table(results))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(run_command(main, configs.ConfigError))
+    from models.errors import CheckpointError
+
+    sys.exit(run_command(main, configs.ConfigError, CheckpointError))

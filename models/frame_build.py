@@ -38,6 +38,8 @@ OUTPUTS = (
     "chord_classes",
 )
 KEY_DECODERS: dict[str, Any] = {"independent": IndependentKeys, "rbm": RBMKeys}
+KEYS = 88
+MOST_CLOCK_BITS = 16
 OF_THE_MODEL = ("name", "form", "keys", "velocities", "step_weights", "clock_bits", "signed")
 """Entries of a config's encoder and decoder that are not arguments of the reader or the output."""
 
@@ -60,11 +62,22 @@ def frame_model(
         ValueError: naming a part or an argument that does not fit.
     """
     set_seed(seed)
+    try:
+        return _built(encoder, decoder, hparams, seed)
+    except TypeError as error:
+        raise ValueError(
+            f"A value in the config's encoder or decoder is of another type: {error}."
+        ) from error
+
+
+def _built(encoder: Mapping[str, Any], decoder: Mapping[str, Any], hparams: Any, seed: int) -> FrameModel:
     bits = encoder.get("clock_bits", 0)
-    if type(bits) is not int or bits < 0:
-        raise ValueError(f"clock_bits is {bits!r}; expected a whole number.")
+    if type(bits) is not int or not 0 <= bits <= MOST_CLOCK_BITS:
+        raise ValueError(f"clock_bits is {bits!r}; expected a whole number from 0 to {MOST_CLOCK_BITS}.")
     form = decoder.get("form", "keys")
-    depth = decoder.get("depth", 88)
+    depth = decoder.get("depth", KEYS)
+    if form != "tokens" and depth != KEYS:
+        raise ValueError(f"depth is {depth!r}; frames of keys have {KEYS}.")
     output = _output(decoder, form, depth, hparams, seed + 2)
     reader = _reader(encoder, output, hparams, seed + 1)
     if isinstance(output, PolyphonicSampler) and output.parameter_depth != reader.output_depth:

@@ -17,8 +17,6 @@ from models.frame_model import FrameModel, FrameState
 
 Array = Any
 
-MEASURES = ("exact", "bound", "estimate")
-
 
 @dataclass(frozen=True)
 class FrameScores:
@@ -29,7 +27,7 @@ class FrameScores:
             voices that remember, the second frame also bears what the first one's path costs beyond that frame.
         key_nats: the same for keys given their classes; None where the model has no such decoder.
         sampled_nats: of each whole piece but its first frame, `[pieces, samples]`.
-        velocity_errors: root of the mean squared distance of struck keys' velocities, or None.
+        velocity_error: root of the mean squared distance of struck keys' velocities, or None.
         measure: "exact", or "bound" (the true nats are at most these on average over the samples), or "estimate"
             (no side is known).
     """
@@ -50,11 +48,16 @@ class FrameScores:
         chosen += [self.key_nats] if parts != "values" and self.key_nats is not None else []
         return sum(float(np.concatenate([piece[1:] for piece in part]).mean()) for part in chosen)
 
-    def tighter(self) -> float:
-        """Mean nats of the values by the importance-weighted bound: `-log mean_k exp(-nats_k)` for each piece."""
+    def tighter(self, parts: str = "all") -> float:
+        """`mean` by the importance-weighted bound of the values: `-log mean_k exp(-nats_k)` for each piece.
+
+        Args:
+            parts: "values", or "all", which adds the keys as they are.
+        """
         frames = sum(len(piece) - 1 for piece in self.nats)
         least = self.sampled_nats.min(axis=1, keepdims=True)
-        return float((least[:, 0] - np.log(np.exp(least - self.sampled_nats).mean(axis=1))).sum() / frames)
+        values = (least[:, 0] - np.log(np.exp(least - self.sampled_nats).mean(axis=1))).sum() / frames
+        return float(values) + (self.mean("keys") if parts == "all" else 0.0)
 
 
 class Scorer(keras.Model):

@@ -145,6 +145,9 @@ class LSTMStack(keras.layers.Layer):
         dropout: probability that an input value is dropped while training, drawn anew at every step.
         seed: seed of the dropout masks.
         residual: each layer adds its input to its output; an input of another size is projected first.
+
+    Raises:
+        ValueError: without a layer.
     """
 
     def __init__(
@@ -157,6 +160,8 @@ class LSTMStack(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         self.layer_sizes = tuple(layer_sizes)
+        if not self.layer_sizes:
+            raise ValueError("A stack of LSTMs has at least one layer.")
         self.dropout = dropout
         below = (None, *self.layer_sizes[:-1])
         self.layers = [

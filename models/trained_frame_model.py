@@ -62,10 +62,15 @@ class TrainedFrameModel:
         """The `FrameModel` with its weights, built when it is first asked for: importing Keras takes seconds.
 
         Raises:
-            CheckpointError: where the weights do not fit the config.
+            CheckpointError: where the weights do not fit the config, or nothing can be built of it.
         """
         quiet.import_keras()
-        model = self.config.build_model()
+        try:
+            model = self.config.build_model()
+        except ValueError as error:
+            raise CheckpointError(
+                f"{self.source}: its config, {self.config.name}, is not valid: {error}"
+            ) from error
         checkpoints.assign(model, self._weights, self.source)
         return model
 

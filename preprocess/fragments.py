@@ -196,7 +196,7 @@ def _add_errors(batch: Batch, rate: float, rng: np.random.Generator) -> None:
             batch[name] = np.where(batch[keys] > 0, struck, 0).astype(np.float32)
 
 
-def chunks(pieces: Pieces, length: int, batch_size: int, history: int = 0) -> Iterator[list[Batch]]:
+def chunks(pieces: Pieces, length: int, batch_size: int) -> Iterator[list[Batch]]:
     """All pieces from beginning to end, for a model that carries its state from chunk to chunk.
 
     Pieces of similar length are read side by side, the longest first.
@@ -205,7 +205,6 @@ def chunks(pieces: Pieces, length: int, batch_size: int, history: int = 0) -> It
         pieces: what is read.
         length: frames of a chunk.
         batch_size: pieces of a group.
-        history: frames that are given beside each chunk, for a model that carries no state.
 
     Yields:
         For each group of pieces its batches in the order of time, as `fragments` gives them, with the number of
@@ -222,6 +221,6 @@ def chunks(pieces: Pieces, length: int, batch_size: int, history: int = 0) -> It
         for start in range(0, int(ends.max()), length):
             starts = np.full(batch_size, start)
             stops = np.minimum(ends, start + length)
-            batch = fragments(pieces, chosen, starts, stops, length, history)
+            batch = fragments(pieces, chosen, starts, stops, length, history=0)
             group.append(batch | {"pieces": chosen.astype(np.int32)})
         yield group

@@ -12,9 +12,6 @@ import numpy as np
 SMALLEST = 1e-6
 """Probabilities are kept this far from 0 and 1, as in the published numbers of the sets."""
 
-STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
-"""How many frames the static rates may count for in `markov_nats`."""
-
 MOST_BITS = 16
 
 Frames = Sequence[np.ndarray]
@@ -30,12 +27,11 @@ def static_bernoulli_nats(train: Frames, test: Frames) -> float:
     return float(_cross_entropy(_rates(train), following).sum(axis=1).mean())
 
 
-def markov_nats(train: Frames, test: Frames, validation: Frames | None = None) -> float:
+def markov_nats(train: Frames, test: Frames) -> float:
     """Nats a frame of a first-order Markov chain for each key by itself.
 
-    `p(x_t,k = 1 | x_{t-1},k = s) = (c_sk + a r_k) / (n_sk + a)` with n_sk how often key k was in state s, c_sk how
-    often it then sounded, and r_k how often it sounds at all; the strength a is the one of `STRENGTHS` that does best
-    on the validation pieces, 1 without them.
+    `p(x_t,k = 1 | x_{t-1},k = s) = (c_sk + r_k) / (n_sk + 1)` with n_sk how often key k was in state s, c_sk how often
+    it then sounded, and r_k how often it sounds at all.
 
     Raises:
         ValueError: where a split has no frame to learn from or to predict.
@@ -43,15 +39,9 @@ def markov_nats(train: Frames, test: Frames, validation: Frames | None = None) -
     before, following = _pairs(train)
     seen = np.stack([(~before).sum(axis=0), before.sum(axis=0)])
     sounded = np.stack([(~before & following).sum(axis=0), (before & following).sum(axis=0)])
-    rates = _rates(train)
-
-    def nats(strength: float, pieces: Frames) -> float:
-        before, following = _pairs(pieces)
-        p = ((sounded + strength * rates) / (seen + strength)).clip(SMALLEST, 1 - SMALLEST)
-        return float(_cross_entropy(np.where(before, p[1], p[0]), following).sum(axis=1).mean())
-
-    strength = 1.0 if validation is None else min(STRENGTHS, key=lambda a: nats(a, validation))
-    return nats(strength, test)
+    p = ((sounded + _rates(train)) / (seen + 1)).clip(SMALLEST, 1 - SMALLEST)
+    before, following = _pairs(test)
+    return float(_cross_entropy(np.where(before, p[1], p[0]), following).sum(axis=1).mean())
 
 
 def unigram_nats(train: Frames, test: Frames, outcomes: int) -> float:

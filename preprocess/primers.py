@@ -5,7 +5,6 @@ Primers are rolls, bool `[frames, 88]`.
 """
 
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,7 @@ from preprocess.pieces import QUARTERS_PER_BAR, first_bar
 MAX_BYTES = 2**20
 MAX_PRIMERS = 256
 MAX_FRAMES = 4096
-NAME = re.compile(r"[\w#+-][\w #+.-]{0,63}")
-"""Names become parts of file names, so they hold no separators of folders."""
+MAX_NAME = 64
 
 
 def read_initiators(path: str | Path) -> list[tuple[str, np.ndarray]]:
@@ -47,8 +45,8 @@ def read_initiators(path: str | Path) -> list[tuple[str, np.ndarray]]:
     for i, entry in enumerate(entries):
         where = f"primer {i + 1}"
         name = entry.get("name") if isinstance(entry, dict) else None
-        if not isinstance(name, str) or not NAME.fullmatch(name):
-            raise _bad(path, f'{where} has no "name" of up to 64 letters, digits, spaces and _ # + - .')
+        if not isinstance(name, str) or not 1 <= len(name) <= MAX_NAME or not name.isprintable():
+            raise _bad(path, f'{where} has no "name" of 1 to {MAX_NAME} printable characters')
         if name in primers:
             raise _bad(path, f"{where} has the name of an earlier one, {name}")
         primers[name] = _frames(path, f"{where} ({name})", entry.get("seq"))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from preprocess.console import print_table, progress
+from preprocess.errors import InputError
 
 
 def evaluate(args: argparse.Namespace, model: Any, files: list[Path]) -> dict[str, Any]:
@@ -22,7 +23,15 @@ def evaluate(args: argparse.Namespace, model: Any, files: list[Path]) -> dict[st
 
     Returns:
         The report.
+
+    Raises:
+        InputError: for pieces that can't be read, and training pieces for a model of tokens.
     """
+    if model.form == "tokens" and args.train_examples_path:
+        raise InputError(
+            f"{model.config.name} plays tokens, of which no passages are compared; leave out --train_examples_path.",
+            "bad_flag",
+        )
     from models import quiet
 
     quiet.import_keras()
@@ -46,9 +55,9 @@ def evaluate(args: argparse.Namespace, model: Any, files: list[Path]) -> dict[st
         "flags": {k: v for k, v in vars(args).items() if k not in ("force", "log")},
         "split": _figures(pieces, scores),
     }
-    if train is not None and model.form != "tokens":
+    if train is not None:
         report["split"]["baselines"] = _baselines(train, pieces, model)
-    if train is not None and model.model.plays_keys:
+    if model.model.plays_keys:
         report["samples"] = _sample_figures(model, pieces, train, args)
     _print(report)
     _write(files, report, model, pieces)
@@ -67,7 +76,11 @@ def _figures(pieces: Any, scores: Any) -> dict[str, Any]:
         "measure": scores.measure,
     }
     if scores.sampled_nats.shape[1] > 1:
-        found |= {"paths": scores.sampled_nats.shape[1], "values_nats_tighter": scores.tighter()}
+        found |= {
+            "paths": scores.sampled_nats.shape[1],
+            "nats_a_frame_tighter": scores.tighter(),
+            "values_nats_tighter": scores.tighter("values"),
+        }
     if scores.key_nats is not None:
         found |= {"classes_nats": scores.mean("values"), "keys_nats": scores.mean("keys")}
     if scores.velocity_error is not None:
@@ -96,7 +109,8 @@ def _baselines(train: Any, pieces: Any, model: Any) -> dict[str, float]:
 
 
 def _sample_figures(model: Any, pieces: Any, train: Any, args: argparse.Namespace) -> dict[str, Any]:
-    """How much is played in samples, and how near they, and what is held out, lie to the training pieces."""
+    """How much is played in samples, and, where there are training pieces, how near to them those and what is held
+    out lie."""
     from preprocess.plagiarism import summarize
     from studio.frames import nearest_passages
 
@@ -110,8 +124,11 @@ def _sample_figures(model: Any, pieces: Any, train: Any, args: argparse.Namespac
             on_frames=lambda n: advance(n * count),
         )
     played_rolls = list(played.keys)
-    sets = {"samples": played_rolls, "held_out": _beginnings(pieces), "train": _beginnings(train)}
+    sets = {"samples": played_rolls, "held_out": _beginnings(pieces)}
+    sets |= {"train": _beginnings(train)} if train is not None else {}
     figures: dict[str, Any] = {name: _density(rolls) for name, rolls in sets.items()}
+    if train is None:
+        return figures
     for name in ("samples", "held_out"):
         # Pieces shorter than a passage have no nearest one.
         with contextlib.suppress(ValueError):
@@ -147,7 +164,8 @@ def _print(report: dict[str, Any]) -> None:
     labels = {
         "classes_nats": "of these, pitch classes",
         "keys_nats": "of these, keys of the classes",
-        "values_nats_tighter": "tighter bound of what is drawn first",
+        "nats_a_frame_tighter": f"nats a {report['unit']} by a tighter bound ({split.get('paths')} paths)",
+        "values_nats_tighter": "of these, what is drawn first",
         "velocity_error": "velocity, root mean squared error of 1",
     }
     rows += [(label, split[key]) for key, label in labels.items() if key in split]
@@ -159,11 +177,12 @@ def _print(report: dict[str, Any]) -> None:
         rows = [
             (
                 key.replace("_", " "),
-                *(samples[name].get(key, "-") for name in ("samples", "held_out", "train")),
+                *(samples.get(name, {}).get(key, "-") for name in ("samples", "held_out", "train")),
             )
             for key in samples["samples"]
         ]
-        title = f"{report['flags']['num_samples']} samples of {SAMPLE_FRAMES} frames, and their passages of two bars"
+        compared = ", and their passages of two bars" if "train" in samples else ""
+        title = f"{report['flags']['num_samples']} samples of {SAMPLE_FRAMES} frames{compared}"
         print_table(title, ["measure", "samples", "held out", "training"], rows)
 
 

@@ -79,10 +79,15 @@ def test_a_run_of_another_recipe_is_not_gone_on_with(tmp_path: Path) -> None:
     folder = tmp_path / "basic_rnn-JSB_Chorales"
     folder.mkdir()
     (folder / "config.json").write_text(CONFIG_MAP["basic_rnn"].to_json())
+    flags = [f"--data={tmp_path}", f"--runs={tmp_path}", "--models=basic_rnn", "--sets=JSB_Chorales"]
     with pytest.raises(InputError, match="begun with another recipe"):
-        polyphonic.train_and_score("basic_rnn", "JSB_Chorales", tmp_path, tmp_path, 8)
+        polyphonic.main(flags)
+    (tmp_path / "basic_rnn-JSB_Chorales.json").write_text("{}")  # nor is its result taken
+    with pytest.raises(InputError, match="begun with another recipe"):
+        polyphonic.main(flags)
+    (tmp_path / "basic_rnn-JSB_Chorales.json").unlink()
     own = polyphonic.config_of("basic_rnn", "JSB_Chorales")
     (folder / "config.json").write_text(own.to_json())
     # It gets as far as the data, which is not there.
     with pytest.raises(InputError, match=r"JSB_Chorales\.mat"):
-        polyphonic.train_and_score("basic_rnn", "JSB_Chorales", tmp_path, tmp_path, 8)
+        polyphonic.main(flags)

@@ -158,9 +158,13 @@ def test_models_of_tokens_fill_the_bars(pieces: Path, tmp_path: Path) -> None:
     steps = [f"--{name}_every=3" for name in ("log", "eval", "save")]
     flags = ["--config=relative_rnn", "--hparams=batch_size=4,enc_rnn_size=[8]", f"--run_dir={run}"]
     assert train.main([*flags, f"--examples_path={pieces}", "--num_steps=3", *steps]) == 0
+    with pytest.raises(InputError, match="leave out --train_examples_path"):
+        evaluate.main([f"--run_dir={run}", f"--examples_path={pieces}", f"--train_examples_path={pieces}"])
     chosen = [f"--run_dir={run}", f"--output_dir={tmp_path}", "--num_outputs=3", "--bars=4"]
     assert sample.main(chosen) == 0
-    for file in tmp_path.glob("*.mid"):
+    files = list(tmp_path.glob("*.mid"))
+    assert len(files) == 3
+    for file in files:
         ends = np.flatnonzero(played(file).any(axis=1))
         assert 48 <= ends[-1] < 64
 
@@ -172,9 +176,12 @@ def test_some_of_the_held_out_pieces_are_enough(run_dir: Path, tmp_path: Path) -
         for seed in range(40):
             sequence = to_note_sequence(Roll.of_struck(arpeggios(seed, 1 + seed % 3)))
             writer.write(sequence.SerializeToString())
-    flags = [f"--run_dir={run_dir}", f"--examples_path={path}", "--mode=eval", "--eval_num_batches=1"]
-    assert train.main(flags) == 0
-    assert json.loads((run_dir / "eval.json").read_text())["val_loss"] > 0
+    flags = [f"--run_dir={run_dir}", f"--examples_path={path}", "--mode=eval"]
+    losses = []
+    for some in ([], ["--eval_num_batches=1"]):
+        assert train.main([*flags, *some]) == 0
+        losses.append(json.loads((run_dir / "eval.json").read_text())["val_loss"])
+    assert losses[0] > 0 and losses[1] > 0 and losses[0] != losses[1]
 
 
 def test_begins_with_a_chord(run_dir: Path, tmp_path: Path) -> None:
@@ -225,6 +232,7 @@ def test_evaluation_reports_nats_beside_simple_models(run_dir: Path, pieces: Pat
     assert split["measure"] == "bound" and split["pieces"] == 12
     assert split["nats_a_frame"] == pytest.approx(split["classes_nats"] + split["keys_nats"])
     assert split["values_nats_tighter"] <= split["classes_nats"] + 1e-6
+    assert split["nats_a_frame_tighter"] == pytest.approx(split["values_nats_tighter"] + split["keys_nats"])
     assert set(split["baselines"]) >= {"each_key_by_itself", "markov_chain_of_classes"}
     assert report["samples"]["held_out"]["copied"] == 1
     assert (tmp_path / "evaluation.png").exists()

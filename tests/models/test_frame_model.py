@@ -15,6 +15,7 @@ from keras import ops, tree
 from configs import CONFIG_MAP
 from configuration import frozen
 from models import frame_evaluation, trainer
+from models.errors import CheckpointError
 from models.trained_frame_model import TrainedFrameModel
 from piano_configs import PIANO_CONFIGS
 from tests.models.small_frame_models import built, music, small, weights_of, with_past
@@ -325,10 +326,25 @@ def test_several_paths_make_a_tighter_bound() -> None:
     scores = frame_evaluation.FrameScores(nats, None, paths, None, "bound")
     expected = (-np.log((np.exp(-2) + np.exp(-4)) / 2) + 1) / 3
     assert scores.tighter() == pytest.approx(expected)
+    both = dataclasses.replace(scores, key_nats=[np.full(3, 0.5), np.full(2, 0.5)])
+    assert both.tighter("values") == pytest.approx(expected)
+    assert both.tighter() == pytest.approx(expected + 0.5)
 
 
 def test_a_misfit_of_parts_is_said() -> None:
     config = small("basic_rnn")
     model = config.build_model()
+    for part, changes, said in (
+        ("decoder", {"units": "six"}, "of another type"),
+        ("decoder", {"depth": 90}, "depth is 90"),
+        ("encoder", {"clock_bits": 40}, "clock_bits is 40"),
+        ("encoder", {"layer_sizes": []}, "at least one layer"),
+    ):
+        base = CONFIG_MAP["piano-no_history"]
+        wrong = dataclasses.replace(base, **{part: frozen({**getattr(base, part), **changes})})
+        with pytest.raises(ValueError, match=said):
+            wrong.build_model()
+        with pytest.raises(CheckpointError, match=said):
+            TrainedFrameModel(wrong, {}).model.summary()
     with pytest.raises(ValueError, match="key decoder is for frames of pitch classes"):
         type(model)(model.reader, model.output_layer, config.hparams, key_decoder=keras.layers.Dense(1))

@@ -192,10 +192,10 @@ def test_what_can_not_be_drawn_from_is_refused() -> None:
 
 @given(LENGTHS, SIZES)
 def test_chunks_one_after_the_other_are_the_pieces(lengths: list[int], sizes: tuple[int, int, int]) -> None:
-    length, history, batch_size = sizes
+    length, _, batch_size = sizes
     pieces = numbered(lengths)
     read: dict[int, list[int]] = {}
-    for group in chunks(pieces, length, batch_size, history):
+    for group in chunks(pieces, length, batch_size):
         for time, batch in enumerate(group):
             assert batch["tokens"].shape == (batch_size, length)
             assert set(batch["position"].tolist()) == {time * length}
@@ -207,10 +207,8 @@ def test_chunks_one_after_the_other_are_the_pieces(lengths: list[int], sizes: tu
                     assert n == 0
                     continue
                 if n:
-                    window = expected_window(pieces.keys[piece], time * length, length, history)
-                    assert batch["before"][row] == window[history]
-                    if history:
-                        np.testing.assert_array_equal(batch["past"][row], window[:history])
+                    window = expected_window(pieces.keys[piece], time * length, length, 0)
+                    assert batch["before"][row] == window[0]
                 read.setdefault(piece, []).extend(tokens[:n].tolist())
         assert group[-1]["lengths"].max() > 0
     assert [read[i] for i in range(len(lengths))] == [piece.tolist() for piece in pieces.keys]

@@ -54,8 +54,8 @@ def test_every_roll_can_be_written_as_an_initiator(
     cells = np.array([[pitch in frame for pitch in range(21, 109)] for frame in frames])
     sequence = [{"notes": sorted(frame)} for frame in frames]
     path = tmp_path_factory.getbasetemp() / "initiator.json"
-    ((name, found),) = read_initiators(write(path, {"initiator": [{"name": "a b-c#1.2+", "seq": sequence}]}))
-    assert name == "a b-c#1.2+"
+    ((name, found),) = read_initiators(write(path, {"initiator": [{"name": "C/G (low)", "seq": sequence}]}))
+    assert name == "C/G (low)"
     np.testing.assert_array_equal(found, cells)
 
 
@@ -68,8 +68,7 @@ def test_every_roll_can_be_written_as_an_initiator(
         ({"initiator": []}, "of 1 to"),
         ({"initiator": [CHORD] * (MAX_PRIMERS + 1)}, "of 1 to"),
         ({"initiator": ["C"]}, 'primer 1 has no "name"'),
-        ({"initiator": [CHORD, {**CHORD, "name": "../up"}]}, 'primer 2 has no "name"'),
-        ({"initiator": [{**CHORD, "name": ".hidden"}]}, 'primer 1 has no "name"'),
+        ({"initiator": [CHORD, {**CHORD, "name": "two\nlines"}]}, 'primer 2 has no "name"'),
         ({"initiator": [{**CHORD, "name": "a" * 65}]}, 'primer 1 has no "name"'),
         ({"initiator": [{**CHORD, "name": ""}]}, 'primer 1 has no "name"'),
         ({"initiator": [CHORD, CHORD]}, "primer 2 has the name of an earlier one, C_major"),
