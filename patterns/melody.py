@@ -5,6 +5,7 @@ and 002 (`preprocess/piano.seed_song`).
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +143,7 @@ def roll_to_note_sequence(roll: np.ndarray, name: str = "") -> Any:
     sequence.tempos.add(qpm=120.0)
     sequence.time_signatures.add(numerator=4, denominator=4)
     struck = [frame for frame in range(len(roll)) if roll[frame].any()]
-    for frame, until in zip(struck, [*struck[1:], len(roll)], strict=True):
+    for frame, until in pairwise([*struck, len(roll)]):
         for key in np.flatnonzero(roll[frame]):
             sequence.notes.add(
                 pitch=LOWEST_PITCH + int(key),
