@@ -75,11 +75,11 @@ def _check(args: argparse.Namespace) -> None:
     for flag in ("run_dir", "examples_path"):
         if not getattr(args, flag):
             raise InputError(f"--{flag} is missing; see --help.")
-    for flag in ("num_steps", "eval_every", "save_every", "log_every", "checkpoints_to_keep"):
-        if getattr(args, flag) < 1:
-            raise InputError(f"--{flag} is {getattr(args, flag)}; expected at least 1.")
-    if args.eval_num_batches is not None and args.eval_num_batches < 1:
-        raise InputError(f"--eval_num_batches is {args.eval_num_batches}; expected at least 1.")
+    counts = ("num_steps", "eval_every", "save_every", "log_every", "checkpoints_to_keep", "eval_num_batches")
+    for flag in counts:
+        value = getattr(args, flag)
+        if value is not None and value < 1:
+            raise InputError(f"--{flag} is {value}; expected at least 1.")
     for flag in ("patience", "seed"):
         if getattr(args, flag) < 0:
             raise InputError(f"--{flag} is {getattr(args, flag)}; expected 0 or more.")
