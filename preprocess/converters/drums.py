@@ -142,6 +142,18 @@ class DrumsConverter:
         Raises:
             Dropped: where there are none.
         """
+        return [self._example(tokens) for _, tokens in self.placed_slices(segment, bits)]
+
+    def placed_slices(self, segment: Segment, bits: np.ndarray) -> list[tuple[int, np.ndarray]]:
+        """The distinct slices of one stretch: the step at which each first appears, and its tokens `[steps]`.
+
+        Args:
+            segment: the stretch.
+            bits: its notes' drum classes, as `drum_bits` gives them.
+
+        Raises:
+            Dropped: where there are none.
+        """
         quantized = quantize(segment, self.steps_per_quarter, self.steps_per_bar)
         drums = bits != 0
         if not drums.any():
@@ -149,16 +161,17 @@ class DrumsConverter:
         steps, inverse = np.unique(quantized.starts[drums], return_inverse=True)
         masks = np.zeros(len(steps), dtype=np.uint64)
         np.bitwise_or.at(masks, inverse, bits[drums])
-        slices: list[np.ndarray] = []
+        distinct: dict[bytes, tuple[int, np.ndarray]] = {}
         for first, track in self._tracks(steps, masks):
             if self.pad_to_total_time:
                 track = np.concatenate([np.zeros(first, track.dtype), track])[: quantized.total]
                 track = np.pad(track, (0, quantized.total - len(track)))
-            slices += self._slices(track)
-        unique = list({s.tobytes(): s for s in slices}.values())
-        if not unique:
+                first = 0
+            for i, tokens in enumerate(self._slices(track)):
+                distinct.setdefault(tokens.tobytes(), (first + i * self.steps_per_bar, tokens))
+        if not distinct:
             raise Dropped("too_short")
-        return [self._example(s) for s in unique]
+        return list(distinct.values())
 
     def _tracks(self, steps: np.ndarray, masks: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         """Tracks between silences of `gap_bars`: first step, and a token for each step up to a whole bar.
