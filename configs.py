@@ -15,6 +15,7 @@ from typing import Any
 
 from configuration import Config, ConfigError, HParams, frozen, merged, override, parse_hparams
 from groove_configs import GROOVE_CONFIGS
+from history_configs import HISTORY_CONFIGS
 from piano_configs import PIANO_CONFIGS
 
 __all__ = [
@@ -331,7 +332,16 @@ _PERFORMANCES = (
 )
 
 
-_CONFIGS = (*_OUR_DRUMS, *_DRUMS, *_MELODIES, *_TRIOS, *_PERFORMANCES, *GROOVE_CONFIGS, *PIANO_CONFIGS)
+_CONFIGS = (
+    *_OUR_DRUMS,
+    *_DRUMS,
+    *_MELODIES,
+    *_TRIOS,
+    *_PERFORMANCES,
+    *HISTORY_CONFIGS,
+    *GROOVE_CONFIGS,
+    *PIANO_CONFIGS,
+)
 
 CONFIG_MAP: Mapping[str, Config] = MappingProxyType({config.name: config for config in _CONFIGS})
 DEFAULT_CONFIG = "hierdec-drum_4bar_small"

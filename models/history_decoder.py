@@ -19,7 +19,7 @@ import keras
 from keras import ops
 
 from models import backend
-from models.backend import product, scan
+from models.backend import scan
 from models.decoders import Draws, Steps
 from models.drum_controls import ControlLayout
 from models.history_user import copied
@@ -47,8 +47,8 @@ class HistoryDecoder(keras.layers.Layer):
         hidden_size: units of the dense layer between all that is read and the LSTM.
         conditions: width of a row of conditions.
         z_slices: equal parts of z, each heard in its share of the clip; 1 for all of z everywhere.
-        dropout: probability that a value is dropped while training: of the LSTM's hidden states and outputs with one
-            mask a sequence, of the token before whole; a third of it for all that is read.
+        dropout: probability that a value of the LSTM's hidden states and outputs is dropped while training; a third of
+            it for all that is read. One mask serves all steps of a sequence.
         seed: seed of the dropout masks.
 
     Raises:
@@ -116,7 +116,7 @@ class HistoryDecoder(keras.layers.Layer):
         hidden, units = self.hidden.units, self.stack.layer_sizes[-1]
         self.distribution.build()
         self.hidden.build((None, self.read_size + here))
-        self.stack.build(self.distribution.depth + hidden + here)
+        self.stack.build(hidden + here)
         self.initial_state.build(embedding_size)
         self.token_projection.build((None, units + hidden))
         self.drum_projection.build((None, units + hidden))
@@ -222,9 +222,9 @@ class HistoryDecoder(keras.layers.Layer):
         everything = drawn + copied(back, weights[..., 1:], self.distribution.depth)
         return ops.where(agrees, ops.log(ops.maximum(everything, 1e-9)), IMPOSSIBLE)
 
-    def _dropped(self, x: Array, rate: float, shape: Any = None) -> Array:
-        """`x` with dropout, one mask for all axes that are 1 in `shape`."""
-        ones = ops.ones(ops.shape(x) if shape is None else shape, dtype=x.dtype)
+    def _dropped(self, x: Array, rate: float) -> Array:
+        """Values `[batch, time, depth]` with dropout, one mask for all steps of a sequence."""
+        ones = ops.ones((ops.shape(x)[0], 1, x.shape[-1]), dtype=x.dtype)
         return x * backend.dropout(ones, rate, self.seed_generator)
 
     # The two ways through the weights.
@@ -251,22 +251,18 @@ class HistoryDecoder(keras.layers.Layer):
         first = self.length + 1
         history, back = self._history(lambda lag: known[:, first - lag : first - lag + time])
         read = ops.concatenate([history, fixed], axis=-1)
-        before = known[:, first - 1 : first - 1 + time]
-
         dropping = training and self.dropout > 0
         if dropping:
             read = self._dropped(read, self.dropout / 3)
         hidden = self.hidden(ops.concatenate([read, here], axis=-1))
-        rows = self._row_of(before)
         if dropping:
             hidden = self._dropped(hidden, self.dropout / 3)
-            rows = self._dropped(rows, self.dropout, (batch, time, 1))
-        projected = rows + self._projected(hidden, here)
+        projected = self.stack.layers[0].project(ops.concatenate([hidden, here], axis=-1))
         states = self._first_states(controls, embedding)
         outputs, states = self.stack.sequence(swap(projected), states, training)
         outputs = swap(outputs)
         if dropping:
-            outputs = self._dropped(outputs, self.dropout, (batch, 1, outputs.shape[-1]))
+            outputs = self._dropped(outputs, self.dropout)
         return self._log_probabilities(outputs, hidden, back, self._agrees(controls)), states
 
     def generate(
@@ -292,12 +288,11 @@ class HistoryDecoder(keras.layers.Layer):
             history, back = self._history(lambda lag: recent[:, self.length + 1 - lag])
             read = ops.concatenate([history, inputs["fixed"], inputs["here"]], axis=-1)
             hidden = self.hidden(read)
-            before = recent[:, -1]
-            projected = self._row_of(before) + self._projected(hidden, inputs["here"])
-            output, states = self.stack.step(projected, states)
+            both = ops.concatenate([hidden, inputs["here"]], axis=-1)
+            output, states = self.stack.step(self.stack.layers[0].project(both), states)
             parameters = self._log_probabilities(output, hidden, back, inputs["agrees"])
             value = self.distribution.draw(parameters, inputs.get("uniforms"), draws.temperature)
-            return (states, ops.concatenate([recent[:, 1:], value[:, None]], axis=1)), (value, before)
+            return (states, ops.concatenate([recent[:, 1:], value[:, None]], axis=1)), (value, recent[:, -1])
 
         carry = (self._first_states(controls, embedding), past)
         (states, _), (values, previous) = scan(step, carry, inputs)
@@ -312,14 +307,3 @@ class HistoryDecoder(keras.layers.Layer):
 
     def _first_states(self, controls: Array, z: Array) -> list[State]:
         return self.initial_state(controls[:, 0, self.layout.uses_z] * z)
-
-    def _row_of(self, tokens: Array) -> Array:
-        """The share of the tokens before in the lowest layer's projected inputs."""
-        rows = self.stack.layers[0].input_rows(0, self.distribution.depth)
-        return self.distribution.product(tokens, rows)
-
-    def _projected(self, hidden: Array, here: Array) -> Array:
-        """The share of everything else, bias included."""
-        layer = self.stack.layers[0]
-        dense = ops.concatenate([hidden, here], axis=-1)
-        return product(dense, layer.input_rows(self.distribution.depth, layer.input_depth)) + layer.input_bias

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from models.drum_controls import NO_TOKEN, ControlLayout
-from models.numpy_model import initial_states, run_stack
+from models.numpy_model import initial_states, project, run_stack
 from models.numpy_outputs import Categorical
 
 Array = np.ndarray
@@ -123,10 +123,7 @@ class _Run:
             [history, equal.astype(np.float32), self.fixed[:, step], self.z[:, step]], axis=1
         )
         hidden = np.maximum(read @ weights["decoder/hidden/kernel"] + weights["decoder/hidden/bias"], 0)
-        kernel = weights[f"{CELLS}0/lstm_cell/kernel"]
-        dense = np.concatenate([hidden, self.z[:, step]], axis=1)
-        projected = player.output.product(before, kernel) + weights[f"{CELLS}0/lstm_cell/bias"]
-        projected = projected + dense @ kernel[player.depth : player.depth + dense.shape[1]]
+        projected = project(weights, f"{CELLS}0", np.concatenate([hidden, self.z[:, step]], axis=1))
         output, self.states = run_stack(weights, CELLS, projected, self.states)
         return self._mixture(output, hidden, back, self.agrees[:, step])
 

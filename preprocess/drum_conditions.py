@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from preprocess.converters.base import NO_TOKEN
 from preprocess.converters.drums import DrumsConverter
 from preprocess.converters.segments import Dropped, note_field, quantize, split
 from preprocess.errors import InputError
@@ -233,6 +234,8 @@ class Measured:
 
     Attributes:
         tokens: int `[steps]`.
+        past: int, the tokens of the steps right before it in its stretch of music, as many as are known, at most
+            `[steps]`.
         style, fill: of its NoteSequence.
         tempo: quarter notes a minute.
         intensity: mean velocity of its notes, 1 to 127.
@@ -241,6 +244,7 @@ class Measured:
     """
 
     tokens: Array
+    past: Array
     style: str | None
     fill: bool | None
     tempo: float
@@ -280,13 +284,20 @@ def measured_clips(note_sequence: Any, converter: DrumsConverter) -> list[Measur
         except Dropped:
             continue
         starts = quantize(segment, converter.steps_per_quarter, converter.steps_per_bar).starts
+        end = max(first + len(tokens) for first, tokens in slices)
+        timeline = np.full(end, NO_TOKEN, np.int64)
         for first, tokens in slices:
+            timeline[first : first + len(tokens)] = tokens
+        for first, tokens in slices:
+            past = timeline[max(0, first - len(tokens)) : first]
+            silent = np.flatnonzero(past == NO_TOKEN)
+            past = past[silent[-1] + 1 :] if len(silent) else past
             inside = (starts >= first) & (starts < first + len(tokens)) & (own_bits != 0)
             intensity = float(own_velocities[inside].mean()) if inside.any() else 0.0
             row = tokens.astype(np.int64)[None]
             per_bar = float(density(row)[0]) * converter.steps_per_bar / STEPS_PER_BAR
             off_beat = float(syncopation_of(row)[0]) if in_sixteenths else None
-            clips.append(Measured(row[0], style, fill, segment.qpm, intensity, per_bar, off_beat))
+            clips.append(Measured(row[0], past, style, fill, segment.qpm, intensity, per_bar, off_beat))
     return clips
 
 
