@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from models import attributes, latent, metrics
+from metrics import drum_hits
+from models import attributes, latent
 from models.attributes import ATTRIBUTES, AttributeVectors
 from models.errors import CheckpointError
 from models.trained_model import TrainedModel
@@ -59,7 +60,7 @@ def test_drums_are_counted_a_bar() -> None:
 
 def test_syncopation_is_that_of_kick_and_snare(beats: Any, shipped: TrainedModel) -> None:
     found = attributes.measure_values(shipped, beats.inputs, ["syncopation"], beats.lengths)[:, 0]
-    expected = metrics.syncopation(metrics.hits_of(beats.inputs, 9), (0, 1))
+    expected = drum_hits.syncopation(drum_hits.hits_of(beats.inputs, 9), (0, 1))
     np.testing.assert_allclose(found, expected)
     assert found.max() > found.min()
     # A hi-hat off the beat is no syncopation, a kick there is one.
@@ -69,7 +70,7 @@ def test_syncopation_is_that_of_kick_and_snare(beats: Any, shipped: TrainedModel
 
 def test_hits_are_those_of_the_tokens(beats: Any, shipped: TrainedModel) -> None:
     found = attributes.measure_values(shipped, beats.inputs, ["hits", "hihat"], beats.lengths)
-    hits = metrics.hits_of(beats.inputs, 9)
+    hits = drum_hits.hits_of(beats.inputs, 9)
     np.testing.assert_allclose(found[:, 0], hits.sum(axis=(1, 2)) / 4)
     np.testing.assert_allclose(found[:, 1], hits[:, :, 2:4].sum(axis=(1, 2)) / 4)
 

@@ -1,12 +1,10 @@
-"""Measures of drum beats and of a variational autoencoder, in NumPy on tokens and arrays.
+"""Measures of drum hits, in NumPy on tokens and on boolean grids.
 
 A token is one sixteenth of a beat; its bit i says that drum i is struck. Beats are compared as boolean grids
 `[clips, steps, drums]` (`hits_of`), sixteen steps a bar of 4/4.
 
-Sources: the importance-weighted bound is that of Burda, Grosse, Salakhutdinov, "Importance Weighted
-Autoencoders" (2016), as are active units; syncopation is Longuet-Higgins and Lee's (`preprocess/rhythm.py`);
-distributions are compared by the earth mover's distance (Wasserstein-1), which is in the units of what it compares
-and needs no bins.
+Sources: syncopation is Longuet-Higgins and Lee's (`preprocess/rhythm.py`); distributions are compared by the earth
+mover's distance (Wasserstein-1), which is in the units of what it compares and needs no bins.
 """
 
 from dataclasses import dataclass
@@ -19,7 +17,6 @@ from preprocess.rhythm import syncopation as syncopation
 
 Array = np.ndarray
 
-ACTIVE_VARIANCE = 0.01
 
 
 def step_mask(lengths: Array, steps: int) -> Array:
@@ -58,51 +55,14 @@ def reconstruction(truth: Array, predicted: Array, lengths: Array, drums: int) -
     both = wanted.sum(axis=(0, 1)) + struck.sum(axis=(0, 1))
     return Reconstruction(
         float((truth == predicted)[real].mean()),
-        _f1(right.sum(), both.sum()),
-        tuple(_f1(r, b) for r, b in zip(right, both, strict=True)),
+        f1(right.sum(), both.sum()),
+        tuple(f1(r, b) for r, b in zip(right, both, strict=True)),
     )
 
 
-def _f1(right: int, wanted_and_struck: int) -> float:
+def f1(right: int, wanted_and_struck: int) -> float:
     """Harmonic mean of precision and recall, `2 TP / (2 TP + FP + FN)`."""
     return float(2 * right / wanted_and_struck) if wanted_and_struck else float("nan")
-
-
-def kl_to_standard_normal(mu: Array, sigma: Array) -> Array:
-    """KL(N(mu, diag sigma^2) || N(0, I)) in nats: `[n]` for `[n, z_size]`."""
-    mu, sigma = np.asarray(mu, np.float64), _positive(sigma)
-    return 0.5 * (mu**2 + sigma**2 - 1 - 2 * np.log(sigma)).sum(axis=-1)
-
-
-def log_prior_over_posterior(noise: Array, mu: Array, sigma: Array) -> Array:
-    """`log N(z; 0, I) - log N(z; mu, diag sigma^2)` in nats at `z = mu + sigma * noise`: `[...]` for `[..., z_size]`."""
-    noise, sigma = np.asarray(noise, np.float64), _positive(sigma)
-    z = np.asarray(mu, np.float64) + sigma * noise
-    return (0.5 * noise**2 - 0.5 * z**2 + np.log(sigma)).sum(axis=-1)
-
-
-def _positive(sigma: Array) -> Array:
-    """`sigma` in double precision; a softplus that has rounded to 0 becomes the least float32."""
-    return np.maximum(np.asarray(sigma, np.float64), np.finfo(np.float32).tiny)
-
-
-def importance_weighted_bound(log_weights: Array) -> Array:
-    """Lower bound of log p(x) in nats from K draws of z a clip: the log of the mean weight, `[n]`.
-
-    With K = 1 it is an estimate of the evidence lower bound; it grows with K towards log p(x) (Burda et al.).
-
-    Args:
-        log_weights: `log p(x, z) - log q(z | x)`, `[n, K]`.
-    """
-    log_weights = np.asarray(log_weights, np.float64)
-    highest = log_weights.max(axis=1, keepdims=True)
-    # Weights of one clip differ by hundreds of nats: only relative to the highest do they fit a float.
-    return highest[:, 0] + np.log(np.exp(log_weights - highest).mean(axis=1))
-
-
-def active_units(mu: Array, threshold: float = ACTIVE_VARIANCE) -> int:
-    """Latent units whose posterior mean `[n, z_size]` varies over the clips by more than the threshold."""
-    return int((np.asarray(mu, np.float64).var(axis=0) > threshold).sum())
 
 
 def hits_per_bar(hits: Array) -> Array:
@@ -160,37 +120,3 @@ def nearest_distance(queries: Array, pool: Array, block: int = 256) -> Array:
         part = part.reshape(len(part), -1).astype(np.float32)
         nearest.append(part.sum(axis=1) + (sizes[None, :] - 2 * part @ rows.T).min(axis=1))
     return np.concatenate(nearest).astype(np.int64)
-
-
-def unigram_nats(train: Array, clips: Array, classes: int) -> float:
-    """Nats a clip where each step is drawn by itself from the training tokens' frequencies, one count added.
-
-    Args:
-        train, clips: int tokens `[n, steps]`; negative ones are padding and cost nothing.
-        classes: number of tokens.
-    """
-    counts = np.bincount(train[train >= 0], minlength=classes) + 1.0
-    cost = -np.log(counts / counts.sum())
-    return float(np.where(clips >= 0, cost[np.maximum(clips, 0)], 0.0).sum(axis=1).mean())
-
-
-def markov_nats(train: Array, clips: Array, classes: int, prior: float = 1.0) -> float:
-    """Nats a clip under a Markov chain over tokens, smoothed by the frequencies of single tokens.
-
-    `p(b | a) = (n(a, b) + prior p(b)) / (n(a) + prior)`; the first step is drawn by itself.
-
-    Args:
-        train, clips, classes: as for `unigram_nats`.
-        prior: how many observations the frequencies of single tokens count as.
-    """
-    single = np.bincount(train[train >= 0], minlength=classes) + 1.0
-    single /= single.sum()
-    before, after = train[:, :-1], train[:, 1:]
-    real = (before >= 0) & (after >= 0)
-    pairs = np.bincount(before[real] * classes + after[real], minlength=classes**2).reshape(classes, classes)
-    chain = (pairs + prior * single) / (pairs.sum(axis=1, keepdims=True) + prior)
-    before, after = clips[:, :-1], clips[:, 1:]
-    cost = -np.log(chain[np.maximum(before, 0), np.maximum(after, 0)])
-    cost = np.where((before >= 0) & (after >= 0), cost, 0.0).sum(axis=1)
-    first = np.where(clips[:, 0] >= 0, -np.log(single[np.maximum(clips[:, 0], 0)]), 0.0)
-    return float((cost + first).mean())
