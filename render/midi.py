@@ -64,6 +64,12 @@ class Style:
         """Length of a bar in quarter notes."""
         return 4 * self.time_signature[0] / self.time_signature[1]
 
+    @property
+    def quarters_per_beat(self) -> float:
+        """Length of a beat in quarter notes: a dotted quarter in 6/8, 9/8 and 12/8, a quarter otherwise."""
+        numerator, denominator = self.time_signature
+        return 1.5 if denominator == 8 and numerator % 3 == 0 and numerator > 3 else 1.0
+
 
 def midi_bytes(
     sequence: Any, style: Style = Style(), bars: int | None = None, markers: Sequence[Marker] = ()
@@ -148,8 +154,8 @@ def _swung(tick: int, swing: float) -> int:
 def _velocity(velocity: int, tick: int, style: Style) -> int:
     value = style.velocity if style.velocity is not None else velocity
     if style.accents:
-        step = round(tick / (TICKS_PER_QUARTER / 4)) % 4
-        value += (12, -14, 0, -14)[step]
+        step = round(tick / (TICKS_PER_QUARTER / 4)) % round(4 * style.quarters_per_beat)
+        value += 12 if step == 0 else (0, -14)[step % 2]
     return min(127, max(1, value))
 
 

@@ -13,7 +13,18 @@ from matplotlib.patches import Rectangle
 
 from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
 from preprocess.rhythm import hits_of
-from render.pianoroll import BAR, COLOURS, GRID, INK, PAPER, PART_COLOURS, Hit, contents_of, opacity
+from render.pianoroll import (
+    BAR,
+    COLOURS,
+    GRID,
+    INK,
+    PAPER,
+    PART_COLOURS,
+    Hit,
+    beat_lines,
+    contents_of,
+    opacity,
+)
 
 Array = np.ndarray
 
@@ -51,6 +62,7 @@ def song_figure(
     title: str = "",
     steps_per_bar: int = 16,
     quarters_per_bar: float = 4.0,
+    quarters_per_beat: float = 1.0,
 ) -> Figure:
     """A song's drums, a new line with each section, above each bar its number and the letter of its equals.
 
@@ -64,6 +76,7 @@ def song_figure(
         title: above the picture.
         steps_per_bar: steps of a bar.
         quarters_per_bar: length of a bar in quarter notes.
+        quarters_per_beat: length of a beat in quarter notes, at which a thin line stands.
 
     Raises:
         ValueError: where sections and tokens are not of the same length.
@@ -103,6 +116,10 @@ def song_figure(
             (MARGIN_INCHES / width, low / height, length * bar_inches / width, (DRUM_INCHES + STRIP_INCHES) / height)
         )  # fmt: skip
         inside = [hit for bar in hits[first : first + length] for hit in bar]
+        beats = [
+            first * quarters_per_bar * 4 + x for x in beat_lines(length, quarters_per_bar, quarters_per_beat)
+        ]
+        axis.vlines(beats, -0.5, len(REDUCED_DRUM_CLASSES) - 0.5, color=GRID, linewidth=0.7, zorder=0.5)
         _draw_row(axis, name, first, length, inside, marks, quarters_per_bar)
     if square:
         box = (MARGIN_INCHES / width, 0.15 / height, square / width, square / height)
@@ -169,8 +186,6 @@ def _draw_row(
             fontweight="bold",
         )  # fmt: skip
     lines = [bar * number for number in range(first, first + length + 1)]
-    quarters = [x + 4 * i for x in lines[:-1] for i in range(1, int(np.ceil(quarters_per_bar)))]
-    axis.vlines(quarters, -0.5, drums - 0.5, color=GRID, linewidth=0.7, zorder=0.5)
     axis.vlines(lines, -0.5, drums - 0.5 + strip, color=BAR, linewidth=1.1, zorder=0.6, clip_on=False)
     boxes = [_box(hit.start, hit.row) for hit in hits]
     colours = [to_rgba(COLOURS[REDUCED_DRUM_CLASSES[h.row].name], opacity(h.velocity)) for h in hits]

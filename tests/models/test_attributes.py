@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+import configs
 from metrics import drum_hits
 from models import attributes, latent
 from models.attributes import ATTRIBUTES, AttributeVectors
@@ -45,6 +46,13 @@ def measured(sequence: Any, name: str, bars: int = 2, lead_only: bool = False) -
 
 
 # Measuring.
+
+
+def test_syncopation_is_measured_on_sixteenths_of_four_four_only() -> None:
+    for name, in_sixteenths in [("", True), ("_3-4", False), ("_12-8", False), ("_triplets", False)]:
+        model = TrainedModel(configs.get_config(f"hierdec-drum_4bar{name}_small"), {})
+        assert ("syncopation" in attributes.names_for(model)) is in_sixteenths
+        assert attributes.bars_of(model) == 4
 
 
 def test_drums_are_counted_a_bar() -> None:

@@ -232,3 +232,23 @@ def test_a_marker_comes_before_the_notes_of_its_bar(tmp_path: Path) -> None:
     for wrong in (-1, 8):
         with pytest.raises(ValueError, match="within the 8 bars"):
             midi_bytes(backbeat(8), bars=8, markers=((wrong, "coda"),))
+
+
+@pytest.mark.parametrize(
+    ("meter", "loud"), [((4, 4), 4), ((3, 4), 4), ((6, 8), 6), ((12, 8), 6), ((3, 8), 4)]
+)
+def test_accents_fall_on_the_beats_of_the_meter(meter: tuple[int, int], loud: int) -> None:
+    style = Style(accents=True, time_signature=meter)
+    data = midi_bytes(drum_sequence([(step, 42, 64, 1) for step in range(12)]), style)
+    velocities = [velocity for _, _, velocity in struck(data)]
+    assert velocities == [76 if s % loud == 0 else 64 - 14 * (s % 2) for s in range(12)]
+
+
+def test_triplets_are_not_swung() -> None:
+    from preprocess.converters.drums import DrumsConverter
+    from render.clips import in_meter_of
+
+    with pytest.raises(InputError, match="plays triplets"):
+        in_meter_of(Style(swing=0.2), DrumsConverter(steps_per_quarter=3))
+    assert in_meter_of(Style(swing=0.2), DrumsConverter()).time_signature == (4, 4)
+    assert in_meter_of(Style(), DrumsConverter(quarters_per_bar=3)).time_signature == (3, 4)
