@@ -171,7 +171,7 @@ def infill(
     truth, controls = _known_values(batch), batch.get("controls")
     known = np.where(_beside(hole | ~inside, truth), NO_TOKEN, truth.astype(np.int32))
     values = model.decode_values(z, temperature, seed, controls=controls, known=np.repeat(known, n, axis=0))
-    nats = log_probability(model, z, values, controls)
+    nats = model.log_probability(z, values, controls)
     log_weights = nats[:, inside & ~hole].astype(np.float64).sum(axis=1) + log_ratio
     noise = np.random.default_rng([seed, 6]).gumbel(size=n) if temperature is not None else 0.0
     order = np.argsort(-(log_weights + noise), kind="stable")
@@ -197,14 +197,6 @@ def _known_values(batch: dict[str, Array]) -> Array:
 def _beside(mask: Array, values: Array) -> Array:
     """A mask `[steps]` in the shape of values `[1, steps, ...]`."""
     return mask.reshape(1, -1, *[1] * (values.ndim - 2))
-
-
-def log_probability(model: TrainedModel, z: Array, values: Array, controls: Array | None = None) -> Array:
-    """`log p(value of a step | those before, z)` in nats, `[n, steps]`; see `numpy_model.log_probability`."""
-    if controls is not None:
-        controls = np.broadcast_to(controls, (len(z), *controls.shape[-2:]))
-    depths = tuple(model.converter.output_depths)
-    return numpy_model.log_probability(model.weights, model.config.decoder, depths, z, values, controls)
 
 
 # Many clips at once.

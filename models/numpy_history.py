@@ -105,8 +105,12 @@ class _Run:
         n, steps = controls.shape[:2]
         heard = np.asarray(z, np.float32) * controls[:, 0, layout.uses_z]
         self.states = initial_states(weights, "decoder/z_to_initial_state", CELLS, heard)
-        width = heard.shape[1] // player.z_slices
-        self.z = np.repeat(heard.reshape(n, player.z_slices, width), steps // player.z_slices, axis=1)
+        sliced = heard.reshape(n, player.z_slices, heard.shape[1] // player.z_slices)
+        if "decoder/unrolled/kernel" in weights:
+            unrolled = sliced @ weights["decoder/unrolled/kernel"] + weights["decoder/unrolled/bias"]
+            self.z = unrolled.reshape(n, steps, -1)
+        else:
+            self.z = np.repeat(sliced, steps // player.z_slices, axis=1)
         self.fixed = _fixed_reads(player, controls)
         self.agrees = _agrees(player, controls)
         self.recent = np.full((n, player.length + 1), NO_TOKEN, np.int32)

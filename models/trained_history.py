@@ -87,9 +87,7 @@ class HistoryModel(TrainedModel):
             parts = self.layout.pack(n, steps, np.asarray(known), np.asarray(known) != NO_TOKEN)
             controls[..., : self.layout.mask.stop] = parts[..., : self.layout.mask.stop]
         uniforms = None if temperature is None else self.uniforms(n, steps, seed, first)
-        return self.player.decode(
-            np.asarray(z, np.float32), controls, uniforms, temperature or 1.0, guidance
-        )
+        return self.player.decode(np.asarray(z, np.float32), controls, uniforms, temperature or 1.0, guidance)
 
     def log_probability(self, z: Array, values: Array, controls: Array | None = None) -> Array:
         """`log p(token of a step | those before, z, controls)` in nats, `[n, steps]`."""
