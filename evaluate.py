@@ -82,7 +82,7 @@ def main(argv: list[str] | None = None) -> int:
     _check(args)
 
     from render.clips import check_new
-    from sample import load_model
+    from studio.loading import load_model
 
     output = Path(args.output_dir).expanduser()
     files = [output / "evaluation.json", output / "evaluation.png"]

@@ -5,12 +5,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-from interpolate import read_clip
+from configs import DEFAULT_EDIT_CONFIG
 from preprocess.console import print_table, progress
 from preprocess.errors import InputError
 from render.clips import bars_of, check_new, in_meter_of, planned_files, style_of, write_clips
-from sample import check_controls, controls_of, load_model, weights_that_fit
+from studio.clips import check_controls, controls_of, read_clip
 from studio.explore_sets import amounts_of, read_vectors
+from studio.loading import load_model, weights_that_fit
 
 
 def _encoded(model: Any, paths: list[str]) -> tuple[dict[str, Any], Any]:
@@ -86,7 +87,7 @@ def _run_similar(args: argparse.Namespace) -> int:
 
     if not 0 <= args.similarity <= 1:
         raise InputError(f"--similarity is {args.similarity}; expected 0 to 1.")
-    model = load_model(args)
+    model = load_model(args, default=DEFAULT_EDIT_CONFIG)
     stem = _stem(model, args, args.num_outputs)
     batch, mu = _encoded(model, [args.input_midi])
     z = latent.similar(mu[0], args.num_outputs, args.similarity, args.seed)
@@ -116,7 +117,7 @@ def _run_grid(args: argparse.Namespace) -> int:
     paths = [getattr(args, f"input_midi_{i}") for i in range(1, 5)]
     if any(paths) and not all(paths):
         raise InputError("--input_midi_1 to --input_midi_4 go together; give all four, or none for samples.")
-    model = load_model(args)
+    model = load_model(args, default=DEFAULT_EDIT_CONFIG)
     n = args.rows * args.columns
     # The picture is a sheet too, and not the rows of `write_clips`.
     without_roll = argparse.Namespace(**{**vars(args), "png": False})
@@ -175,7 +176,7 @@ def _run_vary(args: argparse.Namespace) -> int:
     from models import attributes
 
     amounts = amounts_of(args.amount, "--amount")
-    model = load_model(args)
+    model = load_model(args, default=DEFAULT_EDIT_CONFIG)
     found = read_vectors(args.attributes_file, model)
     try:
         vector = found.vector(args.attribute, args.orthogonal)
@@ -285,7 +286,7 @@ def _run_combine(args: argparse.Namespace) -> int:
     terms = [(path, amount) for path, amount in terms if path]
     if len(terms) < 2:
         raise InputError("Neither --plus nor --minus is given; name at least one clip to add or take away.")
-    model = load_model(args)
+    model = load_model(args, default=DEFAULT_EDIT_CONFIG)
     stem = _stem(model, args, args.num_outputs)
     batch, mu = _encoded(model, [path for path, _ in terms])
     z = latent.combine(mu, np.array([amount for _, amount in terms]))
