@@ -26,13 +26,13 @@ from studio.clips import (
     decode_in_batches,
     steps_of,
 )
+from studio.drum_flags import add_drum_flags, refuse_drum_flags
 from studio.loading import add_model_flags, load_model
 
 
 def add_primer_flags(parser: argparse.ArgumentParser) -> None:
     """Flags that say what a frame model goes on from, and what else it writes."""
     group = parser.add_argument_group("piano models: what a piece begins with, and how it is looked at")
-    group.add_argument("--bars", type=int, help="bars of a piece, its beginning included (default: 8)")
     group.add_argument("--primer_midi", help="MIDI file to go on from")
     group.add_argument("--primer_bars", type=int, help="bars of it that are heard (default: 4)")
     group.add_argument("--primer_pitches", help="a chord to begin with, as MIDI pitches: 60,64,67")
@@ -53,23 +53,30 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--max_batch_size", type=int, default=256, help="clips drawn together; not seen in the output"
     )
+    parser.add_argument(
+        "--bars",
+        type=int,
+        help="bars of a piece: of piano, its beginning included (default: 8), or of a song by a drum model that hears "
+        "itself",
+    )
     add_model_flags(parser)
     add_clip_flags(parser)
+    add_drum_flags(parser)
     add_primer_flags(parser)
     add_style_flags(parser)
     add_log_flag(parser)
     return parser
 
 
-def refuse_primer_flags(args: argparse.Namespace, name: str) -> None:
-    """Refuse flags that only models which play frame after frame understand.
+def refuse_primer_flags(args: argparse.Namespace, name: str, bars: bool = True) -> None:
+    """Refuse flags that only models which play frame after frame understand; `--bars` where `bars` says so.
 
     Raises:
         InputError: naming the flag.
     """
     for flag in (
-        *("bars", "primer_midi", "primer_bars", "primer_pitches", "initiator_file"),
-        *("attention", "compare_with"),
+        *(["bars"] if bars else []),
+        *("primer_midi", "primer_bars", "primer_pitches", "initiator_file", "attention", "compare_with"),
     ):
         if getattr(args, flag) is not None and getattr(args, flag) is not False:
             raise InputError(
@@ -84,12 +91,20 @@ def main(argv: list[str] | None = None) -> int:
     check_numbers(args)
     style = style_of(args)
     model = load_model(args, frame_models=True)
+    hears_itself = model.config.decoder["name"] == "history_lstm"
+    if not hears_itself:
+        refuse_drum_flags(args, model.config.name)
     if model.config.model == "frame_model":
         return sample_frames(args, model, style)
-    refuse_primer_flags(args, model.config.name)
+    refuse_primer_flags(args, model.config.name, bars=not hears_itself)
     steps = steps_of(model, args.length)
     controls = controls_of(model, args.chords, args.num_outputs, steps)
     check_controls(model, controls)
+    if hears_itself:
+        from studio import drums
+
+        drums.sample(args, model, style, list)
+        return 0
     stem = Path(args.output_dir).expanduser() / f"{model.config.name}_sample"
     planned_files(stem, args.num_outputs, args)
     z = model.prior_sample(args.num_outputs, args.seed)

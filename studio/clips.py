@@ -1,6 +1,7 @@
 """What commands that play clips of a latent vector share: length, chords, reading a clip, decoding in batches."""
 
 import argparse
+import re
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,12 @@ def steps_of(model: Any, length: int | None) -> int:
     """
     if length is None or length == model.max_length:
         return model.max_length
+    if model.config.decoder["name"] == "history_lstm":
+        raise InputError(
+            f"{model.config.name} plays clips of {model.max_length} steps, and longer ones by --bars; leave out "
+            "--length.",
+            "bad_flag",
+        )
     if model.config.decoder["name"] == "hierarchical_lstm" or model.converter.segments:
         raise InputError(
             f"{model.config.name} always plays {model.max_length} steps; leave out --length.",
@@ -200,3 +207,19 @@ def read_clip(path: str, model: Any) -> Any:
     if len(examples) > 1:
         print(f"{path}: holds {len(examples)} different clips; the first one is used.")
     return examples[0]
+
+
+def bars_of_text(flag: str, text: str, last: int) -> list[int]:
+    """The bars, from 0, of a flag such as `--bars=1,3-4`.
+
+    Raises:
+        InputError: where it is of another form, or names a bar that is not there.
+    """
+    bars: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d{1,6})(?:\s*-\s*(\d{1,6}))?\s*", part)
+        first, end = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+        if not 1 <= first <= end <= last:
+            raise InputError(f"{flag} is '{text}'; expected bars from 1 to {last}, such as 2 or 1,3-4.")
+        bars |= set(range(first - 1, end))
+    return sorted(bars)

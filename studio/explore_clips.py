@@ -1,7 +1,6 @@
 """The subcommands of `explore.py` that make clips: `similar`, `grid`, `vary`, `infill` and `combine`."""
 
 import argparse
-import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ from configs import DEFAULT_EDIT_CONFIG
 from preprocess.console import print_table, progress
 from preprocess.errors import InputError
 from render.clips import bars_of, check_new, in_meter_of, planned_files, style_of, write_clips
-from studio.clips import check_controls, controls_of, read_clip
+from studio.clips import bars_of_text, check_controls, controls_of, read_clip
 from studio.explore_sets import amounts_of, read_vectors
 from studio.loading import load_model, weights_that_fit
 
@@ -218,22 +217,6 @@ def _infill_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def bars_of_text(text: str, last: int) -> list[int]:
-    """The bars, from 0, of a text such as `1,3-4`.
-
-    Raises:
-        InputError: where it is of another form, or names a bar that is not there.
-    """
-    bars: set[int] = set()
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d{1,6})(?:\s*-\s*(\d{1,6}))?\s*", part)
-        first, end = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-        if not 1 <= first <= end <= last:
-            raise InputError(f"--bars is '{text}'; expected bars from 1 to {last}, such as 2 or 1,3-4.")
-        bars |= set(range(first - 1, end))
-    return sorted(bars)
-
-
 def _run_infill(args: argparse.Namespace) -> int:
     import numpy as np
 
@@ -248,7 +231,7 @@ def _run_infill(args: argparse.Namespace) -> int:
     example = read_clip(args.input_midi, model)
     per_bar = model.converter.steps_per_bar
     length = min(int(example.length), model.max_length)
-    bars = bars_of_text(args.bars, -(-length // per_bar))
+    bars = bars_of_text("--bars", args.bars, -(-length // per_bar))
     hole = np.isin(np.arange(model.max_length) // per_bar, bars)
     n = max(args.num_candidates, args.num_outputs)
     try:
