@@ -53,7 +53,7 @@ class HistoryModel(TrainedModel):
         mask: Array | None = None,
         past: Array | None = None,
         conditions: Array | None = None,
-        uses_z: bool = True,
+        uses_z: Array | bool = True,
     ) -> Array:
         """Controls of `n` clips for `decode_values`; see `ControlLayout.pack`."""
         return self.layout.pack(n, self.max_length, known, mask, past, conditions, uses_z)

@@ -18,6 +18,10 @@ Array = np.ndarray
 CANDIDATES = 8
 """Of each clip that is asked for something measurable."""
 
+FILL_CANDIDATES, FILL_TEMPERATURE, FILL_GUIDANCE = 16, 1.0, 3.0
+"""Of a last bar that is to be a fill, temperature and guidance at least: a fill is what is unlikely after the bars
+before it, so that a cool draw goes on with the beat."""
+
 WRONG_FILL = 1.0
 """What a fill that is missing, or not wanted, counts among the misses: as much as the whole range of densities."""
 
@@ -54,20 +58,57 @@ def draw(
     Returns:
         int32 tokens `[n, steps]`.
     """
+    shape = len(conditions), model.max_length, model.layout.drums
+    stays = np.zeros(shape, bool)
+    if mask is not None:
+        stays |= mask[..., None] if mask.ndim == 2 else mask
+    played = np.zeros(shape[:2], np.int32) if known is None else np.asarray(known, np.int32)
+    ending = np.arange(shape[1]) >= shape[1] - model.converter.steps_per_bar
+    fills = np.array([c.fill is True for c in conditions])
+    if not (fills.all() and stays[:, ~ending].all()):
+        played = _nearest(
+            model, conditions, z, played, stays, past, temperature, seed, first, guidance, candidates
+        )
+    if fills.any():
+        # The last bar by itself, after those before it, as it is played by drummers.
+        before = stays | ~ending[:, None]
+        heat = max(temperature, FILL_TEMPERATURE) if temperature > 0 else 0.0
+        strength, count = max(guidance, FILL_GUIDANCE), max(candidates, FILL_CANDIDATES)
+        filled = _nearest(model, conditions, z, played, before, past, heat, seed, first, strength, count)
+        played = np.where(fills[:, None], filled, played)
+    return played
+
+
+def _nearest(
+    model: HistoryModel,
+    conditions: Sequence[DrumConditions],
+    z: Array | None,
+    known: Array,
+    mask: Array,
+    past: Array | None,
+    temperature: float,
+    seed: int,
+    first: int,
+    guidance: float,
+    candidates: int,
+) -> Array:
+    """Of the candidates of each clip the one that is nearest to what is asked; arguments as for `draw`."""
     n = len(conditions)
     count = candidates if temperature > 0 and any(map(is_measurable, conditions)) else 1
     rows = np.repeat(to_rows(conditions), count, axis=0)
-    known, mask, past, z = (
-        None if x is None else np.repeat(x, count, axis=0) for x in (known, mask, past, z)
+    known, mask = np.repeat(known, count, axis=0), np.repeat(mask, count, axis=0)
+    heard = ~mask.reshape(n * count, -1).any(axis=1) & (z is not None)
+    vectors = np.zeros((n, model.z_size), np.float32) if z is None else np.asarray(z, np.float32)
+    controls = model.given(
+        n * count, known, mask, None if past is None else np.repeat(past, count, axis=0), rows, heard
     )
-    heard = np.full(n * count, z is not None)
-    if mask is not None:
-        heard &= ~mask.reshape(n * count, -1).any(axis=1)
-    if z is None:
-        z = np.zeros((n * count, model.z_size), np.float32)
-    controls = model.given(n * count, known, mask, past, rows, heard)
     played = model.decode_values(
-        z, temperature or None, seed, first * count, controls=controls, guidance=guidance
+        np.repeat(vectors, count, axis=0),
+        temperature or None,
+        seed,
+        first * count,
+        controls=controls,
+        guidance=guidance,
     )
     if count == 1:
         return played
