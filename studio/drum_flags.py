@@ -20,6 +20,8 @@ GUIDANCE = 1.0
 
 STRONGEST_GUIDANCE = 20.0
 
+OTHER_MODEL = "give a model such as histdec-drum_4bar."
+
 
 def add_drum_flags(parser: argparse.ArgumentParser) -> None:
     """The flags; none of them has a default, so that other models can refuse what is given."""
@@ -89,21 +91,19 @@ def check_drum_flags(args: argparse.Namespace, model: Any) -> None:
     Raises:
         InputError: naming the flag.
     """
-    given, shares = given_flags(args), model.config.augmenter
-    for flags, share, what in (
-        (CONDITION_FLAGS, "condition_rate", "to heed what is asked for"),
-        ((*LOCK_FLAGS, "structure"), "known_share", "to play around what is known"),
+    given = given_flags(args)
+    for flags, able, what in (
+        (CONDITION_FLAGS, model.heeds_conditions, "heed what is asked for"),
+        ((*LOCK_FLAGS, *OTHER_FLAGS), model.fills_in, "play around what is known"),
     ):
         flag = next((f for f in flags if f in given), None)
-        if flag and not shares.get(share):
+        if flag and not able:
             raise InputError(
-                f"--{flag}: {model.config.name} was not trained {what}; give a model such as histdec-drum_4bar.",
-                "bad_flag",
+                f"--{flag}: {model.config.name} was not trained to {what}; {OTHER_MODEL}", "bad_flag"
             )
-    if args.bars is not None and not shares.get("known_share"):
+    if args.bars is not None and not model.fills_in:
         raise InputError(
-            f"--bars: {model.config.name} was not trained to go on; give a model such as histdec-drum_4bar.",
-            "bad_flag",
+            f"--bars: {model.config.name} was not trained to play songs; {OTHER_MODEL}", "bad_flag"
         )
     locks = [f for f in LOCK_FLAGS if f in given]
     if locks and args.input_midi is None:
@@ -124,15 +124,15 @@ def check_drum_flags(args: argparse.Namespace, model: Any) -> None:
         )
 
 
-def conditions_of(args: argparse.Namespace) -> DrumConditions:
-    """What the flags ask for; the tempo is that of `--qpm` where it is given.
+def conditions_of(args: argparse.Namespace, model: Any) -> DrumConditions:
+    """What the flags ask for; the tempo is that of `--qpm` where it is given and the model heeds it.
 
     Raises:
         InputError: for a value that is out of its range.
     """
     return DrumConditions(
         style=args.style,
-        tempo=args.qpm,
+        tempo=args.qpm if model.heeds_conditions else None,
         fill=args.fill,
         intensity=args.intensity,
         density=args.density,

@@ -43,7 +43,7 @@ def sample(args: argparse.Namespace, model: HistoryModel, style: Style, finish: 
         InputError: for flags that contradict each other, and files that can't be used.
     """
     drum_flags.check_drum_flags(args, model)
-    conditions = drum_flags.conditions_of(args)
+    conditions = drum_flags.conditions_of(args, model)
     if args.guidance is None:
         args.guidance = drum_flags.GUIDANCE
     style = in_meter_of(style, model.converter)

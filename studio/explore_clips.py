@@ -4,13 +4,16 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from configs import DEFAULT_EDIT_CONFIG
+from configs import DEFAULT_CONFIG, DEFAULT_EDIT_CONFIG
 from preprocess.console import print_table, progress
 from preprocess.errors import InputError
 from render.clips import bars_of, check_new, in_meter_of, planned_files, style_of, write_clips
 from studio.clips import bars_of_text, check_controls, controls_of, read_clip
 from studio.explore_sets import amounts_of, read_vectors
 from studio.loading import load_model, weights_that_fit
+
+CONDITIONS = ("density", "syncopation", "intensity", "tempo")
+"""What `vary` moves by asking for it, where the model can be asked."""
 
 
 def _encoded(model: Any, paths: list[str]) -> tuple[dict[str, Any], Any]:
@@ -159,9 +162,16 @@ def _decode_alike(model: Any, z: Any, args: argparse.Namespace, controls: Any) -
 
 
 def _vary_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--attribute", required=True, help="hits, hihat, syncopation, pitch, ...")
     parser.add_argument(
-        "--amount", default="1", help="of its vector; several with commas, --amount=-1,1 (default: 1)"
+        "--attribute",
+        required=True,
+        help="hits, hihat, pitch, ... by its latent vector; density, syncopation, intensity and tempo of drum models "
+        "that hear themselves by what they are asked for",
+    )
+    parser.add_argument(
+        "--amount",
+        default="1",
+        help="of its vector, or of its quantile from 0 to 1; several with commas, --amount=-0.3,0.3 (default: 1)",
     )
     parser.add_argument("--input_midi", help="a MIDI file with one clip; without it samples are moved")
     parser.add_argument("--num_outputs", type=int, default=4, help="samples to move (default: 4)")
@@ -175,7 +185,11 @@ def _run_vary(args: argparse.Namespace) -> int:
     from models import attributes
 
     amounts = amounts_of(args.amount, "--amount")
-    model = load_model(args, default=DEFAULT_EDIT_CONFIG)
+    # What edits knows no conditions.
+    default = DEFAULT_CONFIG if args.attribute in CONDITIONS else DEFAULT_EDIT_CONFIG
+    model = load_model(args, default=default)
+    if args.attribute in CONDITIONS and getattr(model, "heeds_conditions", False):
+        return _vary_condition(args, model, amounts)
     found = read_vectors(args.attributes_file, model)
     try:
         vector = found.vector(args.attribute, args.orthogonal)
@@ -200,6 +214,24 @@ def _run_vary(args: argparse.Namespace) -> int:
     values = np.stack(played[1:], axis=1).reshape(-1, *played[0].shape[1:])
     repeated = None if controls is None else np.repeat(controls, len(amounts), axis=0)
     sequences = model.to_note_sequences(values, repeated)
+    moved = f"{args.attribute} by {args.amount}"
+    print(f"Wrote {_write(model, sequences, stem, args, moved)}, {moved}.")
+    return 0
+
+
+def _vary_condition(args: argparse.Namespace, model: Any, amounts: list[float]) -> int:
+    """`vary` by what is asked for."""
+    from studio import explore_conditions
+
+    for flag in ("orthogonal", "attributes_file", "chords"):
+        if getattr(args, flag):
+            raise InputError(
+                f"--{flag} is for latent vectors; {args.attribute} of {model.config.name} is asked for by itself, "
+                "leave it out.",
+                "bad_flag",
+            )
+    stem = _stem(model, args, (1 if args.input_midi else args.num_outputs) * len(amounts))
+    sequences = explore_conditions.run(args, model, amounts)
     moved = f"{args.attribute} by {args.amount}"
     print(f"Wrote {_write(model, sequences, stem, args, moved)}, {moved}.")
     return 0
