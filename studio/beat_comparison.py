@@ -83,7 +83,7 @@ def _model_nats_by_bar(model: Any, z: Array, clips: Array, args: argparse.Namesp
     if not numpy_model.supports_decoder(model.config):
         return None
     nats = [
-        -latent.log_probability(model, z[start : start + args.max_batch_size], part)
+        -model.log_probability(z[start : start + args.max_batch_size], part)
         for start, part in _batches(clips, args.max_batch_size)
     ]
     return _by_bar(np.concatenate(nats))

@@ -97,7 +97,7 @@ def _nearest(
     count = candidates if temperature > 0 and any(map(is_measurable, conditions)) else 1
     rows = np.repeat(to_rows(conditions), count, axis=0)
     known, mask = np.repeat(known, count, axis=0), np.repeat(mask, count, axis=0)
-    heard = ~mask.reshape(n * count, -1).any(axis=1) & (z is not None)
+    heard = np.logical_and(~mask.reshape(n * count, -1).any(axis=1), z is not None)
     vectors = np.zeros((n, model.z_size), np.float32) if z is None else np.asarray(z, np.float32)
     controls = model.given(
         n * count, known, mask, None if past is None else np.repeat(past, count, axis=0), rows, heard

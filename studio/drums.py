@@ -72,7 +72,9 @@ def _sample_clips(
                     model,
                     [conditions] * some,
                     None if by_itself else model.prior_sample(n, args.seed)[first : first + some],
-                    *(None if x is None else np.stack([x] * some) for x in (known, mask, past)),
+                    _repeated(known, some),
+                    _repeated(mask, some),
+                    _repeated(past, some),
                     temperature=args.temperature,
                     seed=args.seed,
                     first=first,
@@ -86,6 +88,10 @@ def _sample_clips(
     print(
         f"Wrote {n} clips ({len(files)} files) to {stem.parent}, temperature {args.temperature}, seed {args.seed}."
     )
+
+
+def _repeated(x: Array | None, n: int) -> Array | None:
+    return None if x is None else np.stack([x] * n)
 
 
 def _given_clip(

@@ -100,35 +100,39 @@ def _quantile(conditions: DrumConditions, attribute: str) -> float:
 def _with_quantile(conditions: DrumConditions, attribute: str, quantile: float) -> DrumConditions:
     quantile = float(np.clip(quantile, 0, 1))
     value = float(value_at("tempo", quantile)) if attribute == "tempo" else quantile
-    return dataclasses.replace(conditions, **{attribute: value})
+    changed: dict[str, Any] = {attribute: value}
+    return dataclasses.replace(conditions, **changed)
 
 
-def clips_of(args: argparse.Namespace, model: HistoryModel) -> tuple[list[DrumConditions], Array | None]:
-    """What is moved: the clip of `--input_midi` and its latent vector, or samples of the decoder by itself.
-
-    A sample is asked for the middle of the attribute and is otherwise what it is then like.
-    """
-    if args.input_midi:
-        example = read_clip(args.input_midi, model)
-        sequence = read_midi(Path(args.input_midi).expanduser())
-        own = measured_clips(sequence, model.converter)[0].conditions
-        with weights_that_fit(model):
-            return [dataclasses.replace(own, fill=None)], model.posterior(model.config.batch_of([example]))[0]
-    middle = [_with_quantile(DrumConditions(), args.attribute, MIDDLE)] * args.num_outputs
+def samples_to_move(
+    model: HistoryModel, attribute: str, n: int, temperature: float, seed: int
+) -> list[DrumConditions]:
+    """What samples of the decoder by itself are like that are asked for the middle of an attribute."""
+    middle = [_with_quantile(DrumConditions(), attribute, MIDDLE)] * n
     with weights_that_fit(model):
-        drawn = drum_sampling.draw(
-            model, middle, temperature=args.temperature, seed=args.seed, guidance=GUIDANCE
-        )
-    found = {name: quantile_of(name, measure(drawn)) for name, measure in MEASURED.items()}
-    return [
-        dataclasses.replace(c, **{k: float(v[i]) for k, v in found.items() if k != args.attribute})
-        for i, c in enumerate(middle)
-    ], None
+        drawn = drum_sampling.draw(model, middle, temperature=temperature, seed=seed, guidance=GUIDANCE)
+    found = {k: quantile_of(k, measure(drawn)) for k, measure in MEASURED.items() if k != attribute}
+    likes: list[dict[str, Any]] = [{k: float(v[i]) for k, v in found.items()} for i in range(n)]
+    return [dataclasses.replace(c, **like) for c, like in zip(middle, likes, strict=True)]
+
+
+def clip_to_move(path: str, model: HistoryModel) -> tuple[list[DrumConditions], Array]:
+    """What the first clip of a MIDI file is like, and its latent vector `[1, z_size]`."""
+    example = read_clip(path, model)
+    own = measured_clips(read_midi(Path(path).expanduser()), model.converter)[0].conditions
+    with weights_that_fit(model):
+        return [dataclasses.replace(own, fill=None)], model.posterior(model.config.batch_of([example]))[0]
 
 
 def run(args: argparse.Namespace, model: HistoryModel, amounts: list[float]) -> list[Any]:
     """The NoteSequences that the flags ask for, clip by clip and of each amount by amount; prints a table."""
-    own, z = clips_of(args, model)
+    own: list[DrumConditions]
+    z: Array | None
+    if args.input_midi:
+        own, z = clip_to_move(args.input_midi, model)
+    else:
+        own = samples_to_move(model, args.attribute, args.num_outputs, args.temperature, args.seed)
+        z = None
     found = vary(model, args.attribute, (0.0, *amounts), own, z, args.temperature, args.seed)
     names = attributes.names_for(model)
     measured = [attributes.measure_values(model, values, names) for values in found.values]
