@@ -230,7 +230,13 @@ def infill(
     if isinstance(model, HistoryModel):
         z = np.zeros((n, model.z_size), np.float32)
         alone = model.given(n, uses_z=False)
-        values = model.decode_values(z, temperature, seed, controls=alone, known=known)
+        if temperature is None:
+            # Without chance all are the same.
+            values = np.repeat(
+                model.decode_values(z[:1], None, controls=alone[:1], known=known[:1]), n, axis=0
+            )
+        else:
+            values = model.decode_values(z, temperature, seed, controls=alone, known=known)
         return Infill(values[:, :length], z, np.zeros(n), float(n))
     z, log_ratio = _draw_around(model, batch, hole, n, seed)
     values = model.decode_values(z, temperature, seed, controls=controls, known=known)
