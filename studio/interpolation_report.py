@@ -45,7 +45,7 @@ def figures(
         for a, b in pairs:
             way = latent.even_steps(model, mu[a], mu[b], STEPS, temperature or None, seed)
             grids = beats.grid_of(way)
-            hops = (grids[1:] != grids[:-1]).sum(axis=(1, 2))
+            hops = (grids[1:] != grids[:-1]).reshape(STEPS - 1, -1).sum(axis=1)
             largest.append(hops.max() / max(hops.mean(), 1e-9))
             middles.append(way[1:-1])
             advance()
