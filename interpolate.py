@@ -21,7 +21,6 @@ from studio.clips import (
     check_controls,
     check_numbers,
     controls_of,
-    decode_in_batches,
     read_clip,
     steps_of,
 )
@@ -98,7 +97,7 @@ def main(argv: list[str] | None = None) -> int:
     check_numbers(args)
     if args.num_outputs < 2:
         raise InputError(f"--num_outputs is {args.num_outputs}; an interpolation has at least 2 steps.")
-    from models.trained_model import slerp
+    from models import latent
 
     style = style_of(args)
     model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
@@ -110,7 +109,22 @@ def main(argv: list[str] | None = None) -> int:
     clips = read_clips(args, model)
     controls = controls_on_the_way(args, model, clips, steps)
     start, end = end_points(clips, model, args.seed)
-    sequences = decode_in_batches(model, slerp(start, end, args.num_outputs), args, controls, steps)
+    with weights_that_fit(model):
+        values = latent.even_steps(
+            model,
+            start,
+            end,
+            args.num_outputs,
+            args.temperature or None,
+            args.seed,
+            None if controls is None else controls[0],
+            steps,
+        )
+    if clips:
+        # Given clips are the ends themselves, whatever the model makes of their latent vectors.
+        ends = model.config.batch_of(clips)
+        values[0], values[-1] = ends.get("outputs", ends["inputs"])[:, :steps]
+    sequences = model.to_note_sequences(values, controls)
     bars = bars_of(model.converter, steps)
     style = in_meter_of(style, model.converter)
     files = write_clips(sequences, stem, args, bars, "Interpolation", chain=True, style=style, whole=True)

@@ -46,6 +46,59 @@ def grid(corners: Array, rows: int, columns: int) -> Array:
     return sheet
 
 
+def even_steps(
+    model: TrainedModel,
+    start: Array,
+    end: Array,
+    num_steps: int,
+    temperature: float | None = 1.0,
+    seed: int = 0,
+    controls: Array | None = None,
+    length: int | None = None,
+    resolution: int = 8,
+) -> Array:
+    """What is played on the way from one latent vector to another, in steps that change about as much each.
+
+    Along the sphere a decoder changes little for a while and then much at once. So the way is played at many places,
+    with the same random numbers, and those are taken that stand evenly on the way as it was played: where the number
+    of hits (or tokens) changed so far is nearest to an equal share of all changes.
+
+    Args:
+        model: of tokens or numbers; what is compared is whether values differ.
+        start, end: `[z_size]`.
+        num_steps: both ends included, at least 2.
+        temperature, seed: of the draws.
+        controls: as for `decode_values`, one clip's `[steps, depth]`.
+        length: steps of a clip; the config's `max_seq_len` by default.
+        resolution: places that are played for each step.
+
+    Returns:
+        `[num_steps, steps, ...]` in the compact form; its ends are played from `start` and `end`.
+    """
+    places = np.linspace(0.0, 1.0, resolution * (num_steps - 1) + 1)
+    repeated = None if controls is None else np.repeat(controls[None], len(places), axis=0)
+    z = slerp_at(start, end, places)
+    z[0], z[-1] = start, end
+    values = model.decode_values(z, temperature, seed, 0, length, repeated, alike=True)
+    changes = _changes(values)
+    way = np.concatenate([[0.0], np.cumsum(changes)])
+    if not way[-1]:
+        return values[::resolution]
+    wanted = np.linspace(0.0, way[-1], num_steps)
+    # Of places with the same music the first counts; the last step is the end itself.
+    chosen = np.abs(way[None] - wanted[:, None]).argmin(axis=1)
+    chosen[-1] = len(places) - 1
+    return values[chosen]
+
+
+def _changes(values: Array) -> Array:
+    """How much each of some clips differs from the one before, float64 `[n - 1]`: hits of tokens that differ, or values."""
+    if values.ndim == 2 and np.issubdtype(values.dtype, np.integer):
+        differ = values[1:] ^ values[:-1]
+        return np.unpackbits(differ.astype("<u4").view(np.uint8), axis=1).sum(axis=1).astype(np.float64)
+    return (values[1:] != values[:-1]).reshape(len(values) - 1, -1).sum(axis=1).astype(np.float64)
+
+
 def similar(z: Array, n: int, similarity: float, seed: int = 0) -> Array:
     """Latent vectors around one, by magenta.js's measure: 1 is the vector itself, 0 the prior.
 
@@ -150,8 +203,8 @@ def infill(
     order of draws by importance without replacement (the Gumbel trick), the first being the choice; with
     temperature None in the order of importance itself.
 
-    A model that was trained around known hits (`HistoryModel.fills_in`) needs none of this: it is told what stays,
-    before and after the hole, and its draws are all equally likely to be right. It hears no z, which is given as 0.
+    A model that hears itself was trained with holes, and reads what is known on both sides of one: its draws are those
+    of the clip given what stays, without z, and equally important.
 
     Args:
         model: of tokens.
@@ -172,11 +225,21 @@ def infill(
     if not hole.any() or hole[:length].all():
         raise ValueError(f"Some of the clip's {length} steps must be renewed, and some must stay.")
     truth, controls = _known_values(batch), batch.get("controls")
-    if isinstance(model, HistoryModel) and model.fills_in:
-        return _infill_by_itself(model, truth, inside & ~hole, n, temperature, seed, length)
-    z, log_ratio = _draw_around(model, batch, hole, n, seed)
     known = np.where(_beside(hole | ~inside, truth), NO_TOKEN, truth.astype(np.int32))
-    values = model.decode_values(z, temperature, seed, controls=controls, known=np.repeat(known, n, axis=0))
+    known = np.repeat(known, n, axis=0)
+    if isinstance(model, HistoryModel) and model.fills_in:
+        z = np.zeros((n, model.z_size), np.float32)
+        alone = model.given(n, uses_z=False)
+        if temperature is None:
+            # Without chance all are the same.
+            values = np.repeat(
+                model.decode_values(z[:1], None, controls=alone[:1], known=known[:1]), n, axis=0
+            )
+        else:
+            values = model.decode_values(z, temperature, seed, controls=alone, known=known)
+        return Infill(values[:, :length], z, np.zeros(n), float(n))
+    z, log_ratio = _draw_around(model, batch, hole, n, seed)
+    values = model.decode_values(z, temperature, seed, controls=controls, known=known)
     nats = model.log_probability(z, values, controls)
     log_weights = nats[:, inside & ~hole].astype(np.float64).sum(axis=1) + log_ratio
     noise = np.random.default_rng([seed, 6]).gumbel(size=n) if temperature is not None else 0.0
@@ -184,21 +247,6 @@ def infill(
     weights = np.exp(log_weights - log_weights.max())
     effective = float(weights.sum() ** 2 / (weights**2).sum())
     return Infill(values[order][:, :length], z[order], log_weights[order], effective)
-
-
-def _infill_by_itself(
-    model: HistoryModel, truth: Array, stays: Array, n: int, temperature: float | None, seed: int, length: int
-) -> Infill:
-    """`infill` by a decoder that is told which steps of a clip stay."""
-    draws = n if temperature is not None else 1
-    known = np.repeat(np.maximum(truth, NOTHING_HAPPENS), draws, axis=0)
-    z = np.zeros((draws, model.z_size), np.float32)
-    controls = model.given(draws, known, np.broadcast_to(stays, known.shape), uses_z=False)
-    values = model.decode_values(z, temperature, seed, controls=controls)
-    repeats = n // draws
-    return Infill(
-        np.repeat(values[:, :length], repeats, axis=0), np.repeat(z, repeats, axis=0), np.zeros(n), float(n)
-    )
 
 
 def _draw_around(

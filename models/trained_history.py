@@ -77,12 +77,13 @@ class HistoryModel(TrainedModel):
         length: int | None = None,
         controls: Array | None = None,
         known: Array | None = None,
+        alike: bool = False,
         guidance: float = 1.0,
     ) -> Array:
         """Tokens for latent vectors, int32 `[n, steps]`.
 
         Args:
-            z, temperature, seed, first, length: as for `TrainedModel.decode_values`.
+            z, temperature, seed, first, length, alike: as for `TrainedModel.decode_values`.
             controls: as `given` packs them; those of clips from z alone by default.
             known: tokens `[n, steps]` that are not to be drawn, NO_TOKEN where they are; in place of those in
                 `controls`.
@@ -96,7 +97,7 @@ class HistoryModel(TrainedModel):
             controls = controls.copy()
             parts = self.layout.pack(n, steps, np.asarray(known), np.asarray(known) != NO_TOKEN)
             controls[..., : self.layout.mask.stop] = parts[..., : self.layout.mask.stop]
-        uniforms = None if temperature is None else self.uniforms(n, steps, seed, first)
+        uniforms = None if temperature is None else self.uniforms(n, steps, seed, first, alike)
         return self.player.decode(np.asarray(z, np.float32), controls, uniforms, temperature or 1.0, guidance)
 
     def log_probability(self, z: Array, values: Array, controls: Array | None = None) -> Array:

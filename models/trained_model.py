@@ -82,6 +82,7 @@ class TrainedModel:
         length: int | None = None,
         controls: Array | None = None,
         known: Array | None = None,
+        alike: bool = False,
     ) -> Array:
         """Values for latent vectors, in the compact form that the converter takes back.
 
@@ -93,6 +94,7 @@ class TrainedModel:
             length: steps; the config's `max_seq_len` by default.
             controls: `[length, control_depth]` for all, or `[n, length, control_depth]`.
             known: what is not to be drawn, as for `numpy_model.decode`.
+            alike: all are drawn with the random numbers of the first, so that only z makes them differ.
 
         Returns:
             `[n, length, ...]`: int32 tokens, or float32 numbers.
@@ -102,7 +104,7 @@ class TrainedModel:
         """
         steps = length or self.max_length
         controls = self._controls(controls, len(z), steps)
-        uniforms = None if temperature is None else self.uniforms(len(z), steps, seed, first)
+        uniforms = None if temperature is None else self.uniforms(len(z), steps, seed, first, alike)
         temperature = temperature or 1.0
         if numpy_model.supports_decoder(self.config):
             depths = tuple(self.converter.output_depths)
@@ -120,9 +122,12 @@ class TrainedModel:
         depths = tuple(self.converter.output_depths)
         return numpy_model.log_probability(self.weights, self.config.decoder, depths, z, values, controls)
 
-    def uniforms(self, n: int, steps: int, seed: int, first: int = 0) -> Array:
-        """What decides the draws of `n` clips, those from number `first` on: float32 `[n, steps, draws a step]`."""
-        rngs = (np.random.default_rng([seed, 1, first + i]) for i in range(n))
+    def uniforms(self, n: int, steps: int, seed: int, first: int = 0, alike: bool = False) -> Array:
+        """What decides the draws of `n` clips, those from number `first` on: float32 `[n, steps, draws a step]`.
+
+        With `alike` all have the numbers of number `first`.
+        """
+        rngs = (np.random.default_rng([seed, 1, first + i * (not alike)]) for i in range(n))
         return np.stack([rng.random((steps, self._draws), dtype=np.float32) for rng in rngs])
 
     @property

@@ -17,6 +17,7 @@ from metrics.drum_hits import STEPS_PER_BAR, f1
 from models import latent, numpy_model
 from preprocess.console import print_table, progress
 from preprocess.converters.base import Example
+from studio import interpolation_report
 from studio.beat_report import decode
 
 Array = np.ndarray
@@ -65,6 +66,10 @@ def figures(
             advance()
     found["encode_decode"] = _encode_decode(model, clips, scores.mu, args)
     found["infill"] = _infill(model, clips, args)
+    if model.z_size:
+        found["interpolation"] = interpolation_report.figures(
+            model, clips, sources, scores.mu, mixture, args.temperature, args.seed
+        )
     found["samples"] = _sample_table(model, clips, sources, train, mixture, args)
     areas = {
         name: row["auc"] for name, row in found["samples"]["temperatures"].items() if row["auc"] is not None
@@ -205,6 +210,8 @@ def print_figures(found: dict[str, Any]) -> None:
     """Print the tables of what `figures` found."""
     _print_nats(found["nats_by_bar"])
     _print_edits(found["encode_decode"], found["infill"])
+    if "interpolation" in found:
+        interpolation_report.print_figures(found["interpolation"])
     _print_samples(found["samples"])
     if found["temperature_of_least_auc"] is None:
         print(
