@@ -21,6 +21,7 @@ from piano_configs import PIANO_CONFIGS
 __all__ = [
     "CONFIG_MAP",
     "DEFAULT_CONFIG",
+    "DEFAULT_EDIT_CONFIG",
     "Config",
     "ConfigError",
     "HParams",
@@ -374,6 +375,10 @@ _CONFIGS = (
 
 CONFIG_MAP: Mapping[str, Config] = MappingProxyType({config.name: config for config in _CONFIGS})
 DEFAULT_CONFIG = "hierdec-drum_4bar_small"
+"""What is sampled from where no model is named."""
+
+DEFAULT_EDIT_CONFIG = "hierdec-drum_4bar_small"
+"""What keeps clips in its latent vector: to interpolate and to edit, where no model is named."""
 
 
 def get_config(name_or_path: str) -> Config:

@@ -63,6 +63,12 @@ def get_parser() -> argparse.ArgumentParser:
         help="of drums: in how many held-out clips bar 3 is filled in, chosen at random (default: 128)",
     )
     parser.add_argument(
+        "--condition_clips",
+        type=int,
+        default=64,
+        help="of drum models that are asked for something: clips drawn for each thing asked (default: 64)",
+    )
+    parser.add_argument(
         "--max_examples", type=int, help="so many held-out clips, chosen at random; default: all"
     )
     parser.add_argument(
@@ -82,7 +88,7 @@ def main(argv: list[str] | None = None) -> int:
     _check(args)
 
     from render.clips import check_new
-    from sample import load_model
+    from studio.loading import load_model
 
     output = Path(args.output_dir).expanduser()
     files = [output / "evaluation.json", output / "evaluation.png"]
@@ -122,7 +128,10 @@ def _fill_in(args: argparse.Namespace, config: configs.Config) -> None:
 def _check(args: argparse.Namespace) -> None:
     if not args.examples_path:
         raise InputError("--examples_path is missing; it names the held-out TFRecords, see --help.")
-    for flag in ("num_samples", "importance_samples", "infill_clips", "max_examples", "max_batch_size"):
+    for flag in (
+        *("num_samples", "importance_samples", "infill_clips", "condition_clips"),
+        *("max_examples", "max_batch_size"),
+    ):
         value = getattr(args, flag)
         if value is not None and value < 1:
             raise InputError(f"--{flag} is {value}; expected at least 1.")

@@ -12,21 +12,19 @@ from render.clips import (
     add_style_flags,
     bars_of,
     in_meter_of,
-    meter_of,
     planned_files,
     style_of,
     write_clips,
 )
-from sample import (
+from studio.clips import (
     add_clip_flags,
-    add_model_flags,
     check_controls,
     check_numbers,
     controls_of,
-    load_model,
+    read_clip,
     steps_of,
-    weights_that_fit,
 )
+from studio.loading import add_model_flags, load_model, weights_that_fit
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -49,32 +47,6 @@ def get_parser() -> argparse.ArgumentParser:
     add_style_flags(parser)
     add_log_flag(parser)
     return parser
-
-
-def read_clip(path: str, model: Any) -> Any:
-    """The first clip of a MIDI file as an example.
-
-    Raises:
-        InputError: naming the file and why no clip can be made of it.
-    """
-    from models.trained_model import NoExtractedExamplesError
-    from preprocess.midi import read_midi
-
-    try:
-        examples = model.examples_of(read_midi(Path(path).expanduser()), path)
-    except InputError as error:
-        raise InputError(f"{path}: {str(error).removeprefix(path + ': ')}", error.reason) from error
-    except NoExtractedExamplesError as error:
-        bars = bars_of(model.converter, model.max_length)
-        numerator, denominator = meter_of(model.converter)
-        raise InputError(
-            f"{str(error).rstrip('.')}; it takes {bars} bar{'s' * (bars > 1)} in {numerator}/{denominator} that "
-            f"{model.config.name} can play.",
-            "no_examples",
-        ) from error
-    if len(examples) > 1:
-        print(f"{path}: holds {len(examples)} different clips; the first one is used.")
-    return examples[0]
 
 
 def read_clips(args: argparse.Namespace, model: Any) -> list[Any]:
@@ -128,7 +100,7 @@ def main(argv: list[str] | None = None) -> int:
     from models import latent
 
     style = style_of(args)
-    model = load_model(args)
+    model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
     if not model.z_size:
         raise InputError(f"{model.config.name} has no latent vector to go along; sample.py can play it.")
     steps = steps_of(model, args.length)

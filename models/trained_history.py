@@ -46,6 +46,16 @@ class HistoryModel(TrainedModel):
                 ) from error
         return self._player
 
+    @property
+    def heeds_conditions(self) -> bool:
+        """Whether it was trained to be like what is asked for."""
+        return bool(self.layout.conditions and self.config.augmenter.get("condition_rate"))
+
+    @property
+    def fills_in(self) -> bool:
+        """Whether it was trained to play around hits that are known."""
+        return bool(self.config.augmenter.get("known_share"))
+
     def given(
         self,
         n: int,
@@ -53,7 +63,7 @@ class HistoryModel(TrainedModel):
         mask: Array | None = None,
         past: Array | None = None,
         conditions: Array | None = None,
-        uses_z: bool = True,
+        uses_z: Array | bool = True,
     ) -> Array:
         """Controls of `n` clips for `decode_values`; see `ControlLayout.pack`."""
         return self.layout.pack(n, self.max_length, known, mask, past, conditions, uses_z)

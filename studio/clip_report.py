@@ -51,6 +51,10 @@ def evaluate(args: argparse.Namespace, model: Any, files: list[Path]) -> None:
         tables = {name: sum(nats) for name, nats in report["beats"]["nats_by_bar"].items() if name != "model"}
         if tables:
             report["split"].setdefault("baselines", {}).update(tables)
+        if getattr(model, "heeds_conditions", False):
+            from studio import condition_report
+
+            report["conditions"] = condition_report.figures(model, args)
     elif model.config.converter["name"] == "groove":
         report["groove"], values = _groove_figures(model, examples, step_seconds, scores)
     _print(report, names)
@@ -198,6 +202,10 @@ def _print(report: dict[str, Any], names: tuple[str, ...]) -> None:
 
         beat_report.print_figures(report, names)
         beat_comparison.print_figures(report["beats"])
+    if "conditions" in report:
+        from studio import condition_report
+
+        condition_report.print_figures(report["conditions"])
 
 
 def _print_groove(groove: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from preprocess.errors import InputError
 from preprocess.midi import read_midi
 from render.clips import joined
 from render.midi import Style, write_midi
+from studio.clips import read_clip
 from tests.checkpoints import save_tiny, tiny_config
 from tests.drum_sequences import backbeat, drum_sequence, write_beat
 from tests.render.test_pianoroll import pitched, with_chords
@@ -203,7 +204,7 @@ def test_every_kind_of_music_is_interpolated_and_the_ends_are_the_clips(
     assert struck(whole) == expected != set()
 
     model = trained_model.load(str(path))
-    clips = [interpolate.read_clip(str(file), model) for file in inputs]
+    clips = [read_clip(str(file), model) for file in inputs]
     controls = interpolate.controls_of(model, chords, 2, model.max_length)
     batch = model.config.batch_of(clips)
     given = model.to_note_sequences(batch.get("outputs", batch["inputs"]), controls)
