@@ -37,11 +37,11 @@ _SMALL = HParams(
 _MIXTURE = HParams(
     batch_size=64,
     z_size=0,
-    control_preprocessing_rnn_size=(192, 192),
+    control_preprocessing_rnn_size=(256, 256),
     dec_rnn_size=(128,),
     dropout_keep_prob=0.7,
     learning_rate=0.002,
-    decay_rate=0.998,
+    decay_rate=0.9992,
     min_learning_rate=0.00003,
     grad_clip=20.0,
 )
@@ -66,7 +66,13 @@ def _groovae(name: str, description: str, bars: int, hparams: HParams, **options
 
 
 def _mixture(name: str, description: str, **options: Any) -> Config:
-    decoder = {"components": 5, "window": 16, "history_dropout": 0.5, "condition_dropout": 0.6}
+    decoder = {
+        "components": 5,
+        "window": 16,
+        "hit_dropout": 0.1,
+        "history_dropout": 0.6,
+        "condition_dropout": 0.6,
+    }
     return Config(
         name=name,
         description=description,

@@ -40,8 +40,8 @@ def music_vae(
         decoder: `{"name": ...}`, one of `OUTPUTS`, with `preprocess_controls: True` where an LSTM is to read the
             controls first; or `{"name": "hierarchical_lstm", "core": ..., "level_lengths": ...}` with
             `disable_autoregression` (True, False or levels) and `re_encode: True` as options. A
-            `groove_mixture_lstm` has `components` and `window`, and as options `history_dropout` and
-            `condition_dropout`.
+            `groove_mixture_lstm` has `components` and `window`, and as options `history_dropout`,
+            `condition_dropout` and `hit_dropout`.
         hparams: `configs.HParams`.
         converter: what says the forms and depths (`preprocess.converters.base.Converter`).
         seed: of the initial weights, the latent noise, scheduled sampling and dropout.
@@ -159,6 +159,7 @@ def _score_decoder(
         dropout,
         decoder.get("history_dropout", 0.0),
         decoder.get("condition_dropout", 0.0),
+        decoder.get("hit_dropout", 0.0),
         seed,
     )
 

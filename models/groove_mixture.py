@@ -225,6 +225,7 @@ class GrooveScoreDecoder(keras.layers.Layer):
         dropout: probability that a unit of the reader is dropped while training.
         history_dropout: share of the sequences that train without what was played before.
         condition_dropout: share of the sequences that train without drummer, and of those without style.
+        hit_dropout: probability that a hit, or a tap, is not read while training; what it costs stays.
         seed: of dropout.
     """
 
@@ -238,6 +239,7 @@ class GrooveScoreDecoder(keras.layers.Layer):
         dropout: float = 0.0,
         history_dropout: float = 0.0,
         condition_dropout: float = 0.0,
+        hit_dropout: float = 0.0,
         seed: int = 0,
         **kwargs: Any,
     ):
@@ -247,13 +249,16 @@ class GrooveScoreDecoder(keras.layers.Layer):
         self.window = window
         self.dropout = dropout
         self.history_dropout, self.condition_dropout = history_dropout, condition_dropout
+        self.hit_dropout = hit_dropout
         self.reader = [keras.layers.Dense(units, activation="relu") for units in reader_sizes]
         self.linear = keras.layers.Dense(output.layout.linear, kernel_initializer="zeros")
         self.stack = LSTMStack(layer_sizes, seed=seed)
         self.output_projection = keras.layers.Dense(output.layout.network_width)
         self.seed_generator = keras.random.SeedGenerator(seed)
         if control_depth < output.layout.given:
-            raise ValueError("A groove_mixture_lstm reads hits or taps as controls; the converter gives none.")
+            raise ValueError(
+                "A groove_mixture_lstm reads hits or taps as controls; the converter gives none."
+            )
 
     def build(self, embedding_size: int) -> None:
         """Create the weights.
@@ -312,7 +317,13 @@ class GrooveScoreDecoder(keras.layers.Layer):
             tempo, *known = ops.split(others, ends, axis=-1)
             known = [self._drop_sequences(part, self.condition_dropout) for part in known]
             others = ops.concatenate([tempo, *known], axis=-1)
-        around = ops.pad(given, ((0, 0), (self.window, self.window), (0, 0)))
+        heard = given
+        if training and self.hit_dropout:
+            # A tap goes with its offset, a hit alone.
+            shape = (*ops.shape(given)[:2], 1 if layout.taps else layout.drums)
+            kept = backend.uniform(shape, self.seed_generator) >= self.hit_dropout
+            heard = given * ops.cast(kept, given.dtype)
+        around = ops.pad(heard, ((0, 0), (self.window, self.window), (0, 0)))
         parts = [around[:, i : i + time] for i in range(2 * self.window + 1)]
         beat = ops.one_hot(ops.arange(time) % BEAT_STEPS, BEAT_STEPS, dtype=self.compute_dtype)
         shape = (ops.shape(controls)[0], time, BEAT_STEPS)

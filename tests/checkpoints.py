@@ -15,7 +15,8 @@ TINY = {"enc_rnn_size": (8,), "dec_rnn_size": (8,), "z_size": 4, "batch_size": 8
 def tiny_config(name: str = "hierdec-drum_4bar_small", **changes: Any) -> configs.Config:
     """A config at small widths."""
     config = configs.CONFIG_MAP[name]
-    return dataclasses.replace(config, hparams=dataclasses.replace(config.hparams, **(TINY | changes)))
+    sizes = TINY if config.hparams.z_size else TINY | {"z_size": 0, "control_preprocessing_rnn_size": (8,)}
+    return dataclasses.replace(config, hparams=dataclasses.replace(config.hparams, **(sizes | changes)))
 
 
 def randomize(model: Any, scale: float = 0.5, seed: int = 0) -> dict[str, np.ndarray]:
