@@ -37,11 +37,11 @@ _SMALL = HParams(
 _MIXTURE = HParams(
     batch_size=64,
     z_size=0,
-    control_preprocessing_rnn_size=(256, 256),
+    control_preprocessing_rnn_size=(192, 192),
     dec_rnn_size=(128,),
     dropout_keep_prob=0.7,
     learning_rate=0.002,
-    decay_rate=0.9992,
+    decay_rate=0.998,
     min_learning_rate=0.00003,
     grad_clip=20.0,
 )

@@ -33,7 +33,7 @@ from models.groove_layout import (
 from models.lstm import LSTMStack
 from models.lstm_sequence import State, swap
 from models.outputs import Output, draw_bits
-from preprocess.converters import groove_conditions
+from preprocess import groove_conditions
 
 Array = Any
 

@@ -40,9 +40,7 @@ def supports(config: Any) -> bool:
 def layout_of(config: Any) -> GrooveLayout:
     """Where the parameters of a config's mixtures stand."""
     converter = config.build_converter()
-    return GrooveLayout(
-        converter.output_depth // 3, config.decoder["components"], converter.taps_as_controls
-    )
+    return GrooveLayout(converter.output_depth // 3, config.decoder["components"], converter.taps_as_controls)
 
 
 def decode(
@@ -94,7 +92,9 @@ def log_probability(weights: Weights, config: Any, controls: Array, values: Arra
     return run.log_probability(run.parameters(before), values)
 
 
-def mixtures(weights: Weights, config: Any, controls: Array) -> tuple[Array, list[tuple[Array, Array]], Array]:
+def mixtures(
+    weights: Weights, config: Any, controls: Array
+) -> tuple[Array, list[tuple[Array, Array]], Array]:
     """What is said of every hit without history.
 
     Args:

@@ -21,8 +21,8 @@ import numpy as np
 
 from models import numpy_groove
 from models.groove_layout import MAP_KNOTS
+from preprocess import groove_conditions
 from preprocess.console import Parser, run_command
-from preprocess.converters import groove_conditions
 from preprocess.errors import InputError
 
 Array = np.ndarray

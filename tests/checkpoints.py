@@ -20,10 +20,16 @@ def tiny_config(name: str = "hierdec-drum_4bar_small", **changes: Any) -> config
 
 
 def randomize(model: Any, scale: float = 0.5, seed: int = 0) -> dict[str, np.ndarray]:
-    """Give a model random weights, large enough that every part matters; returns them."""
+    """Give a model random weights, large enough that every part matters; returns them.
+
+    Those that no gradient trains stay as they are.
+    """
     rng = np.random.default_rng(seed)
     weights = {}
     for name, variable in model.named_weights().items():
+        if not variable.trainable:
+            weights[name] = np.asarray(variable, np.float32)
+            continue
         weights[name] = (scale * rng.standard_normal(tuple(variable.shape))).astype(np.float32)
         variable.assign(weights[name])
     return weights

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from preprocess.converters import groove_conditions
+from preprocess import groove_conditions
 from preprocess.converters.base import Example, dense_controls
 from preprocess.converters.drum_classes import Classes
 from preprocess.converters.drum_classes import pitch_classes as drum_classes
@@ -242,7 +242,7 @@ class GrooveConverter:
         return self._filled(steps[chosen], drums[chosen], velocities[chosen], offsets)
 
     def windows_of_grid(
-        self, grid: Triple, size: int, conditions: np.ndarray | None = None
+        self, grid: Triple, size: int, conditions: Sequence[float] | None = None
     ) -> list[Example]:
         """A grid cut into windows that lie end to end, the last one padded with silence.
 
@@ -320,7 +320,7 @@ class GrooveConverter:
         parts = [part.reshape(rows, -1) for part in (hits, velocities, offsets)]
         return np.concatenate(parts, axis=1).astype(np.float32)
 
-    def _controls(self, played: Triple, heard: Triple, conditions: np.ndarray) -> np.ndarray | None:
+    def _controls(self, played: Triple, heard: Triple, conditions: Sequence[float]) -> np.ndarray | None:
         """What both parts of a model are conditioned on, `[rows, control_depth]`.
 
         Hits, then which drum a row is, both boolean; or numbers: hits or taps, then the conditions.

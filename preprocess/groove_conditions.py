@@ -7,8 +7,6 @@ Drummers and styles are those of the Groove MIDI Dataset, whose files are named 
 import math
 import re
 
-import numpy as np
-
 DRUMMERS = tuple(f"drummer{i}" for i in range(1, 11))
 STYLES = (
     "afrobeat", "afrocuban", "blues", "country", "dance", "funk", "gospel", "highlife", "hiphop", "jazz",
@@ -20,17 +18,18 @@ REFERENCE_QPM = 120.0
 _NAME = re.compile(r"(?:.*/)?(?P<drummer>drummer\d+)/.*?\d+_(?P<style>[a-z]+)[^/]*\.midi?")
 
 
-def row(qpm: float, drummer: str | None = None, style: str | None = None) -> np.ndarray:
-    """Float32 `[WIDTH]`: octaves of tempo above 120, then drummer and style one-hot; zeros where not known.
+def row(qpm: float, drummer: str | None = None, style: str | None = None) -> tuple[float, ...]:
+    """`WIDTH` numbers: octaves of tempo above 120, then drummer and style one-hot; zeros where not known.
 
     Args:
         qpm: quarter notes a minute, above 0.
         drummer: one of `DRUMMERS`; others count as not known.
         style: one of `STYLES`; others count as not known.
     """
-    values = [math.log2(qpm / REFERENCE_QPM)]
-    values += [float(name == drummer) for name in DRUMMERS] + [float(name == style) for name in STYLES]
-    return np.array(values, np.float32)
+    drummers, styles = (
+        [float(name == known) for name in names] for names, known in ((DRUMMERS, drummer), (STYLES, style))
+    )
+    return (math.log2(qpm / REFERENCE_QPM), *drummers, *styles)
 
 
 def named(file_name: str) -> tuple[str | None, str | None]:
