@@ -15,6 +15,7 @@ from typing import Any
 
 from configuration import Config, ConfigError, HParams, frozen, merged, override, parse_hparams
 from groove_configs import GROOVE_CONFIGS
+from history_configs import HISTORY_CONFIGS
 from piano_configs import PIANO_CONFIGS
 
 __all__ = [
@@ -150,6 +151,33 @@ _OUR_DRUMS = (
         decoder=_hierarchical(8, 8, disable_autoregression=True),
         converter=_drums(4),
         hparams=_SEED_HPARAMS,
+    ),
+)
+
+
+def _twelve_steps(name: str, description: str, **converter: Any) -> Config:
+    """The small drum model for bars of twelve steps, whatever they are; weights of one fit the others."""
+    small = _OUR_DRUMS[0]
+    return dataclasses.replace(
+        small,
+        name=f"hierdec-drum_4bar_{name}_small",
+        description=f"{description}; little stands behind it, see patterns/README.md",
+        decoder=_hierarchical(4, 12, disable_autoregression=True),
+        converter=_drums(4, max_tensors_per_notesequence=None, **converter),
+        hparams=dataclasses.replace(small.hparams, max_seq_len=48),
+    )
+
+
+_OTHER_METERS = (
+    _twelve_steps("3-4", "4-bar drum beats in 3/4 on sixteenths", meter="3/4"),
+    _twelve_steps("6-8", "4-bar drum beats in 6/8 on sixteenths", meter="6/8"),
+    _twelve_steps("12-8", "4-bar drum beats in 12/8 on eighths", meter="12/8", steps_per_quarter=2),
+    _twelve_steps(
+        "triplets",
+        "4-bar drum beats in 4/4 on triplets",
+        meter="4/4",
+        steps_per_quarter=3,
+        only_on_grid=True,
     ),
 )
 
@@ -331,7 +359,17 @@ _PERFORMANCES = (
 )
 
 
-_CONFIGS = (*_OUR_DRUMS, *_DRUMS, *_MELODIES, *_TRIOS, *_PERFORMANCES, *GROOVE_CONFIGS, *PIANO_CONFIGS)
+_CONFIGS = (
+    *_OUR_DRUMS,
+    *_OTHER_METERS,
+    *_DRUMS,
+    *_MELODIES,
+    *_TRIOS,
+    *_PERFORMANCES,
+    *HISTORY_CONFIGS,
+    *GROOVE_CONFIGS,
+    *PIANO_CONFIGS,
+)
 
 CONFIG_MAP: Mapping[str, Config] = MappingProxyType({config.name: config for config in _CONFIGS})
 DEFAULT_CONFIG = "hierdec-drum_4bar_small"

@@ -46,6 +46,15 @@ class HParams:
     decay_rate: float = 0.9999
     """The learning rate decays by this factor a step, towards min_learning_rate."""
     min_learning_rate: float = 0.00001
+    decay_steps: int = 0
+    """Above 0 the learning rate falls along half a cosine to min_learning_rate in this many steps instead."""
+    warmup_steps: int = 0
+    """Steps in which the learning rate rises from 0 in proportion; with decay_steps only."""
+    weight_decay: float = 0.0
+    """Each step takes this share of every kernel, times the learning rate (AdamW)."""
+    averaging_rate: float = 0.0
+    """Validation and the best checkpoint take a moving average of the weights that keeps this share a step; 0 for
+    the weights themselves."""
     clip_mode: str = "global_norm"
     """How gradients are clipped: global_norm or value."""
     grad_clip: float = 1.0
@@ -126,6 +135,8 @@ class Config:
         Raises:
             ConfigError: for what does not exist for this kind of model, or of another form.
         """
+        if self.decoder["name"] == "history_lstm":
+            return dataclasses.replace(self, augmenter=frozen({**self.augmenter, **_shares(changes)}))
         other = "error_rate" if self.model == "frame_model" else "stretch_range"
         if changes and self.decoder.get("form") == "tokens":
             raise ConfigError(f"{self.name} varies nothing: tokens are neither transposed nor spoilt.")
@@ -196,8 +207,25 @@ class Config:
 
 _OF_ALL_TRAINING = (
     *("max_seq_len", "batch_size", "dropout_keep_prob", "learning_rate", "decay_rate", "min_learning_rate"),
+    *("decay_steps", "warmup_steps", "weight_decay", "averaging_rate"),
     *("clip_mode", "grad_clip", "grad_norm_clip_to_zero", "sampling_schedule", "sampling_rate"),
 )
+
+
+def _shares(changes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a history decoder's training mixes (`preprocess.drum_windows.Mixture`), checked.
+
+    Raises:
+        ConfigError: for an unknown share, or one that is not from 0 to 1.
+    """
+    from preprocess.drum_windows import Mixture
+
+    for name, value in changes.items():
+        if name not in Mixture.names():
+            raise ConfigError(f"There is no share '{name}'; expected {', '.join(Mixture.names())}.")
+        if not _is_number(value) or not 0 <= value <= 1:
+            raise ConfigError(f"{name} is {value!r}; expected a number from 0 to 1.")
+    return changes
 
 
 def _is_number(value: Any) -> bool:
@@ -289,7 +317,9 @@ _RANGES = {
     **dict.fromkeys(("learning_rate", "min_learning_rate"), (0, math.inf)),
     **dict.fromkeys(("grad_clip", "grad_norm_clip_to_zero"), (_TINY, math.inf)),
     **dict.fromkeys(("dropout_keep_prob", "decay_rate"), (_TINY, 1)),
+    **dict.fromkeys(("decay_steps", "warmup_steps", "weight_decay"), (0, math.inf)),
     "beta_rate": (0, 1),
+    "averaging_rate": (0, 0.999999),
 }
 _CHOICES = {"clip_mode": ("global_norm", "value")}
 _TYPE_NAMES = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}

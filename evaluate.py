@@ -1,7 +1,7 @@
 """Command: how good a trained model is on held-out music; of drums also how like it its samples are.
 
 Writes `evaluation.json` and `evaluation.png`, and prints a table. The measures and their sources are in
-`models/metrics.py`.
+`metrics`.
 """
 
 import argparse

@@ -8,7 +8,15 @@ from typing import Any
 import configs
 from preprocess.console import Parser, add_log_flag, run_command
 from preprocess.errors import InputError
-from render.clips import add_style_flags, bars_of, in_meter_of, planned_files, style_of, write_clips
+from render.clips import (
+    add_style_flags,
+    bars_of,
+    in_meter_of,
+    meter_of,
+    planned_files,
+    style_of,
+    write_clips,
+)
 from sample import (
     add_clip_flags,
     add_model_flags,
@@ -58,19 +66,16 @@ def read_clip(path: str, model: Any) -> Any:
     except InputError as error:
         raise InputError(f"{path}: {str(error).removeprefix(path + ': ')}", error.reason) from error
     except NoExtractedExamplesError as error:
-        bars, quarters = bars_of(model.converter, model.max_length), _quarters(model)
+        bars = bars_of(model.converter, model.max_length)
+        numerator, denominator = meter_of(model.converter)
         raise InputError(
-            f"{str(error).rstrip('.')}; it takes {bars} bar{'s' * (bars > 1)} in {quarters}/4 that "
+            f"{str(error).rstrip('.')}; it takes {bars} bar{'s' * (bars > 1)} in {numerator}/{denominator} that "
             f"{model.config.name} can play.",
             "no_examples",
         ) from error
     if len(examples) > 1:
         print(f"{path}: holds {len(examples)} different clips; the first one is used.")
     return examples[0]
-
-
-def _quarters(model: Any) -> int:
-    return model.converter.steps_per_bar // model.converter.steps_per_quarter
 
 
 def read_clips(args: argparse.Namespace, model: Any) -> list[Any]:

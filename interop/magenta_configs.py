@@ -13,6 +13,7 @@ from magenta.models.music_vae import MusicVAE, data, data_hierarchical, lstm_mod
 from magenta.models.music_vae import configs as magenta_configs
 
 from preprocess.converters.drum_classes import pitch_classes
+from preprocess.converters.segments import meter_of
 
 CONVERTERS = {
     "drums": data.DrumsConverter,
@@ -49,6 +50,10 @@ def magenta_converter(spec: Mapping[str, Any]) -> Any:
         if options.get(key):
             options[key] = [list(pitches) for pitches in pitch_classes(options[key])]
     options.pop("shorter_bars", None)  # the original drops such music
+    options.pop("only_on_grid", None)  # the original takes all music, and so it does any meter of such bars
+    if options.get("meter"):
+        numerator, denominator = meter_of(options.pop("meter"))
+        options["quarters_per_bar"] = 4 * numerator // denominator
     if "add_instruments" in options:
         options["add_instruments"] = list(options["add_instruments"])
     return CONVERTERS[name](**options)

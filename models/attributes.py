@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from models import metrics
+from metrics import drum_hits
 from models.errors import CheckpointError
 from models.trained_model import TrainedModel
 
@@ -61,12 +61,12 @@ def _hi_hats(notes: Notes) -> float:
 
 
 def _syncopation(notes: Notes) -> float:
-    steps = notes.bars * metrics.STEPS_PER_BAR
+    steps = notes.bars * drum_hits.STEPS_PER_BAR
     at = np.floor(notes.starts + 0.5).astype(int)
     kept = np.isin(notes.pitches, KICKS + SNARES) & (at >= 0) & (at < steps)
     rhythm = np.zeros((1, steps, 1), bool)
     rhythm[0, at[kept]] = True
-    return float(metrics.syncopation(rhythm, (0,))[0])
+    return float(drum_hits.syncopation(rhythm, (0,))[0])
 
 
 def _mean(values: Array) -> float:
@@ -79,7 +79,7 @@ def _pitch_range(notes: Notes) -> float:
 
 def _rests(notes: Notes) -> float:
     """Share of the sixteenths at whose middle nothing sounds."""
-    middles = np.arange(notes.bars * metrics.STEPS_PER_BAR)[:, None] + 0.5
+    middles = np.arange(notes.bars * drum_hits.STEPS_PER_BAR)[:, None] + 0.5
     sounding = ((notes.starts <= middles) & (middles < notes.ends)).any(axis=1)
     return float(1 - sounding.mean())
 
@@ -94,7 +94,7 @@ ATTRIBUTES: dict[str, Attribute] = {
     "rests": Attribute("share of the sixteenths", False, _rests),
     "loudness": Attribute("velocity, 1 to 127", None, lambda notes: _mean(notes.velocities)),
 }
-"""By name. `syncopation` is that of kick and snare together, Longuet-Higgins and Lee's (`models/metrics.py`)."""
+"""By name. `syncopation` is that of kick and snare together, Longuet-Higgins and Lee's (`metrics/drum_hits.py`)."""
 
 _DRUMS, _MELODY = ("hits", "hihat", "syncopation"), ("notes", "pitch", "range", "rests")
 _OF_CONVERTERS = {
@@ -120,15 +120,19 @@ def names_for(model: TrainedModel) -> tuple[str, ...]:
     """
     kind = model.config.converter["name"]
     loud = kind == "groove" or (kind == "performance" and model.converter.num_velocity_bins > 0)
-    return _OF_CONVERTERS[kind] + ("loudness",) * loud
+    names = _OF_CONVERTERS[kind] + ("loudness",) * loud
+    meter = getattr(model.converter, "time_signature", None) or (4, 4)
+    # Longuet-Higgins and Lee's weights are those of sixteenths of 4/4.
+    in_sixteenths = meter == (4, 4) and model.converter.steps_per_quarter != 3
+    return names if in_sixteenths else tuple(name for name in names if name != "syncopation")
 
 
 def bars_of(model: TrainedModel) -> int:
-    """Bars of 4/4 of a model's clip."""
+    """Bars of a model's clip, in its own meter."""
     converter = model.converter
     quarters = getattr(converter, "hop_quarters", 0)
     bars = getattr(converter, "slice_bars", None) or getattr(converter, "split_bars", None)
-    return max(1, int(quarters / 4 or bars or -(-model.max_length // metrics.STEPS_PER_BAR)))
+    return max(1, int(quarters / 4 or bars or -(-model.max_length // drum_hits.STEPS_PER_BAR)))
 
 
 def measure(sequences: Sequence[Any], names: Sequence[str], bars: int, lead_only: bool = False) -> Array:

@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from models import decoders, encoders, outputs
+from models import decoders, encoders, outputs, schedules
+from models.bar_encoder import BarEncoder
 from models.groove_mixture import GrooveMixture, GrooveScoreDecoder
 from models.hierarchical import HierarchicalLSTMDecoder
+from models.history_decoder import HistoryDecoder
+from models.history_vae import HistoryVAE
 from models.music_vae import MusicVAE
 from models.numpy_representations import input_depths
 from models.polyphonic_sampler import PolyphonicSampler
@@ -53,6 +56,8 @@ def music_vae(
 
     keras.utils.set_random_seed(seed)
     dropout = 1.0 - hparams.dropout_keep_prob
+    if decoder["name"] == "history_lstm":
+        return _history_vae(encoder, decoder, hparams, converter, dropout, seed)
     built_encoder = _encoder(encoder, hparams, dropout, seed + 1) if hparams.z_size else None
     if decoder["name"] == "hierarchical_lstm":
         core_data = {**decoder, "name": decoder["core"]}
@@ -69,6 +74,30 @@ def music_vae(
         converter.control_depth,
         seed,
     )
+
+
+def _history_vae(
+    encoder: Mapping[str, Any],
+    decoder: Mapping[str, Any],
+    hparams: Any,
+    converter: Any,
+    dropout: float,
+    seed: int,
+) -> HistoryVAE:
+    """A decoder that reads its own past, and the encoder of bars that goes with it."""
+    if encoder["name"] != "bars":
+        raise ValueError(f"A history_lstm goes with the encoder 'bars', not '{encoder['name']}'.")
+    if not schedules.is_teacher_forcing(hparams.sampling_schedule, hparams.sampling_rate):
+        raise ValueError("A history_lstm has no scheduled sampling; it hears its own past.")
+    if decoder["length"] != hparams.max_seq_len:
+        raise ValueError(
+            f"The decoder's length is {decoder['length']}, but max_seq_len {hparams.max_seq_len}."
+        )
+    sizes = {name: tuple(encoder.get(name, ())) for name in ("bar_sizes", "joint_sizes")}
+    reader = BarEncoder(encoder["bars"], **sizes, dropout=dropout, seed=seed + 1)
+    options = {name: value for name, value in decoder.items() if name != "name"}
+    player = HistoryDecoder(layer_sizes=hparams.dec_rnn_size, **options, dropout=dropout, seed=seed + 2)
+    return HistoryVAE(reader, player, hparams, converter.input_depth, encoder.get("hit_noise", 0.0), seed)
 
 
 def _encoder(encoder: Mapping[str, Any], hparams: Any, dropout: float, seed: int) -> Any:

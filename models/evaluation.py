@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from models import metrics
+from metrics import variational
 
 Array = np.ndarray
 
@@ -131,7 +131,7 @@ def _score_batch(
             predicted, accuracy = np.asarray(outputs["predicted"]), np.asarray(outputs["accuracy"])
         on_batch()
     reconstruction = np.stack(losses, axis=1)
-    ratio = metrics.log_prior_over_posterior(noise, mu[:, None], sigma[:, None])
+    ratio = variational.log_prior_over_posterior(noise, mu[:, None], sigma[:, None])
     assert predicted is not None and accuracy is not None, "importance_samples is at least 1"
     z = mu + sigma * noise[:, 0]
     return mu, sigma, z, predicted, reconstruction, accuracy, ratio - reconstruction

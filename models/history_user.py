@@ -95,6 +95,29 @@ def read_lags(frames: Array, weights: Array, lags: Sequence[int]) -> Array:
     return run(frames, weights)
 
 
+def copied(tokens: Array, weights: Array, depth: int) -> Array:
+    """The read of one-hot frames, from their tokens: how likely each token is where one of the past is copied.
+
+    What `read_lags` gives where a frame is a one-hot token, `read[..., token] = sum_k weights[..., k] [tokens[..., k] =
+    token]`, without frames of that width.
+
+    Args:
+        tokens: what stood at each lag, integers `[..., lags]`; negative ones are nothing and not read.
+        weights: of the lags, `[..., lags]`.
+        depth: number of tokens.
+
+    Returns:
+        `[..., depth]`.
+    """
+    shape = (1,) * (len(tokens.shape) - 1) + (depth,)
+    classes = ops.reshape(ops.arange(depth, dtype="int32"), shape)
+    read = 0.0
+    for lag in range(tokens.shape[-1]):
+        here = ops.cast(ops.equal(tokens[..., lag : lag + 1], classes), weights.dtype)
+        read = read + weights[..., lag : lag + 1] * here
+    return read
+
+
 class HistoryUser(FrameReader):
     """Reads the past by learnt weights, beside a local LSTM: the "HistoryUser scheme".
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from models import metrics, numpy_model
+from metrics import variational
+from models import numpy_model
 from models.errors import CheckpointError
 from models.numpy_outputs import NO_TOKEN
 from models.trained_model import TrainedModel, slerp_at
@@ -186,7 +187,7 @@ def _draw_around(
     blanked = np.where(_beside(hole, batch["inputs"]), NOTHING_HAPPENS, batch["inputs"])
     mu, sigma = model.posterior({**batch, "inputs": blanked.astype(batch["inputs"].dtype)})
     noise = np.random.default_rng([seed, 5]).standard_normal((n, model.z_size), np.float32)
-    return mu + sigma * noise, metrics.log_prior_over_posterior(noise, mu, sigma)
+    return mu + sigma * noise, variational.log_prior_over_posterior(noise, mu, sigma)
 
 
 def _known_values(batch: dict[str, Array]) -> Array:

@@ -111,6 +111,7 @@ class LSTM(keras.layers.Layer):
         mask: Array | None = None,
         reverse: bool = False,
         inputs: Array | None = None,
+        kept: Array | None = None,
     ) -> tuple[Array, State, Array]:
         """All steps at once.
 
@@ -120,6 +121,7 @@ class LSTM(keras.layers.Layer):
             mask: `[time, batch or 1, 1]`, 0 at padding, where state and output are zero; None for no padding.
             reverse: run from the last step to the first.
             inputs: as for `step`.
+            kept: as for `lstm_sequence`.
 
         Returns:
             Outputs `[time, batch, units]`, the last state, and the hidden states `[time, batch, units]`.
@@ -127,7 +129,7 @@ class LSTM(keras.layers.Layer):
         if mask is None:
             mask = ops.ones((projected.shape[0], 1, 1), dtype=projected.dtype)
         gates = self._gates(projected)
-        hiddens, cell, hidden = lstm_sequence(gates, self.recurrent_kernel, *state, mask, reverse)
+        hiddens, cell, hidden = lstm_sequence(gates, self.recurrent_kernel, *state, mask, reverse, kept)
         outputs = self._output(hiddens, projected, inputs)
         return (outputs * mask if self.residual else outputs), (cell, hidden), hiddens
 
@@ -145,6 +147,8 @@ class LSTMStack(keras.layers.Layer):
         dropout: probability that an input value is dropped while training, drawn anew at every step.
         seed: seed of the dropout masks.
         residual: each layer adds its input to its output; an input of another size is projected first.
+        recurrent_dropout: probability that a hidden value is dropped on its way to the next step while training,
+            one mask for a whole sequence.
 
     Raises:
         ValueError: without a layer.
@@ -156,6 +160,7 @@ class LSTMStack(keras.layers.Layer):
         dropout: float = 0.0,
         seed: int = 0,
         residual: bool = False,
+        recurrent_dropout: float = 0.0,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -163,6 +168,7 @@ class LSTMStack(keras.layers.Layer):
         if not self.layer_sizes:
             raise ValueError("A stack of LSTMs has at least one layer.")
         self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
         below = (None, *self.layer_sizes[:-1])
         self.layers = [
             LSTM(units, residual, residual and units != size)
@@ -238,7 +244,10 @@ class LSTMStack(keras.layers.Layer):
             if outputs is not None:
                 outputs = self.drop(outputs, training)
                 projected = layer.project(outputs)
-            outputs, last, _ = layer.sequence(projected, state, mask, inputs=outputs)
+            kept = None
+            if training and self.recurrent_dropout:
+                kept = backend.dropout(ops.ones_like(state[1]), self.recurrent_dropout, self.seed_generator)
+            outputs, last, _ = layer.sequence(projected, state, mask, inputs=outputs, kept=kept)
             last_states.append(last)
         return outputs, last_states
 

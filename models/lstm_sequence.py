@@ -34,7 +34,13 @@ def lstm_cell(preactivation: Array, cell: Array) -> tuple[Array, Array, Array]:
 
 
 def lstm_sequence(
-    projected: Array, recurrent_kernel: Array, cell: Array, hidden: Array, mask: Array, reverse: bool = False
+    projected: Array,
+    recurrent_kernel: Array,
+    cell: Array,
+    hidden: Array,
+    mask: Array,
+    reverse: bool = False,
+    kept: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     """Run an LSTM over a sequence whose input projections are known.
 
@@ -44,17 +50,22 @@ def lstm_sequence(
         cell, hidden: the state before the first step, `[batch, units]` each.
         mask: `[time, batch or 1, 1]`, 1 at real steps and 0 at padding, where the state becomes zero.
         reverse: run from the last step to the first.
+        kept: `[batch, units]`, what the hidden state is multiplied by before it meets the kernel, the same at every
+            step: a dropout mask (Gal and Ghahramani, "A Theoretically Grounded Application of Dropout in Recurrent
+            Neural Networks", 2016). No gradient flows into it. None for ones.
 
     Returns:
         Hidden states `[time, batch, units]` in the order of the input, last cell state, last hidden state.
     """
+    if kept is None:
+        kept = ops.ones((1, 1), dtype=projected.dtype)
 
     @ops.custom_gradient
-    def run(projected, recurrent_kernel, cell, hidden, mask):
+    def run(projected, recurrent_kernel, cell, hidden, mask, kept):
         def step(carry: State, inputs: tuple) -> tuple[State, tuple]:
             cell, hidden = carry
             x, real = inputs
-            cell, hidden, gates = lstm_cell(x + ops.matmul(hidden, recurrent_kernel), cell)
+            cell, hidden, gates = lstm_cell(x + ops.matmul(hidden * kept, recurrent_kernel), cell)
             cell, hidden = cell * real, hidden * real
             return (cell, hidden), (hidden, cell, gates)
 
@@ -63,17 +74,17 @@ def lstm_sequence(
         def gradient(*upstream_arguments, upstream=None):
             d_hiddens, d_cell, d_hidden = gradients_of_outputs(upstream_arguments, upstream)
             (d_cell, d_hidden), d_projected = scan(
-                _backward_step(ops.transpose(recurrent_kernel)),
+                _backward_step(ops.transpose(recurrent_kernel), kept),
                 (d_cell, d_hidden),
                 (d_hiddens, all_gates, cells, _shifted(cells, cell, reverse), mask),
                 not reverse,
             )
-            d_kernel = kernel_gradient(_shifted(hiddens, hidden, reverse), d_projected)
-            return d_projected, d_kernel, d_cell, d_hidden, ops.zeros_like(mask)
+            d_kernel = kernel_gradient(_shifted(hiddens, hidden, reverse) * kept, d_projected)
+            return d_projected, d_kernel, d_cell, d_hidden, ops.zeros_like(mask), ops.zeros_like(kept)
 
         return (hiddens, *last), gradient
 
-    return run(projected, recurrent_kernel, cell, hidden, mask)
+    return run(projected, recurrent_kernel, cell, hidden, mask, kept)
 
 
 def swap(x: Array) -> Array:
@@ -136,12 +147,12 @@ def _shifted(states: Array, first: Array, reverse: bool) -> Array:
     return ops.concatenate([first[None], states[:-1]], axis=0)
 
 
-def _backward_step(transposed_kernel: Array) -> Callable:
+def _backward_step(transposed_kernel: Array, kept: Array) -> Callable:
     def backward_step(carry, inputs):
         d_cell, d_hidden = carry
         d_output, gates, cell, cell_before, real = inputs
         d_hidden = (d_hidden + d_output) * real
         d_cell_before, d_preactivation = cell_gradient(d_cell * real, d_hidden, gates, cell, cell_before)
-        return (d_cell_before, ops.matmul(d_preactivation, transposed_kernel)), d_preactivation
+        return (d_cell_before, ops.matmul(d_preactivation, transposed_kernel) * kept), d_preactivation
 
     return backward_step

@@ -99,6 +99,8 @@ def _data_reasons(config: Config) -> Iterator[str]:
     taps, fixed, humanize = (bool(options.get(n)) for n in ("tapify", "fixed_velocities", "humanize"))
     if taps != fixed and not humanize:
         yield "it leaves velocities out of tapped inputs, and of no others (tapify and fixed_velocities)"
+    if options["name"] == "drums" and options.get("steps_per_quarter", 4) != 4:
+        yield "it plays drums on sixteenths, and this model's steps are others"
     bars, hop = options.get("chunk_size_bars", 1), options.get("hop_size_bars", 1)
     if options["name"] == "performance" and not (_segments(config) and hop == bars):
         yield "it reads performances only where each track is a segment of a conductor"

@@ -63,19 +63,23 @@ class MusicVAE(keras.Model):
         self.noise = keras.random.SeedGenerator(seed)
         self.trackers = [keras.metrics.Mean(name=n) for n in ("reconstruction", "kl_bits", "accuracy")]
         if self.encoder is not None:
-            near_zero = keras.initializers.RandomNormal(stddev=0.001)
-            self.mu = keras.layers.Dense(hparams.z_size, kernel_initializer=near_zero)
-            self.sigma = keras.layers.Dense(
-                hparams.z_size, activation="softplus", kernel_initializer=near_zero
-            )
-            self.encoder.build(sum(self.input_depths) + control_depth)
-            for dense in (self.mu, self.sigma):
-                dense.build((None, self.encoder.output_depth))
+            self.build_posterior(self.encoder)
         self.decoder.build(hparams.z_size)
         self.step = self.add_weight(
             shape=(), dtype="int32", initializer="zeros", trainable=False, name="step"
         )
         self.built = True
+
+    def build_posterior(self, encoder: keras.layers.Layer) -> None:
+        """Create the weights of the encoder, and those that make a posterior of its embedding."""
+        near_zero = keras.initializers.RandomNormal(stddev=0.001)
+        self.mu = keras.layers.Dense(self.hparams.z_size, kernel_initializer=near_zero)
+        self.sigma = keras.layers.Dense(
+            self.hparams.z_size, activation="softplus", kernel_initializer=near_zero
+        )
+        encoder.build(sum(self.input_depths) + self.control_depth)
+        for dense in (self.mu, self.sigma):
+            dense.build((None, encoder.output_depth))
 
     def named_weights(self) -> dict[str, keras.Variable]:
         """The weights by the names that Magenta's checkpoints have."""

@@ -17,18 +17,47 @@ class ClippedAdam(keras.optimizers.Adam):
             the step where it reaches `grad_norm_clip_to_zero`; `value` cuts each number to +-`grad_clip`.
         grad_clip: see `clip_mode`.
         grad_norm_clip_to_zero: see `clip_mode`.
+        weight_decay: share of every kernel that a step takes, times the learning rate (Loshchilov and Hutter,
+            "Decoupled Weight Decay Regularization", 2019); biases stay.
+        averaging_rate: share that a moving average of the weights keeps a step (Polyak); 0 for no average.
 
     Raises:
         ValueError: for another clip_mode.
     """
 
-    def __init__(self, learning_rate: Any, clip_mode: str, grad_clip: float, grad_norm_clip_to_zero: float):
-        super().__init__(learning_rate, epsilon=1e-8)
+    def __init__(
+        self,
+        learning_rate: Any,
+        clip_mode: str,
+        grad_clip: float,
+        grad_norm_clip_to_zero: float,
+        weight_decay: float = 0.0,
+        averaging_rate: float = 0.0,
+    ):
+        super().__init__(
+            learning_rate,
+            epsilon=1e-8,
+            weight_decay=weight_decay or None,
+            use_ema=averaging_rate > 0,
+            ema_momentum=averaging_rate or 0.99,
+        )
+        if weight_decay:
+            self.exclude_from_weight_decay(var_names=["bias"])
         if clip_mode not in ("global_norm", "value"):
             raise ValueError(f"clip_mode is '{clip_mode}'; expected global_norm or value.")
         self.clip_mode = clip_mode
         self.grad_clip = grad_clip
         self.grad_norm_clip_to_zero = grad_norm_clip_to_zero
+
+    def finalize_variable_values(self, var_list: list[Any]) -> None:
+        """Nothing: `fit` would leave the average behind at its end, and training goes on with the weights themselves."""
+
+    def assign_average(self, variables: list[Any]) -> None:
+        """Give the trainable variables the values of their moving averages."""
+        super().finalize_variable_values(variables)
+        for variable in variables:
+            # JAX gives the memory of a step's arguments to its results, so no two variables may share an array.
+            variable.assign(ops.convert_to_numpy(variable))
 
     def apply(self, grads: list[Array], trainable_variables: Any = None) -> None:
         """Clip the gradients and take a step."""

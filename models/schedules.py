@@ -3,6 +3,7 @@
 The formulas are those of Magenta's `MusicVAE.train` and `lstm_utils.get_sampling_probability`.
 """
 
+import math
 from typing import Any
 
 import keras
@@ -33,6 +34,39 @@ class ExponentialDecayToFloor(keras.optimizers.schedules.LearningRateSchedule):
             "learning_rate": self.learning_rate,
             "decay_rate": self.decay_rate,
             "min_learning_rate": self.min_learning_rate,
+        }
+
+
+@keras.saving.register_keras_serializable("models")
+class CosineDecayToFloor(keras.optimizers.schedules.LearningRateSchedule):
+    """Half a cosine from `learning_rate` to `min_learning_rate` in `decay_steps`, with a linear rise at first.
+
+    Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts" (2017), without restarts.
+    """
+
+    def __init__(
+        self, learning_rate: float, decay_steps: int, min_learning_rate: float, warmup_steps: int = 0
+    ):
+        self.learning_rate = learning_rate
+        self.decay_steps = decay_steps
+        self.min_learning_rate = min_learning_rate
+        self.warmup_steps = warmup_steps
+
+    def __call__(self, step: Array) -> Array:
+        """The learning rate at `step`."""
+        step = ops.cast(step, "float32")
+        way = ops.minimum(step / self.decay_steps, 1.0)
+        height = 0.5 * (1.0 + ops.cos(math.pi * way))
+        rate = self.min_learning_rate + (self.learning_rate - self.min_learning_rate) * height
+        return rate * ops.minimum(1.0, (step + 1.0) / max(1, self.warmup_steps))
+
+    def get_config(self) -> dict[str, float]:
+        """The constructor's arguments."""
+        return {
+            "learning_rate": self.learning_rate,
+            "decay_steps": self.decay_steps,
+            "min_learning_rate": self.min_learning_rate,
+            "warmup_steps": self.warmup_steps,
         }
 
 

@@ -5,6 +5,7 @@ event files. A run goes on from its newest checkpoint exactly as if it had never
 of the step, and optimizer and random state are in the checkpoint.
 """
 
+import contextlib
 import csv
 import math
 import time
@@ -22,7 +23,7 @@ from models.checkpoint import Checkpoint
 from models.errors import CheckpointError
 from models.music_vae import LN2, MusicVAE
 from models.optimizer import ClippedAdam
-from models.schedules import ExponentialDecayToFloor
+from models.schedules import CosineDecayToFloor, ExponentialDecayToFloor
 
 
 class BatchSource(Protocol):
@@ -61,11 +62,29 @@ class Settings:
 def compile_model(model: MusicVAE) -> None:
     """Give a model the optimizer of its hyperparameters, and XLA."""
     h = model.hparams
-    schedule = ExponentialDecayToFloor(h.learning_rate, h.decay_rate, h.min_learning_rate)
+    schedule: Any = ExponentialDecayToFloor(h.learning_rate, h.decay_rate, h.min_learning_rate)
+    if h.decay_steps:
+        schedule = CosineDecayToFloor(h.learning_rate, h.decay_steps, h.min_learning_rate, h.warmup_steps)
+    clipping = h.clip_mode, h.grad_clip, h.grad_norm_clip_to_zero
     model.compile(
-        optimizer=ClippedAdam(schedule, h.clip_mode, h.grad_clip, h.grad_norm_clip_to_zero), jit_compile=True
+        optimizer=ClippedAdam(schedule, *clipping, h.weight_decay, h.averaging_rate), jit_compile=True
     )
     model.optimizer.build(model.trainable_variables)
+
+
+@contextlib.contextmanager
+def averaged(model: MusicVAE) -> Iterator[None]:
+    """The model with the moving average of its weights, where its optimizer keeps one; then with its own again."""
+    if not model.optimizer.use_ema:
+        yield
+        return
+    own = [ops.convert_to_numpy(v) for v in model.trainable_variables]
+    model.optimizer.assign_average(model.trainable_variables)
+    try:
+        yield
+    finally:
+        for variable, value in zip(model.trainable_variables, own, strict=True):
+            variable.assign(value)
 
 
 def train(
@@ -123,16 +142,16 @@ def train(
         at_end = step == settings.num_steps
         improved = False
         if validate and (step % settings.eval_every == 0 or at_end):
-            line |= validate()
-            improved = line["val_loss"] < best
-            best, waited = (line["val_loss"], 0) if improved else (best, waited + 1)
+            with averaged(model):
+                line |= validate()
+                improved = line["val_loss"] < best
+                best, waited = (line["val_loss"], 0) if improved else (best, waited + 1)
+                if improved:
+                    found = _weights_only(model, config_json, step, line)
+                    checkpoint.save(folder / f"best{checkpoint.SUFFIX}", found)
         log.write(step, line)
         report(step, line)
         out_of_patience = bool(settings.patience) and waited >= settings.patience
-        if improved:
-            checkpoint.save(
-                folder / f"best{checkpoint.SUFFIX}", _weights_only(model, config_json, step, line)
-            )
         if step % settings.save_every == 0 or at_end or out_of_patience:
             _save(
                 model,

@@ -261,7 +261,8 @@ def load_note_sequences(
 ) -> Loaded:
     """Read the files of `rows`. Absent and damaged ones are reported, not fatal.
 
-    Each NoteSequence has the relative path as `id` and `filename`, so that no two share one.
+    Each NoteSequence has the relative path as `id` and `filename`, so that no two share one. Its metadata hold the
+    style as genre and the drummer as artist; a text annotation at 0 says `beat_type: beat` or `beat_type: fill`.
 
     Args:
         rows: from `select`.
@@ -285,8 +286,12 @@ def load_note_sequences(
 
 
 def _identified(sequence: Any, row: GrooveRow) -> Any:
+    """`sequence` with what info.csv knows of it: genre is the style, artist the drummer, an annotation beat or fill."""
     sequence.id = sequence.filename = row.midi_filename
     sequence.collection_name = "groove"
+    sequence.sequence_metadata.genre.append(row.style)
+    sequence.sequence_metadata.artist = row.drummer
+    sequence.text_annotations.add(time=0.0, text=f"beat_type: {row.beat_type}")
     return sequence
 
 

@@ -52,10 +52,21 @@ def style_of(args: argparse.Namespace) -> Style:
     )
 
 
+def meter_of(converter: Any) -> tuple[int, int]:
+    """The time signature that a converter's music is in: its own, or the quarter notes of a bar."""
+    own: tuple[int, int] | None = getattr(converter, "time_signature", None)
+    return own or (converter.steps_per_bar // converter.steps_per_quarter, 4)
+
+
 def in_meter_of(style: Style, converter: Any) -> Style:
-    """The style with the bars of a converter, in quarter notes."""
-    quarters = converter.steps_per_bar // converter.steps_per_quarter
-    return dataclasses.replace(style, time_signature=(quarters, 4))
+    """The style with the bars of a converter.
+
+    Raises:
+        InputError: where it swings, and the converter's steps are thirds of a quarter, which do so by themselves.
+    """
+    if style.swing and converter.steps_per_quarter == 3:
+        raise InputError("--swing is for sixteenths; this model plays triplets, leave it out.", "bad_flag")
+    return dataclasses.replace(style, time_signature=meter_of(converter))
 
 
 def bars_of(converter: Any, steps: int) -> int:
@@ -178,7 +189,8 @@ def write_clips(
         from render.pianoroll import clip_figure, save_png
 
         rows = [(p.stem, as_written(s, style, bars)) for p, s in zip(files.midi, sequences, strict=True)]
-        save_png(clip_figure(rows, bars, title, style.quarters_per_bar), files.png)
+        figure = clip_figure(rows, bars, title, style.quarters_per_bar, style.quarters_per_beat)
+        save_png(figure, files.png)
     if files.html:
         from render.gallery import Clip, Section, write_gallery
 

@@ -45,6 +45,7 @@ def gallery_html(sections: list[Section], title: str, style: Style = Style()) ->
         "qpm": style.qpm,
         "swing": style.swing,
         "bar": style.quarters_per_bar * 4,
+        "beat": style.quarters_per_beat * 4,
         "drums": [drum.name for drum in REDUCED_DRUM_CLASSES],
         "sections": [
             {

@@ -5,7 +5,7 @@ the track ends exactly on a bar line. One track (format 0) for drums, which ever
 """
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,9 @@ from preprocess.tfrecord import check_outputs, write_atomically
 
 DRUM_CHANNEL = 9
 TICKS_PER_QUARTER = 480
+
+Marker = tuple[int, str]
+"""The bar, counted from 0, at which a section begins, and its name."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,16 @@ class Style:
         """Length of a bar in quarter notes."""
         return 4 * self.time_signature[0] / self.time_signature[1]
 
+    @property
+    def quarters_per_beat(self) -> float:
+        """Length of a beat in quarter notes: a dotted quarter in 6/8, 9/8 and 12/8, a quarter otherwise."""
+        numerator, denominator = self.time_signature
+        return 1.5 if denominator == 8 and numerator % 3 == 0 and numerator > 3 else 1.0
 
-def midi_bytes(sequence: Any, style: Style = Style(), bars: int | None = None) -> bytes:
+
+def midi_bytes(
+    sequence: Any, style: Style = Style(), bars: int | None = None, markers: Sequence[Marker] = ()
+) -> bytes:
     """The bytes of a MIDI file.
 
     Args:
@@ -70,9 +81,11 @@ def midi_bytes(sequence: Any, style: Style = Style(), bars: int | None = None) -
         style: how it is played.
         bars: length of the clip; by default up to the bar line behind the last note, which for drums is where it
             begins (how long a drum is held says nothing) and for pitched notes where it ends.
+        markers: sections, which a DAW shows above the track; their names are written as UTF-8.
 
     Raises:
         InputError: where `bars` is below 1.
+        ValueError: where a marker is not within the clip.
     """
     if bars is not None and bars < 1:
         raise InputError(f"A clip of {bars} bars can't be written; expected at least 1.", "bad_length")
@@ -80,6 +93,8 @@ def midi_bytes(sequence: Any, style: Style = Style(), bars: int | None = None) -
     per_second = source_qpm / 60.0 * TICKS_PER_QUARTER
     bar = round(style.quarters_per_bar * TICKS_PER_QUARTER)
     end = bar * (bars if bars is not None else _bars_needed(sequence, per_second, bar))
+    if not all(0 <= at * bar < end for at, _ in markers):
+        raise ValueError(f"Markers must lie within the {end // bar} bars of the clip.")
     events: list[tuple[int, int, int, int, int]] = []  # tick, off before on, channel, pitch, velocity
     struck: dict[tuple[int, int], int] = {}
     pitch_map = _pitch_map(style.drum_map)
@@ -108,7 +123,7 @@ def midi_bytes(sequence: Any, style: Style = Style(), bars: int | None = None) -
         struck[channel, pitch] = len(events)
         events.append((start, 1, channel, pitch, velocity))
         events.append((stop, 0, channel, pitch, 0))
-    return _write_track(sequence, events, channels, end, style)
+    return _write_track(sequence, events, channels, end, style, [(at * bar, name) for at, name in markers])
 
 
 def _bars_needed(sequence: Any, per_second: float, bar: int) -> int:
@@ -139,8 +154,8 @@ def _swung(tick: int, swing: float) -> int:
 def _velocity(velocity: int, tick: int, style: Style) -> int:
     value = style.velocity if style.velocity is not None else velocity
     if style.accents:
-        step = round(tick / (TICKS_PER_QUARTER / 4)) % 4
-        value += (12, -14, 0, -14)[step]
+        step = round(tick / (TICKS_PER_QUARTER / 4)) % round(4 * style.quarters_per_beat)
+        value += 12 if step == 0 else (0, -14)[step % 2]
     return min(127, max(1, value))
 
 
@@ -163,8 +178,9 @@ def _write_track(
     channels: dict[int, int],
     end: int,
     style: Style,
+    markers: list[tuple[int, str]],
 ) -> bytes:
-    file = mido.MidiFile(type=0, ticks_per_beat=TICKS_PER_QUARTER)
+    file = mido.MidiFile(type=0, ticks_per_beat=TICKS_PER_QUARTER, charset="utf-8")
     track = mido.MidiTrack()
     file.tracks.append(track)
     numerator, denominator = style.time_signature
@@ -174,9 +190,9 @@ def _write_track(
     for instrument, program in sorted(programs.items()):
         track.append(mido.Message("program_change", channel=channels[instrument], program=program))
     now = 0
-    for tick, is_on, channel, pitch, velocity in sorted(events):
-        kind = "note_on" if is_on else "note_off"
-        track.append(mido.Message(kind, channel=channel, note=pitch, velocity=velocity, time=tick - now))
+    for tick, message in _in_order(events, markers):
+        message.time = tick - now
+        track.append(message)
         now = tick
     track.append(mido.MetaMessage("end_of_track", time=end - now))
     buffer = io.BytesIO()
@@ -184,8 +200,31 @@ def _write_track(
     return buffer.getvalue()
 
 
+def _in_order(
+    events: list[tuple[int, int, int, int, int]], markers: list[tuple[int, str]]
+) -> Iterator[tuple[int, Any]]:
+    """Ticks and messages; a marker stands before the notes that begin with it."""
+    waiting = sorted(markers)
+    for tick, is_on, channel, pitch, velocity in sorted(events):
+        while waiting and waiting[0][0] <= tick:
+            yield _marker(*waiting.pop(0))
+        kind = "note_on" if is_on else "note_off"
+        yield tick, mido.Message(kind, channel=channel, note=pitch, velocity=velocity)
+    for marker in waiting:
+        yield _marker(*marker)
+
+
+def _marker(tick: int, name: str) -> tuple[int, Any]:
+    return tick, mido.MetaMessage("marker", text=name)
+
+
 def write_midi(
-    sequence: Any, path: str | Path, style: Style = Style(), bars: int | None = None, force: bool = False
+    sequence: Any,
+    path: str | Path,
+    style: Style = Style(),
+    bars: int | None = None,
+    force: bool = False,
+    markers: Sequence[Marker] = (),
 ) -> None:
     """Write a MIDI file, whole or not at all; arguments as for `midi_bytes`.
 
@@ -194,4 +233,4 @@ def write_midi(
     """
     path = Path(path)
     check_outputs([path], force)
-    write_atomically(path, midi_bytes(sequence, style, bars))
+    write_atomically(path, midi_bytes(sequence, style, bars, markers))

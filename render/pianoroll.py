@@ -6,6 +6,7 @@ sixteenths from the start of the clip, and stands where it is played, on the gri
 """
 
 import io
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -165,7 +166,11 @@ def opacity(velocity: int) -> float:
 
 
 def clip_figure(
-    rows: list[tuple[str, Any]], bars: int = 4, title: str = "", quarters_per_bar: float = 4.0
+    rows: list[tuple[str, Any]],
+    bars: int = 4,
+    title: str = "",
+    quarters_per_bar: float = 4.0,
+    quarters_per_beat: float = 1.0,
 ) -> Figure:
     """Clips one under the other, each with its keys, its drums, or both, as they play any.
 
@@ -174,6 +179,7 @@ def clip_figure(
         bars: length of each.
         title: above the picture.
         quarters_per_bar: length of a bar in quarter notes.
+        quarters_per_beat: length of a beat in quarter notes, at which a thin line stands.
     """
     steps = bars * quarters_per_bar * 4
     contents = [contents_of(sequence, steps) for _, sequence in rows]
@@ -195,7 +201,7 @@ def clip_figure(
         panel.set_facecolor("none")
         axes = list(panel.subplots(len(heights), 1, squeeze=False, sharex=True, height_ratios=heights)[:, 0])
         for axis in axes:
-            _prepare(axis, bars, quarters_per_bar)
+            _prepare(axis, bars, quarters_per_bar, quarters_per_beat)
         if keyed:
             _draw_keys(axes[0], clip, keys)
         if drums:
@@ -211,14 +217,22 @@ def _key_height(keys: tuple[int, int]) -> float:
     return min(3.6, max(1.5, 0.062 * (keys[1] - keys[0])))
 
 
-def _prepare(axis: Any, bars: int, quarters_per_bar: float) -> None:
+def beat_lines(bars: int, quarters_per_bar: float, quarters_per_beat: float) -> list[float]:
+    """The sixteenths at which beats fall that are no bar lines."""
+    starts = [bar * quarters_per_bar for bar in range(bars)]
+    beats = range(1, math.ceil(quarters_per_bar / quarters_per_beat))
+    return [4 * (start + beat * quarters_per_beat) for start in starts for beat in beats]
+
+
+def _prepare(axis: Any, bars: int, quarters_per_bar: float, quarters_per_beat: float) -> None:
     """Lines of bars and beats, without a frame."""
     bar = quarters_per_bar * 4
     axis.set_facecolor(PAPER)
     axis.set_xlim(0, bars * bar)
-    for beat in range(int(bars * quarters_per_bar) + 1):
-        is_bar = beat % quarters_per_bar == 0
-        axis.axvline(beat * 4, color=BAR if is_bar else GRID, linewidth=1.1 if is_bar else 0.7, zorder=0.5)
+    for beat in beat_lines(bars, quarters_per_bar, quarters_per_beat):
+        axis.axvline(beat, color=GRID, linewidth=0.7, zorder=0.5)
+    for line in range(bars + 1):
+        axis.axvline(line * bar, color=BAR, linewidth=1.1, zorder=0.5)
     axis.set_xticks(
         [bar * b for b in range(bars)],
         [f"bar {b + 1}" for b in range(bars)],

@@ -1,6 +1,6 @@
 """What evaluate.py finds of a MusicVAE: bounds, reconstruction, and of drums how like the held-out its samples are.
 
-The measures and their sources are in `models/metrics.py`.
+The measures and their sources are in `metrics`.
 """
 
 import argparse
@@ -69,7 +69,7 @@ def _drum_names(model: Any) -> tuple[str, ...]:
     Raises:
         InputError: where it plays them in something else than whole bars.
     """
-    from models.metrics import STEPS_PER_BAR
+    from metrics.drum_hits import STEPS_PER_BAR
     from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
 
     made, steps = model.converter, model.config.hparams.max_seq_len
@@ -131,9 +131,9 @@ def _bound_figures(examples: dict[str, Any], scores: Any) -> dict[str, Any]:
     """Bounds on the likelihood, and what the latent vector carries."""
     import numpy as np
 
-    from models import metrics
+    from metrics import variational
 
-    kl = metrics.kl_to_standard_normal(scores.mu, scores.sigma)
+    kl = variational.kl_to_standard_normal(scores.mu, scores.sigma)
     loss, kl_nats = float(scores.reconstruction.mean()), float(kl.mean())
     lengths = examples["lengths"] if examples["lengths"].ndim == 1 else examples["lengths"].sum(axis=1)
     return {
@@ -141,26 +141,26 @@ def _bound_figures(examples: dict[str, Any], scores: Any) -> dict[str, Any]:
         "mean_steps": float(np.mean(lengths)),
         "negative_elbo_nats": loss + kl_nats,
         "importance_weighted_bound_nats": float(
-            -metrics.importance_weighted_bound(scores.log_weights).mean()
+            -variational.importance_weighted_bound(scores.log_weights).mean()
         ),
         "importance_samples": scores.log_weights.shape[1],
         "reconstruction_nats": loss,
         "kl_nats": kl_nats,
         "kl_bits": kl_nats / math.log(2),
         "accuracy": float(scores.accuracy.mean()),
-        "active_units": metrics.active_units(scores.mu),
+        "active_units": variational.active_units(scores.mu),
         "latent_units": scores.mu.shape[1],
     }
 
 
 def _baselines(model: Any, train: Any, clips: Any) -> dict[str, float]:
     """What simple models of the training tokens make of the clips, nats a clip."""
-    from models import metrics
+    from baselines import token_counts
 
     depth = model.converter.output_depth
     return {
-        "each_step_by_itself": metrics.unigram_nats(train, clips, depth),
-        "markov_chain": metrics.markov_nats(train, clips, depth),
+        "each_step_by_itself": token_counts.unigram_nats(train, clips, depth),
+        "markov_chain": token_counts.markov_nats(train, clips, depth),
     }
 
 
@@ -168,11 +168,11 @@ def _drum_figures(
     examples: dict[str, Any], scores: Any, played: Any, names: tuple[str, ...]
 ) -> dict[str, Any]:
     """Reconstruction of the hits, drum by drum."""
-    from models import metrics
+    from metrics import drum_hits
 
     figures: dict[str, Any] = {}
     for kind, tokens in (("teacher_forced", scores.predicted), ("sampled", played)):
-        found = metrics.reconstruction(examples["inputs"], tokens, examples["lengths"], len(names))
+        found = drum_hits.reconstruction(examples["inputs"], tokens, examples["lengths"], len(names))
         per_drum = dict(zip(names, found.f1_per_drum, strict=True))
         figures[kind] = {"token_accuracy": found.token_accuracy, "f1": found.f1, "f1_per_drum": per_drum}
     return figures
@@ -184,25 +184,25 @@ def _sample_figures(
     """The figures of prior samples beside the split's, and the values behind them by (statistic, set)."""
     import numpy as np
 
-    from models import beat_statistics, metrics
+    from metrics import beat_distances, drum_hits
 
     drums, rhythm = len(names), tuple(names.index(name) for name in RHYTHM_DRUMS)
     z = model.prior_sample(args.num_samples, args.seed)
-    samples = metrics.hits_of(_decode(model, z, "Sampling", args), drums)
-    held_out = metrics.hits_of(clips, drums)
+    samples = drum_hits.hits_of(_decode(model, z, "Sampling", args), drums)
+    held_out = drum_hits.hits_of(clips, drums)
     # Shares of different clips depend on the number of clips: they are compared for equally many. (Clips of one
     # performance overlap, which lowers the held-out share of different bars, and what lies between it and the rest.)
     order = np.random.default_rng([args.seed, 4]).permutation(len(held_out))
     some, rest = held_out[order[: args.num_samples]], held_out[order[args.num_samples :]]
     sets = {"samples": samples, "held_out": some}
-    found = {name: beat_statistics.statistics(hits, rhythm) for name, hits in sets.items()}
-    whole = beat_statistics.statistics(held_out, rhythm)
+    found = {name: beat_distances.statistics(hits, rhythm) for name, hits in sets.items()}
+    whole = beat_distances.statistics(held_out, rhythm)
     figures: dict[str, Any] = {
-        name: beat_statistics.summary(hits, found[name], names) for name, hits in sets.items()
+        name: beat_distances.summary(hits, found[name], names) for name, hits in sets.items()
     }
-    figures["distance"] = beat_statistics.distances(found["samples"], whole)
+    figures["distance"] = beat_distances.distances(found["samples"], whole)
     figures["distance_of_held_out_to_rest"] = (
-        beat_statistics.distances(found["held_out"], beat_statistics.statistics(rest, rhythm))
+        beat_distances.distances(found["held_out"], beat_distances.statistics(rest, rhythm))
         if len(rest)
         else None
     )
@@ -215,11 +215,11 @@ def _sample_figures(
         },
     }
     if train is not None:
-        pool = metrics.hits_of(train.inputs, drums)
-        nearest = {name: metrics.nearest_distance(hits, pool) for name, hits in sets.items()}
+        pool = drum_hits.hits_of(train.inputs, drums)
+        nearest = {name: drum_hits.nearest_distance(hits, pool) for name, hits in sets.items()}
         for name, cells in nearest.items():
-            figures[name]["nearest_training_clip"] = beat_statistics.nearest_summary(cells)
-        figures["distance"]["nearest_training_clip"] = metrics.wasserstein(
+            figures[name]["nearest_training_clip"] = beat_distances.nearest_summary(cells)
+        figures["distance"]["nearest_training_clip"] = drum_hits.wasserstein(
             nearest["samples"], nearest["held_out"]
         )
         values["cells to the nearest training clip"] = {
@@ -295,7 +295,7 @@ def _write(
 ) -> None:
     import numpy as np
 
-    from models.metrics import ACTIVE_VARIANCE
+    from metrics.variational import ACTIVE_VARIANCE
     from render.pianoroll import png_bytes
     from render.report import ReportData, report_figure
 

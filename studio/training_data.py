@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from preprocess.console import progress
+from preprocess.errors import InputError
 
 
 class TrainingData(Protocol):
@@ -39,7 +40,9 @@ def training_data(config: Any, train: str | None, held_out: str | None) -> Train
         config: a `configs.Config`.
         train, held_out: globs separated by commas; either may be missing.
     """
-    kind = PieceData if config.model == "frame_model" else ClipData
+    if config.model == "frame_model":
+        return PieceData(config, train, held_out)
+    kind = BeatData if config.decoder["name"] == "history_lstm" else ClipData
     return kind(config, train, held_out)
 
 
@@ -82,6 +85,27 @@ class ClipData:
         if "val_loss" in line:
             text += f"; held out: -ELBO {line['val_loss']:.2f} nats, accuracy {line['val_accuracy']:.3f}"
         return text
+
+
+class BeatData(ClipData):
+    """Clips of drums with what came before them, for models that hear themselves.
+
+    Raises:
+        InputError: where the training examples are preprocessed shards, which hold clips alone.
+    """
+
+    def __init__(self, config: Any, train: str | None, held_out: str | None):
+        super().__init__(config, None, held_out)
+        self.windows = load_windows(train, config) if train else None
+
+    def batches(self, model: Any, seed: int) -> Any:
+        from preprocess.drum_windows import DrumBatches, Mixture
+
+        assert self.windows is not None, "asked for where there are examples"
+        pack, size = model.decoder.layout.pack, self.config.hparams.batch_size
+        steps_per_bar = self.config.decoder["steps_per_bar"]
+        mixture = Mixture(**self.config.augmenter)
+        return DrumBatches(self.windows, mixture, pack, size, steps_per_bar, seed)
 
 
 class PieceData:
@@ -166,7 +190,7 @@ def load_examples(patterns: str, config: Any, training: bool = False) -> Any:
     from preprocess.augment import Augmenter
     from preprocess.dataset import load_examples
 
-    augmenter = Augmenter(**config.augmenter) if config.augmenter else None
+    augmenter = Augmenter(**config.augmenter) if training and config.augmenter else None
     with progress("Reading examples", _records(patterns)) as advance:
         examples = load_examples(
             patterns,
@@ -179,6 +203,36 @@ def load_examples(patterns: str, config: Any, training: bool = False) -> Any:
         )
     print(f"{patterns}: {examples.describe()}")
     return examples
+
+
+def load_windows(patterns: str, config: Any) -> Any:
+    """The `preprocess.drum_windows.DrumWindows` of some TFRecords of NoteSequences.
+
+    Raises:
+        InputError: for preprocessed shards, and where there is no clip.
+    """
+    from collections.abc import Iterator
+
+    from preprocess.drum_windows import windows_of
+    from preprocess.note_sequence import read_note_sequences
+    from preprocess.tfrecord import expand_patterns, read_sidecar
+
+    def sequences(advance: Any) -> Iterator[Any]:
+        for path in expand_patterns(patterns):
+            if (read_sidecar(path) or {}).get("kind") == "examples":
+                raise InputError(
+                    f"{path}: holds clips alone, and {config.name} also hears what came before them; give it the "
+                    "TFRecord of NoteSequences.",
+                    "shards",
+                )
+            for _, sequence in read_note_sequences(path):
+                advance()
+                yield sequence
+
+    with progress("Reading examples", _records(patterns)) as advance:
+        found = windows_of(sequences(advance), config.build_converter())
+    print(f"{patterns}: {len(found)} clips, and {len(found.fills)} fills to end clips with.")
+    return found
 
 
 def load_pieces(patterns: str, config: Any, split: str) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import evaluate
-from models import metrics
+from metrics import drum_hits, variational
 
 HPARAMS = (
     "batch_size=16,z_size=4,enc_rnn_size=[16],dec_rnn_size=[16],free_bits=0,max_beta=1.0,"
@@ -86,14 +86,14 @@ def test_figures_agree_with_the_models_own_loss(
     batch = {**examples.batch(slice(None)), "noise": noise.astype(np.float32)}
     own = {name: np.asarray(value) for name, value in model.keras_model(batch).items()}
     assert scores.reconstruction[:, 0] == pytest.approx(own["reconstruction"], rel=1e-4)
-    assert metrics.kl_to_standard_normal(scores.mu, scores.sigma) == pytest.approx(
+    assert variational.kl_to_standard_normal(scores.mu, scores.sigma) == pytest.approx(
         own["kl"], rel=1e-3, abs=1e-4
     )
     assert (scores.predicted == own["parameters"].argmax(axis=-1)).mean() > 0.999
-    right = metrics.reconstruction(examples.inputs, scores.predicted, examples.lengths, 9)
+    right = drum_hits.reconstruction(examples.inputs, scores.predicted, examples.lengths, 9)
     assert right.token_accuracy == pytest.approx(own["accuracy"].mean(), abs=1e-3)
     # The draws are those of the command, whatever the size of the batches.
-    kl = metrics.kl_to_standard_normal(scores.mu, scores.sigma).mean()
+    kl = variational.kl_to_standard_normal(scores.mu, scores.sigma).mean()
     assert report[1]["split"]["kl_nats"] == pytest.approx(kl, rel=1e-4)
     assert report[1]["split"]["teacher_forced"]["f1"] == pytest.approx(right.f1, abs=1e-3)
 

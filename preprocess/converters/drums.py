@@ -15,7 +15,15 @@ import numpy as np
 
 from preprocess.converters.base import Example, dense_controls, one_hot, with_silence
 from preprocess.converters.drum_classes import pitch_classes as named_classes
-from preprocess.converters.segments import Dropped, Segment, note_field, quantize, split
+from preprocess.converters.segments import (
+    Dropped,
+    Segment,
+    lies_on_triplets,
+    meter_of,
+    note_field,
+    quantize,
+    split,
+)
 from preprocess.note_sequence import NoteSequence
 
 OUTPUT_VELOCITY = 80
@@ -39,9 +47,13 @@ class DrumsConverter:
         roll_output: the decoder plays one bit a drum, instead of a one-hot token.
         max_tensors_per_notesequence: so many examples of a NoteSequence are used an epoch; None for all.
         presplit_on_time_changes: split where tempo or time signature changes; otherwise such music is dropped.
+        meter: a time signature such as "6/8", in place of `quarters_per_bar`: music in another one is dropped, also
+            where its bars are as long (3/4), and samples are written in it. None leaves 4/4 and its like.
+        only_on_grid: drop music that lies on thirds of a quarter where steps are fourths, and the other way round.
 
     Raises:
-        ValueError: for more than 62 classes, or sizes that are not positive.
+        ValueError: for more than 62 classes, sizes that are not positive, or a meter whose bar is no whole number of
+            steps.
     """
 
     control_depth = 0
@@ -62,9 +74,12 @@ class DrumsConverter:
         roll_output: bool = False,
         max_tensors_per_notesequence: int | None = 5,
         presplit_on_time_changes: bool = True,
+        meter: str | None = None,
+        only_on_grid: bool = False,
     ):
         if steps_per_quarter < 1 or quarters_per_bar < 1:
             raise ValueError("steps_per_quarter and quarters_per_bar must be at least 1.")
+        self.time_signature = None if meter is None else meter_of(meter)
         self.max_bars = max_bars
         self.slice_bars = slice_bars
         self.gap_bars = gap_bars
@@ -73,6 +88,14 @@ class DrumsConverter:
             raise ValueError(f"A token holds at most 62 drum classes, not {len(self.pitch_classes)}.")
         self.steps_per_quarter = steps_per_quarter
         self.steps_per_bar = steps_per_quarter * quarters_per_bar
+        if self.time_signature is not None:
+            numerator, denominator = self.time_signature
+            self.steps_per_bar, rest = divmod(steps_per_quarter * 4 * numerator, denominator)
+            if rest:
+                raise ValueError(
+                    f"a bar of {meter} is no whole number of steps of 1/{steps_per_quarter} quarter"
+                )
+        self.only_on_grid = only_on_grid
         self.pad_to_total_time = pad_to_total_time
         self.roll_input = roll_input
         self.roll_output = roll_output
@@ -111,8 +134,8 @@ class DrumsConverter:
 
         Nothing here is random; `rng` is there for the interface.
 
-        The reasons: `empty`, `other_meter`, `bad_time_signature`, `time_changes`, `negative_time`, `no_drums`,
-        `too_short`.
+        The reasons: `empty`, `other_meter`, `other_grid`, `bad_time_signature`, `time_changes`, `negative_time`,
+        `no_drums`, `too_short`.
         """
         examples: list[Example] = []
         reasons: Counter[str] = Counter()
@@ -142,23 +165,40 @@ class DrumsConverter:
         Raises:
             Dropped: where there are none.
         """
-        quantized = quantize(segment, self.steps_per_quarter, self.steps_per_bar)
+        return [self._example(tokens) for _, tokens in self.placed_slices(segment, bits)]
+
+    def placed_slices(self, segment: Segment, bits: np.ndarray) -> list[tuple[int, np.ndarray]]:
+        """The distinct slices of one stretch: the step at which each first appears, and its tokens `[steps]`.
+
+        Args:
+            segment: the stretch.
+            bits: its notes' drum classes, as `drum_bits` gives them.
+
+        Raises:
+            Dropped: where there are none.
+        """
+        quantized = quantize(segment, self.steps_per_quarter, self.steps_per_bar, meter=self.time_signature)
         drums = bits != 0
         if not drums.any():
             raise Dropped("no_drums")
+        if self.only_on_grid:
+            on_triplets = bool(lies_on_triplets(segment.starts[drums] * segment.qpm / 60))
+            if on_triplets != (self.steps_per_quarter % 3 == 0):
+                raise Dropped("other_grid")
         steps, inverse = np.unique(quantized.starts[drums], return_inverse=True)
         masks = np.zeros(len(steps), dtype=np.uint64)
         np.bitwise_or.at(masks, inverse, bits[drums])
-        slices: list[np.ndarray] = []
+        distinct: dict[bytes, tuple[int, np.ndarray]] = {}
         for first, track in self._tracks(steps, masks):
             if self.pad_to_total_time:
                 track = np.concatenate([np.zeros(first, track.dtype), track])[: quantized.total]
                 track = np.pad(track, (0, quantized.total - len(track)))
-            slices += self._slices(track)
-        unique = list({s.tobytes(): s for s in slices}.values())
-        if not unique:
+                first = 0
+            for i, tokens in enumerate(self._slices(track)):
+                distinct.setdefault(tokens.tobytes(), (first + i * self.steps_per_bar, tokens))
+        if not distinct:
             raise Dropped("too_short")
-        return [self._example(s) for s in unique]
+        return list(distinct.values())
 
     def _tracks(self, steps: np.ndarray, masks: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         """Tracks between silences of `gap_bars`: first step, and a token for each step up to a whole bar.
@@ -217,7 +257,7 @@ class DrumsConverter:
     def from_tensors(
         self, samples: Sequence[np.ndarray], controls: Sequence[np.ndarray] | None = None
     ) -> list[Any]:
-        """A NoteSequence at 120 quarters a minute for each sample.
+        """A NoteSequence at 120 quarters a minute for each sample, with the time signature of `meter` where it is given.
 
         Args:
             samples: integer tokens `[steps]`, or dense outputs `[steps, output_depth]`. What follows an end
@@ -241,6 +281,9 @@ class DrumsConverter:
     def _to_note_sequence(self, tokens: list[int]) -> Any:
         sequence = NoteSequence(ticks_per_quarter=220)
         sequence.tempos.add(qpm=OUTPUT_QPM)
+        if self.time_signature is not None:
+            numerator, denominator = self.time_signature
+            sequence.time_signatures.add(numerator=numerator, denominator=denominator)
         seconds = 60.0 / OUTPUT_QPM / self.steps_per_quarter
         for step, token in enumerate(tokens):
             for i, pitches in enumerate(self.pitch_classes):

@@ -9,6 +9,7 @@ conditioned on chords and keys, those of a stretch are read or inferred by note_
 import dataclasses
 import functools
 import itertools
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -122,8 +123,39 @@ def split(note_sequence: Any, presplit: bool, reasons: Counter[str]) -> Iterator
         yield Segment(starts[here] - start, clipped, signature, qpm, length, here)
 
 
+def meter_of(text: str) -> tuple[int, int]:
+    """Numerator and denominator of a time signature such as `6/8`.
+
+    Raises:
+        ValueError: where it is none.
+    """
+    found = re.fullmatch(r"([1-9][0-9]?)/(1|2|4|8|16|32)", text)
+    if not found:
+        raise ValueError(f"the meter is {text!r}; expected such as '3/4', '6/8' or '12/8'")
+    return int(found[1]), int(found[2])
+
+
+def lies_on_triplets(positions: np.ndarray) -> bool | None:
+    """Whether notes lie on thirds of a quarter rather than on fourths; None where all lie on quarters.
+
+    The notes farther than an eighth of a quarter from any are asked, and the nearer grid wins, on average.
+
+    Args:
+        positions: in quarters, float `[notes]`.
+    """
+    between = positions[np.abs(positions - np.round(positions)) > 1 / 8]
+    if not len(between):
+        return None
+    thirds, fourths = (np.abs(between - np.round(between * k) / k).mean() for k in (3, 4))
+    return bool(thirds < fourths)
+
+
 def quantize(
-    segment: Segment, steps_per_quarter: int, steps_per_bar: int, shorter_bars: bool = False
+    segment: Segment,
+    steps_per_quarter: int,
+    steps_per_bar: int,
+    shorter_bars: bool = False,
+    meter: tuple[int, int] | None = None,
 ) -> Steps:
     """The notes of a stretch on the grid.
 
@@ -132,13 +164,17 @@ def quantize(
         steps_per_quarter: steps of a quarter note.
         steps_per_bar: steps of a bar.
         shorter_bars: take bars, too, of which several make one (2/4 where bars are 4/4).
+        meter: the only one to take; None for every meter whose bar has so many steps (3/4 and 6/8 alike).
 
     Raises:
-        Dropped: `bad_time_signature`, `other_meter` where a bar has not so many steps, `negative_time`.
+        Dropped: `bad_time_signature`, `other_meter` where a bar has not so many steps or is of another meter than
+            the one that is given, `negative_time`.
     """
     numerator, denominator = segment.time_signature
     if denominator < 1 or denominator & (denominator - 1) or numerator == 0:
         raise Dropped("bad_time_signature")
+    if meter is not None and meter != segment.time_signature:
+        raise Dropped("other_meter")
     own_bar, wanted_bar = steps_per_quarter * 4 * numerator, steps_per_bar * denominator
     if own_bar != wanted_bar and not (shorter_bars and wanted_bar % own_bar == 0):
         raise Dropped("other_meter")

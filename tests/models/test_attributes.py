@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from models import attributes, latent, metrics
+import configs
+from metrics import drum_hits
+from models import attributes, latent
 from models.attributes import ATTRIBUTES, AttributeVectors
 from models.errors import CheckpointError
 from models.trained_model import TrainedModel
@@ -46,6 +48,13 @@ def measured(sequence: Any, name: str, bars: int = 2, lead_only: bool = False) -
 # Measuring.
 
 
+def test_syncopation_is_measured_on_sixteenths_of_four_four_only() -> None:
+    for name, in_sixteenths in [("", True), ("_3-4", False), ("_12-8", False), ("_triplets", False)]:
+        model = TrainedModel(configs.get_config(f"hierdec-drum_4bar{name}_small"), {})
+        assert ("syncopation" in attributes.names_for(model)) is in_sixteenths
+        assert attributes.bars_of(model) == 4
+
+
 def test_drums_are_counted_a_bar() -> None:
     sequence = drum_sequence(
         [(0, 36, 100, 1), (4, 38, 60, 1), (4, 42, 20, 1), (8, 46, 60, 1), (30, 51, 60, 1)]
@@ -59,7 +68,7 @@ def test_drums_are_counted_a_bar() -> None:
 
 def test_syncopation_is_that_of_kick_and_snare(beats: Any, shipped: TrainedModel) -> None:
     found = attributes.measure_values(shipped, beats.inputs, ["syncopation"], beats.lengths)[:, 0]
-    expected = metrics.syncopation(metrics.hits_of(beats.inputs, 9), (0, 1))
+    expected = drum_hits.syncopation(drum_hits.hits_of(beats.inputs, 9), (0, 1))
     np.testing.assert_allclose(found, expected)
     assert found.max() > found.min()
     # A hi-hat off the beat is no syncopation, a kick there is one.
@@ -69,7 +78,7 @@ def test_syncopation_is_that_of_kick_and_snare(beats: Any, shipped: TrainedModel
 
 def test_hits_are_those_of_the_tokens(beats: Any, shipped: TrainedModel) -> None:
     found = attributes.measure_values(shipped, beats.inputs, ["hits", "hihat"], beats.lengths)
-    hits = metrics.hits_of(beats.inputs, 9)
+    hits = drum_hits.hits_of(beats.inputs, 9)
     np.testing.assert_allclose(found[:, 0], hits.sum(axis=(1, 2)) / 4)
     np.testing.assert_allclose(found[:, 1], hits[:, :, 2:4].sum(axis=(1, 2)) / 4)
 

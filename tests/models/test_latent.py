@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from models import latent, metrics, numpy_model
+from metrics import drum_hits
+from models import latent, numpy_model
 from models.errors import CheckpointError
 from models.trained_model import TrainedModel, slerp_at
 from tests.checkpoints import randomize, tiny_config
@@ -104,8 +105,8 @@ def test_more_similar_clips_share_more_hits_with_the_clip(shipped: TrainedModel,
     shared = {}
     for similarity in (0.1, 0.9):
         z = np.concatenate([latent.similar(one, 16, similarity, seed=1) for one in mu])
-        played = metrics.hits_of(shipped.decode_values(z, None), 9).reshape(3, 16, -1)
-        clips = metrics.hits_of(beats.inputs[:3], 9).reshape(3, 1, -1)
+        played = drum_hits.hits_of(shipped.decode_values(z, None), 9).reshape(3, 16, -1)
+        clips = drum_hits.hits_of(beats.inputs[:3], 9).reshape(3, 1, -1)
         shared[similarity] = (2 * (played & clips).sum() / (played.sum() + 16 * clips.sum())).item()
     assert shared[0.9] > shared[0.1] + 0.2
 
@@ -199,11 +200,11 @@ def test_the_filled_bar_is_like_the_bars_around_it(shipped: TrainedModel, beats:
     sampled: list[float] = []
     for i in range(0, 60, 10):
         clip = beats.inputs[i]
-        truth = metrics.hits_of(clip[hole], 9)
+        truth = drum_hits.hits_of(clip[hole], 9)
         chosen = latent.infill(shipped, example_of(shipped, clip), hole, 16, None).values[0]
         prior = shipped.decode_values(shipped.prior_sample(1, seed=i), None)[0]
         for values, scores in ((chosen, filled), (prior, sampled)):
-            played = metrics.hits_of(values[hole], 9)
+            played = drum_hits.hits_of(values[hole], 9)
             scores.append(2 * (played & truth).sum() / (played.sum() + truth.sum()))
     assert np.mean(filled) > np.mean(sampled) + 0.2
 

@@ -332,6 +332,7 @@ NOT_EXPORTABLE = {
     ),
     "unknown data": (changed("cat-drums_2bar_small", converter={"name": "lyrics"}), "'lyrics' data"),
     "end token": (changed("cat-mel_2bar_small", converter={"add_end_token": True}), "add_end_token"),
+    "triplets": (changed(SHIPPED, converter={"steps_per_quarter": 3}), "drums on sixteenths"),
     "velocities of taps": (changed("groovae_2bar_humanize", converter={"humanize": False, "tapify": True}), "taps?"),
 }  # fmt: skip
 

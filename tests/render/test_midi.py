@@ -192,3 +192,63 @@ def test_writing_is_refused_where_the_file_exists(tmp_path: Path) -> None:
     write_midi(backbeat(2), path, force=True)
     assert path.read_bytes() != before
     assert [p.name for p in tmp_path.iterdir()] == ["beat.mid"]
+
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["C"]), min_size=1, max_size=20)
+
+
+@given(
+    hits=random_hits(64),
+    markers=st.lists(st.tuples(st.integers(0, 3), NAMES), max_size=5),
+    meter=st.sampled_from([(4, 4), (3, 4), (6, 8), (12, 8)]),
+)
+def test_markers_stand_at_bar_lines_and_change_nothing_else(
+    hits: list[Hit], markers: list[tuple[int, str]], meter: tuple[int, int]
+) -> None:
+    style = Style(time_signature=meter)
+    bar = 1920 * meter[0] // meter[1]
+    data = midi_bytes(drum_sequence(hits), style, 4, markers)
+    file = mido.MidiFile(file=io.BytesIO(data), charset="utf-8")
+    now, found, others = 0, [], []
+    for message in file.tracks[0]:
+        now += message.time
+        if message.type == "marker":
+            found.append((now, message.text))
+        else:
+            others.append((now, message.copy(time=0)))
+    assert found == sorted((at * bar, name) for at, name in markers)
+    assert now == 4 * bar
+    plain = midi_bytes(drum_sequence(hits), style, 4)
+    assert others == [(tick, message.copy(time=0)) for tick, message in events_of(plain)]
+    assert read_midi(data) == read_midi(plain)
+
+
+def test_a_marker_comes_before_the_notes_of_its_bar(tmp_path: Path) -> None:
+    write_midi(backbeat(8), tmp_path / "song.mid", bars=8, markers=((0, "verse"), (4, "chorus")))
+    kinds = [(tick, m.type) for tick, m in events_of((tmp_path / "song.mid").read_bytes())]
+    at_chorus = [kind for tick, kind in kinds if tick == 4 * BAR and kind != "note_off"]
+    assert at_chorus[0] == "marker" and "note_on" in at_chorus
+    assert kinds[-1] == (8 * BAR, "end_of_track")
+    for wrong in (-1, 8):
+        with pytest.raises(ValueError, match="within the 8 bars"):
+            midi_bytes(backbeat(8), bars=8, markers=((wrong, "coda"),))
+
+
+@pytest.mark.parametrize(
+    ("meter", "loud"), [((4, 4), 4), ((3, 4), 4), ((6, 8), 6), ((12, 8), 6), ((3, 8), 4)]
+)
+def test_accents_fall_on_the_beats_of_the_meter(meter: tuple[int, int], loud: int) -> None:
+    style = Style(accents=True, time_signature=meter)
+    data = midi_bytes(drum_sequence([(step, 42, 64, 1) for step in range(12)]), style)
+    velocities = [velocity for _, _, velocity in struck(data)]
+    assert velocities == [76 if s % loud == 0 else 64 - 14 * (s % 2) for s in range(12)]
+
+
+def test_triplets_are_not_swung() -> None:
+    from preprocess.converters.drums import DrumsConverter
+    from render.clips import in_meter_of
+
+    with pytest.raises(InputError, match="plays triplets"):
+        in_meter_of(Style(swing=0.2), DrumsConverter(steps_per_quarter=3))
+    assert in_meter_of(Style(swing=0.2), DrumsConverter()).time_signature == (4, 4)
+    assert in_meter_of(Style(), DrumsConverter(quarters_per_bar=3)).time_signature == (3, 4)

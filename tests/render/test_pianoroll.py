@@ -19,6 +19,7 @@ from render.pianoroll import (
     PART_COLOURS,
     Contents,
     Key,
+    beat_lines,
     clip_figure,
     contents_of,
     octave_name,
@@ -210,3 +211,10 @@ def test_png_file_has_the_asked_resolution(tmp_path: Path) -> None:
     large = imread(io.BytesIO(png_bytes(figure, dpi=100)))
     assert abs(large.shape[1] - 2 * small.shape[1]) <= 1
     assert [p.name for p in tmp_path.iterdir()] == ["beat.png"]
+
+
+def test_beats_are_dotted_quarters_in_compound_meters() -> None:
+    assert beat_lines(2, 3.0, 1.0) == [4, 8, 16, 20]
+    assert beat_lines(2, 3.0, 1.5) == [6, 18]
+    assert beat_lines(1, 6.0, 1.5) == [6, 12, 18]
+    assert beat_lines(2, 3.5, 1.0) == [4, 8, 12, 18, 22, 26]

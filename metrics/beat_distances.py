@@ -1,10 +1,10 @@
-"""Statistics of sets of drum beats, and how far two sets are apart; the measures are those of `models/metrics.py`."""
+"""Distributions of a set of drum beats, and how far two sets are apart; the measures are those of `drum_hits`."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from models import metrics
+from metrics import drum_hits
 
 Array = np.ndarray
 
@@ -32,7 +32,7 @@ def statistics(hits: Array, rhythm: tuple[int, ...]) -> BeatStatistics:
         rhythm: the drums whose syncopation is measured.
     """
     return BeatStatistics(
-        metrics.hits_per_bar(hits), metrics.density(hits), metrics.syncopation(hits, rhythm)
+        drum_hits.hits_per_bar(hits), drum_hits.density(hits), drum_hits.syncopation(hits, rhythm)
     )
 
 
@@ -44,9 +44,9 @@ def distances(a: BeatStatistics, b: BeatStatistics) -> dict[str, float]:
     """
     drums = range(a.density.shape[1])
     return {
-        "hits_per_bar": metrics.wasserstein(a.hits_per_bar, b.hits_per_bar),
-        "density": float(np.mean([metrics.wasserstein(a.density[:, d], b.density[:, d]) for d in drums])),
-        "syncopation": metrics.wasserstein(a.syncopation, b.syncopation),
+        "hits_per_bar": drum_hits.wasserstein(a.hits_per_bar, b.hits_per_bar),
+        "density": float(np.mean([drum_hits.wasserstein(a.density[:, d], b.density[:, d]) for d in drums])),
+        "syncopation": drum_hits.wasserstein(a.syncopation, b.syncopation),
     }
 
 
@@ -57,8 +57,8 @@ def summary(hits: Array, own: BeatStatistics, drum_names: tuple[str, ...]) -> di
         "hits_per_bar": float(own.hits_per_bar.mean()),
         "density": dict(zip(drum_names, own.density.mean(axis=0).tolist(), strict=True)),
         "syncopation": float(own.syncopation.mean()),
-        "distinct_bars": metrics.distinct_share(metrics.bars_of(hits)),
-        "distinct_clips": metrics.distinct_share(hits),
+        "distinct_bars": drum_hits.distinct_share(drum_hits.bars_of(hits)),
+        "distinct_clips": drum_hits.distinct_share(hits),
     }
 
 
