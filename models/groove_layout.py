@@ -3,6 +3,8 @@
 Shared by `models/groove_mixture.py` (Keras) and `models/numpy_groove.py`. A row holds, in this order:
 
 - what is given, from the controls: the hits of all drums, or for taps whether the step is tapped, and the tap's offset;
+- the tempo, in octaves above 120;
+- what the linear predictor says of all drums' velocities and, unless the tap's own timing is kept, offsets;
 - for taps: a logit for each drum's hit;
 - a logit for each component of the mixture, which all drums of a step share, so that what is struck together is
   played together;
@@ -68,7 +70,7 @@ class GrooveLayout:
     @property
     def width(self) -> int:
         """Width of a row."""
-        return self.given + self.parts * self.drums + self.network_width
+        return self.given + 1 + self.linear + self.network_width
 
     @property
     def linear(self) -> int:

@@ -77,15 +77,15 @@ class GrooveMixture(Output):
         names = {f"maps/{name}": variable for name, variable in self.maps.items()}
         return names | ({"hit_threshold": self.threshold} if self.layout.taps else {})
 
-    def split(self, parameters: Array) -> tuple[Array, Array, Array, list[tuple[Array, Array]]]:
-        """The parts of rows: what is given, hit logits, log weights, and (locations, log scales) of each part.
+    def split(self, parameters: Array) -> tuple[Array, Array, Array, Array, list[tuple[Array, Array]]]:
+        """The parts of rows: what is given, tempo, hit logits, log weights, and (location, log scale) of each part.
 
         Locations and log scales are `[..., drums, components]`.
         """
         layout = self.layout
-        starts = [layout.given, layout.linear, layout.hit_logits, layout.components]
+        starts = [layout.given, 1, layout.linear, layout.hit_logits, layout.components]
         cuts = [sum(starts[: i + 1]) for i in range(len(starts))]
-        given, linear, hits, weights, rest = ops.split(parameters, cuts, axis=-1)
+        given, octaves, linear, hits, weights, rest = ops.split(parameters, cuts, axis=-1)
         each = ops.split(rest, 2 * layout.parts, axis=-1)
         shape = (*ops.shape(rest)[:-1], layout.drums, layout.components)
         linear = ops.split(linear, layout.parts, axis=-1)
@@ -95,10 +95,10 @@ class GrooveMixture(Output):
             location = linear[i][..., None] + centre + LOCATION_UNIT * ops.reshape(each[2 * i], shape)
             scale = ops.clip(FIRST_LOG_SCALE + ops.reshape(each[2 * i + 1], shape), *LOG_SCALES)
             mixtures.append((location, scale))
-        return given, hits, ops.log_softmax(weights, axis=-1), mixtures
+        return given, octaves, hits, ops.log_softmax(weights, axis=-1), mixtures
 
     def loss(self, parameters: Array, values: Array) -> Array:
-        given, hit_logits, log_weights, mixtures = self.split(parameters)
+        given, _, hit_logits, log_weights, mixtures = self.split(parameters)
         hits, *played = ops.split(values, 3, axis=-1)
         joint = log_weights
         for mixture, grid, value in zip(mixtures, (VELOCITY_GRID, OFFSET_GRID), played, strict=False):
@@ -113,7 +113,7 @@ class GrooveMixture(Output):
         return nats
 
     def correct(self, parameters: Array, values: Array) -> Array:
-        given, hit_logits, _, _ = self.split(parameters)
+        given, _, hit_logits, _, _ = self.split(parameters)
         drums = self.layout.drums
         if not self.layout.taps:
             return ops.ones_like(given[..., 0])
@@ -121,11 +121,13 @@ class GrooveMixture(Output):
         return ops.mean(ops.cast(struck == (values[..., :drums] > 0.5), "float32"), axis=-1)
 
     def draw(self, parameters: Array, uniforms: Array | None, temperature: Array | float) -> Array:
-        given, hit_logits, log_weights, mixtures = self.split(ops.cast(parameters, "float32"))
+        given, octaves, hit_logits, log_weights, mixtures = self.split(ops.cast(parameters, "float32"))
         drums = self.layout.drums
         if uniforms is None:
             hits = self._likeliest_hits(given, hit_logits) if self.layout.taps else given
-            values = [self._typical(log_weights, *m, i) for i, m in enumerate(mixtures)]
+            # Offsets are mapped by their time: at a fast tempo it is a larger share of a step.
+            factors = (1.0, ops.exp2(octaves))
+            values = [self._typical(log_weights, *m, i, factors[i]) for i, m in enumerate(mixtures)]
         else:
             hits = given
             if self.layout.taps:
@@ -150,8 +152,10 @@ class GrooveMixture(Output):
         likeliest = logits >= ops.max(logits, axis=-1, keepdims=True)
         return ops.cast(above | likeliest, "float32") * given[..., :1]
 
-    def _typical(self, log_weights: Array, location: Array, scale: Array, part: int) -> Array:
-        """The mixtures' medians, sent through the maps that give them the spread of drummers."""
+    def _typical(
+        self, log_weights: Array, location: Array, scale: Array, part: int, factor: Array | float
+    ) -> Array:
+        """The mixtures' medians, times a factor sent through the maps that give them the spread of drummers."""
         low, high, width = (VELOCITY_GRID, OFFSET_GRID)[part]
         weights = ops.exp(log_weights)[..., None, :]
         below = ops.full(ops.shape(location)[:-1], low - width / 2, dtype="float32")
@@ -160,7 +164,7 @@ class GrooveMixture(Output):
             middle = (below + above) / 2
             share = ops.sum(weights * ops.sigmoid((middle[..., None] - location) * ops.exp(-scale)), axis=-1)
             below, above = ops.where(share < 0.5, middle, below), ops.where(share < 0.5, above, middle)
-        median = ops.clip((below + above) / 2, low, high)
+        median = ops.clip((below + above) / 2, low, high) * factor
         knots = self.maps[("velocity", "offset")[part]]
         x, y = knots[:, 0], knots[:, 1]
         way = (median[..., None] - x[:, :-1]) / ops.maximum(x[:, 1:] - x[:, :-1], 1e-6)
@@ -255,10 +259,8 @@ class GrooveScoreDecoder(keras.layers.Layer):
         self.stack = LSTMStack(layer_sizes, seed=seed)
         self.output_projection = keras.layers.Dense(output.layout.network_width)
         self.seed_generator = keras.random.SeedGenerator(seed)
-        if control_depth < output.layout.given:
-            raise ValueError(
-                "A groove_mixture_lstm reads hits or taps as controls; the converter gives none."
-            )
+        if control_depth != output.layout.given + groove_conditions.WIDTH:
+            raise ValueError("A groove_mixture_lstm reads hits or taps, and conditions, as controls.")
 
     def build(self, embedding_size: int) -> None:
         """Create the weights.
@@ -307,7 +309,7 @@ class GrooveScoreDecoder(keras.layers.Layer):
     def _read(self, controls: Array, training: bool = False) -> tuple[Array, Array]:
         """What is made of the score at each step, `[batch, time, units]`, and what no state changes.
 
-        The second is what is given beside the linear predictions, `[batch, time, given + linear]`.
+        The second is what is given beside the tempo and the linear predictions, `[batch, time, given + 1 + linear]`.
         """
         controls = ops.cast(controls, self.compute_dtype)
         layout, time = self.distribution.layout, controls.shape[1]
@@ -331,7 +333,7 @@ class GrooveScoreDecoder(keras.layers.Layer):
         features = score
         for dense in self.reader:
             features = self._drop(dense(features), training)
-        return features, ops.concatenate([given, self.linear(score)], axis=-1)
+        return features, ops.concatenate([given, others[..., :1], self.linear(score)], axis=-1)
 
     def teacher_forced(
         self, steps: Steps, embedding: Array, training: bool = False

@@ -110,7 +110,7 @@ def mixtures(
     """
     run = _Run(weights, layout_of(config), config.decoder["window"], controls)
     nothing = np.zeros((*controls.shape[:2], 3 * run.layout.drums), np.float32)
-    given, logits, log_weights, parts = run.split(run.parameters(nothing))
+    given, _, logits, log_weights, parts = run.split(run.parameters(nothing))
     return log_weights, parts, _given_one(logits) * given[..., :1] if run.layout.taps else logits
 
 
@@ -155,7 +155,7 @@ class _Run:
             raise CheckpointError(reason) from error
 
     def _read(self, controls: Array, window: int) -> tuple[Array, Array]:
-        """What the reader makes of each step; and what is given beside the linear predictions."""
+        """What the reader makes of each step; and what is given beside the tempo and the linear predictions."""
         weights, steps = self.weights, controls.shape[1]
         given, others = controls[..., : self.layout.given], controls[..., self.layout.given :]
         around = np.pad(given, ((0, 0), (window, window), (0, 0)))
@@ -169,7 +169,7 @@ class _Run:
             features = np.maximum(features @ weights[f"{name}/kernel"] + weights[f"{name}/bias"], 0)
             layer += 1
         linear = score @ weights["decoder/linear/kernel"] + weights["decoder/linear/bias"]
-        return features, np.concatenate([given, linear], axis=-1)
+        return features, np.concatenate([given, others[..., :1], linear], axis=-1)
 
     def _states(self) -> list[tuple[Array, Array]]:
         """Zero states of all layers."""
@@ -197,11 +197,11 @@ class _Run:
             rows.append(row)
         return np.stack(rows, axis=1)
 
-    def split(self, parameters: Array) -> tuple[Array, Array, Array, list[tuple[Array, Array]]]:
+    def split(self, parameters: Array) -> tuple[Array, Array, Array, Array, list[tuple[Array, Array]]]:
         """As `GrooveMixture.split`."""
         layout = self.layout
-        cuts = np.cumsum([layout.given, layout.linear, layout.hit_logits, layout.components])
-        given, linear, hits, weights, rest = np.split(parameters, cuts, axis=-1)
+        cuts = np.cumsum([layout.given, 1, layout.linear, layout.hit_logits, layout.components])
+        given, octaves, linear, hits, weights, rest = np.split(parameters, cuts, axis=-1)
         each = np.split(rest, 2 * layout.parts, axis=-1)
         shape = (*rest.shape[:-1], layout.drums, layout.components)
         parts = []
@@ -210,11 +210,11 @@ class _Run:
             location = predicted + np.float32(LOCATION_UNIT) * each[2 * i].reshape(shape)
             scale = np.clip(np.float32(FIRST_LOG_SCALE) + each[2 * i + 1].reshape(shape), *LOG_SCALES)
             parts.append((location, scale))
-        return given, hits, weights - _log_sum(weights)[..., None], parts
+        return given, octaves, hits, weights - _log_sum(weights)[..., None], parts
 
     def typical(self, parameters: Array, known: Array | None = None) -> Array:
         """`GrooveMixture.draw` without uniform numbers."""
-        given, logits, log_weights, parts = self.split(parameters)
+        given, octaves, logits, log_weights, parts = self.split(parameters)
         if known is not None:
             hits = np.asarray(known, np.float32)
         elif self.layout.taps:
@@ -222,7 +222,11 @@ class _Run:
             hits = ((_given_one(logits) > self.threshold) | likeliest) * given[:, :1]
         else:
             hits = given
-        values = [mapped(self.maps[i], medians(log_weights, *part, i)) for i, part in enumerate(parts)]
+        # Offsets are mapped by their time: at a fast tempo it is a larger share of a step.
+        factors = (np.float32(1), np.exp2(octaves))
+        values = [
+            mapped(self.maps[i], medians(log_weights, *part, i) * factors[i]) for i, part in enumerate(parts)
+        ]
         return self._played(hits, values, given)
 
     def draw(self, uniforms: Array, temperature: np.float32, known: Array | None) -> Array:
@@ -232,7 +236,7 @@ class _Run:
         values = []
         for step in range(self.features.shape[1]):
             row, states = self._step(step, value, states)
-            given, logits, log_weights, parts = self.split(row)
+            given, _, logits, log_weights, parts = self.split(row)
             u = uniforms[:, step]
             if known is not None:
                 hits = np.asarray(known[:, step], np.float32)
@@ -260,7 +264,7 @@ class _Run:
 
     def log_probability(self, parameters: Array, values: Array) -> Array:
         """Minus `GrooveMixture.loss`."""
-        given, logits, log_weights, parts = self.split(parameters)
+        given, _, logits, log_weights, parts = self.split(parameters)
         hits, *played = np.split(values, 3, axis=-1)
         joint = log_weights
         for part, grid, value in zip(parts, (VELOCITY_GRID, OFFSET_GRID), played, strict=False):

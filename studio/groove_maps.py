@@ -4,7 +4,8 @@ The median of what drummers do at a hit is the value with the least error, and a
 soft notes are too loud and its late notes too early. A map for each drum, which keeps their order, sends the
 medians to a mixture of their own distribution and the drummers' (of weight `share`): at 1 the histograms are those of
 the drummers, and the error is the largest. Half the way already costs little and has tails, which the KL divergence
-is about; that is what the shares below are chosen for.
+is about; that is what the shares below are chosen for. Offsets, which are shares of a step, are ordered by the time that
+they are: so the largest shares fall to fast tempos, where they cost the fewest milliseconds.
 
 For taps a threshold is learnt beside, above which a drum's probability makes it play: the one with the best F1.
 
@@ -27,7 +28,7 @@ from preprocess.errors import InputError
 
 Array = np.ndarray
 
-SHARES = {"velocity": 0.5, "offset": 0.75}
+SHARES = {"velocity": 0.5, "offset": 0.8}
 """Of the drummers' distribution in what medians are mapped to."""
 CLIPS_AT_ONCE = 256
 LEAST_HITS = 50
@@ -35,11 +36,12 @@ LEAST_HITS = 50
 THRESHOLDS = np.linspace(0.2, 0.8, 61)
 
 
-def mixture_map(medians: Array, truth: Array, share: float, knots: int = MAP_KNOTS) -> Array:
-    """The increasing map from a distribution to its mixture with another, float32 `[2, knots]`: from, to.
+def mixture_map(medians: Array, truth: Array, scores: Array, share: float, knots: int = MAP_KNOTS) -> Array:
+    """The increasing map to a distribution's mixture with another, float32 `[2, knots]`: from, to.
 
     Args:
         medians, truth: samples of both, `[n]` and `[m]`.
+        scores: what is mapped, `[n]`: the medians, or what orders them otherwise.
         share: weight of the other, 0 to 1.
         knots: points of the map, at equal distances of probability.
     """
@@ -48,7 +50,7 @@ def mixture_map(medians: Array, truth: Array, share: float, knots: int = MAP_KNO
     order = np.argsort(values, kind="stable")
     levels = (np.arange(knots) + 0.5) / knots
     at = np.searchsorted(np.cumsum(weights[order]), levels).clip(0, len(values) - 1)
-    return np.stack([np.quantile(medians, levels), values[order][at]]).astype(np.float32)
+    return np.stack([np.quantile(scores, levels), values[order][at]]).astype(np.float32)
 
 
 def without_conditions(controls: Array, given: int) -> Array:
@@ -59,7 +61,9 @@ def without_conditions(controls: Array, given: int) -> Array:
 
 
 def calibrated(model: Any, examples: dict[str, Array], shares: dict[str, float]) -> dict[str, Array]:
-    """The model's weights with maps and threshold learnt from training clips, drummer and style unknown.
+    """The model's weights with maps and threshold learnt from training clips.
+
+    The maps are learnt with drummer and style told, the threshold without.
 
     Args:
         model: a `TrainedModel` that `numpy_groove.supports`.
@@ -69,25 +73,28 @@ def calibrated(model: Any, examples: dict[str, Array], shares: dict[str, float])
     layout = numpy_groove.layout_of(model.config)
     hits, *truth = np.split(examples.get("outputs", examples["inputs"]), 3, axis=-1)
     struck = hits > 0.5
-    controls = without_conditions(examples["controls"], layout.given)
+    told = examples["controls"]
+    tempo = np.exp2(told[..., layout.given : layout.given + 1])
     medians: list[list[Array]] = [[] for _ in range(layout.parts)]
     probabilities = []
-    for start in range(0, len(controls), CLIPS_AT_ONCE):
-        block = controls[start : start + CLIPS_AT_ONCE]
-        log_weights, parts, shown = numpy_groove.mixtures(model.weights, model.config, block)
+    for start in range(0, len(told), CLIPS_AT_ONCE):
+        block = told[start : start + CLIPS_AT_ONCE]
+        log_weights, parts, _ = numpy_groove.mixtures(model.weights, model.config, block)
         for i, part in enumerate(parts):
             medians[i].append(numpy_groove.medians(log_weights, *part, i))
-        probabilities.append(shown)
+        if layout.taps:
+            untold = without_conditions(block, layout.given)
+            probabilities.append(numpy_groove.mixtures(model.weights, model.config, untold)[2])
     weights = dict(model.weights)
     for i, name in enumerate(("velocity", "offset")[: layout.parts]):
         said = np.concatenate(medians[i])
+        scores = said * tempo if name == "offset" else said
         drums = []
         for drum in range(layout.drums):
-            own = struck[..., drum]
+            own = struck & (np.arange(layout.drums) == drum)
             if own.sum() < LEAST_HITS:
-                drums.append(mixture_map(said[struck], truth[i][struck], shares[name]))
-            else:
-                drums.append(mixture_map(said[..., drum][own], truth[i][..., drum][own], shares[name]))
+                own = struck
+            drums.append(mixture_map(said[own], truth[i][own], scores[own], shares[name]))
         weights[f"decoder/maps/{name}"] = np.stack(drums)
     if layout.taps:
         weights["decoder/hit_threshold"] = np.array([best_threshold(np.concatenate(probabilities), struck)])

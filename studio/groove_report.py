@@ -89,7 +89,7 @@ def figures(
         found[name] = asdict(groove_metrics.compare(truth, performance, step_seconds))
         found[name]["velocity_mae_per_drum"] = _velocity_by_drum(truth, performance)
     parts = {"velocity": slice(drums, 2 * drums), "offset, share of half a step": slice(2 * drums, None)}
-    values = {
+    behind = {
         name: {
             "samples": played["model"][..., part][struck],
             "held out": np.asarray(truth[..., part][struck]),
