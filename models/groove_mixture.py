@@ -26,6 +26,7 @@ from models.groove_layout import (
     LOG_SCALES,
     MAP_KNOTS,
     OFFSET_GRID,
+    TEMPO_POWER,
     VELOCITY_CENTRE,
     VELOCITY_GRID,
     GrooveLayout,
@@ -68,6 +69,9 @@ class GrooveMixture(Output):
             name: self.add_weight(shape, initializer=_identity(grid), trainable=False, name=f"{name}_map")
             for name, grid in zip(names, (VELOCITY_GRID, OFFSET_GRID), strict=False)
         }
+        if not self.layout.taps:
+            drums = (self.layout.drums,)
+            self.centre = self.add_weight(drums, initializer="zeros", trainable=False, name="offset_centre")
         if self.layout.taps:
             half = keras.initializers.Constant(0.5)
             self.threshold = self.add_weight((1,), initializer=half, trainable=False, name="hit_threshold")
@@ -75,7 +79,9 @@ class GrooveMixture(Output):
 
     def named_weights(self) -> dict[str, keras.Variable]:
         names = {f"maps/{name}": variable for name, variable in self.maps.items()}
-        return names | ({"hit_threshold": self.threshold} if self.layout.taps else {})
+        if self.layout.taps:
+            return names | {"hit_threshold": self.threshold}
+        return names | {"maps/offset_centre": self.centre}
 
     def split(self, parameters: Array) -> tuple[Array, Array, Array, Array, list[tuple[Array, Array]]]:
         """The parts of rows: what is given, tempo, hit logits, log weights, and (location, log scale) of each part.
@@ -125,9 +131,7 @@ class GrooveMixture(Output):
         drums = self.layout.drums
         if uniforms is None:
             hits = self._likeliest_hits(given, hit_logits) if self.layout.taps else given
-            # Offsets are mapped by their time: at a fast tempo it is a larger share of a step.
-            factors = (1.0, ops.exp2(octaves))
-            values = [self._typical(log_weights, *m, i, factors[i]) for i, m in enumerate(mixtures)]
+            values = [self._typical(log_weights, *m, i, octaves) for i, m in enumerate(mixtures)]
         else:
             hits = given
             if self.layout.taps:
@@ -152,10 +156,8 @@ class GrooveMixture(Output):
         likeliest = logits >= ops.max(logits, axis=-1, keepdims=True)
         return ops.cast(above | likeliest, "float32") * given[..., :1]
 
-    def _typical(
-        self, log_weights: Array, location: Array, scale: Array, part: int, factor: Array | float
-    ) -> Array:
-        """The mixtures' medians, times a factor sent through the maps that give them the spread of drummers."""
+    def _typical(self, log_weights: Array, location: Array, scale: Array, part: int, octaves: Array) -> Array:
+        """The mixtures' medians, sent through the maps that give them the spread of drummers."""
         low, high, width = (VELOCITY_GRID, OFFSET_GRID)[part]
         weights = ops.exp(log_weights)[..., None, :]
         below = ops.full(ops.shape(location)[:-1], low - width / 2, dtype="float32")
@@ -164,10 +166,12 @@ class GrooveMixture(Output):
             middle = (below + above) / 2
             share = ops.sum(weights * ops.sigmoid((middle[..., None] - location) * ops.exp(-scale)), axis=-1)
             below, above = ops.where(share < 0.5, middle, below), ops.where(share < 0.5, above, middle)
-        median = ops.clip((below + above) / 2, low, high) * factor
+        score = ops.clip((below + above) / 2, low, high)
+        if part:
+            score = (score - self.centre) * ops.exp2(TEMPO_POWER * octaves)
         knots = self.maps[("velocity", "offset")[part]]
         x, y = knots[:, 0], knots[:, 1]
-        way = (median[..., None] - x[:, :-1]) / ops.maximum(x[:, 1:] - x[:, :-1], 1e-6)
+        way = (score[..., None] - x[:, :-1]) / ops.maximum(x[:, 1:] - x[:, :-1], 1e-6)
         return y[:, 0] + ops.sum(ops.clip(way, 0.0, 1.0) * (y[:, 1:] - y[:, :-1]), axis=-1)
 
 

@@ -17,6 +17,7 @@ from models.groove_layout import (
     LOCATION_UNIT,
     LOG_SCALES,
     OFFSET_GRID,
+    TEMPO_POWER,
     VELOCITY_CENTRE,
     VELOCITY_GRID,
     GrooveLayout,
@@ -128,6 +129,11 @@ def medians(log_weights: Array, location: Array, log_scale: Array, part: int) ->
     return np.clip((below + above) / 2, low, high)
 
 
+def offset_scores(medians: Array, centre: Array, octaves: Array) -> Array:
+    """What orders offsets `[..., drums]`: the distance from the drum's centre `[drums]`, by the tempo `[..., 1]`."""
+    return (medians - centre) * np.exp2(TEMPO_POWER * octaves)
+
+
 def mapped(knots: Array, values: Array) -> Array:
     """Values `[..., drums]` sent through the piecewise linear maps `[drums, 2, knots]` of each drum."""
     x, y = knots[:, 0], knots[:, 1]
@@ -149,6 +155,7 @@ class _Run:
             self.projection_bias = weights["decoder/output_projection/bias"]
             names = ("velocity", "offset")[: layout.parts]
             self.maps = [weights[f"decoder/maps/{name}"] for name in names]
+            self.centre = np.zeros(1) if layout.taps else weights["decoder/maps/offset_centre"]
             self.threshold = weights["decoder/hit_threshold"] if layout.taps else np.zeros(1)
         except KeyError as error:
             reason = f"The checkpoint has no weight {error}; it belongs to another config."
@@ -222,11 +229,10 @@ class _Run:
             hits = ((_given_one(logits) > self.threshold) | likeliest) * given[:, :1]
         else:
             hits = given
-        # Offsets are mapped by their time: at a fast tempo it is a larger share of a step.
-        factors = (np.float32(1), np.exp2(octaves))
-        values = [
-            mapped(self.maps[i], medians(log_weights, *part, i) * factors[i]) for i, part in enumerate(parts)
-        ]
+        scores = [medians(log_weights, *part, i) for i, part in enumerate(parts)]
+        if not self.layout.taps:
+            scores[1] = offset_scores(scores[1], self.centre, octaves)
+        values = [mapped(knots, score) for knots, score in zip(self.maps, scores, strict=True)]
         return self._played(hits, values, given)
 
     def draw(self, uniforms: Array, temperature: np.float32, known: Array | None) -> Array:

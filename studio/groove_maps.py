@@ -4,8 +4,8 @@ The median of what drummers do at a hit is the value with the least error, and a
 soft notes are too loud and its late notes too early. A map for each drum, which keeps their order, sends the
 medians to a mixture of their own distribution and the drummers' (of weight `share`): at 1 the histograms are those of
 the drummers, and the error is the largest. Half the way already costs little and has tails, which the KL divergence
-is about; that is what the shares below are chosen for. Offsets, which are shares of a step, are ordered by the time that
-they are: so the largest shares fall to fast tempos, where they cost the fewest milliseconds.
+is about; that is what the shares below are chosen for. Offsets, which are shares of a step, are ordered with
+the tempo in mind (`groove_layout.TEMPO_POWER`).
 
 For taps a threshold is learnt beside, above which a drum's probability makes it play: the one with the best F1.
 
@@ -28,7 +28,7 @@ from preprocess.errors import InputError
 
 Array = np.ndarray
 
-SHARES = {"velocity": 0.5, "offset": 0.8}
+SHARES = {"velocity": 0.5, "offset": 0.85}
 """Of the drummers' distribution in what medians are mapped to."""
 CLIPS_AT_ONCE = 256
 LEAST_HITS = 50
@@ -74,7 +74,7 @@ def calibrated(model: Any, examples: dict[str, Array], shares: dict[str, float])
     hits, *truth = np.split(examples.get("outputs", examples["inputs"]), 3, axis=-1)
     struck = hits > 0.5
     told = examples["controls"]
-    tempo = np.exp2(told[..., layout.given : layout.given + 1])
+    octaves = told[..., layout.given : layout.given + 1]
     medians: list[list[Array]] = [[] for _ in range(layout.parts)]
     probabilities = []
     for start in range(0, len(told), CLIPS_AT_ONCE):
@@ -88,7 +88,12 @@ def calibrated(model: Any, examples: dict[str, Array], shares: dict[str, float])
     weights = dict(model.weights)
     for i, name in enumerate(("velocity", "offset")[: layout.parts]):
         said = np.concatenate(medians[i])
-        scores = said * tempo if name == "offset" else said
+        scores = said
+        if name == "offset":
+            by_drum = [said[..., drum][struck[..., drum]] for drum in range(layout.drums)]
+            centre = np.array([np.median(x) if len(x) else 0 for x in by_drum], np.float32)
+            weights["decoder/maps/offset_centre"] = centre
+            scores = numpy_groove.offset_scores(said, centre, octaves)
         drums = []
         for drum in range(layout.drums):
             own = struck & (np.arange(layout.drums) == drum)
