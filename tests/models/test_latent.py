@@ -324,7 +324,9 @@ def test_even_steps_change_about_as_much_each_and_keep_their_ends() -> None:
         return drum_hits.hits_of(values[1:] ^ values[:-1], 9).sum(axis=(1, 2))
 
     assert hops(found).max() <= hops(plain).max() and hops(found).std() <= hops(plain).std()
-    np.testing.assert_array_equal(latent.even_steps(model, start, start, 3, None), [expected_of(model, start)] * 3)
+    np.testing.assert_array_equal(
+        latent.even_steps(model, start, start, 3, None), [expected_of(model, start)] * 3
+    )
 
 
 def expected_of(model: TrainedModel, z: np.ndarray) -> np.ndarray:
