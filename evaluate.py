@@ -120,7 +120,10 @@ def _fill_in(args: argparse.Namespace, config: configs.Config) -> None:
             f"{config.name} reads pieces side by side as their lengths allow; leave out --max_batch_size.",
             "bad_flag",
         )
-    for flag, value in DEFAULTS[config.model].items():
+    defaults = dict(DEFAULTS[config.model])
+    if config.model == "music_vae" and not config.hparams.z_size:
+        defaults["importance_samples"] = 1  # without latent vector the likelihood is exact
+    for flag, value in defaults.items():
         if getattr(args, flag) is None:
             setattr(args, flag, value)
 

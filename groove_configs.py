@@ -33,6 +33,20 @@ _SMALL = HParams(
 )
 
 
+# Grooves by likelihood: a reader of the score and an LSTM over what was played, no latent vector.
+_MIXTURE = HParams(
+    batch_size=64,
+    z_size=0,
+    control_preprocessing_rnn_size=(192, 192),
+    dec_rnn_size=(128,),
+    dropout_keep_prob=0.7,
+    learning_rate=0.002,
+    decay_rate=0.998,
+    min_learning_rate=0.00003,
+    grad_clip=20.0,
+)
+
+
 def _groove(split_bars: int, **options: Any) -> Mapping[str, Any]:
     """Hits, velocities and offsets of nine drums, trained on a Roland kit, used on General MIDI."""
     common = {"steps_per_quarter": 4, "quarters_per_bar": 4, "max_tensors_per_notesequence": 20}
@@ -51,25 +65,39 @@ def _groovae(name: str, description: str, bars: int, hparams: HParams, **options
     )
 
 
+def _mixture(name: str, description: str, **options: Any) -> Config:
+    decoder = {
+        "components": 5,
+        "window": 16,
+        "hit_dropout": 0.1,
+        "history_dropout": 0.6,
+        "condition_dropout": 0.6,
+    }
+    return Config(
+        name=name,
+        description=description,
+        encoder=frozen({"name": "bidirectional_lstm"}),
+        decoder=frozen({"name": "groove_mixture_lstm", **decoder}),
+        converter=_groove(2, conditions_as_controls=True, **_ALL, **options),
+        hparams=dataclasses.replace(_MIXTURE, max_seq_len=32),
+    )
+
+
 _TAP: dict[str, Any] = {"tapify": True, "fixed_velocities": True}
 _ALL: dict[str, Any] = {"max_tensors_per_notesequence": None, "hop_size": 16}
 
 GROOVE_CONFIGS = (
-    _groovae(
+    _mixture(
         "groovae_2bar_humanize_small",
         "velocity and timing for 2 bars of drums, sized for a CPU; its trained weights are shipped",
-        2,
-        _SMALL,
         humanize=True,
-        **_ALL,
+        hits_as_controls=True,
     ),
-    _groovae(
+    _mixture(
         "groovae_2bar_tap_small",
         "2 bars of drums from a tapped rhythm, sized for a CPU; its trained weights are shipped",
-        2,
-        _SMALL,
+        taps_as_controls=True,
         **_TAP,
-        **_ALL,
     ),
     _groovae("groovae_4bar_small", "4 bars of drums as played, sized for a CPU", 4, _SMALL, **_ALL),
     _groovae("groovae_4bar", "4 bars of drums as played", 4, _MAGENTAS),

@@ -35,7 +35,7 @@ def get_parser() -> argparse.ArgumentParser:
     add_groove_flags(
         parser,
         DEFAULT_CONFIG,
-        "0 plays each passage one way, more draws it more freely; 1 as the model learnt",
+        "0 plays each passage the typical way, more draws it more freely; 1 as drummers differ",
     )
     add_log_flag(parser)
     return parser
@@ -81,6 +81,7 @@ def humanize(path: Path, model: Any, args: argparse.Namespace) -> Performances:
     """
     import numpy as np
 
+    from preprocess import groove_conditions
     from preprocess.midi_hits import MidiHits, as_performed, read_hits
     from studio.performing import humanized
 
@@ -93,7 +94,8 @@ def humanize(path: Path, model: Any, args: argparse.Namespace) -> Performances:
     known = drums >= 0
     velocities = np.array([hit.velocity for hit in file.hits])
     grid = model.converter.grid_of_hits(file.positions[known], drums[known], velocities[known])
-    performances = humanized(model, grid, args.temperature, args.seed, args.num_outputs)
+    conditions = groove_conditions.row(file.qpm, args.drummer, args.style)
+    performances = humanized(model, grid, args.temperature, args.seed, args.num_outputs, conditions)
     midi = [as_performed(file, drums, played, args.timing, args.velocity) for played in performances]
     return Performances(
         stem=Path(args.output_dir).expanduser() / f"{path.stem}_humanized",

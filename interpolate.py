@@ -58,10 +58,12 @@ def read_clips(args: argparse.Namespace, model: Any) -> list[Any]:
 
 def end_points(clips: list[Any], model: Any, seed: int) -> Any:
     """The latent vectors to go between, `[2, z_size]`: those of the clips, or two samples."""
+    from models import latent
+
     if not clips:
         return model.prior_sample(2, seed)
     with weights_that_fit(model):
-        return model.posterior(model.config.batch_of(clips))[0]
+        return latent.encoded(model, model.config.batch_of(clips))
 
 
 def controls_on_the_way(args: argparse.Namespace, model: Any, clips: list[Any], steps: int) -> Any:

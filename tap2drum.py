@@ -104,6 +104,7 @@ def perform(path: Path, args: argparse.Namespace) -> Performances:
     """The drums to one file of taps."""
     import numpy as np
 
+    from preprocess import groove_conditions
     from preprocess.converters.groove_hits import TAP_DRUM
     from studio.performing import drums_of_taps
 
@@ -113,7 +114,8 @@ def perform(path: Path, args: argparse.Namespace) -> Performances:
     drums = np.full(len(positions), TAP_DRUM)
     grid = model.converter.grid_of_hits(positions, drums, velocities)
     bars = len(grid[0]) // 16
-    sequences = list(drums_of_taps(model, grid, args.temperature, args.seed, args.num_outputs))
+    conditions = groove_conditions.row(qpm, args.drummer, args.style)
+    sequences = list(drums_of_taps(model, grid, args.temperature, args.seed, args.num_outputs, conditions))
     return Performances(
         stem=Path(args.output_dir).expanduser() / f"{path.stem}_drums",
         midi=[midi_bytes(sequence, style, bars) for sequence in sequences],

@@ -5,6 +5,7 @@ from typing import Any
 
 from models import decoders, encoders, outputs, schedules
 from models.bar_encoder import BarEncoder
+from models.groove_mixture import GrooveMixture, GrooveScoreDecoder
 from models.hierarchical import HierarchicalLSTMDecoder
 from models.history_decoder import HistoryDecoder
 from models.history_vae import HistoryVAE
@@ -19,6 +20,7 @@ OUTPUTS = (
     "boolean_lstm",
     "nade_lstm",
     "groove_lstm",
+    "groove_mixture_lstm",
     "polyphonic_sampler_lstm",
 )
 SAMPLER_FEATURES, SAMPLER_VOICES = 128, 8
@@ -40,7 +42,9 @@ def music_vae(
         encoder: `{"name": ...}`, one of `ENCODERS`; `hierarchical_lstm` with `level_lengths`.
         decoder: `{"name": ...}`, one of `OUTPUTS`, with `preprocess_controls: True` where an LSTM is to read the
             controls first; or `{"name": "hierarchical_lstm", "core": ..., "level_lengths": ...}` with
-            `disable_autoregression` (True, False or levels) and `re_encode: True` as options.
+            `disable_autoregression` (True, False or levels) and `re_encode: True` as options. A
+            `groove_mixture_lstm` has `components` and `window`, and as options `history_dropout`,
+            `condition_dropout` and `hit_dropout`.
         hparams: `configs.HParams`.
         converter: what says the forms and depths (`preprocess.converters.base.Converter`).
         seed: of the initial weights, the latent noise, scheduled sampling and dropout.
@@ -151,6 +155,8 @@ def _core(decoder: Mapping[str, Any], hparams: Any, converter: Any, dropout: flo
             output, hparams.dec_rnn_size, core_controls, dropout, seed + offset, hparams.residual_decoder
         )
 
+    if name == "groove_mixture_lstm":
+        return _score_decoder(decoder, hparams, converter, dropout, seed)
     if name == "split_lstm":
         core: Any = decoders.SplitDecoder(
             [lstm(outputs.Categorical(d), 100 * i) for i, d in enumerate(depths)]
@@ -166,6 +172,24 @@ def _core(decoder: Mapping[str, Any], hparams: Any, converter: Any, dropout: flo
         dropout,
         seed + 1000,
         hparams.residual_decoder,
+    )
+
+
+def _score_decoder(
+    decoder: Mapping[str, Any], hparams: Any, converter: Any, dropout: float, seed: int
+) -> GrooveScoreDecoder:
+    output = GrooveMixture(converter.output_depth // 3, decoder["components"], converter.taps_as_controls)
+    return GrooveScoreDecoder(
+        output,
+        hparams.control_preprocessing_rnn_size,
+        hparams.dec_rnn_size,
+        converter.control_depth,
+        decoder["window"],
+        dropout,
+        decoder.get("history_dropout", 0.0),
+        decoder.get("condition_dropout", 0.0),
+        decoder.get("hit_dropout", 0.0),
+        seed,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from models import checkpoint as checkpoints
-from models import numpy_model
+from models import numpy_groove, numpy_model
 from models.errors import CheckpointError
 from models.numpy_representations import input_depths, to_compact, to_dense
 
@@ -106,6 +106,9 @@ class TrainedModel:
         controls = self._controls(controls, len(z), steps)
         uniforms = None if temperature is None else self.uniforms(len(z), steps, seed, first, alike)
         temperature = temperature or 1.0
+        if numpy_groove.supports(self.config):
+            assert controls is not None, "such a model has them"
+            return numpy_groove.decode(self.weights, self.config, controls, uniforms, temperature, known)
         if numpy_model.supports_decoder(self.config):
             depths = tuple(self.converter.output_depths)
             return numpy_model.decode(
@@ -136,6 +139,8 @@ class TrainedModel:
         forms = {"one_hot": 1, "multi_one_hot": len(self.converter.output_depths)}
         name = self.config.decoder.get("core", self.config.decoder["name"])
         depth = self.converter.output_depth
+        if numpy_groove.supports(self.config):
+            return numpy_groove.layout_of(self.config).uniforms
         return forms.get(self.converter.output_form, depth // 3 if name == "groove_lstm" else depth)
 
     def _controls(self, controls: Array | None, n: int, steps: int) -> Array | None:

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from preprocess.errors import InputError
+from preprocess.groove_conditions import DRUMMERS, STYLES
 from preprocess.tfrecord import write_atomically
 from render.clips import check_new
 from render.midi import Style
 
+SEVERAL_TEMPERATURE = 0.5
+"""The default temperature of several performances; a single one is the typical one."""
 PICTURE_BARS = 8
 """A picture shows so many bars at most; more could not be told apart."""
 
@@ -27,9 +30,16 @@ def add_groove_flags(parser: argparse.ArgumentParser, default: str, temperature:
     group.add_argument("--run_dir", help="a run of train.py; its best checkpoint is used")
     group.add_argument("--checkpoint_file", help="a checkpoint: ours, or Magenta's (.ckpt prefix or .tar)")
     group.add_argument("--config", help=f"name or .toml file (default: the shipped {default})")
-    group.add_argument("--temperature", type=float, default=0.5, help=f"{temperature} (default: 0.5)")
+    group.add_argument(
+        "--temperature",
+        type=float,
+        help=f"{temperature} (default: 0 for one performance, {SEVERAL_TEMPERATURE} for several)",
+    )
     group.add_argument("--seed", type=int, default=0, help="the same seed gives the same output (default: 0)")
     group.add_argument("--num_outputs", type=int, default=1, help="how many performances (default: 1)")
+    group = parser.add_argument_group("who plays")
+    group.add_argument("--drummer", help="drummer1 to drummer10 of the Groove MIDI Dataset (default: any)")
+    group.add_argument("--style", help=f"{', '.join(STYLES)} (default: any)")
     group = parser.add_argument_group("writing")
     group.add_argument("--output_dir", default="generated", help="folder to write to (default: generated)")
     group.add_argument("--force", action="store_true", help="overwrite files of the same name")
@@ -43,7 +53,7 @@ def add_groove_flags(parser: argparse.ArgumentParser, default: str, temperature:
 
 
 def check_groove_flags(args: argparse.Namespace) -> None:
-    """Refuse flags that ask for nothing or for the same performance several times.
+    """Refuse flags that ask for nothing or for the same performance several times; fill in the temperature.
 
     Raises:
         InputError: naming the flag.
@@ -52,6 +62,12 @@ def check_groove_flags(args: argparse.Namespace) -> None:
         raise InputError(f"--num_outputs is {args.num_outputs}; expected at least 1.", "bad_flag")
     if args.seed < 0:
         raise InputError(f"--seed is {args.seed}; expected 0 or more.", "bad_flag")
+    for flag, names in (("drummer", DRUMMERS), ("style", STYLES)):
+        name = getattr(args, flag)
+        if name is not None and name not in names:
+            raise InputError(f"--{flag} is {name}; expected one of {', '.join(names)}.", "bad_flag")
+    if args.temperature is None:
+        args.temperature = SEVERAL_TEMPERATURE if args.num_outputs > 1 else 0.0
     if args.num_outputs > 1 and args.temperature == 0:
         raise InputError(
             "--temperature=0 gives the same performance every time; raise it, or leave out --num_outputs.",

@@ -25,6 +25,9 @@ Array = np.ndarray
 HOLE = 2
 """The bar that is filled in, from 0; in shorter clips the last."""
 
+REFINED_CLIPS = 256
+"""Clips whose latent vectors are refined, for models of which commands do so."""
+
 STATISTICS = {
     "equal_bars": "bars equal to another",
     "kick_f1": "kick F1, bar before",
@@ -68,7 +71,7 @@ def figures(
     found["infill"] = _infill(model, clips, args)
     if model.z_size:
         found["interpolation"] = interpolation_report.figures(
-            model, clips, sources, scores.mu, mixture, args.temperature, args.seed
+            model, clips, sources, mixture, args.temperature, args.seed
         )
     found["samples"] = _sample_table(model, clips, sources, train, mixture, args)
     areas = {
@@ -103,14 +106,22 @@ def hit_f1(truth: Array, played: Array) -> float:
     return f1(int((truth & played).sum()), int(truth.sum() + played.sum()))
 
 
-def _encode_decode(model: Any, clips: Array, mu: Array, args: argparse.Namespace) -> dict[str, float]:
+def _encode_decode(model: Any, clips: Array, mu: Array, args: argparse.Namespace) -> dict[str, Any]:
     """F1 of clips that went through the model, unaided and without chance, beside their first bar repeated."""
     played = decode(model, mu, 0.0, "Encoding and decoding", args)
     truth = beats.grid_of(clips)
-    return {
+    found: dict[str, Any] = {
         "model": hit_f1(truth, beats.grid_of(played)),
         "first_bar_repeated": hit_f1(truth, repeated_bars.first_bar_repeated(truth)),
     }
+    if latent.is_refined(model):
+        chosen = np.random.default_rng([args.seed, 10]).permutation(len(clips))[:REFINED_CLIPS]
+        with progress("Refining", 1) as advance:
+            again = model.decode_values(latent.refined(model, clips[chosen]), None)
+            advance()
+        found["refined"] = hit_f1(truth[chosen], beats.grid_of(again))
+        found["refined_clips"] = len(chosen)
+    return found
 
 
 def _infill(model: Any, clips: Array, args: argparse.Namespace) -> dict[str, Any] | None:
@@ -239,10 +250,13 @@ def _print_nats(by_bar: dict[str, list[float] | None]) -> None:
     print_table("Nats a bar", ["", *(f"bar {i + 1}" for i in range(bars)), "all"], rows)
 
 
-def _print_edits(encode_decode: dict[str, float], infill: dict[str, Any] | None) -> None:
+def _print_edits(encode_decode: dict[str, Any], infill: dict[str, Any] | None) -> None:
     rows: list[tuple] = [
         ("encoded and decoded at temperature 0", encode_decode["model"], encode_decode["first_bar_repeated"])
     ]
+    if "refined" in encode_decode:
+        label = f"the same with refined z, as commands do, {encode_decode['refined_clips']} clips"
+        rows.append((label, encode_decode["refined"], "-"))
     if infill is not None:
         clips = infill["clips"]
         label = f"bar {infill['bar']} filled in" + (f", {clips} clips" if clips else "")

@@ -6,13 +6,13 @@ The measures and their sources are in `metrics`.
 import argparse
 import json
 import math
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from preprocess.console import print_table, progress
 from preprocess.errors import InputError
 from preprocess.tfrecord import write_atomically
+from studio import groove_report
 from studio.training_data import load_examples
 
 
@@ -31,6 +31,7 @@ def evaluate(args: argparse.Namespace, model: Any, files: list[Path]) -> None:
     examples, step_seconds, sources = _chosen(load_examples(args.examples_path, model.config), args)
     train = load_examples(args.train_examples_path, model.config) if args.train_examples_path else None
 
+    told, examples = examples, groove_report.unaided(model, examples)
     scores = _score(model, examples, args)
     report: dict[str, Any] = {
         "checkpoint": Path(model.source).name,
@@ -56,7 +57,15 @@ def evaluate(args: argparse.Namespace, model: Any, files: list[Path]) -> None:
 
             report["conditions"] = condition_report.figures(model, args)
     elif model.config.converter["name"] == "groove":
-        report["groove"], values = _groove_figures(model, examples, step_seconds, scores)
+        report["groove"], values = groove_report.figures(
+            model,
+            told,
+            None if train is None else train.batch(slice(None)),
+            step_seconds,
+            scores.mu,
+            args.temperature or None,
+            args.seed,
+        )
     _print(report, names)
     _write(files, report, scores, values, names)
 
@@ -149,35 +158,6 @@ def _baselines(model: Any, train: Any, clips: Any) -> dict[str, float]:
     }
 
 
-def _groove_figures(
-    model: Any, examples: dict[str, Any], step_seconds: Any, scores: Any
-) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """Timing and velocity at the drummer's hits, beside a machine's; and the values behind them."""
-    import numpy as np
-
-    from models import groove_metrics
-
-    truth = examples.get("outputs", examples["inputs"])
-    drums = truth.shape[-1] // 3
-    hits = truth[..., :drums]
-    controls = examples.get("controls")
-    unaided = model.decode_values(scores.mu, None, controls=controls)
-    at_hits = model.decode_values(scores.mu, None, controls=controls, known=hits)
-    rows = {"quantized": groove_metrics.quantized(truth), "model": at_hits}
-    figures: dict[str, Any] = {
-        name: asdict(groove_metrics.compare(truth, played, step_seconds)) for name, played in rows.items()
-    }
-    figures["hit_f1"] = groove_metrics.hit_f1(truth, unaided)
-    figures["hits"] = int(hits.sum())
-    struck = hits > 0.5
-    parts = {"velocity": slice(drums, 2 * drums), "offset, share of half a step": slice(2 * drums, None)}
-    values = {
-        name: {"samples": at_hits[..., part][struck], "held out": np.asarray(truth[..., part][struck])}
-        for name, part in parts.items()
-    }
-    return figures, values
-
-
 def _print(report: dict[str, Any], names: tuple[str, ...]) -> None:
     split = report["split"]
     rows: list[tuple] = [
@@ -196,7 +176,7 @@ def _print(report: dict[str, Any], names: tuple[str, ...]) -> None:
         rows.append((f"for comparison: {key.replace('_', ' ')}, nats", value))
     print_table(f"{report['checkpoint']}: {split['clips']} held-out clips", ["measure", "value"], rows)
     if "groove" in report:
-        _print_groove(report["groove"])
+        groove_report.print_figures(report["groove"])
     if names:
         from studio import beat_comparison, beat_report
 
@@ -206,20 +186,6 @@ def _print(report: dict[str, Any], names: tuple[str, ...]) -> None:
         from studio import condition_report
 
         condition_report.print_figures(report["conditions"])
-
-
-def _print_groove(groove: dict[str, Any]) -> None:
-    machine, model = groove["quantized"], groove["model"]
-    labels = {
-        "timing_mae_ms": "timing, mean distance, ms",
-        "timing_mse": "timing, mean squared distance, sixteenths",
-        "velocity_mae": "velocity, mean distance of 127",
-        "timing_kl": "timing, KL of the histograms, nats",
-        "velocity_kl": "velocity, KL of the histograms, nats",
-    }
-    rows = [(label, model[key], machine[key]) for key, label in labels.items()]
-    print_table(f"At {groove['hits']} hits of the drummers", ["measure", "model", "quantized"], rows)
-    print_table("Unaided", ["measure", "value"], [("F1 of the hits", groove["hit_f1"])])
 
 
 def _write(

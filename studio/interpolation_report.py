@@ -18,7 +18,7 @@ PAIRS, STEPS = 32, 8
 
 
 def figures(
-    model: Any, clips: Array, sources: Array, mu: Array, mixture: Any, temperature: float, seed: int
+    model: Any, clips: Array, sources: Array, mixture: Any, temperature: float, seed: int
 ) -> dict[str, Any]:
     """Of ways between pairs of held-out clips of different files.
 
@@ -26,7 +26,6 @@ def figures(
         model: a `TrainedModel` of drum tokens.
         clips: int tokens `[n, steps]`.
         sources: int `[n]`, the file of each.
-        mu: posterior means `[n, z_size]`.
         mixture: a fitted `CountMixture`, or None where nothing judges.
         temperature: of the draws.
         seed: of the pairs and the draws.
@@ -37,13 +36,15 @@ def figures(
         `clip_nats`, mean costs of the inner steps and of the clips.
     """
     pairs = _pairs(sources, np.random.default_rng([seed, 9]))
-    ends = np.unique(pairs)
-    decoded = beats.grid_of(model.decode_values(mu[ends], None))
+    ends, numbers = np.unique(pairs, return_inverse=True)
+    lengths = np.full(len(ends), clips.shape[1])
+    z = latent.encoded(model, {"inputs": clips[ends], "lengths": lengths})
+    decoded = beats.grid_of(model.decode_values(z, None))
     truth = beats.grid_of(clips[ends])
     largest, middles = [], []
     with progress("Interpolating", len(pairs)) as advance:
-        for a, b in pairs:
-            way = latent.even_steps(model, mu[a], mu[b], STEPS, temperature or None, seed)
+        for a, b in numbers.reshape(-1, 2):
+            way = latent.even_steps(model, z[a], z[b], STEPS, temperature or None, seed)
             grids = beats.grid_of(way)
             hops = (grids[1:] != grids[:-1]).reshape(STEPS - 1, -1).sum(axis=1)
             largest.append(hops.max() / max(hops.mean(), 1e-9))

@@ -16,7 +16,8 @@ TINY = {"enc_rnn_size": (8,), "dec_rnn_size": (8,), "z_size": 4, "batch_size": 8
 def tiny_config(name: str = "hierdec-drum_4bar_small", **changes: Any) -> configs.Config:
     """A config at small widths."""
     config = configs.CONFIG_MAP[name]
-    return dataclasses.replace(config, hparams=dataclasses.replace(config.hparams, **(TINY | changes)))
+    sizes = TINY if config.hparams.z_size else TINY | {"z_size": 0, "control_preprocessing_rnn_size": (8,)}
+    return dataclasses.replace(config, hparams=dataclasses.replace(config.hparams, **(sizes | changes)))
 
 
 def tiny_history_config(name: str = "histdec-drum_4bar", **changes: Any) -> configs.Config:
@@ -31,10 +32,16 @@ def tiny_history_config(name: str = "histdec-drum_4bar", **changes: Any) -> conf
 
 
 def randomize(model: Any, scale: float = 0.5, seed: int = 0) -> dict[str, np.ndarray]:
-    """Give a model random weights, large enough that every part matters; returns them."""
+    """Give a model random weights, large enough that every part matters; returns them.
+
+    Those that no gradient trains stay as they are.
+    """
     rng = np.random.default_rng(seed)
     weights = {}
     for name, variable in model.named_weights().items():
+        if not variable.trainable:
+            weights[name] = np.asarray(variable, np.float32)
+            continue
         weights[name] = (scale * rng.standard_normal(tuple(variable.shape))).astype(np.float32)
         variable.assign(weights[name])
     return weights

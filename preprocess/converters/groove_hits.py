@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from preprocess import groove_conditions
 from preprocess.converters.base import Example, dense_controls
 from preprocess.converters.drum_classes import Classes
 from preprocess.converters.drum_classes import pitch_classes as drum_classes
@@ -47,6 +48,9 @@ class GrooveConverter:
         split_instruments: a step for each drum, in turn; controls say which one.
         hop_size: steps that the window moves by; its own length by default.
         hits_as_controls: controls hold the hits.
+        taps_as_controls: controls hold whether a step is tapped, and the tap's offset; needs tapify.
+        conditions_as_controls: controls hold tempo, drummer and style (`groove_conditions`), the latter two as far
+            as the NoteSequence is named after them.
         fixed_velocities: inputs don't know the velocities.
         max_note_dropout_probability: inputs lack notes at random, soft ones more often: up to this
             probability, drawn anew for each NoteSequence. Needs the random generator of `convert`.
@@ -75,6 +79,8 @@ class GrooveConverter:
         split_instruments: bool = False,
         hop_size: int | None = None,
         hits_as_controls: bool = False,
+        taps_as_controls: bool = False,
+        conditions_as_controls: bool = False,
         fixed_velocities: bool = False,
         max_note_dropout_probability: float | None = None,
     ):
@@ -92,6 +98,8 @@ class GrooveConverter:
         self.split_instruments = split_instruments
         self.hop_size = hop_size
         self.hits_as_controls = hits_as_controls
+        self.taps_as_controls = taps_as_controls
+        self.conditions_as_controls = conditions_as_controls
         self.fixed_velocities = fixed_velocities
         self.max_note_dropout_probability = max_note_dropout_probability
         self.is_random = bool(max_note_dropout_probability)
@@ -105,7 +113,12 @@ class GrooveConverter:
         )
         self.input_depth = self.output_depth
         self.output_depths: tuple[int, ...] = (self.output_depth,)
-        self.control_depth = hits_as_controls * self._drums_a_step + split_instruments * drums
+        self.control_depth = (
+            hits_as_controls * self._drums_a_step
+            + split_instruments * drums
+            + taps_as_controls * 2
+            + conditions_as_controls * groove_conditions.WIDTH
+        )
 
     def _check(self) -> None:
         drums = len(self.pitch_classes)
@@ -126,6 +139,10 @@ class GrooveConverter:
             raise ValueError("split_bars must be at least 1.")
         if self.tapify and drums <= TAP_DRUM:
             raise ValueError(f"tapify plays drum {TAP_DRUM}, but there are only {drums} pitch_classes.")
+        if self.taps_as_controls and not self.tapify:
+            raise ValueError("taps_as_controls needs tapify.")
+        if (self.taps_as_controls or self.conditions_as_controls) and self.split_instruments:
+            raise ValueError("taps_as_controls and conditions_as_controls don't go with split_instruments.")
         if not all(0 <= drum < drums for drum in self.add_instruments):
             raise ValueError(f"add_instruments must be indices of the {drums} pitch_classes.")
         if not 0 <= (self.max_note_dropout_probability or 0) <= 1:
@@ -153,10 +170,12 @@ class GrooveConverter:
             return [], Counter({reason: 1})
         dropout = rng if self.max_note_dropout_probability is not None else None
         inputs = self._inputs(triple, dropout) if self._inputs_differ(dropout) else triple
-        controls = self._controls(triple[0].astype(bool))
+        qpm = self._tempo(note_sequence)[0]
+        drummer, style = groove_conditions.named(note_sequence.filename)
+        controls = self._controls(triple, inputs, groove_conditions.row(qpm, drummer, style))
         output_rows = self._rows(triple)
         input_rows = output_rows if inputs is triple else self._rows(inputs)
-        step_seconds = 60.0 / self._tempo(note_sequence)[0] / self.steps_per_quarter
+        step_seconds = 60.0 / qpm / self.steps_per_quarter
         examples = []
         for start, end in self._windows(len(output_rows)):
             outputs = output_rows[start:end]
@@ -222,18 +241,24 @@ class GrooveConverter:
         offsets = (steps - positions)[chosen] * 2
         return self._filled(steps[chosen], drums[chosen], velocities[chosen], offsets)
 
-    def windows_of_grid(self, grid: Triple, size: int) -> list[Example]:
+    def windows_of_grid(
+        self, grid: Triple, size: int, conditions: Sequence[float] | None = None
+    ) -> list[Example]:
         """A grid cut into windows that lie end to end, the last one padded with silence.
 
         Args:
             grid: as `grid_of_hits` gives it.
             size: steps of a window.
+            conditions: `groove_conditions.row`; by default nothing is known but a tempo of 120.
         """
+        if conditions is None:
+            conditions = groove_conditions.row(OUTPUT_QPM)
         missing = -len(grid[0]) % size
         hits, velocities, offsets = (np.pad(part, ((0, missing), (0, 0))) for part in grid)
         padded = hits, velocities, offsets
-        outputs, controls = self._rows(padded), self._controls(hits.astype(bool))
-        inputs = self._rows(self._inputs(padded, None)) if self._inputs_differ(None) else outputs
+        heard = self._inputs(padded, None) if self._inputs_differ(None) else padded
+        outputs, controls = self._rows(padded), self._controls(padded, heard, conditions)
+        inputs = outputs if heard is padded else self._rows(heard)
         rows = size * self.rows_a_step
         return [
             Example(
@@ -295,17 +320,27 @@ class GrooveConverter:
         parts = [part.reshape(rows, -1) for part in (hits, velocities, offsets)]
         return np.concatenate(parts, axis=1).astype(np.float32)
 
-    def _controls(self, hits: np.ndarray) -> np.ndarray | None:
-        """Boolean `[rows, control_depth]`: hits, then which drum a row is."""
+    def _controls(self, played: Triple, heard: Triple, conditions: Sequence[float]) -> np.ndarray | None:
+        """What both parts of a model are conditioned on, `[rows, control_depth]`.
+
+        Hits, then which drum a row is, both boolean; or numbers: hits or taps, then the conditions.
+        """
         if not self.control_depth:
             return None
+        hits = played[0].astype(bool)
         steps, drums = hits.shape
-        parts = []
+        parts: list[np.ndarray] = []
         if self.hits_as_controls:
             parts.append(hits.reshape(-1, self._drums_a_step))
         if self.split_instruments:
             parts.append(np.tile(np.eye(drums, dtype=bool), (steps, 1)))
-        return np.concatenate(parts, axis=1)
+        if self.taps_as_controls:
+            # Where nothing is struck the loudest drum is drum 0, at no velocity: no tap.
+            parts.append(np.stack([heard[0][:, TAP_DRUM] > 0, heard[2][:, TAP_DRUM]], axis=1))
+        if self.conditions_as_controls:
+            parts.append(np.broadcast_to(conditions, (steps, len(conditions))))
+        numbers = self.taps_as_controls or self.conditions_as_controls
+        return np.concatenate(parts, axis=1).astype(np.float32 if numbers else bool)
 
     def _windows(self, rows: int) -> list[tuple[int, int]]:
         if not self.split_bars:

@@ -11,8 +11,13 @@ from preprocess.converters.base import NO_TOKEN
 
 Arrays = dict[str, np.ndarray]
 MUSIC_VAES = tuple(sorted(n for n, c in configs.CONFIG_MAP.items() if c.model == "music_vae"))
-AS_MAGENTA = tuple(n for n in MUSIC_VAES if configs.CONFIG_MAP[n].converter["name"] != "pianoroll")
-"""What Magenta can run: it has no piano rolls."""
+AS_MAGENTA = tuple(
+    n
+    for n in MUSIC_VAES
+    if configs.CONFIG_MAP[n].converter["name"] != "pianoroll"
+    and configs.CONFIG_MAP[n].decoder["name"] not in ("history_lstm", "groove_mixture_lstm")
+)
+"""What Magenta can run: it has no piano rolls, no decoder that reads its own past, no grooves by likelihood."""
 
 TEACHER_FORCING = {"sampling_schedule": "constant", "sampling_rate": 0.0}
 ENCODER_WIDTHS, DECODER_WIDTHS = (24, 20), (16, 12, 14)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from metrics import drum_hits
-from models import latent, numpy_model
+from models import latent, numpy_model, trained_model
 from models.errors import CheckpointError
 from models.trained_model import TrainedModel, slerp_at
 from tests.checkpoints import randomize, tiny_config
@@ -313,7 +313,7 @@ def test_one_clip_has_a_place_on_the_map() -> None:
 
 
 def test_even_steps_change_about_as_much_each_and_keep_their_ends() -> None:
-    model = TrainedModel(tiny_config(), randomize(tiny_config().build_model(), scale=0.7))
+    model = trained_model.load(str(SHIPPED))
     start, end = model.prior_sample(2, seed=3)
     found = latent.even_steps(model, start, end, 5, temperature=0.8, seed=4)
     expected = model.decode_values(np.stack([start, end]), 0.8, 4, alike=True)
@@ -324,7 +324,9 @@ def test_even_steps_change_about_as_much_each_and_keep_their_ends() -> None:
         return drum_hits.hits_of(values[1:] ^ values[:-1], 9).sum(axis=(1, 2))
 
     assert hops(found).max() <= hops(plain).max() and hops(found).std() <= hops(plain).std()
-    np.testing.assert_array_equal(latent.even_steps(model, start, start, 3, None), [expected_of(model, start)] * 3)
+    np.testing.assert_array_equal(
+        latent.even_steps(model, start, start, 3, None), [expected_of(model, start)] * 3
+    )
 
 
 def expected_of(model: TrainedModel, z: np.ndarray) -> np.ndarray:

@@ -1,0 +1,109 @@
+"""Sequences that get a drummer's feel, and who that drummer may be."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.trained_model import load
+from preprocess import groove_conditions
+from preprocess.converters.groove_hits import GrooveConverter
+from preprocess.errors import InputError
+from studio.performing import felt
+from tests.checkpoints import save_tiny, tiny_config
+from tests.drum_sequences import backbeat, drum_sequence
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    config = tiny_config("groovae_2bar_humanize_small")
+    return save_tiny(tmp_path_factory.mktemp("checkpoint") / "tiny.safetensors", config)
+
+
+def test_notes_stay_on_their_steps_and_get_velocities_and_timing(tiny: Path) -> None:
+    beat = backbeat(5)
+    odd = beat.notes.add()
+    odd.CopyFrom(beat.notes[0])
+    odd.pitch, odd.velocity = 90, 33  # no drum of the model's
+    before = beat.SerializeToString()
+    model = load(str(tiny))
+    once, again = felt([beat, beat], 96, model=model)
+    drawn = felt([beat, beat], 96, temperature=1.0, model=model)
+    assert beat.SerializeToString() == before
+    assert once == again and drawn[0] != drawn[1]
+    assert felt([beat], 96, temperature=1.0, model=model)[0] == drawn[0]
+    for played in (once, *drawn):
+        assert len(played.notes) == len(beat.notes)
+        for old, new in zip(beat.notes, played.notes, strict=True):
+            assert (new.pitch, new.is_drum) == (old.pitch, old.is_drum)
+            assert abs(new.start_time - old.start_time) <= 0.0626 and new.start_time >= 0
+            assert 1 <= new.velocity <= 127 and new.end_time > new.start_time
+        assert (played.notes[-1].velocity, played.notes[-1].start_time) == (33, odd.start_time)
+    moved = [new.start_time != old.start_time for old, new in zip(beat.notes, once.notes, strict=True)]
+    assert sum(moved) > len(moved) / 2
+    assert len({note.velocity for note in once.notes}) > 5
+
+
+def test_who_plays_and_how_fast_matters(tiny: Path) -> None:
+    model, beat = load(str(tiny)), backbeat(2)
+    ways = [
+        felt([beat], 120, model=model),
+        felt([beat], 60, model=model),
+        felt([beat], 120, drummer="drummer3", model=model),
+        felt([beat], 120, style="funk", model=model),
+    ]
+    assert len({way[0].SerializeToString() for way in ways}) == 4
+
+
+def test_silence_is_left_alone(tiny: Path) -> None:
+    silence = drum_sequence([])
+    assert felt([silence], model=load(str(tiny))) == [silence]
+
+
+def test_other_models_are_refused() -> None:
+    with pytest.raises(InputError, match="hierdec-drum_4bar_small does not play"):
+        felt([backbeat(2)], model=load("hierdec-drum_4bar_small"))
+
+
+@pytest.mark.parametrize(
+    "name, expected",
+    [
+        ("drummer1/session2/8_jazz-fast_185_beat_4-4.mid", ("drummer1", "jazz")),
+        ("/data/groove/drummer10/session1/1_funk_80_beat_4-4.mid", ("drummer10", "funk")),
+        ("drummer7/eval_session/1_funk-groove1_138_beat_4-4.mid", ("drummer7", "funk")),
+        ("beats/1_funk_80_beat_4-4.mid", (None, None)),
+        ("my.mid", (None, None)),
+        ("", (None, None)),
+    ],
+)
+def test_files_of_groove_are_named_after_drummer_and_style(
+    name: str, expected: tuple[str | None, str | None]
+) -> None:
+    assert groove_conditions.named(name) == expected
+
+
+def test_conditions_as_numbers() -> None:
+    row = groove_conditions.row(240, "drummer2", "funk")
+    assert len(row) == groove_conditions.WIDTH == 29
+    assert row[0] == 1 and [i for i, x in enumerate(row) if x][1:] == [
+        2,
+        11 + groove_conditions.STYLES.index("funk"),
+    ]
+    assert groove_conditions.row(60, "somebody") == (-1.0, *[0.0] * 28)
+
+
+def test_controls_hold_taps_and_conditions() -> None:
+    converter = GrooveConverter(
+        split_bars=1, tapify=True, taps_as_controls=True, conditions_as_controls=True, pitch_classes="reduced"
+    )
+    sequence = drum_sequence([(0, 36, 90, 1), (0, 42, 50, 1), (5, 38, 70, 1)])
+    sequence.notes[1].start_time += 0.02
+    sequence.filename = "drummer2/session1/3_rock_120_beat_4-4.mid"
+    (example,) = converter.to_tensors(sequence)
+    controls = example.controls
+    assert controls is not None and controls.shape == (16, converter.control_depth) == (16, 31)
+    np.testing.assert_array_equal(np.flatnonzero(controls[:, 0]), [0, 5])
+    assert (controls[:, 1] == 0).all()  # the loudest of step 0 is on the beat
+    assert (controls[:, 2:] == groove_conditions.row(120, "drummer2", "rock")).all()
+    with pytest.raises(ValueError, match="needs tapify"):
+        GrooveConverter(taps_as_controls=True)
