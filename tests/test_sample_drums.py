@@ -10,6 +10,7 @@ import sample
 from models import trained_model
 from models.errors import CheckpointError
 from preprocess.errors import InputError
+from preprocess.midi import read_midi
 from render.midi import Style, write_midi
 from studio.clips import read_clip
 from studio.drum_flags import drums_of_text, kept_hits
@@ -236,3 +237,31 @@ def test_no_framework_is_loaded(tiny: Path, tmp_path: Path) -> None:
 
 def test_drums_are_named_with_hyphens_or_spaces() -> None:
     assert drums_of_text("kick, Closed-Hi-Hat,closed hi-hat,high_tom") == [0, 2, 6]
+
+
+def test_feel_moves_notes_and_their_velocities_and_nothing_else(
+    tiny: Path, other: Path, tmp_path: Path
+) -> None:
+    for name, flags in (
+        ("song", [f"--checkpoint_file={tiny}", "--bars=5", "--style=funk", "--qpm=96"]),
+        ("clips", [f"--checkpoint_file={other}", "--temperature=1"]),
+    ):
+        found = {}
+        for feel in ([], ["--feel"]):
+            out = tmp_path / f"{name}{len(feel)}"
+            assert sample.main([*flags, *feel, "--num_outputs=1", f"--output_dir={out}"]) == 0
+            (path,) = out.iterdir()
+            found[len(feel)] = sorted(read_midi(path).notes, key=lambda n: (n.pitch, n.start_time))
+        assert [n.pitch for n in found[0]] == [n.pitch for n in found[1]]
+        step = 60 / (96 if name == "song" else 120) / 4
+        apart = [abs(a.start_time - b.start_time) for a, b in zip(found[0], found[1], strict=True)]
+        assert 0 < max(apart) <= step / 2 + 0.01
+        assert {n.velocity for n in found[0]} == {80} and len({n.velocity for n in found[1]}) > 3
+
+
+def test_feel_is_for_drums_on_sixteenths(tmp_path: Path) -> None:
+    for name in ("cat-mel_2bar_small", "hierdec-drum_4bar_6-8_small"):
+        path = save_tiny(tmp_path / f"{name}.safetensors", tiny_config(name))
+        with pytest.raises(InputError, match="--feel is for drums on sixteenths in 4/4"):
+            sample.main([f"--checkpoint_file={path}", "--feel", f"--output_dir={tmp_path / 'out'}"])
+    assert not (tmp_path / "out").exists()
