@@ -46,6 +46,9 @@ def grid(corners: Array, rows: int, columns: int) -> Array:
     return sheet
 
 
+RESOLUTION = 8
+"""Places that `even_steps` plays for each of its steps."""
+
 ROUNDS, RATE = 8, 0.7
 """How often `refined` listens, and the share of what it misses that it adds."""
 
@@ -94,14 +97,13 @@ def encoded(model: TrainedModel, batch: dict[str, Array]) -> Array:
 
 def even_steps(
     model: TrainedModel,
-    start: Array,
-    end: Array,
+    ends: Array,
     num_steps: int,
     temperature: float | None = 1.0,
     seed: int = 0,
     controls: Array | None = None,
     length: int | None = None,
-    resolution: int = 8,
+    exact: Array | None = None,
 ) -> Array:
     """What is played on the way from one latent vector to another, in steps that change about as much each.
 
@@ -111,25 +113,31 @@ def even_steps(
 
     Args:
         model: of tokens or numbers; what is compared is whether values differ.
-        start, end: `[z_size]`.
+        ends: `[2, z_size]`, between which the way goes.
         num_steps: both ends included, at least 2.
         temperature, seed: of the draws.
         controls: as for `decode_values`, one clip's `[steps, depth]`.
         length: steps of a clip; the config's `max_seq_len` by default.
-        resolution: places that are played for each step.
+        exact: `[2, z_size]`, what the ends themselves are played from where that is not `ends` (`refined`); the
+            difference is gone a step further, since such vectors are far from any that is likely.
 
     Returns:
-        `[num_steps, steps, ...]` in the compact form; its ends are played from `start` and `end`.
+        `[num_steps, steps, ...]` in the compact form.
     """
-    places = np.linspace(0.0, 1.0, resolution * (num_steps - 1) + 1)
+    places = np.linspace(0.0, 1.0, RESOLUTION * (num_steps - 1) + 1)
     repeated = None if controls is None else np.repeat(controls[None], len(places), axis=0)
-    z = slerp_at(start, end, places)
-    z[0], z[-1] = start, end
+    z = slerp_at(ends[0], ends[1], places)
+    z[0], z[-1] = ends
+    if exact is not None:
+        from_start = places[:, None] * (num_steps - 1)
+        from_end = from_start[::-1]
+        z += np.float32(np.maximum(1 - from_start, 0)) * (exact[0] - ends[0])
+        z += np.float32(np.maximum(1 - from_end, 0)) * (exact[1] - ends[1])
     values = model.decode_values(z, temperature, seed, 0, length, repeated, alike=True)
     changes = _changes(values)
     way = np.concatenate([[0.0], np.cumsum(changes)])
     if not way[-1]:
-        return values[::resolution]
+        return values[::RESOLUTION]
     wanted = np.linspace(0.0, way[-1], num_steps)
     # Of places with the same music the first counts; the last step is the end itself.
     chosen = np.abs(way[None] - wanted[:, None]).argmin(axis=1)
