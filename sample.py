@@ -64,6 +64,11 @@ def get_parser() -> argparse.ArgumentParser:
     add_drum_flags(parser)
     add_primer_flags(parser)
     add_style_flags(parser)
+    parser.add_argument(
+        "--feel",
+        action="store_true",
+        help="drums get the velocities and the timing of a drummer, at --qpm and in --style, as humanize.py gives them",
+    )
     add_log_flag(parser)
     return parser
 
@@ -85,12 +90,38 @@ def refuse_primer_flags(args: argparse.Namespace, name: str, bars: bool = True) 
             )
 
 
+def check_feel(args: argparse.Namespace, model: Any) -> None:
+    """Refuse `--feel` for what is no beat on sixteenths in 4/4.
+
+    Raises:
+        InputError: naming the model.
+    """
+    if not args.feel:
+        return
+    plays = model.config.converter["name"] == "drums" and model.converter.steps_per_quarter == 4
+    if not plays or model.converter.steps_per_bar != 16:
+        raise InputError(
+            f"--feel is for drums on sixteenths in 4/4, which {model.config.name} does not play; leave it out.",
+            "bad_flag",
+        )
+
+
+def felt(args: argparse.Namespace, sequences: list[Any], style: Style) -> list[Any]:
+    """Drum NoteSequences as a drummer would play them, where `--feel` asks for it."""
+    if not args.feel:
+        return sequences
+    from studio import performing
+
+    return performing.felt(sequences, style.qpm, seed=args.seed, style=args.style)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     args = get_parser().parse_args(argv)
     check_numbers(args)
     style = style_of(args)
     model = load_model(args, frame_models=True)
+    check_feel(args, model)
     hears_itself = model.config.decoder["name"] == "history_lstm"
     if not hears_itself:
         refuse_drum_flags(args, model.config.name)
@@ -103,12 +134,12 @@ def main(argv: list[str] | None = None) -> int:
     if hears_itself:
         from studio import drums
 
-        drums.sample(args, model, style, list)
+        drums.sample(args, model, style, lambda sequences: felt(args, sequences, style))
         return 0
     stem = Path(args.output_dir).expanduser() / f"{model.config.name}_sample"
     planned_files(stem, args.num_outputs, args)
     z = model.prior_sample(args.num_outputs, args.seed)
-    sequences = decode_in_batches(model, z, args, controls, steps)
+    sequences = felt(args, decode_in_batches(model, z, args, controls, steps), style)
     style = in_meter_of(style, model.converter)
     bars = bars_of(model.converter, steps)
     files = write_clips(sequences, stem, args, bars, "Samples", style=style)
