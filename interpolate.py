@@ -24,7 +24,7 @@ from studio.clips import (
     read_clip,
     steps_of,
 )
-from studio.loading import add_model_flags, load_model, weights_that_fit
+from studio.loading import add_model_flags, load_model, player_beside, weights_that_fit
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -126,6 +126,7 @@ def main(argv: list[str] | None = None) -> int:
             None if controls is None else controls[0],
             steps,
             exact,
+            player_beside(model),
         )
     if clips:
         # Given clips are the ends themselves, whatever the model makes of their latent vectors.
