@@ -374,10 +374,10 @@ _CONFIGS = (
 )
 
 CONFIG_MAP: Mapping[str, Config] = MappingProxyType({config.name: config for config in _CONFIGS})
-DEFAULT_CONFIG = "hierdec-drum_4bar_small"
+DEFAULT_CONFIG = "histdec-drum_4bar"
 """What is sampled from where no model is named."""
 
-DEFAULT_EDIT_CONFIG = "hierdec-drum_4bar_small"
+DEFAULT_EDIT_CONFIG = "histdec-drum_4bar_edit"
 """What keeps clips in its latent vector: to interpolate and to edit, where no model is named."""
 
 

@@ -65,19 +65,12 @@ def _groovae(name: str, description: str, bars: int, hparams: HParams, **options
     )
 
 
-def _mixture(name: str, description: str, **options: Any) -> Config:
-    decoder = {
-        "components": 5,
-        "window": 16,
-        "hit_dropout": 0.1,
-        "history_dropout": 0.6,
-        "condition_dropout": 0.6,
-    }
+def _mixture(name: str, description: str, decoder: Mapping[str, Any], **options: Any) -> Config:
     return Config(
         name=name,
         description=description,
         encoder=frozen({"name": "bidirectional_lstm"}),
-        decoder=frozen({"name": "groove_mixture_lstm", **decoder}),
+        decoder=frozen({"name": "groove_mixture_lstm", "components": 5, **decoder}),
         converter=_groove(2, conditions_as_controls=True, **_ALL, **options),
         hparams=dataclasses.replace(_MIXTURE, max_seq_len=32),
     )
@@ -90,12 +83,14 @@ GROOVE_CONFIGS = (
     _mixture(
         "groovae_2bar_humanize_small",
         "velocity and timing for 2 bars of drums, sized for a CPU; its trained weights are shipped",
+        {"window": 16, "hit_dropout": 0.1, "history_dropout": 0.6, "condition_dropout": 0.6},
         humanize=True,
         hits_as_controls=True,
     ),
     _mixture(
         "groovae_2bar_tap_small",
         "2 bars of drums from a tapped rhythm, sized for a CPU; its trained weights are shipped",
+        {"window": 31, "hit_dropout": 0.05, "history_dropout": 0.7, "condition_dropout": 0.85},
         taps_as_controls=True,
         **_TAP,
     ),

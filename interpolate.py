@@ -24,7 +24,7 @@ from studio.clips import (
     read_clip,
     steps_of,
 )
-from studio.loading import add_model_flags, load_model, weights_that_fit
+from studio.loading import add_model_flags, load_model, player_beside, weights_that_fit
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -56,14 +56,19 @@ def read_clips(args: argparse.Namespace, model: Any) -> list[Any]:
     return [read_clip(path, model) for path in (args.input_midi_1, args.input_midi_2)]
 
 
-def end_points(clips: list[Any], model: Any, seed: int) -> Any:
-    """The latent vectors to go between, `[2, z_size]`: those of the clips, or two samples."""
+def end_points(clips: list[Any], model: Any, seed: int) -> tuple[Any, Any]:
+    """The latent vectors to go between, and those that the ends are played from, `[2, z_size]` each.
+
+    Those of the clips, or two samples.
+    """
     from models import latent
 
     if not clips:
-        return model.prior_sample(2, seed)
+        samples = model.prior_sample(2, seed)
+        return samples, samples
+    batch = model.config.batch_of(clips)
     with weights_that_fit(model):
-        return latent.encoded(model, model.config.batch_of(clips))
+        return model.posterior(batch)[0], latent.encoded(model, batch)
 
 
 def controls_on_the_way(args: argparse.Namespace, model: Any, clips: list[Any], steps: int) -> Any:
@@ -110,17 +115,18 @@ def main(argv: list[str] | None = None) -> int:
     whole = planned_files(stem, args.num_outputs, args, whole=True).whole
     clips = read_clips(args, model)
     controls = controls_on_the_way(args, model, clips, steps)
-    start, end = end_points(clips, model, args.seed)
+    ends, exact = end_points(clips, model, args.seed)
     with weights_that_fit(model):
         values = latent.even_steps(
             model,
-            start,
-            end,
+            ends,
             args.num_outputs,
             args.temperature or None,
             args.seed,
             None if controls is None else controls[0],
             steps,
+            exact,
+            player_beside(model),
         )
     if clips:
         # Given clips are the ends themselves, whatever the model makes of their latent vectors.

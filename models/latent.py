@@ -15,6 +15,7 @@ import numpy as np
 from metrics import variational
 from models import numpy_model
 from models.errors import CheckpointError
+from models.numpy_history import Voice, decode_together
 from models.numpy_outputs import NO_TOKEN
 from models.trained_history import HistoryModel
 from models.trained_model import TrainedModel, slerp_at
@@ -45,6 +46,12 @@ def grid(corners: Array, rows: int, columns: int) -> Array:
             sheet[row, column] = corner
     return sheet
 
+
+RESOLUTION = 8
+"""Places that `even_steps` plays for each of its steps."""
+
+BESIDE = 0.4
+"""Weight of the model that says what drummers play, half way between two clips."""
 
 ROUNDS, RATE = 8, 0.7
 """How often `refined` listens, and the share of what it misses that it adds."""
@@ -85,6 +92,11 @@ def is_refined(model: TrainedModel) -> bool:
     return isinstance(model, HistoryModel) and not model.fills_in
 
 
+def is_player(model: TrainedModel) -> bool:
+    """Whether it is a drum model that hears itself and plays without z."""
+    return isinstance(model, HistoryModel) and model.fills_in
+
+
 def encoded(model: TrainedModel, batch: dict[str, Array]) -> Array:
     """The latent vectors of given clips, `[n, z_size]`: refined where the model is one that edits, else the means."""
     if isinstance(model, HistoryModel) and not model.fills_in:
@@ -94,14 +106,14 @@ def encoded(model: TrainedModel, batch: dict[str, Array]) -> Array:
 
 def even_steps(
     model: TrainedModel,
-    start: Array,
-    end: Array,
+    ends: Array,
     num_steps: int,
     temperature: float | None = 1.0,
     seed: int = 0,
     controls: Array | None = None,
     length: int | None = None,
-    resolution: int = 8,
+    exact: Array | None = None,
+    beside: HistoryModel | None = None,
 ) -> Array:
     """What is played on the way from one latent vector to another, in steps that change about as much each.
 
@@ -111,30 +123,57 @@ def even_steps(
 
     Args:
         model: of tokens or numbers; what is compared is whether values differ.
-        start, end: `[z_size]`.
+        ends: `[2, z_size]`, between which the way goes.
         num_steps: both ends included, at least 2.
         temperature, seed: of the draws.
         controls: as for `decode_values`, one clip's `[steps, depth]`.
         length: steps of a clip; the config's `max_seq_len` by default.
-        resolution: places that are played for each step.
+        exact: `[2, z_size]`, what the ends themselves are played from where that is not `ends` (`refined`); the
+            difference is gone a step further, since such vectors are far from any that is likely.
+        beside: a model of the same drums that says what drummers play, without z; with it `model` is one that edits. It
+            counts for up to BESIDE half way, and for nothing at the ends: between two clips lies much that nobody plays.
 
     Returns:
-        `[num_steps, steps, ...]` in the compact form; its ends are played from `start` and `end`.
+        `[num_steps, steps, ...]` in the compact form.
     """
-    places = np.linspace(0.0, 1.0, resolution * (num_steps - 1) + 1)
+    places = np.linspace(0.0, 1.0, RESOLUTION * (num_steps - 1) + 1)
     repeated = None if controls is None else np.repeat(controls[None], len(places), axis=0)
-    z = slerp_at(start, end, places)
-    z[0], z[-1] = start, end
-    values = model.decode_values(z, temperature, seed, 0, length, repeated, alike=True)
+    z = slerp_at(ends[0], ends[1], places)
+    z[0], z[-1] = ends
+    if exact is not None:
+        from_start = places[:, None] * (num_steps - 1)
+        from_end = from_start[::-1]
+        z += np.float32(np.maximum(1 - from_start, 0)) * (exact[0] - ends[0])
+        z += np.float32(np.maximum(1 - from_end, 0)) * (exact[1] - ends[1])
+    if beside is not None:
+        assert isinstance(model, HistoryModel), "the only kind that is played together with another"
+        values = _played_together(model, beside, z, 4 * BESIDE * places * (1 - places), temperature, seed)
+    else:
+        values = model.decode_values(z, temperature, seed, 0, length, repeated, alike=True)
     changes = _changes(values)
     way = np.concatenate([[0.0], np.cumsum(changes)])
     if not way[-1]:
-        return values[::resolution]
+        return values[::RESOLUTION]
     wanted = np.linspace(0.0, way[-1], num_steps)
     # Of places with the same music the first counts; the last step is the end itself.
     chosen = np.abs(way[None] - wanted[:, None]).argmin(axis=1)
     chosen[-1] = len(places) - 1
     return values[chosen]
+
+
+def _played_together(
+    model: HistoryModel, beside: HistoryModel, z: Array, weights: Array, temperature: float | None, seed: int
+) -> Array:
+    """Tokens that a model plays from z, with another one's opinion by weights `[n]`; all by the same random numbers."""
+    n = len(z)
+    weights = weights.astype(np.float32)
+    nothing = np.zeros((n, beside.z_size), np.float32)
+    voices = [
+        Voice(model.player, z, model.given(n), 1 - weights),
+        Voice(beside.player, nothing, beside.given(n, uses_z=False), weights),
+    ]
+    uniforms = None if temperature is None else model.uniforms(n, model.max_length, seed, alike=True)
+    return decode_together(voices, uniforms, temperature or 1.0)
 
 
 def _changes(values: Array) -> Array:

@@ -87,7 +87,7 @@ def _draw_units(axis: Any, data: ReportData) -> None:
     )
     axis.axhline(data.active_variance, color=INK, linewidth=0.8, linestyle="--", label="active above")
     axis.set_yscale("log")
-    axis.set_ylim(floor, max(1.5, float(variance.max()) * 1.5))
+    axis.set_ylim(floor, max(1.5, float(variance.max(initial=0.0)) * 1.5))
     axis.legend(fontsize=7, frameon=False)
 
 

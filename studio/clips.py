@@ -149,6 +149,9 @@ def check_controls(model: Any, controls: Any) -> None:
         raise InputError(
             f'{model.config.name} plays over chords; give them, as --chords="C G Am F".', "no_controls"
         )
+    if options.get("conditions_as_controls"):
+        command = "tap2drum.py" if options.get("tapify") else "humanize.py"
+        raise InputError(f"{model.config.name} plays to what is given; {command} does.", "no_controls")
     what = "hits" if options.get("hits_as_controls") else "chords and keys"
     raise InputError(
         f"{model.config.name} plays to given {what}; interpolate.py takes them from --input_midi_1, and "

@@ -64,13 +64,14 @@ def figures(
     struck = hits > 0.5
     examples = unaided(model, told)
     played = {"model": _play(model, mu, examples, hits)}
-    free = _play(model, mu, examples)
     if numpy_groove.supports(model.config):
         played["told_who_plays"] = _play(model, mu, told, hits)
         if temperature is not None:
             played["drawn"] = _play(model, mu, examples, hits, temperature, seed)
     played["quantized"] = groove_metrics.quantized(truth)
-    found: dict[str, Any] = {"hits": int(hits.sum()), "hit_f1": groove_metrics.hit_f1(truth, free)}
+    found: dict[str, Any] = {"hits": int(hits.sum())}
+    if not model.converter.hits_as_controls:
+        found["hit_f1"] = groove_metrics.hit_f1(truth, _play(model, mu, examples))
     if train is not None:
         clips = train.get("outputs", train["inputs"])
         played["table"] = GrooveTable(clips).play(truth)
@@ -82,12 +83,13 @@ def figures(
         if train is not None:
             tables = [TapTable(clips, taps_of(train["inputs"], drums), by_step) for by_step in (False, True)]
             found["tap_table_f1"] = [groove_metrics.hit_f1(truth, t.play(taps)) for t in tables]
-        told_free = _play(model, mu, told)
-        found["hit_f1_told_who_plays"] = groove_metrics.hit_f1(truth, told_free)
-        found["taps_without_a_drum"] = int(((taps[..., 0] > 0) & ~(free[..., :drums] > 0.5).any(-1)).sum())
+        free = _play(model, mu, examples)[..., :drums] > 0.5
+        found["taps_without_a_drum"] = int(((taps[..., 0] > 0) & ~free.any(axis=-1)).sum())
+        if numpy_groove.supports(model.config):
+            found["hit_f1_told_who_plays"] = groove_metrics.hit_f1(truth, _play(model, mu, told))
     for name, performance in played.items():
         found[name] = asdict(groove_metrics.compare(truth, performance, step_seconds))
-        found[name]["velocity_mae_per_drum"] = _velocity_by_drum(truth, performance)
+        found[name] |= _by_drum(truth, performance, step_seconds)
     parts = {"velocity": slice(drums, 2 * drums), "offset, share of half a step": slice(2 * drums, None)}
     behind = {
         name: {
@@ -123,32 +125,50 @@ def _play(
     return np.concatenate(blocks)
 
 
-def _velocity_by_drum(truth: Array, played: Array) -> list[float]:
-    """Mean distance of velocities of each drum, of 127; NaN where it is silent."""
-    hits, true, _ = np.split(truth, 3, axis=-1)
-    apart = np.abs(np.split(played, 3, axis=-1)[1] - true) * hits
+def _by_drum(truth: Array, played: Array, step_seconds: Array) -> dict[str, list[float]]:
+    """Mean distances of velocities, of 127, and onsets, in ms, of each drum's hits; NaN where it is silent."""
+    hits, velocity, offset = np.split(truth.astype(np.float64), 3, axis=-1)
     counts = hits.sum(axis=(0, 1))
-    sums = apart.sum(axis=(0, 1), dtype=np.float64) * 127
-    return [float(s / n) if n else float("nan") for s, n in zip(sums, counts, strict=True)]
+    _, said_velocity, said_offset = np.split(played, 3, axis=-1)
+    apart = {
+        "velocity_mae_per_drum": np.abs(said_velocity - velocity) * 127,
+        # An offset of 1 is half a step.
+        "timing_mae_ms_per_drum": np.abs(said_offset - offset) * 500 * step_seconds[:, None, None],
+    }
+    return {
+        name: [
+            float(s / n) if n else float("nan") for s, n in zip((x * hits).sum((0, 1)), counts, strict=True)
+        ]
+        for name, x in apart.items()
+    }
 
 
 def print_figures(found: dict[str, Any]) -> None:
     """Tables of what `figures` found."""
     names = [name for name, value in found.items() if isinstance(value, dict)]
     heads = [name.replace("_", " ") for name in names]
-    rows = [(label, *(found[name][key] for name in names)) for key, label in LABELS.items()]
+    rows: list[tuple] = [(label, *(found[name][key] for name in names)) for key, label in LABELS.items()]
     print_table(f"At {found['hits']} hits of the drummers", ["measure", *heads], rows)
     drums = [drum.name for drum in REDUCED_DRUM_CLASSES]
-    by_drum = [found[name]["velocity_mae_per_drum"] for name in names]
-    if len(by_drum[0]) == len(drums):
-        rows = [(drum, *(column[i] for column in by_drum)) for i, drum in enumerate(drums)]
-        print_table("Velocity by drum, mean distance of 127", ["drum", *heads], rows)
-    rows = [("F1 of the hits", found["hit_f1"])]
-    if "hit_f1_told_who_plays" in found:
-        rows.append(("the same, told who plays", found["hit_f1_told_who_plays"]))
-        rows.append(("taps without a drum", found["taps_without_a_drum"]))
+    for key, title in (
+        ("velocity_mae_per_drum", "Velocity by drum, mean distance of 127"),
+        ("timing_mae_ms_per_drum", "Timing by drum, mean distance in ms"),
+    ):
+        columns = [found[name][key] for name in names]
+        if len(columns[0]) == len(drums):
+            rows = [(drum, *(column[i] for column in columns)) for i, drum in enumerate(drums)]
+            print_table(title, ["drum", *heads], rows)
+    rows = []
+    for key, label in (
+        ("hit_f1", "F1 of the hits"),
+        ("hit_f1_told_who_plays", "the same, told who plays"),
+        ("taps_without_a_drum", "taps without a drum"),
+    ):
+        if key in found:
+            rows.append((label, found[key]))
     if "tap_table_f1" in found:
         plain, by_step = found["tap_table_f1"]
         rows.append(("for comparison: a table of taps here, before, after", plain))
         rows.append(("for comparison: the same by step of the bar", by_step))
-    print_table("Unaided", ["measure", "value"], rows)
+    if rows:
+        print_table("Hits that it chooses", ["measure", "value"], rows)

@@ -11,6 +11,7 @@ from metrics import beats
 from metrics.drum_hits import f1
 from models import latent
 from preprocess.console import print_table, progress
+from studio.loading import player_beside
 
 Array = np.ndarray
 
@@ -38,13 +39,16 @@ def figures(
     pairs = _pairs(sources, np.random.default_rng([seed, 9]))
     ends, numbers = np.unique(pairs, return_inverse=True)
     lengths = np.full(len(ends), clips.shape[1])
-    z = latent.encoded(model, {"inputs": clips[ends], "lengths": lengths})
+    batch = {"inputs": clips[ends], "lengths": lengths}
+    mu, z = model.posterior(batch)[0], latent.encoded(model, batch)
     decoded = beats.grid_of(model.decode_values(z, None))
     truth = beats.grid_of(clips[ends])
-    largest, middles = [], []
+    largest, middles, beside = [], [], player_beside(model)
     with progress("Interpolating", len(pairs)) as advance:
-        for a, b in numbers.reshape(-1, 2):
-            way = latent.even_steps(model, z[a], z[b], STEPS, temperature or None, seed)
+        for pair in numbers.reshape(-1, 2):
+            way = latent.even_steps(
+                model, mu[pair], STEPS, temperature or None, seed, exact=z[pair], beside=beside
+            )
             grids = beats.grid_of(way)
             hops = (grids[1:] != grids[:-1]).reshape(STEPS - 1, -1).sum(axis=1)
             largest.append(hops.max() / max(hops.mean(), 1e-9))

@@ -58,6 +58,20 @@ def load_model(args: argparse.Namespace, frame_models: bool = False, default: st
     return model
 
 
+def player_beside(model: Any) -> Any:
+    """The shipped drum model that says what drummers play, for one that edits; None for other models.
+
+    Such a model plays any clip, likely or not; on the way between two clips both are heard (`latent.even_steps`).
+    """
+    from models import latent, trained_model
+
+    if not latent.is_refined(model):
+        return None
+    beside = trained_model.load(configs.DEFAULT_CONFIG)
+    fits = latent.is_player(beside) and beside.layout.drums == model.layout.drums
+    return beside if fits and beside.max_length == model.max_length else None
+
+
 def names_a_model(args: argparse.Namespace) -> bool:
     """Whether the flags name a model, so that the command's own choice does not count."""
     return bool(args.run_dir or args.checkpoint_file or args.config)
