@@ -8,7 +8,7 @@ Long-Term Structure in Music", 2018). All of it runs in NumPy, on arrays and on 
 import hashlib
 import io
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -87,19 +87,19 @@ def refined(model: HistoryModel, tokens: Array) -> Array:
     return best
 
 
-def is_refined(model: TrainedModel) -> bool:
+def is_refined(model: TrainedModel) -> TypeGuard[HistoryModel]:
     """Whether `encoded` refines: with a drum model that edits, and does not fill in."""
     return isinstance(model, HistoryModel) and not model.fills_in
 
 
-def is_player(model: TrainedModel) -> bool:
+def is_player(model: TrainedModel) -> TypeGuard[HistoryModel]:
     """Whether it is a drum model that hears itself and plays without z."""
     return isinstance(model, HistoryModel) and model.fills_in
 
 
 def encoded(model: TrainedModel, batch: dict[str, Array]) -> Array:
     """The latent vectors of given clips, `[n, z_size]`: refined where the model is one that edits, else the means."""
-    if isinstance(model, HistoryModel) and not model.fills_in:
+    if is_refined(model):
         return refined(model, np.asarray(batch["inputs"], np.int64))
     return model.posterior(batch)[0]
 
