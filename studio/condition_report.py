@@ -59,7 +59,7 @@ def figures(model: HistoryModel, args: argparse.Namespace) -> dict[str, Any]:
         for i, name in enumerate(MEASURED, 1):
             wishes = [parse_conditions(f"{name}={level}") for level in LEVELS]
             clips = [drawn([wish] * n, args.seed + i) for wish in wishes]
-            found[name] = {"asked_for": _by_level(name, clips, plain)}
+            found[name] = {"asked_for": by_level(name, clips, plain)}
         shares = {
             "asked": drawn([DrumConditions(fill=True)] * n, args.seed + 3),
             "not_wanted": drawn([DrumConditions(fill=False)] * n, args.seed + 3),
@@ -81,11 +81,11 @@ def figures(model: HistoryModel, args: argparse.Namespace) -> dict[str, Any]:
     for i, name in enumerate(MEASURED, 1):
         own = samples_to_move(model, name, n, temperature, args.seed + i)
         moved = vary(model, name, [level - MIDDLE for level in LEVELS], own, None, temperature, args.seed + i)
-        found[name]["varied"] = _by_level(name, list(moved.values), plain)
+        found[name]["varied"] = by_level(name, list(moved.values), plain)
     return found
 
 
-def _by_level(name: str, clips: list[Array], plain: Array) -> dict[str, Any]:
+def by_level(name: str, clips: list[Array], plain: Array) -> dict[str, Any]:
     """What was got at each level, and how far the other attribute moves.
 
     Args:

@@ -13,7 +13,8 @@ Array = np.ndarray
 class DrumGenerator:
     """Plays phrases of up to the length of the model's clips, after the bars that came before.
 
-    A phrase as long as a clip hears its latent vector and, as the clip's past, the bars before. A shorter one is the
+    A phrase as long as a clip hears its latent vector (but where a style is asked for, which a vector drawn at random
+    would contradict) and, as the clip's past, the bars before. A shorter one is the
     end of a clip that begins with the last of those bars, which are known; what came before them is its past.
 
     Args:
@@ -53,10 +54,13 @@ class DrumGenerator:
         earlier = np.full((n, length), NO_TOKEN, np.int64)
         earlier[:, length - steps :] = past[:, :steps]
         mask = known != NO_TOKEN
+        z = None
+        if asked.conditions.style is None:
+            z = np.broadcast_to(np.asarray(asked.z, np.float32), (n, self.model.z_size))
         drawn = drum_sampling.draw(
             self.model,
             [asked.conditions] * n,
-            np.broadcast_to(np.asarray(asked.z, np.float32), (n, self.model.z_size)),
+            z,
             known,
             mask,
             earlier,

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from configs import DEFAULT_CONFIG, DEFAULT_EDIT_CONFIG
+import configs
 from preprocess.console import print_table, progress
 from preprocess.errors import InputError
 from render.clips import bars_of, check_new, in_meter_of, planned_files, style_of, write_clips
@@ -91,7 +91,7 @@ def _run_similar(args: argparse.Namespace) -> int:
 
     if not 0 <= args.similarity <= 1:
         raise InputError(f"--similarity is {args.similarity}; expected 0 to 1.")
-    model = load_model(args, default=DEFAULT_EDIT_CONFIG)
+    model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
     stem = _stem(model, args, args.num_outputs)
     batch, mu = _encoded(model, [args.input_midi])
     z = latent.similar(mu[0], args.num_outputs, args.similarity, args.seed)
@@ -121,7 +121,7 @@ def _run_grid(args: argparse.Namespace) -> int:
     paths = [getattr(args, f"input_midi_{i}") for i in range(1, 5)]
     if any(paths) and not all(paths):
         raise InputError("--input_midi_1 to --input_midi_4 go together; give all four, or none for samples.")
-    model = load_model(args, default=DEFAULT_EDIT_CONFIG)
+    model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
     n = args.rows * args.columns
     # The picture is a sheet too, and not the rows of `write_clips`.
     without_roll = argparse.Namespace(**{**vars(args), "png": False})
@@ -188,9 +188,10 @@ def _run_vary(args: argparse.Namespace) -> int:
 
     amounts = amounts_of(args.amount, "--amount")
     # What edits knows no conditions.
-    default = DEFAULT_CONFIG if args.attribute in CONDITIONS else DEFAULT_EDIT_CONFIG
+    by_asking = args.attribute in CONDITIONS
+    default = configs.DEFAULT_CONFIG if by_asking else configs.DEFAULT_EDIT_CONFIG
     model = load_model(args, default=default)
-    if args.attribute in CONDITIONS and getattr(model, "heeds_conditions", False):
+    if by_asking and getattr(model, "heeds_conditions", False):
         return _vary_condition(args, model, amounts)
     found = read_vectors(args.attributes_file, model)
     try:
@@ -303,7 +304,7 @@ def _run_combine(args: argparse.Namespace) -> int:
     terms = [(path, amount) for path, amount in terms if path]
     if len(terms) < 2:
         raise InputError("Neither --plus nor --minus is given; name at least one clip to add or take away.")
-    model = load_model(args, default=DEFAULT_EDIT_CONFIG)
+    model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
     stem = _stem(model, args, args.num_outputs)
     batch, mu = _encoded(model, [path for path, _ in terms])
     z = latent.combine(mu, np.array([amount for _, amount in terms]))

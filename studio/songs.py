@@ -4,8 +4,8 @@ The generator plays up to four bars and hears the four before them. A song is cu
 work is linear in the bars. What makes it one song is what each phrase hears and is asked for:
 
 - the first section hears what the song goes on from, if anything; one that is new hears nothing, since a model that
-  hears the section before goes on with its groove (bars of verse and chorus were alike by an F1 of .95 then, of .37
-  without); one that returns hears its own last bars, so that its groove comes back;
+  hears the section before goes on with its groove; one that returns hears its own last bars, so that its groove comes
+  back;
 - sections of one name share a latent vector, which is the song's own with some of the section's mixed in, and how
   dense and loud they are;
 - the last bar before another section is asked for by itself, as a fill, and is left out of what the section hears

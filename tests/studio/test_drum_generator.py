@@ -104,6 +104,16 @@ def test_phrases_hear_the_bars_before_them_where_they_stood(
     assert (controls[:, layout.uses_z] == (bars == 4)).all()
 
 
+def test_a_style_that_is_asked_for_is_not_contradicted_by_a_latent_vector(model: HistoryModel) -> None:
+    generator, past = DrumGenerator(model), np.full((1, LENGTH), NO_TOKEN)
+    funk = DrumConditions(style="funk")
+    first, second = (
+        [generator.play(past, LENGTH, 3, Asked(model.prior_sample(1, seed), c)) for seed in (0, 1)]
+        for c in (funk, ANYTHING)
+    )
+    assert (first[0] == first[1]).all() and (second[0] != second[1]).any()
+
+
 def test_a_song_of_it_is_a_function_of_the_seed(model: HistoryModel) -> None:
     form = parse_structure("verse:5 chorus:2 verse:1")
     generator = DrumGenerator(model, temperature=0.7, candidates=2)
