@@ -61,14 +61,14 @@ def end_points(clips: list[Any], model: Any, seed: int) -> tuple[Any, Any]:
 
     Those of the clips, or two samples.
     """
-    from models import latent
+    from models import editing
 
     if not clips:
         samples = model.prior_sample(2, seed)
         return samples, samples
     batch = model.config.batch_of(clips)
     with weights_that_fit(model):
-        return model.posterior(batch)[0], latent.encoded(model, batch)
+        return model.posterior(batch)[0], editing.encoded(model, batch)
 
 
 def controls_on_the_way(args: argparse.Namespace, model: Any, clips: list[Any], steps: int) -> Any:
@@ -104,7 +104,7 @@ def main(argv: list[str] | None = None) -> int:
     check_numbers(args)
     if args.num_outputs < 2:
         raise InputError(f"--num_outputs is {args.num_outputs}; an interpolation has at least 2 steps.")
-    from models import latent
+    from models import editing
 
     style = style_of(args)
     model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
@@ -117,7 +117,7 @@ def main(argv: list[str] | None = None) -> int:
     controls = controls_on_the_way(args, model, clips, steps)
     ends, exact = end_points(clips, model, args.seed)
     with weights_that_fit(model):
-        values = latent.even_steps(
+        values = editing.even_steps(
             model,
             ends,
             args.num_outputs,

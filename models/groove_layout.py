@@ -28,7 +28,7 @@ FIRST_LOG_SCALE, LOG_SCALES = -2.0, (-5.0, 1.0)
 
 BEAT_STEPS = 16
 """Positions in the bar that are told apart."""
-TEMPO_POWER = 1.75
+TEMPO_POWER = 1.5
 """Offsets are mapped by their distance from the drum's centre times this power of the tempo. An error costs more
 milliseconds at a slow tempo, so the largest shares of a step fall to fast ones; between 1 and 2 the power matters little
 to the errors of all hits, and was chosen by those of the rare drums."""

@@ -14,7 +14,7 @@ from baselines.drum_counts import CountMixture
 from baselines.longest_match import LongestMatch
 from metrics import beats, two_sample
 from metrics.drum_hits import STEPS_PER_BAR, f1
-from models import latent, numpy_model
+from models import editing, latent, numpy_model
 from preprocess.console import print_table, progress
 from preprocess.converters.base import Example
 from studio import interpolation_report
@@ -114,10 +114,10 @@ def _encode_decode(model: Any, clips: Array, mu: Array, args: argparse.Namespace
         "model": hit_f1(truth, beats.grid_of(played)),
         "first_bar_repeated": hit_f1(truth, repeated_bars.first_bar_repeated(truth)),
     }
-    if latent.is_refined(model):
+    if editing.is_refined(model):
         chosen = np.random.default_rng([args.seed, 10]).permutation(len(clips))[:REFINED_CLIPS]
         with progress("Refining", 1) as advance:
-            again = model.decode_values(latent.refined(model, clips[chosen]), None)
+            again = model.decode_values(editing.refined(model, clips[chosen]), None)
             advance()
         found["refined"] = hit_f1(truth[chosen], beats.grid_of(again))
         found["refined_clips"] = len(chosen)

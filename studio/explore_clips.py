@@ -18,11 +18,11 @@ CONDITIONS = ("density", "syncopation", "intensity", "tempo")
 
 def _encoded(model: Any, paths: list[str]) -> tuple[dict[str, Any], Any]:
     """The first clip of each MIDI file as one batch, and their latent vectors `[n, z_size]`."""
-    from models import latent
+    from models import editing
 
     batch = model.config.batch_of([read_clip(path, model) for path in paths])
     with weights_that_fit(model):
-        return batch, latent.encoded(model, batch)
+        return batch, editing.encoded(model, batch)
 
 
 def _samples(model: Any, n: int, seed: int) -> Any:

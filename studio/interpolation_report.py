@@ -9,7 +9,7 @@ import numpy as np
 
 from metrics import beats
 from metrics.drum_hits import f1
-from models import latent
+from models import editing
 from preprocess.console import print_table, progress
 from studio.loading import player_beside
 
@@ -40,13 +40,13 @@ def figures(
     ends, numbers = np.unique(pairs, return_inverse=True)
     lengths = np.full(len(ends), clips.shape[1])
     batch = {"inputs": clips[ends], "lengths": lengths}
-    mu, z = model.posterior(batch)[0], latent.encoded(model, batch)
+    mu, z = model.posterior(batch)[0], editing.encoded(model, batch)
     decoded = beats.grid_of(model.decode_values(z, None))
     truth = beats.grid_of(clips[ends])
     largest, middles, beside = [], [], player_beside(model)
     with progress("Interpolating", len(pairs)) as advance:
         for pair in numbers.reshape(-1, 2):
-            way = latent.even_steps(
+            way = editing.even_steps(
                 model, mu[pair], STEPS, temperature or None, seed, exact=z[pair], beside=beside
             )
             grids = beats.grid_of(way)

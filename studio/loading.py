@@ -61,14 +61,14 @@ def load_model(args: argparse.Namespace, frame_models: bool = False, default: st
 def player_beside(model: Any) -> Any:
     """The shipped drum model that says what drummers play, for one that edits; None for other models.
 
-    Such a model plays any clip, likely or not; on the way between two clips both are heard (`latent.even_steps`).
+    Such a model plays any clip, likely or not; on the way between two clips both are heard (`editing.even_steps`).
     """
-    from models import latent, trained_model
+    from models import editing, trained_model
 
-    if not latent.is_refined(model):
+    if not editing.is_refined(model):
         return None
     beside: Any = trained_model.load(configs.DEFAULT_CONFIG)
-    fits = latent.is_player(beside) and beside.layout.drums == model.layout.drums
+    fits = editing.is_player(beside) and beside.layout.drums == model.layout.drums
     return beside if fits and beside.max_length == model.max_length else None
 
 

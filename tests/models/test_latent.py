@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from metrics import drum_hits
-from models import latent, numpy_model, trained_model
+from models import latent, numpy_model
 from models.errors import CheckpointError
 from models.trained_model import TrainedModel, slerp_at
 from tests.checkpoints import randomize, tiny_config
@@ -310,21 +310,3 @@ def test_one_clip_has_a_place_on_the_map() -> None:
     coordinates, shares = latent.principal_components(np.ones((1, 5)))
     np.testing.assert_array_equal(coordinates, [[0, 0]])
     np.testing.assert_array_equal(shares, [0, 0])
-
-
-def test_even_steps_change_about_as_much_each_and_keep_their_ends() -> None:
-    model = trained_model.load(str(SHIPPED))
-    ends = model.prior_sample(2, seed=3)
-    found = latent.even_steps(model, ends, 5, temperature=0.8, seed=4)
-    expected = model.decode_values(ends, 0.8, 4, alike=True)
-    np.testing.assert_array_equal(found[[0, -1]], expected)
-    plain = model.decode_values(slerp_at(*ends, np.linspace(0, 1, 5)), 0.8, 4, alike=True)
-
-    def hops(values: np.ndarray) -> np.ndarray:
-        return drum_hits.hits_of(values[1:] ^ values[:-1], 9).sum(axis=(1, 2))
-
-    assert hops(found).max() <= hops(plain).max() and hops(found).std() <= hops(plain).std()
-    same = latent.even_steps(model, ends[[0, 0]], 3, None)
-    np.testing.assert_array_equal(same, np.repeat(model.decode_values(ends[:1], None), 3, axis=0))
-    exact = latent.even_steps(model, ends, 5, 0.8, 4, exact=ends[::-1])
-    np.testing.assert_array_equal(exact[[0, -1]], expected[::-1])
