@@ -330,8 +330,8 @@ def test_filling_in_loads_no_framework(tiny: Path, beat: Path, tmp_path: Path) -
     assert not FRAMEWORKS & set(done.stdout.splitlines()[-1].split())
 
 
-def test_a_refusal_is_one_line_and_status_2(beat: Path) -> None:
-    done = in_process("infill", f"--input_midi={beat}", "--bars=9")
+def test_a_refusal_is_one_line_and_status_2(tiny: Path, beat: Path) -> None:
+    done = in_process("infill", f"--checkpoint_file={tiny}", f"--input_midi={beat}", "--bars=9")
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "bars from 1 to 4" in done.stderr
 
 
