@@ -38,10 +38,10 @@ def add_drum_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--intensity",
         type=float,
-        help="played as softly or loudly as by drummers, 0 to 1; heard in what is struck",
+        help="as when drummers play softly or loudly, 0 to 1; it changes what is struck, not the velocities",
     )
     group.add_argument(
-        "--fill", action=argparse.BooleanOptionalAction, help="the last bar is a fill, or is none"
+        "--fill", action=argparse.BooleanOptionalAction, help="end in a bar that is a fill, or that is none"
     )
     group.add_argument(
         "--guidance",
@@ -52,14 +52,18 @@ def add_drum_flags(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("drum models that hear themselves: your beat, and songs")
     group.add_argument(
         "--input_midi",
-        help="a MIDI file in 4/4; its last four bars are gone on from, for --bars or --structure, or else four bars",
+        help="a MIDI file in 4/4 whose last four bars are continued: by four bars, or by those of --bars or "
+        "--structure; with --keep or --keep_bars its first four bars are played again instead, changed in part",
     )
     names = ", ".join(drum.name for drum in REDUCED_DRUM_CLASSES)
     group.add_argument(
         "--keep",
-        help=f'drums of the first clip of --input_midi that stay while the others are drawn: "kick,snare" of {names}',
+        help=f'drums of --input_midi that stay as they are while the others are drawn: "kick,snare" of {names}',
     )
-    group.add_argument("--keep_bars", help="bars of it that stay while the others are drawn: 1-2, or 1,4")
+    group.add_argument(
+        "--keep_bars",
+        help="bars of --input_midi that stay as they are while the others are drawn: 1-2, or 1,4",
+    )
     group.add_argument(
         "--structure",
         help='a song of sections, in bars, such as "intro:4 verse:8 chorus:8 verse:8 outro:4"; those of one name '
