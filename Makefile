@@ -22,7 +22,7 @@ demo: $(VENV)/.installed
 	$(BIN)/python sample.py --run_dir=$(DEMO)/run --num_outputs=4 --seed=1 --output_dir=$(DEMO)/your_model --png
 	$(BIN)/python sample.py --num_outputs=8 --seed=8 --accents --output_dir=$(DEMO)/samples --png --gallery
 	$(BIN)/python interpolate.py --num_outputs=8 --seed=8 --accents --output_dir=$(DEMO)/interpolation --png --gallery
-	@echo "Open $(DEMO)/samples/hierdec-drum_4bar_small_sample.html in a browser, or drop the .mid files into your DAW."
+	@echo "Open $(DEMO)/samples/histdec-drum_4bar_sample.html in a browser, or drop the .mid files into your DAW."
 
 # Two processes; a file's tests stay together, so that what they share is made once. Most tests compile for much longer
 # than they compute, so XLA is told to optimize little, which halves their time.

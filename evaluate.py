@@ -5,6 +5,7 @@ Writes `evaluation.json` and `evaluation.png`, and prints a table. The measures 
 """
 
 import argparse
+import math
 import sys
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--num_samples",
         type=int,
-        help="clips drawn from the prior (default: 256), or pieces of 256 frames (64)",
+        help="clips drawn from the prior (default: 1024), or pieces of 256 frames (64)",
     )
     parser.add_argument(
         "--importance_samples",
@@ -49,6 +50,23 @@ def get_parser() -> argparse.ArgumentParser:
         type=float,
         default=1.0,
         help="of all draws; 0 takes the likeliest drums (default: 1)",
+    )
+    parser.add_argument(
+        "--temperatures",
+        default="0.3,0.5,0.7,1",
+        help="of drums: where samples are held beside what drummers play (default: 0.3,0.5,0.7,1)",
+    )
+    parser.add_argument(
+        "--infill_clips",
+        type=int,
+        default=128,
+        help="of drums: in how many held-out clips bar 3 is filled in, chosen at random (default: 128)",
+    )
+    parser.add_argument(
+        "--condition_clips",
+        type=int,
+        default=64,
+        help="of drum models that are asked for something: clips drawn for each thing asked (default: 64)",
     )
     parser.add_argument(
         "--max_examples", type=int, help="so many held-out clips, chosen at random; default: all"
@@ -70,7 +88,7 @@ def main(argv: list[str] | None = None) -> int:
     _check(args)
 
     from render.clips import check_new
-    from sample import load_model
+    from studio.loading import load_model
 
     output = Path(args.output_dir).expanduser()
     files = [output / "evaluation.json", output / "evaluation.png"]
@@ -90,7 +108,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 DEFAULTS = {
-    "music_vae": {"num_samples": 256, "importance_samples": 64, "max_batch_size": 256},
+    "music_vae": {"num_samples": 1024, "importance_samples": 64, "max_batch_size": 256},
     "frame_model": {"num_samples": 64, "importance_samples": 8},
 }
 
@@ -113,12 +131,31 @@ def _fill_in(args: argparse.Namespace, config: configs.Config) -> None:
 def _check(args: argparse.Namespace) -> None:
     if not args.examples_path:
         raise InputError("--examples_path is missing; it names the held-out TFRecords, see --help.")
-    for flag in ("num_samples", "importance_samples", "max_examples", "max_batch_size"):
+    for flag in (
+        *("num_samples", "importance_samples", "infill_clips", "condition_clips"),
+        *("max_examples", "max_batch_size"),
+    ):
         value = getattr(args, flag)
         if value is not None and value < 1:
             raise InputError(f"--{flag} is {value}; expected at least 1.")
+    args.temperatures = temperatures_of(args.temperatures)
     if args.seed < 0:
         raise InputError(f"--seed is {args.seed}; expected 0 or more.")
+
+
+def temperatures_of(text: str) -> list[float]:
+    """The numbers of `--temperatures`.
+
+    Raises:
+        InputError: where there is none, or one is not a number from 0.
+    """
+    try:
+        found = [float(number) for number in text.split(",")]
+    except ValueError:
+        found = []
+    if not found or not all(0 <= number < math.inf for number in found):
+        raise InputError(f"--temperatures={text}: expected numbers from 0, separated by commas.")
+    return found
 
 
 def console_main() -> int:

@@ -13,6 +13,7 @@ from preprocess.console import Parser, add_log_flag, run_command
 from preprocess.errors import InputError
 from render.clips import add_style_flags, style_of
 from studio import explore_clips, explore_sets
+from studio.loading import add_model_flags
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -43,21 +44,6 @@ def get_parser() -> argparse.ArgumentParser:
         add_log_flag(made)
         made.set_defaults(run=run)
     return parser
-
-
-def add_model_flags(parser: argparse.ArgumentParser, draws: bool = True) -> None:
-    """Flags that say which model, and where it draws how; they are those of `sample.py`."""
-    group = parser.add_argument_group("model")
-    group.add_argument("--run_dir", help="a run of train.py; its best checkpoint is used")
-    group.add_argument("--checkpoint_file", help="a checkpoint: ours, or Magenta's (.ckpt prefix or .tar)")
-    group.add_argument("--config", help="name or .toml file; needed for Magenta's checkpoints only")
-    if not draws:
-        parser.set_defaults(temperature=1.0, seed=0)
-        return
-    group.add_argument(
-        "--temperature", type=float, default=0.5, help="0 takes the likeliest music (default: 0.5)"
-    )
-    group.add_argument("--seed", type=int, default=0, help="the same seed gives the same output (default: 0)")
 
 
 def _subparser(prog: str, description: str, example: str) -> Parser:

@@ -87,6 +87,12 @@ def _write(output: Path, found: Any, args: argparse.Namespace) -> None:
     config = configs.Config.from_json(found.config)
     if args.format != "safetensors" and config.model == "frame_model":
         raise InputError(f"{config.name} is no MusicVAE, which alone Magenta and magenta.js know.")
+    if args.format != "safetensors" and config.decoder["name"] == "history_lstm":
+        raise InputError(
+            f"{config.name} reads its own past, which no decoder of Magenta's or magenta.js's does; only "
+            "--format=safetensors can hold it.",
+            "bad_format",
+        )
     if args.format in ("tf1", "magenta"):
         magenta_checkpoint.write(output, found.weights, found.step)
         print(f"Wrote {output}.index and .data, step {found.step}.")

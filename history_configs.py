@@ -26,21 +26,10 @@ _LEADS = (0, 1, 2, 3, 4, 8, BAR - 1, BAR, BAR + 1, 2 * BAR, 3 * BAR)
 """Where known hits are read: here, next, and at this place in bars to come."""
 
 
-def _history_decoder(hidden_size: int, z_slices: int = 1) -> Mapping[str, Any]:
-    return frozen(
-        {
-            "name": "history_lstm",
-            "drums": 9,
-            "length": 4 * BAR,
-            "steps_per_bar": BAR,
-            "lags": _LAGS,
-            "copy_lags": _COPY_LAGS,
-            "leads": _LEADS,
-            "hidden_size": hidden_size,
-            "conditions": 28,
-            "z_slices": z_slices,
-        }
-    )
+def _history_decoder(hidden_size: int, **options: Any) -> Mapping[str, Any]:
+    common = {"name": "history_lstm", "drums": 9, "length": 4 * BAR, "steps_per_bar": BAR}
+    reading = {"lags": _LAGS, "copy_lags": _COPY_LAGS, "leads": _LEADS, "conditions": 28, "z_slices": 1}
+    return frozen({**common, **reading, "hidden_size": hidden_size, **options})
 
 
 _CONVERTER = frozen(
@@ -86,16 +75,31 @@ HISTORY_CONFIGS = (
         name="histdec-drum_4bar_edit",
         description="4-bar drum beats with a slice of z a bar, to edit and interpolate clips; weights are shipped",
         encoder=frozen({"name": "bars", "bars": 4, "bar_sizes": (256, 128), "hit_noise": 0.03}),
-        decoder=_history_decoder(hidden_size=256, z_slices=4),
+        decoder=_history_decoder(
+            hidden_size=192,
+            lags=(1, 2, 3, 4, 8, BAR, 2 * BAR, 3 * BAR),
+            copy_lags=(BAR, 2 * BAR, 3 * BAR),
+            leads=(0,),
+            conditions=0,
+            z_slices=4,
+            step_features=24,
+        ),
         converter=_CONVERTER,
         hparams=dataclasses.replace(
-            _SAMPLER, z_size=128, free_bits=0.0, max_beta=0.15, dropout_keep_prob=0.8
+            _SAMPLER,
+            z_size=128,
+            dec_rnn_size=(160,),
+            dropout_keep_prob=0.95,
+            free_bits=0.0,
+            max_beta=0.05,
+            decay_steps=2500,
+            averaging_rate=0.99,
         ),
         augmenter=frozen(
             {
                 "z_share": 1.0,
                 "known_share": 0.0,
-                "past_rate": 0.2,
+                "past_rate": 0.0,
                 "condition_rate": 0.0,
                 "fill_share": 0.1,
                 "swap_rate": 0.6,

@@ -10,7 +10,7 @@ from preprocess.console import Parser, add_log_flag, progress, run_command
 from preprocess.errors import InputError
 from render.midi import Style
 from render.performance import Performances, add_groove_flags, check_groove_flags, write_all
-from sample import load_model
+from studio.loading import load_model
 
 DEFAULT_CONFIG = "groovae_2bar_humanize_small"
 

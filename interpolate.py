@@ -12,22 +12,19 @@ from render.clips import (
     add_style_flags,
     bars_of,
     in_meter_of,
-    meter_of,
     planned_files,
     style_of,
     write_clips,
 )
-from sample import (
+from studio.clips import (
     add_clip_flags,
-    add_model_flags,
     check_controls,
     check_numbers,
     controls_of,
-    decode_in_batches,
-    load_model,
+    read_clip,
     steps_of,
-    weights_that_fit,
 )
+from studio.loading import add_model_flags, load_model, player_beside, weights_that_fit
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -52,32 +49,6 @@ def get_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def read_clip(path: str, model: Any) -> Any:
-    """The first clip of a MIDI file as an example.
-
-    Raises:
-        InputError: naming the file and why no clip can be made of it.
-    """
-    from models.trained_model import NoExtractedExamplesError
-    from preprocess.midi import read_midi
-
-    try:
-        examples = model.examples_of(read_midi(Path(path).expanduser()), path)
-    except InputError as error:
-        raise InputError(f"{path}: {str(error).removeprefix(path + ': ')}", error.reason) from error
-    except NoExtractedExamplesError as error:
-        bars = bars_of(model.converter, model.max_length)
-        numerator, denominator = meter_of(model.converter)
-        raise InputError(
-            f"{str(error).rstrip('.')}; it takes {bars} bar{'s' * (bars > 1)} in {numerator}/{denominator} that "
-            f"{model.config.name} can play.",
-            "no_examples",
-        ) from error
-    if len(examples) > 1:
-        print(f"{path}: holds {len(examples)} different clips; the first one is used.")
-    return examples[0]
-
-
 def read_clips(args: argparse.Namespace, model: Any) -> list[Any]:
     """The clips of the two files as examples; none where no files are given."""
     if not args.input_midi_1:
@@ -85,12 +56,19 @@ def read_clips(args: argparse.Namespace, model: Any) -> list[Any]:
     return [read_clip(path, model) for path in (args.input_midi_1, args.input_midi_2)]
 
 
-def end_points(clips: list[Any], model: Any, seed: int) -> Any:
-    """The latent vectors to go between, `[2, z_size]`: those of the clips, or two samples."""
+def end_points(clips: list[Any], model: Any, seed: int) -> tuple[Any, Any]:
+    """The latent vectors to go between, and those that the ends are played from, `[2, z_size]` each.
+
+    Those of the clips, or two samples.
+    """
+    from models import editing
+
     if not clips:
-        return model.prior_sample(2, seed)
+        samples = model.prior_sample(2, seed)
+        return samples, samples
+    batch = model.config.batch_of(clips)
     with weights_that_fit(model):
-        return model.posterior(model.config.batch_of(clips))[0]
+        return model.posterior(batch)[0], editing.encoded(model, batch)
 
 
 def controls_on_the_way(args: argparse.Namespace, model: Any, clips: list[Any], steps: int) -> Any:
@@ -126,10 +104,10 @@ def main(argv: list[str] | None = None) -> int:
     check_numbers(args)
     if args.num_outputs < 2:
         raise InputError(f"--num_outputs is {args.num_outputs}; an interpolation has at least 2 steps.")
-    from models.trained_model import slerp
+    from models import editing
 
     style = style_of(args)
-    model = load_model(args)
+    model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
     if not model.z_size:
         raise InputError(f"{model.config.name} has no latent vector to go along; sample.py can play it.")
     steps = steps_of(model, args.length)
@@ -137,8 +115,24 @@ def main(argv: list[str] | None = None) -> int:
     whole = planned_files(stem, args.num_outputs, args, whole=True).whole
     clips = read_clips(args, model)
     controls = controls_on_the_way(args, model, clips, steps)
-    start, end = end_points(clips, model, args.seed)
-    sequences = decode_in_batches(model, slerp(start, end, args.num_outputs), args, controls, steps)
+    ends, exact = end_points(clips, model, args.seed)
+    with weights_that_fit(model):
+        values = editing.even_steps(
+            model,
+            ends,
+            args.num_outputs,
+            args.temperature or None,
+            args.seed,
+            None if controls is None else controls[0],
+            steps,
+            exact,
+            player_beside(model),
+        )
+    if clips:
+        # Given clips are the ends themselves, whatever the model makes of their latent vectors.
+        ends = model.config.batch_of(clips)
+        values[0], values[-1] = ends.get("outputs", ends["inputs"])[:, :steps]
+    sequences = model.to_note_sequences(values, controls)
     bars = bars_of(model.converter, steps)
     style = in_meter_of(style, model.converter)
     files = write_clips(sequences, stem, args, bars, "Interpolation", chain=True, style=style, whole=True)

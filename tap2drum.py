@@ -11,7 +11,7 @@ from preprocess.errors import InputError
 from render.drum_maps import DRUM_MAPS, load_drum_map
 from render.midi import Style, midi_bytes
 from render.performance import Performances, add_groove_flags, check_groove_flags, write_all
-from sample import load_model
+from studio.loading import load_model
 
 DEFAULT_CONFIG = "groovae_2bar_tap_small"
 TAP_PITCH = 46

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from metrics.drum_hits import STEPS_PER_BAR
+
 Array = np.ndarray
 
 CLASSES = 512
@@ -23,7 +25,6 @@ CLASSES = 512
 BEFORE = CLASSES
 """Stands for what was played before the clip began."""
 
-STEPS_PER_BAR = 16
 LAGS = (4, 8, 16, 32, 48)
 """Steps back from which a token may be copied: 1/4, 1/2, 1, 2, 3 bars."""
 

@@ -8,6 +8,7 @@ clips.
 import numpy as np
 
 from metrics.drum_hits import STEPS_PER_BAR, f1, hits_of
+from preprocess.rhythm import ends_in_a_fill
 
 Array = np.ndarray
 
@@ -17,9 +18,6 @@ KICK, SNARE, TOMS = 0, 1, (4, 5, 6)
 
 BACKBEAT = (4, 12)
 """The steps of beats 2 and 4."""
-
-FILL_HITS = 2
-"""Hits that make a fill, see `fills_in_last_bar`."""
 
 
 def summary(tokens: Array, training: Array | None = None) -> dict[str, float]:
@@ -103,17 +101,9 @@ def bars_with_toms(grid: Array) -> float:
 
 
 def fills_in_last_bar(grid: Array) -> Array:
-    """Which clips have a fill in their last bar, boolean `[clips]`.
-
-    A fill leaves the pattern of the bars before: in the second half of the last bar snare and toms have at least
-    `FILL_HITS` hits more than in the second half of every other bar. By this Groove's 4/4 beats have one in 9 % of
-    all windows of four bars (training 9.0 %, validation 8.8 %), and no more there than in any other bar of the window,
-    as a window begins in any bar.
-    """
-    struck = grid[:, :, STEPS_PER_BAR // 2 :][..., (SNARE, *TOMS)].sum(axis=(2, 3))
-    if struck.shape[1] < 2:
-        return np.zeros(len(struck), bool)
-    return struck[:, -1] >= struck[:, :-1].max(axis=1) + FILL_HITS
+    """Which clips have a fill in their last bar, boolean `[clips]`; see `preprocess.rhythm.ends_in_a_fill`."""
+    hits = grid.reshape(len(grid), grid.shape[1] * grid.shape[2], grid.shape[3])
+    return ends_in_a_fill(hits, (SNARE, *TOMS))
 
 
 def distinct_clips(tokens: Array) -> float:

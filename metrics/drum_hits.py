@@ -18,7 +18,6 @@ from preprocess.rhythm import syncopation as syncopation
 Array = np.ndarray
 
 
-
 def step_mask(lengths: Array, steps: int) -> Array:
     """Boolean `[clips, steps]`, true at the steps before each clip's end."""
     return np.arange(steps)[None, :] < np.asarray(lengths)[:, None]

@@ -89,7 +89,8 @@ class BarEncoder(keras.layers.Layer):
         Returns:
             `[batch, slices, output_depth]`.
         """
-        batch, time, depth = ops.shape(sequence)[0], *sequence.shape[1:]
+        batch = ops.shape(sequence)[0]
+        time, depth = sequence.shape[1], sequence.shape[2]
         real = ops.arange(time, dtype="int32")[None] < ops.cast(total_lengths(lengths), "int32")[:, None]
         read = sequence * ops.cast(real, sequence.dtype)[..., None]
         read = ops.reshape(read, (batch, self.bars, time // self.bars * depth))

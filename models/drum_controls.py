@@ -75,7 +75,7 @@ class ControlLayout:
             known: int tokens `[n, steps]`, read where `mask` is true.
             mask: boolean `[n, steps, drums]`, or `[n, steps]` for all drums of a step.
             past: int tokens `[n, steps]` of the steps before the clip, NO_TOKEN where there are none.
-            conditions: float `[n, conditions]`.
+            conditions: float `[n, conditions]`; not read where the layout has none.
             uses_z: for all clips, or boolean `[n]`.
 
         Raises:
@@ -93,7 +93,7 @@ class ControlLayout:
             rows[..., self.past] = np.concatenate(
                 [self.bits(past), (np.asarray(past) >= 0)[..., None]], axis=-1
             )
-        if conditions is not None:
+        if conditions is not None and self.conditions:
             rows[..., self.wanted] = np.asarray(conditions, np.float32)[:, None]
         rows[..., self.uses_z] = np.asarray(uses_z, np.float32).reshape(-1, 1, 1)
         return rows

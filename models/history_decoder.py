@@ -47,6 +47,8 @@ class HistoryDecoder(keras.layers.Layer):
         hidden_size: units of the dense layer between all that is read and the LSTM.
         conditions: width of a row of conditions.
         z_slices: equal parts of z, each heard in its share of the clip; 1 for all of z everywhere.
+        step_features: values that a dense layer makes of a slice for each of its steps, which then hear them in its
+            place: what z says of a step needs no gate that opens at this step alone. 0 for z itself.
         dropout: probability that a value of the LSTM's hidden states and outputs is dropped while training; a third of
             it for all that is read. One mask serves all steps of a sequence.
         seed: seed of the dropout masks.
@@ -67,6 +69,7 @@ class HistoryDecoder(keras.layers.Layer):
         hidden_size: int,
         conditions: int = 0,
         z_slices: int = 1,
+        step_features: int = 0,
         dropout: float = 0.0,
         seed: int = 0,
         **kwargs: Any,
@@ -81,6 +84,8 @@ class HistoryDecoder(keras.layers.Layer):
         self.length, self.steps_per_bar = length, steps_per_bar
         self.lags, self.copy_lags, self.leads = tuple(lags), tuple(copy_lags), tuple(leads)
         self.z_slices = z_slices
+        self.step_features = step_features
+        self.unrolled = keras.layers.Dense(length // z_slices * step_features) if step_features else None
         self.dropout = dropout
         self.stack = LSTMStack(layer_sizes, dropout, seed, recurrent_dropout=dropout)
         self.initial_state = InitialState(layer_sizes)
@@ -113,6 +118,9 @@ class HistoryDecoder(keras.layers.Layer):
         if embedding_size % self.z_slices:
             raise ValueError(f"A z of {embedding_size} can't be cut into {self.z_slices} equal slices.")
         here = embedding_size // self.z_slices
+        if self.unrolled is not None:
+            self.unrolled.build((None, here))
+            here = self.step_features
         hidden, units = self.hidden.units, self.stack.layer_sizes[-1]
         self.distribution.build()
         self.hidden.build((None, self.read_size + here))
@@ -128,6 +136,7 @@ class HistoryDecoder(keras.layers.Layer):
         names = {f"z_to_initial_state/{k}": v for k, v in self.initial_state.named_weights().items()}
         names |= {f"multi_rnn_cell/{k}": v for k, v in self.stack.named_weights().items()}
         for name, dense in (
+            *((("unrolled", self.unrolled),) if self.unrolled is not None else ()),
             ("hidden", self.hidden),
             ("output_projection", self.token_projection),
             ("drum_projection", self.drum_projection),
@@ -172,7 +181,7 @@ class HistoryDecoder(keras.layers.Layer):
         return ops.concatenate(read, axis=-1), ops.stack([ago(lag) for lag in self.copy_lags], axis=-1)
 
     def _fixed_reads(self, controls: Array, z: Array) -> tuple[Array, Array]:
-        """What a step reads that does not depend on what is played, `[batch, time, width]`, and its z."""
+        """What a step reads that does not depend on what is played, `[batch, time, width]`, and what it hears of z."""
         time, layout = controls.shape[1], self.layout
         steps = ops.arange(time, dtype="int32")
         bars = self.length // self.steps_per_bar
@@ -195,7 +204,10 @@ class HistoryDecoder(keras.layers.Layer):
         ]
         heard = controls[:, 0, layout.uses_z] * z
         sliced = ops.reshape(heard, (-1, self.z_slices, z.shape[-1] // self.z_slices))
-        here = ops.repeat(sliced, time // self.z_slices, axis=1)
+        if self.unrolled is None:
+            here = ops.repeat(sliced, time // self.z_slices, axis=1)
+        else:
+            here = ops.reshape(self.unrolled(sliced), (-1, time, self.step_features))
         return ops.concatenate(fixed, axis=-1), here
 
     def _agrees(self, controls: Array) -> Array:

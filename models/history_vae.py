@@ -62,6 +62,7 @@ class HistoryVAE(MusicVAE):
         if training and self.hit_noise:
             heard = backend.uniform(ops.shape(sequence), self.noise) >= self.hit_noise
             sequence = sequence * ops.cast(heard, sequence.dtype)
+        assert self.encoder is not None, "given at construction"
         embedding = self.encoder(sequence, lengths, training=training)
         flat = (-1, self.hparams.z_size)
         mu, sigma = (ops.reshape(part(embedding), flat) for part in (self.mu, self.sigma))

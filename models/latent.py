@@ -16,6 +16,7 @@ from metrics import variational
 from models import numpy_model
 from models.errors import CheckpointError
 from models.numpy_outputs import NO_TOKEN
+from models.trained_history import HistoryModel
 from models.trained_model import TrainedModel, slerp_at
 
 Array = np.ndarray
@@ -149,6 +150,9 @@ def infill(
     order of draws by importance without replacement (the Gumbel trick), the first being the choice; with
     temperature None in the order of importance itself.
 
+    A model that was trained around known hits (`HistoryModel.fills_in`) needs none of this: it is told what stays,
+    before and after the hole, and its draws are all equally likely to be right. It hears no z, which is given as 0.
+
     Args:
         model: of tokens.
         example: a converter's example of the clip.
@@ -167,17 +171,35 @@ def infill(
     hole = np.asarray(hole, bool) & inside
     if not hole.any() or hole[:length].all():
         raise ValueError(f"Some of the clip's {length} steps must be renewed, and some must stay.")
-    z, log_ratio = _draw_around(model, batch, hole, n, seed)
     truth, controls = _known_values(batch), batch.get("controls")
+    if isinstance(model, HistoryModel) and model.fills_in:
+        return _infill_by_itself(model, truth, inside & ~hole, n, temperature, seed, length)
     known = np.where(_beside(hole | ~inside, truth), NO_TOKEN, truth.astype(np.int32))
-    values = model.decode_values(z, temperature, seed, controls=controls, known=np.repeat(known, n, axis=0))
-    nats = log_probability(model, z, values, controls)
+    known = np.repeat(known, n, axis=0)
+    z, log_ratio = _draw_around(model, batch, hole, n, seed)
+    values = model.decode_values(z, temperature, seed, controls=controls, known=known)
+    nats = model.log_probability(z, values, controls)
     log_weights = nats[:, inside & ~hole].astype(np.float64).sum(axis=1) + log_ratio
     noise = np.random.default_rng([seed, 6]).gumbel(size=n) if temperature is not None else 0.0
     order = np.argsort(-(log_weights + noise), kind="stable")
     weights = np.exp(log_weights - log_weights.max())
     effective = float(weights.sum() ** 2 / (weights**2).sum())
     return Infill(values[order][:, :length], z[order], log_weights[order], effective)
+
+
+def _infill_by_itself(
+    model: HistoryModel, truth: Array, stays: Array, n: int, temperature: float | None, seed: int, length: int
+) -> Infill:
+    """`infill` by a decoder that is told which steps of a clip stay."""
+    draws = n if temperature is not None else 1
+    known = np.repeat(np.maximum(truth, NOTHING_HAPPENS), draws, axis=0)
+    z = np.zeros((draws, model.z_size), np.float32)
+    controls = model.given(draws, known, np.broadcast_to(stays, known.shape), uses_z=False)
+    values = model.decode_values(z, temperature, seed, controls=controls)
+    repeats = n // draws
+    return Infill(
+        np.repeat(values[:, :length], repeats, axis=0), np.repeat(z, repeats, axis=0), np.zeros(n), float(n)
+    )
 
 
 def _draw_around(
@@ -197,14 +219,6 @@ def _known_values(batch: dict[str, Array]) -> Array:
 def _beside(mask: Array, values: Array) -> Array:
     """A mask `[steps]` in the shape of values `[1, steps, ...]`."""
     return mask.reshape(1, -1, *[1] * (values.ndim - 2))
-
-
-def log_probability(model: TrainedModel, z: Array, values: Array, controls: Array | None = None) -> Array:
-    """`log p(value of a step | those before, z)` in nats, `[n, steps]`; see `numpy_model.log_probability`."""
-    if controls is not None:
-        controls = np.broadcast_to(controls, (len(z), *controls.shape[-2:]))
-    depths = tuple(model.converter.output_depths)
-    return numpy_model.log_probability(model.weights, model.config.decoder, depths, z, values, controls)
 
 
 # Many clips at once.

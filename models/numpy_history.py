@@ -5,8 +5,8 @@ conditions say by themselves, `log p + strength (log p(. | conditions) - log p)`
 Diffusion Guidance", 2022).
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -67,23 +67,12 @@ class HistoryPlayer:
             temperature: divides the logits, above 0.
             guidance: strength of the conditions: 1 as they were trained, more exaggerates them, 0 ignores them.
         """
-        n, steps = controls.shape[:2]
-        guided = guidance != 1.0 and bool(controls[..., self.layout.wanted].any())
-        if guided:
+        voices = [Voice(self, z, controls, np.float32(guidance))]
+        if guidance != 1.0:
             without = controls.copy()
             without[..., self.layout.wanted] = 0
-            controls, z = np.concatenate([controls, without]), np.concatenate([z, z])
-        run = _Run(self, z, controls)
-        played = np.zeros((n, steps), np.int32)
-        for step in range(steps):
-            logits = run.log_probabilities(step)
-            if guided:
-                asked, plain = logits[:n], logits[n:]
-                logits = np.maximum(plain + np.float32(guidance) * (asked - plain), IMPOSSIBLE)
-            draws = None if uniforms is None else uniforms[:, step]
-            played[:, step] = self.output.draw(logits, draws, np.float32(temperature))
-            run.hear(np.tile(played[:, step], 1 + guided))
-        return played
+            voices.append(Voice(self, z, without, np.float32(1 - guidance)))
+        return decode_together(voices, uniforms, temperature)
 
     def log_probability(self, z: Array, controls: Array, values: Array) -> Array:
         """`log p(token of a step | those before, z, controls)` in nats, float32 `[n, steps]`."""
@@ -97,6 +86,46 @@ class HistoryPlayer:
         return np.stack(found, axis=1)
 
 
+class Voice(NamedTuple):
+    """One opinion of what comes next: a player, what it is given, and how much it counts.
+
+    Attributes:
+        player: says how likely each token is.
+        z: float32 `[n, z_size]`.
+        controls: `[n, steps, player.layout.depth]`.
+        weight: of its log probabilities, for all clips or float32 `[n]`; those of all voices sum to 1.
+    """
+
+    player: HistoryPlayer
+    z: Array
+    controls: Array
+    weight: Array | np.float32
+
+
+def decode_together(
+    voices: Sequence[Voice], uniforms: Array | None = None, temperature: float = 1.0
+) -> Array:
+    """Tokens on which several voices agree, int32 `[n, steps]`: drawn by the weighted sum of their log probabilities.
+
+    Args:
+        voices: of as many clips, steps and tokens each.
+        uniforms, temperature: as for `HistoryPlayer.decode`.
+    """
+    voices = [voice for voice in voices if np.any(voice.weight)]
+    n, steps = voices[0].controls.shape[:2]
+    weights = [np.broadcast_to(np.asarray(v.weight, np.float32), (n,))[:, None] for v in voices]
+    runs = [_Run(voice.player, voice.z, voice.controls) for voice in voices]
+    played = np.zeros((n, steps), np.int32)
+    for step in range(steps):
+        opinions = (w * run.log_probabilities(step) for w, run in zip(weights, runs, strict=True))
+        logits = np.maximum(sum(opinions), IMPOSSIBLE)
+        draws = None if uniforms is None else uniforms[:, step]
+        played[:, step] = voices[0].player.output.draw(logits, draws, np.float32(temperature))
+        for run in runs:
+            run.hear(played[:, step])
+    return played
+
+
 class _Run:
     """One pass over a batch of clips: what was heard so far, and the LSTM's states."""
 
@@ -105,8 +134,12 @@ class _Run:
         n, steps = controls.shape[:2]
         heard = np.asarray(z, np.float32) * controls[:, 0, layout.uses_z]
         self.states = initial_states(weights, "decoder/z_to_initial_state", CELLS, heard)
-        width = heard.shape[1] // player.z_slices
-        self.z = np.repeat(heard.reshape(n, player.z_slices, width), steps // player.z_slices, axis=1)
+        sliced = heard.reshape(n, player.z_slices, heard.shape[1] // player.z_slices)
+        if "decoder/unrolled/kernel" in weights:
+            unrolled = sliced @ weights["decoder/unrolled/kernel"] + weights["decoder/unrolled/bias"]
+            self.z = unrolled.reshape(n, steps, -1)
+        else:
+            self.z = np.repeat(sliced, steps // player.z_slices, axis=1)
         self.fixed = _fixed_reads(player, controls)
         self.agrees = _agrees(player, controls)
         self.recent = np.full((n, player.length + 1), NO_TOKEN, np.int32)

@@ -30,7 +30,7 @@ def supports_decoder(config: Any) -> bool:
     name = decoder.get("core", decoder["name"])
     known = (
         *("categorical_lstm", "multi_categorical_lstm", "split_lstm"),
-        *("boolean_lstm", "nade_lstm", "groove_lstm"),
+        *("boolean_lstm", "nade_lstm", "groove_lstm", "history_lstm"),
     )
     return (
         name in known
@@ -42,7 +42,7 @@ def supports_decoder(config: Any) -> bool:
 
 def supports_encoder(config: Any) -> bool:
     """Whether a config's encoder can be run here."""
-    known = ("bidirectional_lstm", "hierarchical_lstm")
+    known = ("bidirectional_lstm", "hierarchical_lstm", "bars")
     return config.encoder["name"] in known and not config.hparams.residual_encoder
 
 

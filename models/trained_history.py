@@ -46,6 +46,16 @@ class HistoryModel(TrainedModel):
                 ) from error
         return self._player
 
+    @property
+    def heeds_conditions(self) -> bool:
+        """Whether it was trained to be like what is asked for."""
+        return bool(self.layout.conditions and self.config.augmenter.get("condition_rate"))
+
+    @property
+    def fills_in(self) -> bool:
+        """Whether it was trained to play around hits that are known."""
+        return bool(self.config.augmenter.get("known_share"))
+
     def given(
         self,
         n: int,
@@ -53,7 +63,7 @@ class HistoryModel(TrainedModel):
         mask: Array | None = None,
         past: Array | None = None,
         conditions: Array | None = None,
-        uses_z: bool = True,
+        uses_z: Array | bool = True,
     ) -> Array:
         """Controls of `n` clips for `decode_values`; see `ControlLayout.pack`."""
         return self.layout.pack(n, self.max_length, known, mask, past, conditions, uses_z)
@@ -67,12 +77,13 @@ class HistoryModel(TrainedModel):
         length: int | None = None,
         controls: Array | None = None,
         known: Array | None = None,
+        alike: bool = False,
         guidance: float = 1.0,
     ) -> Array:
         """Tokens for latent vectors, int32 `[n, steps]`.
 
         Args:
-            z, temperature, seed, first, length: as for `TrainedModel.decode_values`.
+            z, temperature, seed, first, length, alike: as for `TrainedModel.decode_values`.
             controls: as `given` packs them; those of clips from z alone by default.
             known: tokens `[n, steps]` that are not to be drawn, NO_TOKEN where they are; in place of those in
                 `controls`.
@@ -86,10 +97,8 @@ class HistoryModel(TrainedModel):
             controls = controls.copy()
             parts = self.layout.pack(n, steps, np.asarray(known), np.asarray(known) != NO_TOKEN)
             controls[..., : self.layout.mask.stop] = parts[..., : self.layout.mask.stop]
-        uniforms = None if temperature is None else self.uniforms(n, steps, seed, first)
-        return self.player.decode(
-            np.asarray(z, np.float32), controls, uniforms, temperature or 1.0, guidance
-        )
+        uniforms = None if temperature is None else self.uniforms(n, steps, seed, first, alike)
+        return self.player.decode(np.asarray(z, np.float32), controls, uniforms, temperature or 1.0, guidance)
 
     def log_probability(self, z: Array, values: Array, controls: Array | None = None) -> Array:
         """`log p(token of a step | those before, z, controls)` in nats, `[n, steps]`."""

@@ -82,6 +82,7 @@ class TrainedModel:
         length: int | None = None,
         controls: Array | None = None,
         known: Array | None = None,
+        alike: bool = False,
     ) -> Array:
         """Values for latent vectors, in the compact form that the converter takes back.
 
@@ -93,6 +94,7 @@ class TrainedModel:
             length: steps; the config's `max_seq_len` by default.
             controls: `[length, control_depth]` for all, or `[n, length, control_depth]`.
             known: what is not to be drawn, as for `numpy_model.decode`.
+            alike: all are drawn with the random numbers of the first, so that only z makes them differ.
 
         Returns:
             `[n, length, ...]`: int32 tokens, or float32 numbers.
@@ -102,11 +104,7 @@ class TrainedModel:
         """
         steps = length or self.max_length
         controls = self._controls(controls, len(z), steps)
-        uniforms = None
-        if temperature is not None:
-            rngs = (np.random.default_rng([seed, 1, first + i]) for i in range(len(z)))
-            shape = (steps, self._uniforms)
-            uniforms = np.stack([rng.random(shape, dtype=np.float32) for rng in rngs])
+        uniforms = None if temperature is None else self.uniforms(len(z), steps, seed, first, alike)
         temperature = temperature or 1.0
         if numpy_groove.supports(self.config):
             assert controls is not None, "such a model has them"
@@ -120,8 +118,23 @@ class TrainedModel:
             raise ValueError(f"{self.config.name}: known values are for models that decode in NumPy.")
         return np.asarray(self.keras_model.decode(z, uniforms, temperature, controls, steps))
 
+    def log_probability(self, z: Array, values: Array, controls: Array | None = None) -> Array:
+        """`log p(value of a step | those before, z)` in nats, `[n, steps]`; see `numpy_model.log_probability`."""
+        if controls is not None:
+            controls = np.broadcast_to(controls, (len(z), *controls.shape[-2:]))
+        depths = tuple(self.converter.output_depths)
+        return numpy_model.log_probability(self.weights, self.config.decoder, depths, z, values, controls)
+
+    def uniforms(self, n: int, steps: int, seed: int, first: int = 0, alike: bool = False) -> Array:
+        """What decides the draws of `n` clips, those from number `first` on: float32 `[n, steps, draws a step]`.
+
+        With `alike` all have the numbers of number `first`.
+        """
+        rngs = (np.random.default_rng([seed, 1, first + i * (not alike)]) for i in range(n))
+        return np.stack([rng.random((steps, self._draws), dtype=np.float32) for rng in rngs])
+
     @property
-    def _uniforms(self) -> int:
+    def _draws(self) -> int:
         """Random numbers that a step takes."""
         forms = {"one_hot": 1, "multi_one_hot": len(self.converter.output_depths)}
         name = self.config.decoder.get("core", self.config.decoder["name"])
@@ -398,7 +411,7 @@ def load(name: str, config: Any = None) -> TrainedModel:
             raise CheckpointError(
                 f"{name}: is a Magenta checkpoint, which does not say its config; give --config."
             )
-        return TrainedModel(config, weights, name)
+        return of(config, weights, name)
     path = checkpoints.resolve(name)
     found = checkpoints.load(path)
     stored = config or Config.from_json(found.config)
@@ -407,7 +420,16 @@ def load(name: str, config: Any = None) -> TrainedModel:
             f"{path}: {stored.name} plays frame after frame and has no latent vector; sample.py and evaluate.py "
             "take it."
         )
-    return TrainedModel(stored, found.weights, str(path))
+    return of(stored, found.weights, str(path))
+
+
+def of(config: Any, weights: dict[str, Array], source: str = "weights") -> TrainedModel:
+    """The trained model of a MusicVAE's config and weights; arguments as for `TrainedModel`."""
+    if config.decoder["name"] == "history_lstm":
+        from models.trained_history import HistoryModel
+
+        return HistoryModel(config, weights, source)
+    return TrainedModel(config, weights, source)
 
 
 def foreign_weights(name: str) -> dict[str, Array] | None:

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from preprocess import drum_conditions
+from preprocess import drum_conditions, rhythm
 from preprocess.converters.base import NO_TOKEN
 from preprocess.converters.drums import DrumsConverter
-from preprocess.drum_conditions import GROUPS, KICK, SNARE, DrumConditions
+from preprocess.drum_conditions import GROUPS, SNARE
 from preprocess.errors import InputError
 from preprocess.rhythm import hits_of
 
@@ -24,8 +24,6 @@ DRUMS = 9
 TOMS = (4, 5, 6)
 SWAPS = ((2, 3), (2, 8), (4, 5), (5, 6), (4, 6), (7, 8))
 """Drums that can stand for one another: closed and open hi-hat, closed hi-hat and ride, toms, crash and ride."""
-FILL_EXCESS = 3
-"""A last bar is a fill where its second half has this many more hits of snare and toms than those before on average."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +51,8 @@ class DrumWindows:
 
 
 def ends_in_a_fill(tokens: Array, steps_per_bar: int) -> Array:
-    """Boolean `[clips]`: whether the last bar of clips `[clips, steps]` is a fill, by `FILL_EXCESS`."""
-    busy = hits_of(tokens, DRUMS)[..., (SNARE, *TOMS)].sum(axis=-1)
-    bars = busy.reshape(len(tokens), -1, steps_per_bar)[..., steps_per_bar // 2 :].sum(axis=-1)
-    return bars[:, -1] - bars[:, :-1].mean(axis=1) >= FILL_EXCESS
+    """Boolean `[clips]`: whether the last bar of clips `[clips, steps]` is a fill (`preprocess.rhythm`)."""
+    return rhythm.ends_in_a_fill(hits_of(tokens, DRUMS), (SNARE, *TOMS), steps_per_bar)
 
 
 def windows_of(note_sequences: Iterable[Any], converter: DrumsConverter) -> DrumWindows:
@@ -260,16 +256,3 @@ def _measured_again(rows: Array, tokens: Array) -> Array:
         value = drum_conditions.syncopation_of(tokens)
         rows[:, GROUPS["syncopation"].start] = drum_conditions.quantile_of("syncopation", value)
     return rows
-
-
-def conditions_of(tokens: Array) -> list[DrumConditions]:
-    """Density and syncopation of clips `[clips, steps]`, as conditions."""
-    pairs = zip(
-        drum_conditions.quantile_of("density", drum_conditions.density(tokens)),
-        drum_conditions.quantile_of("syncopation", drum_conditions.syncopation_of(tokens)),
-        strict=True,
-    )
-    return [DrumConditions(density=float(d), syncopation=float(s)) for d, s in pairs]
-
-
-__all__ = ["KICK", "DrumBatches", "DrumWindows", "Mixture", "conditions_of", "ends_in_a_fill", "windows_of"]

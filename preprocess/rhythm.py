@@ -50,3 +50,28 @@ def syncopation(hits: Array, drums: tuple[int, ...]) -> Array:
             if len(rests):
                 scores[i] += max(0, weights[rests].max() - weights[onset])
     return scores / bars
+
+
+FILL_HITS = 2
+"""By how many hits a fill is busier than what came before it."""
+
+
+def ends_in_a_fill(hits: Array, drums: tuple[int, ...], steps_per_bar: int = STEPS_PER_BAR) -> Array:
+    """Which clips have a fill in their last bar, boolean `[clips]`.
+
+    A fill leaves the pattern of the bars before: in the second half of the last bar snare and toms have at least
+    `FILL_HITS` hits more than in the second half of every other bar. By this Groove's 4/4 beats have one in 9 % of
+    all windows of four bars (training 9.0 %, validation 8.8 %), and no more there than in any other bar of the window,
+    as a window begins in any bar.
+
+    Args:
+        hits: boolean `[clips, steps, drums]`, whole bars; a clip of one bar has no fill.
+        drums: snare and toms.
+        steps_per_bar: steps of a bar.
+    """
+    clips, steps, _ = hits.shape
+    busy = hits[..., list(drums)].sum(axis=2).reshape(clips, steps // steps_per_bar, steps_per_bar)
+    second_halves = busy[:, :, steps_per_bar // 2 :].sum(axis=2)
+    if second_halves.shape[1] < 2:
+        return np.zeros(clips, bool)
+    return second_halves[:, -1] >= second_halves[:, :-1].max(axis=1) + FILL_HITS

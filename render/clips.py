@@ -17,7 +17,7 @@ MOST_IN_A_PICTURE = 64
 def add_style_flags(parser: argparse.ArgumentParser) -> None:
     """Flags that say how clips are played and written."""
     group = parser.add_argument_group("playing")
-    group.add_argument("--qpm", type=float, default=120.0, help="quarter notes a minute (default: 120)")
+    group.add_argument("--qpm", type=float, help="quarter notes a minute, 10 to 400 (default: 120)")
     group.add_argument(
         "--velocity", type=int, default=None, help="1 to 127 for all notes (default: as the model plays them)"
     )
@@ -44,7 +44,7 @@ def style_of(args: argparse.Namespace) -> Style:
         InputError: where a flag makes no sense.
     """
     return Style(
-        qpm=args.qpm,
+        qpm=120.0 if args.qpm is None else args.qpm,
         swing=args.swing,
         velocity=args.velocity,
         accents=args.accents,

@@ -15,9 +15,6 @@ from preprocess.tfrecord import write_atomically
 from studio import groove_report
 from studio.training_data import load_examples
 
-RHYTHM_DRUMS = ("kick", "snare")
-"""The drums whose syncopation is measured."""
-
 
 def evaluate(args: argparse.Namespace, model: Any, files: list[Path]) -> None:
     """Evaluate a MusicVAE on held-out clips, print tables, and write report and picture.
@@ -31,7 +28,7 @@ def evaluate(args: argparse.Namespace, model: Any, files: list[Path]) -> None:
         InputError: where the clips can't be read, or drums are played in something else than whole bars.
     """
     names = _drum_names(model)
-    examples, step_seconds = _chosen(load_examples(args.examples_path, model.config), args)
+    examples, step_seconds, sources = _chosen(load_examples(args.examples_path, model.config), args)
     train = load_examples(args.train_examples_path, model.config) if args.train_examples_path else None
 
     told, examples = examples, groove_report.unaided(model, examples)
@@ -46,9 +43,19 @@ def evaluate(args: argparse.Namespace, model: Any, files: list[Path]) -> None:
         report["split"]["baselines"] = _baselines(model, train.inputs, examples["inputs"])
     values: dict[str, dict[str, Any]] = {}
     if names:
-        played = _decode(model, scores.z, "Reconstructing", args)
-        report["split"] |= _drum_figures(examples, scores, played, names)
-        report["samples"], values = _sample_figures(model, examples["inputs"], train, names, args)
+        from studio import beat_comparison, beat_report
+
+        played = beat_report.decode(model, scores.z, args.temperature, "Reconstructing", args)
+        report["split"] |= beat_report.reconstruction_figures(examples, scores, played, names)
+        report["samples"], values = beat_report.sample_figures(model, examples["inputs"], train, names, args)
+        report["beats"] = beat_comparison.figures(model, examples["inputs"], sources, train, scores, args)
+        tables = {name: sum(nats) for name, nats in report["beats"]["nats_by_bar"].items() if name != "model"}
+        if tables:
+            report["split"].setdefault("baselines", {}).update(tables)
+        if getattr(model, "heeds_conditions", False):
+            from studio import condition_report
+
+            report["conditions"] = condition_report.figures(model, args)
     elif model.config.converter["name"] == "groove":
         report["groove"], values = groove_report.figures(
             model,
@@ -92,14 +99,14 @@ def _drum_names(model: Any) -> tuple[str, ...]:
     return tuple(drum.name for drum in REDUCED_DRUM_CLASSES)
 
 
-def _chosen(examples: Any, args: argparse.Namespace) -> tuple[dict[str, Any], Any]:
-    """The clips to evaluate as one batch, all or `--max_examples` of them at random; and their step lengths."""
+def _chosen(examples: Any, args: argparse.Namespace) -> tuple[dict[str, Any], Any, Any]:
+    """The clips to evaluate as one batch, all or `--max_examples` at random; their step lengths and files."""
     import numpy as np
 
     index = np.arange(len(examples))
     if args.max_examples and args.max_examples < len(index):
         index = np.sort(np.random.default_rng([args.seed, 3]).permutation(index)[: args.max_examples])
-    return examples.batch(index), examples.step_seconds[index]
+    return examples.batch(index), examples.step_seconds[index], examples.sources[index]
 
 
 def _score(model: Any, examples: dict[str, Any], args: argparse.Namespace) -> Any:
@@ -112,19 +119,6 @@ def _score(model: Any, examples: dict[str, Any], args: argparse.Namespace) -> An
         return evaluation.score(
             vae, examples, args.importance_samples, args.seed, args.max_batch_size, advance
         )
-
-
-def _decode(model: Any, z: Any, description: str, args: argparse.Namespace) -> Any:
-    """Tokens `[n, steps]` played from latent vectors."""
-    import numpy as np
-
-    tokens = []
-    with progress(description, len(z)) as advance:
-        for start in range(0, len(z), args.max_batch_size):
-            batch = z[start : start + args.max_batch_size]
-            tokens.append(model.decode_values(batch, args.temperature or None, args.seed, start))
-            advance(len(batch))
-    return np.concatenate(tokens)
 
 
 def _bound_figures(examples: dict[str, Any], scores: Any) -> dict[str, Any]:
@@ -164,71 +158,6 @@ def _baselines(model: Any, train: Any, clips: Any) -> dict[str, float]:
     }
 
 
-def _drum_figures(
-    examples: dict[str, Any], scores: Any, played: Any, names: tuple[str, ...]
-) -> dict[str, Any]:
-    """Reconstruction of the hits, drum by drum."""
-    from metrics import drum_hits
-
-    figures: dict[str, Any] = {}
-    for kind, tokens in (("teacher_forced", scores.predicted), ("sampled", played)):
-        found = drum_hits.reconstruction(examples["inputs"], tokens, examples["lengths"], len(names))
-        per_drum = dict(zip(names, found.f1_per_drum, strict=True))
-        figures[kind] = {"token_accuracy": found.token_accuracy, "f1": found.f1, "f1_per_drum": per_drum}
-    return figures
-
-
-def _sample_figures(
-    model: Any, clips: Any, train: Any, names: tuple[str, ...], args: argparse.Namespace
-) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """The figures of prior samples beside the split's, and the values behind them by (statistic, set)."""
-    import numpy as np
-
-    from metrics import beat_distances, drum_hits
-
-    drums, rhythm = len(names), tuple(names.index(name) for name in RHYTHM_DRUMS)
-    z = model.prior_sample(args.num_samples, args.seed)
-    samples = drum_hits.hits_of(_decode(model, z, "Sampling", args), drums)
-    held_out = drum_hits.hits_of(clips, drums)
-    # Shares of different clips depend on the number of clips: they are compared for equally many. (Clips of one
-    # performance overlap, which lowers the held-out share of different bars, and what lies between it and the rest.)
-    order = np.random.default_rng([args.seed, 4]).permutation(len(held_out))
-    some, rest = held_out[order[: args.num_samples]], held_out[order[args.num_samples :]]
-    sets = {"samples": samples, "held_out": some}
-    found = {name: beat_distances.statistics(hits, rhythm) for name, hits in sets.items()}
-    whole = beat_distances.statistics(held_out, rhythm)
-    figures: dict[str, Any] = {
-        name: beat_distances.summary(hits, found[name], names) for name, hits in sets.items()
-    }
-    figures["distance"] = beat_distances.distances(found["samples"], whole)
-    figures["distance_of_held_out_to_rest"] = (
-        beat_distances.distances(found["held_out"], beat_distances.statistics(rest, rhythm))
-        if len(rest)
-        else None
-    )
-    values: dict[str, dict[str, Any]] = {
-        "density": {"samples": found["samples"].density.mean(axis=0), "held out": whole.density.mean(axis=0)},
-        "hits a bar": {"samples": found["samples"].hits_per_bar, "held out": whole.hits_per_bar},
-        "syncopation a bar (kick and snare)": {
-            "samples": found["samples"].syncopation,
-            "held out": whole.syncopation,
-        },
-    }
-    if train is not None:
-        pool = drum_hits.hits_of(train.inputs, drums)
-        nearest = {name: drum_hits.nearest_distance(hits, pool) for name, hits in sets.items()}
-        for name, cells in nearest.items():
-            figures[name]["nearest_training_clip"] = beat_distances.nearest_summary(cells)
-        figures["distance"]["nearest_training_clip"] = drum_hits.wasserstein(
-            nearest["samples"], nearest["held_out"]
-        )
-        values["cells to the nearest training clip"] = {
-            "samples": nearest["samples"],
-            "held out": nearest["held_out"],
-        }
-    return figures, values
-
-
 def _print(report: dict[str, Any], names: tuple[str, ...]) -> None:
     split = report["split"]
     rows: list[tuple] = [
@@ -249,41 +178,14 @@ def _print(report: dict[str, Any], names: tuple[str, ...]) -> None:
     if "groove" in report:
         groove_report.print_figures(report["groove"])
     if names:
-        _print_drums(report, names)
+        from studio import beat_comparison, beat_report
 
+        beat_report.print_figures(report, names)
+        beat_comparison.print_figures(report["beats"])
+    if "conditions" in report:
+        from studio import condition_report
 
-def _print_drums(report: dict[str, Any], names: tuple[str, ...]) -> None:
-    split, samples = report["split"], report["samples"]
-    forced, sampled = split["teacher_forced"], split["sampled"]
-    rows: list[tuple] = [("token accuracy", forced["token_accuracy"], sampled["token_accuracy"])]
-    rows.append(("F1 of the hits", forced["f1"], sampled["f1"]))
-    rows += [(f"F1, {name}", forced["f1_per_drum"][name], sampled["f1_per_drum"][name]) for name in names]
-    print_table("Reconstruction", ["measure", "teacher-forced", "sampled"], rows)
-
-    ours, theirs, apart = samples["samples"], samples["held_out"], samples["distance"]
-    floor = samples["distance_of_held_out_to_rest"] or {}
-    rows = []
-    for key, label in (("hits_per_bar", "hits a bar"), ("syncopation", "syncopation a bar")):
-        rows.append((label, ours[key], theirs[key], apart[key], floor.get(key, "-")))
-    rows += [(f"density, {n}", ours["density"][n], theirs["density"][n], "-", "-") for n in names]
-    rows.append(("density, mean of the drums", "-", "-", apart["density"], floor.get("density", "-")))
-    for key, label in (("distinct_bars", "different bars"), ("distinct_clips", "different clips")):
-        rows.append((label, ours[key], theirs[key], "-", "-"))
-    if "nearest_training_clip" in ours:
-        near = ours["nearest_training_clip"], theirs["nearest_training_clip"]
-        rows.append(
-            (
-                "cells to the nearest training clip",
-                near[0]["mean"],
-                near[1]["mean"],
-                apart["nearest_training_clip"],
-                "-",
-            )
-        )
-        rows.append(("copies of a training clip", near[0]["copies"], near[1]["copies"], "-", "-"))
-    title = f"{ours['clips']} samples at temperature {report['flags']['temperature']}, {theirs['clips']} held-out clips"
-    columns = ["measure", "samples", "held out", "earth mover's distance", "of held out to the rest"]
-    print_table(title, columns, rows)
+        condition_report.print_figures(report["conditions"])
 
 
 def _write(

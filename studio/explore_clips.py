@@ -1,23 +1,28 @@
 """The subcommands of `explore.py` that make clips: `similar`, `grid`, `vary`, `infill` and `combine`."""
 
 import argparse
-import re
 from pathlib import Path
 from typing import Any
 
-from interpolate import read_clip
+import configs
 from preprocess.console import print_table, progress
 from preprocess.errors import InputError
 from render.clips import bars_of, check_new, in_meter_of, planned_files, style_of, write_clips
-from sample import check_controls, controls_of, load_model, weights_that_fit
+from studio.clips import bars_of_text, check_controls, controls_of, read_clip
 from studio.explore_sets import amounts_of, read_vectors
+from studio.loading import load_model, weights_that_fit
+
+CONDITIONS = ("density", "syncopation", "intensity", "tempo")
+"""What `vary` moves by asking for it, where the model can be asked."""
 
 
 def _encoded(model: Any, paths: list[str]) -> tuple[dict[str, Any], Any]:
     """The first clip of each MIDI file as one batch, and their latent vectors `[n, z_size]`."""
+    from models import editing
+
     batch = model.config.batch_of([read_clip(path, model) for path in paths])
     with weights_that_fit(model):
-        return batch, model.posterior(batch)[0]
+        return batch, editing.encoded(model, batch)
 
 
 def _samples(model: Any, n: int, seed: int) -> Any:
@@ -86,7 +91,7 @@ def _run_similar(args: argparse.Namespace) -> int:
 
     if not 0 <= args.similarity <= 1:
         raise InputError(f"--similarity is {args.similarity}; expected 0 to 1.")
-    model = load_model(args)
+    model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
     stem = _stem(model, args, args.num_outputs)
     batch, mu = _encoded(model, [args.input_midi])
     z = latent.similar(mu[0], args.num_outputs, args.similarity, args.seed)
@@ -116,7 +121,7 @@ def _run_grid(args: argparse.Namespace) -> int:
     paths = [getattr(args, f"input_midi_{i}") for i in range(1, 5)]
     if any(paths) and not all(paths):
         raise InputError("--input_midi_1 to --input_midi_4 go together; give all four, or none for samples.")
-    model = load_model(args)
+    model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
     n = args.rows * args.columns
     # The picture is a sheet too, and not the rows of `write_clips`.
     without_roll = argparse.Namespace(**{**vars(args), "png": False})
@@ -159,9 +164,16 @@ def _decode_alike(model: Any, z: Any, args: argparse.Namespace, controls: Any) -
 
 
 def _vary_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--attribute", required=True, help="hits, hihat, syncopation, pitch, ...")
     parser.add_argument(
-        "--amount", default="1", help="of its vector; several with commas, --amount=-1,1 (default: 1)"
+        "--attribute",
+        required=True,
+        help="hits, hihat, pitch, ... by its latent vector; density, syncopation, intensity and tempo of drum models "
+        "that hear themselves by what they are asked for",
+    )
+    parser.add_argument(
+        "--amount",
+        default="1",
+        help="of its vector, or of its quantile from 0 to 1; several with commas, --amount=-0.3,0.3 (default: 1)",
     )
     parser.add_argument("--input_midi", help="a MIDI file with one clip; without it samples are moved")
     parser.add_argument("--num_outputs", type=int, default=4, help="samples to move (default: 4)")
@@ -175,7 +187,12 @@ def _run_vary(args: argparse.Namespace) -> int:
     from models import attributes
 
     amounts = amounts_of(args.amount, "--amount")
-    model = load_model(args)
+    # What edits knows no conditions.
+    by_asking = args.attribute in CONDITIONS
+    default = configs.DEFAULT_CONFIG if by_asking else configs.DEFAULT_EDIT_CONFIG
+    model = load_model(args, default=default)
+    if by_asking and getattr(model, "heeds_conditions", False):
+        return _vary_condition(args, model, amounts)
     found = read_vectors(args.attributes_file, model)
     try:
         vector = found.vector(args.attribute, args.orthogonal)
@@ -205,6 +222,24 @@ def _run_vary(args: argparse.Namespace) -> int:
     return 0
 
 
+def _vary_condition(args: argparse.Namespace, model: Any, amounts: list[float]) -> int:
+    """`vary` by what is asked for."""
+    from studio import explore_conditions
+
+    for flag in ("orthogonal", "attributes_file", "chords"):
+        if getattr(args, flag):
+            raise InputError(
+                f"--{flag} is for latent vectors; {args.attribute} of {model.config.name} is asked for by itself, "
+                "leave it out.",
+                "bad_flag",
+            )
+    stem = _stem(model, args, (1 if args.input_midi else args.num_outputs) * len(amounts))
+    sequences = explore_conditions.run(args, model, amounts)
+    moved = f"{args.attribute} by {args.amount}"
+    print(f"Wrote {_write(model, sequences, stem, args, moved)}, {moved}.")
+    return 0
+
+
 # infill.
 
 
@@ -215,22 +250,6 @@ def _infill_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--num_candidates", type=int, default=64, help="the outputs are chosen among so many (default: 64)"
     )
-
-
-def bars_of_text(text: str, last: int) -> list[int]:
-    """The bars, from 0, of a text such as `1,3-4`.
-
-    Raises:
-        InputError: where it is of another form, or names a bar that is not there.
-    """
-    bars: set[int] = set()
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d{1,6})(?:\s*-\s*(\d{1,6}))?\s*", part)
-        first, end = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-        if not 1 <= first <= end <= last:
-            raise InputError(f"--bars is '{text}'; expected bars from 1 to {last}, such as 2 or 1,3-4.")
-        bars |= set(range(first - 1, end))
-    return sorted(bars)
 
 
 def _run_infill(args: argparse.Namespace) -> int:
@@ -247,7 +266,7 @@ def _run_infill(args: argparse.Namespace) -> int:
     example = read_clip(args.input_midi, model)
     per_bar = model.converter.steps_per_bar
     length = min(int(example.length), model.max_length)
-    bars = bars_of_text(args.bars, -(-length // per_bar))
+    bars = bars_of_text("--bars", args.bars, -(-length // per_bar))
     hole = np.isin(np.arange(model.max_length) // per_bar, bars)
     n = max(args.num_candidates, args.num_outputs)
     try:
@@ -285,7 +304,7 @@ def _run_combine(args: argparse.Namespace) -> int:
     terms = [(path, amount) for path, amount in terms if path]
     if len(terms) < 2:
         raise InputError("Neither --plus nor --minus is given; name at least one clip to add or take away.")
-    model = load_model(args)
+    model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
     stem = _stem(model, args, args.num_outputs)
     batch, mu = _encoded(model, [path for path, _ in terms])
     z = latent.combine(mu, np.array([amount for _, amount in terms]))

@@ -6,11 +6,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from interpolate import read_clip
+import configs
 from preprocess.console import print_table, progress
 from preprocess.errors import InputError
 from render.clips import bars_of, check_new, in_meter_of, planned_files, style_of, write_clips
-from sample import load_model
+from studio.clips import read_clip
+from studio.loading import load_model
 
 
 def amounts_of(text: str, flag: str) -> list[float]:
@@ -54,7 +55,7 @@ def _run_embed(args: argparse.Namespace) -> int:
     from models import attributes, latent
     from preprocess.tfrecord import write_atomically
 
-    model = load_model(args)
+    model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
     colours = ("file", *attributes.names_for(model))
     if args.colour not in colours:
         raise InputError(f"--colour is '{args.colour}'; expected one of {', '.join(colours)}.")
@@ -154,7 +155,7 @@ def _run_neighbours(args: argparse.Namespace) -> int:
             f"{path}: can't be opened ({error.strerror}); make it with explore.py embed."
         ) from error
     embedding = latent.load_embedding(data, str(path))
-    model = load_model(args)
+    model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
     embedding.check(model)
     stem = _stem_of_neighbours(model, args, min(args.num_neighbours, len(embedding.mu)))
     clip = read_clip(args.input_midi, model)
@@ -224,7 +225,7 @@ def _run_attributes(args: argparse.Namespace) -> int:
     from preprocess.tfrecord import write_atomically
 
     amounts = amounts_of(args.amounts, "--amounts")
-    model = load_model(args)
+    model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
     report = Path(args.output_dir).expanduser() / "attribute_effects.json"
     output = Path(args.attributes_file or path_beside(model.source)).expanduser()
     check_new([output, report, report.with_suffix(".png")], args.force)

@@ -3,8 +3,9 @@
 The generator plays up to four bars and hears the four before them. A song is cut into phrases of four bars, so its
 work is linear in the bars. What makes it one song is what each phrase hears and is asked for:
 
-- a section that is new hears what was played before it, and one that returns hears its own last bars, so that its
-  groove comes back;
+- the first section hears what the song goes on from, if anything; one that is new hears nothing, since a model that
+  hears the section before goes on with its groove; one that returns hears its own last bars, so that its groove comes
+  back;
 - sections of one name share a latent vector, which is the song's own with some of the section's mixed in, and how
   dense and loud they are;
 - the last bar before another section is asked for by itself, as a fill, and is left out of what the section hears
@@ -144,13 +145,14 @@ def compose(
     characters = characters_of(form, asked, own or {})
     vectors = _latent_vectors(generator, form, seed, contrast)
     size = PHRASE_BARS * generator.steps_per_bar
-    before = _last(np.asarray([] if past is None else past, np.int64), size)
+    given = _last(np.asarray([] if past is None else past, np.int64), size)
     heard: dict[str, Array] = {}
+    nothing = np.full(size, NOTHING, np.int64)
     played: list[Array] = []
     fills: list[int] = []
     for i, (start, section) in enumerate(zip(form.starts, form.sections, strict=True)):
         changes = i + 1 < len(form.sections) and form.sections[i + 1].name != section.name
-        memory = heard.get(section.name, before)
+        memory = heard.get(section.name, nothing if heard else given)
         for bars, is_fill in _phrases(section.bars, changes):
             character = dataclasses.replace(characters[section.name], fill=is_fill)
             tokens = generator.play(
@@ -160,7 +162,6 @@ def compose(
                 Asked(vectors[section.name], character),
             )[0].astype(np.int64)
             played.append(tokens)
-            before = _last(np.concatenate([before, tokens]), size)
             if is_fill:
                 fills.append(start + section.bars - 1)
             else:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 import configs
+import configuration
 from models import checkpoint
 
 TINY = {"enc_rnn_size": (8,), "dec_rnn_size": (8,), "z_size": 4, "batch_size": 8}
@@ -17,6 +18,17 @@ def tiny_config(name: str = "hierdec-drum_4bar_small", **changes: Any) -> config
     config = configs.CONFIG_MAP[name]
     sizes = TINY if config.hparams.z_size else TINY | {"z_size": 0, "control_preprocessing_rnn_size": (8,)}
     return dataclasses.replace(config, hparams=dataclasses.replace(config.hparams, **(sizes | changes)))
+
+
+def tiny_history_config(name: str = "histdec-drum_4bar", **changes: Any) -> configs.Config:
+    """A config of a drum model that hears itself, at small widths."""
+    config = tiny_config(name, **changes)
+    encoder = {k: (8,) if k.endswith("_sizes") else v for k, v in config.encoder.items()}
+    return dataclasses.replace(
+        config,
+        encoder=configuration.frozen(encoder),
+        decoder=configuration.frozen(dict(config.decoder) | {"hidden_size": 8}),
+    )
 
 
 def randomize(model: Any, scale: float = 0.5, seed: int = 0) -> dict[str, np.ndarray]:

@@ -43,6 +43,8 @@ def flags_of(run_dir: Path, examples: Path, output: Path, *more: str) -> list[st
         f"--output_dir={output}",
         "--num_samples=24",
         "--importance_samples=8",
+        "--temperatures=1,0.5",
+        "--infill_clips=3",
         *more,
     ]
 
@@ -71,6 +73,28 @@ def test_report_is_complete_and_consistent(report: tuple[Path, Any]):
     assert samples["samples"]["nearest_training_clip"]["mean"] > 0
     assert (output / "evaluation.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     assert sorted(p.name for p in output.iterdir()) == ["evaluation.json", "evaluation.png"]
+
+
+def test_beats_stand_beside_tables_and_drummers(report: tuple[Path, Any]):
+    found, split = report[1]["beats"], report[1]["split"]
+    by_bar = found["nats_by_bar"]
+    assert set(by_bar) == {"model", "count_mixture", "longest_match"}
+    assert all(len(nats) == 2 for nats in by_bar.values()), "this model plays two bars"
+    # The mixture has counted the very clips that it is asked about; the model's bars make up its own loss.
+    assert split["baselines"]["count_mixture"] == pytest.approx(sum(by_bar["count_mixture"]))
+    assert split["baselines"]["count_mixture"] < split["baselines"]["longest_match"]
+    assert split["baselines"]["count_mixture"] < split["baselines"]["markov_chain"]
+    assert sum(by_bar["model"]) == pytest.approx(split["reconstruction_nats"], rel=0.1)
+    assert 0 <= found["encode_decode"]["model"] <= 1 and 0 < found["encode_decode"]["first_bar_repeated"] <= 1
+    assert found["infill"]["bar"] == 2 and found["infill"]["clips"] == 3
+    samples = found["samples"]
+    assert list(samples["temperatures"]) == ["0.5", "1"]
+    rows = [*samples["temperatures"].values(), samples["count_mixture"]]
+    assert all(row["clips"] == 24 and 0 <= row["equal_bars"] <= 1 for row in rows)
+    assert samples["held_out"]["copies"] == 1 and "copies" not in samples["training"]
+    areas = {name: row["auc"] for name, row in samples["temperatures"].items()}
+    if samples["count_mixture"]["auc"] is not None:
+        assert found["temperature_of_least_auc"] == min(areas, key=lambda name: areas[name])
 
 
 def test_figures_agree_with_the_models_own_loss(
@@ -114,6 +138,25 @@ def test_part_of_the_split_at_temperature_zero(run_dir: Path, patterns_tfrecord:
     assert found["split"]["clips"] == 10
     assert found["samples"]["distance_of_held_out_to_rest"] is None
     assert "nearest_training_clip" not in found["samples"]["samples"]
+    assert set(found["beats"]["nats_by_bar"]) == {"model"} and "baselines" not in found["split"]
+
+
+def test_without_scikit_learn_a_sentence_stands_for_the_classifier(
+    run_dir: Path,
+    patterns_tfrecord: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    from metrics import two_sample
+
+    monkeypatch.setattr(two_sample, "available", lambda: False)
+    flags = flags_of(run_dir, patterns_tfrecord, tmp_path, "--max_examples=8", "--importance_samples=1")
+    assert evaluate.main(flags) == 0
+    assert "scikit-learn is missing" in capsys.readouterr().out
+    found = json.loads((tmp_path / "evaluation.json").read_text())["beats"]
+    assert found["temperature_of_least_auc"] is None
+    assert {row["auc"] for row in found["samples"]["temperatures"].values()} == {None}
 
 
 @pytest.mark.parametrize(
@@ -121,6 +164,9 @@ def test_part_of_the_split_at_temperature_zero(run_dir: Path, patterns_tfrecord:
     [
         (["--run_dir=nowhere"], "--examples_path is missing"),
         (["--examples_path=x", "--num_samples=0"], "--num_samples is 0"),
+        (["--examples_path=x", "--temperatures=0.5,hot"], "--temperatures=0.5,hot: expected numbers"),
+        (["--examples_path=x", "--temperatures=-1"], "--temperatures=-1: expected numbers"),
+        (["--examples_path=x", "--infill_clips=0"], "--infill_clips is 0"),
         (["--examples_path=x", "--seed=-1"], "--seed is -1"),
         (["--examples_path=x", "--temperature=-1", "--run_dir=nowhere"], "--temperature is -1"),
     ],

@@ -16,7 +16,7 @@ from patterns.convert import main as convert_patterns
 from preprocess.errors import InputError
 from preprocess.midi import read_midi
 from render.midi import write_midi
-from tests.checkpoints import save_tiny, tiny_config
+from tests.checkpoints import save_tiny, tiny_config, tiny_history_config
 from tests.conftest import ROOT
 from tests.drum_sequences import drum_sequence, write_beat
 
@@ -333,3 +333,51 @@ def test_filling_in_loads_no_framework(tiny: Path, beat: Path, tmp_path: Path) -
 def test_a_refusal_is_one_line_and_status_2(beat: Path) -> None:
     done = in_process("infill", f"--input_midi={beat}", "--bars=9")
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "bars from 1 to 4" in done.stderr
+
+
+# Drum models that hear themselves.
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny(tmp_path_factory.mktemp("checkpoint") / "history.safetensors", tiny_history_config())
+
+
+def test_vary_moves_what_is_asked_for(
+    history: Path, beat: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    for flags, count in (
+        (["--attribute=density", "--amount=-0.4,0.4", "--num_outputs=2"], 4),
+        (["--attribute=tempo", "--amount=0.3", f"--input_midi={beat}"], 1),
+        (["--attribute=syncopation", f"--input_midi={beat}"], 1),
+    ):
+        out = tmp_path / flags[0].removeprefix("--attribute=")
+        assert len(run(history, out, "vary", *flags, "--temperature=1")) == count
+    said = capsys.readouterr().out
+    assert "density, asked" in said and "-0.4 density" in said and "syncopation, got" in said
+    again = run(history, tmp_path / "again", "vary", "--attribute=density", "--amount=0.4", "--num_outputs=2",
+                "--temperature=1")  # fmt: skip
+    louder = sorted((tmp_path / "density").glob("*.mid"))[1::2]
+    assert [path.read_bytes() for path in again] == [path.read_bytes() for path in louder]
+
+
+def test_what_conditions_do_not_know_is_refused(history: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for flags, message in (
+        (["--attribute=density", "--orthogonal"], "--orthogonal is for latent vectors"),
+        (["--attribute=density", "--attributes_file=x.json"], "--attributes_file is for latent vectors"),
+        (["--attribute=density", "--chords=C"], "--chords is for latent vectors"),
+        (["--attribute=hits"], "can't be read; make it with explore.py attributes"),
+        (["--attribute=density", "--amount=much"], "--amount is 'much'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            run(history, out, "vary", *flags)
+    assert not out.exists()
+
+
+def test_infill_by_a_model_that_is_told_what_stays(history: Path, beat: Path, tmp_path: Path) -> None:
+    flags = ("infill", f"--input_midi={beat}", "--bars=2-3", "--num_outputs=2", "--num_candidates=4")
+    files = run(history, tmp_path / "out", *flags, "--temperature=2")
+    for path in files:
+        assert onsets(path, 0, 2) == onsets(beat, 0, 2) and onsets(path, 6) == onsets(beat, 6)
+    assert onsets(files[0], 2, 6) != onsets(files[1], 2, 6)

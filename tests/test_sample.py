@@ -16,6 +16,7 @@ from models import trained_model
 from models.errors import CheckpointError
 from preprocess.errors import InputError
 from preprocess.midi import read_midi
+from studio.clips import controls_of
 from tests.checkpoints import save_tiny, tiny_config
 from tests.conftest import ROOT
 
@@ -129,7 +130,7 @@ def test_midi_files_hold_what_the_model_played(
     flags = ["--num_outputs=2", "--seed=3", "--qpm=100", *([f"--chords={chords}"] if chords else [])]
     assert sample.main([f"--checkpoint_file={path}", *flags, f"--output_dir={tmp_path}"]) == 0
     model = trained_model.load(str(path))
-    controls = sample.controls_of(model, chords, 2, model.max_length)
+    controls = controls_of(model, chords, 2, model.max_length)
     expected = model.sample(2, temperature=0.5, c_input=controls, seed=3)
     files = sorted(tmp_path.iterdir())
     assert len(files) == 2
@@ -158,12 +159,12 @@ def test_pitched_clips_get_pictures_page_and_sound(
 
 def test_chords_are_spread_evenly(tiny_of: Callable[..., Path]) -> None:
     model = trained_model.load(str(tiny_of("cat-mel_2bar_med_chords")))
-    controls = sample.controls_of(model, "C G7 | Am Bb", 3, 32)
+    controls = controls_of(model, "C G7 | Am Bb", 3, 32)
     assert controls.shape == (3, 32, 49) and controls.sum() == 3 * 32
     for sequence in model.to_note_sequences(np.zeros((3, 32), np.int32), controls):
         chords = [a for a in sequence.text_annotations if a.annotation_type == a.CHORD_SYMBOL]
         assert [(a.time, a.text) for a in chords] == [(0, "C"), (1, "G"), (2, "Am"), (3, "Bb")]
-    (three,) = sample.controls_of(model, "C F#dim N.C.", 1, 32)
+    (three,) = controls_of(model, "C F#dim N.C.", 1, 32)
     assert three.argmax(axis=1).tolist() == [1] * 11 + [1 + 36 + 6] * 11 + [0] * 10
 
 
@@ -171,7 +172,7 @@ def test_a_performance_of_one_bar_has_one_chord_and_the_next_clip_the_next(
     tiny_of: Callable[..., Path],
 ) -> None:
     model = trained_model.load(str(tiny_of("hier-multiperf_vel_1bar_med_chords")))
-    controls = sample.controls_of(model, "C Am", 3, model.max_length)
+    controls = controls_of(model, "C Am", 3, model.max_length)
     assert controls.shape == (3, 512, 49)
     grid = controls.argmax(axis=2).reshape(3, 8, 64)
     assert (grid[:, :, 0] == 0).all(), "the program of each instrument is under no chord"

@@ -132,6 +132,32 @@ def test_best_is_the_one_with_the_lowest_validation_loss(patterns_tfrecord: Path
 
 
 @pytest.mark.slow
+def test_the_best_checkpoint_is_the_average_of_the_weights_and_a_run_goes_on_with_its_own(
+    patterns_tfrecord: Path, tmp_path: Path
+) -> None:
+    more = "averaging_rate=0.5,weight_decay=0.01,decay_steps=8,warmup_steps=2,learning_rate=0.01"
+    held_out = f"--eval_examples_path={patterns_tfrecord}"
+    for name, steps in (("whole", (8,)), ("halves", (4, 8))):
+        for stop in steps:
+            arguments = flags(
+                tmp_path / name, patterns_tfrecord, held_out, f"--num_steps={stop}", hparams=more
+            )
+            assert train.main(arguments) == 0
+    whole, halves = newest(tmp_path / "whole"), newest(tmp_path / "halves")
+    for ours, theirs in ((whole.weights, halves.weights), (whole.state, halves.state)):
+        for name in ours:
+            np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
+    folder = tmp_path / "whole" / "train"
+    best = checkpoint.load(folder / "best.safetensors")
+    numbered = {found.step: found for found in map(checkpoint.load, checkpoint.numbered(folder))}
+    own = numbered[best.step].weights
+    assert any((own[name] != best.weights[name]).any() for name in own)
+    # The optimizer keeps the average among its state.
+    averages = [array for name, array in numbered[best.step].state.items() if name.startswith("optimizer/")]
+    for array in best.weights.values():
+        assert any(a.shape == array.shape and np.allclose(a, array, atol=1e-6) for a in averages)
+
+
 def test_not_a_number_stops_and_the_last_good_checkpoint_stays(
     patterns_tfrecord: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:

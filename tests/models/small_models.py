@@ -15,9 +15,9 @@ AS_MAGENTA = tuple(
     n
     for n in MUSIC_VAES
     if configs.CONFIG_MAP[n].converter["name"] != "pianoroll"
-    and configs.CONFIG_MAP[n].decoder["name"] != "groove_mixture_lstm"
+    and configs.CONFIG_MAP[n].decoder["name"] not in ("history_lstm", "groove_mixture_lstm")
 )
-"""What Magenta can run: it has no piano rolls, and no grooves by likelihood."""
+"""What Magenta can run: it has no piano rolls, no decoder that reads its own past, no grooves by likelihood."""
 
 TEACHER_FORCING = {"sampling_schedule": "constant", "sampling_rate": 0.0}
 ENCODER_WIDTHS, DECODER_WIDTHS = (24, 20), (16, 12, 14)

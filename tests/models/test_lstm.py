@@ -106,6 +106,59 @@ def test_gradient_agrees_with_finite_differences(arrays: tuple) -> None:
         np.testing.assert_allclose(ours[i, j], slope, atol=2e-3, rtol=2e-3)
 
 
+def test_a_recurrent_mask_is_one_of_the_kernels_rows() -> None:
+    """Dropping hidden values before they meet the kernel is dropping the kernel's rows, clip by clip."""
+    rng = np.random.default_rng(2)
+    shapes = ((TIME, BATCH, 4 * UNITS), (UNITS, 4 * UNITS), (BATCH, UNITS), (BATCH, UNITS))
+    values = [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
+    kept = (rng.random((BATCH, UNITS)) < 0.5).astype(np.float32) * 2
+    mask = np.ones((TIME, 1, 1), np.float32)
+
+    def masked(*arguments: Any) -> Any:
+        return lstm_sequence(*arguments, ops.convert_to_tensor(mask), kept=ops.convert_to_tensor(kept))
+
+    def one_by_one(projected: Any, kernel: Any, cell: Any, hidden: Any) -> Any:
+        clips = [
+            lstm_sequence(
+                projected[:, i : i + 1],
+                kernel * kept[i][:, None],
+                cell[i : i + 1],
+                hidden[i : i + 1],
+                ops.convert_to_tensor(mask),
+            )
+            for i in range(BATCH)
+        ]
+        hiddens, cells, lasts = zip(*clips, strict=True)
+        return (
+            ops.concatenate(hiddens, axis=1),
+            ops.concatenate(cells, axis=0),
+            ops.concatenate(lasts, axis=0),
+        )
+
+    def loss(run: Callable) -> Callable:
+        return lambda *arguments: sum(ops.sum(ops.square(x)) for x in run(*arguments))
+
+    for ours, expected in zip(masked(*values), one_by_one(*values), strict=True):
+        np.testing.assert_allclose(ops.convert_to_numpy(ours), ops.convert_to_numpy(expected), atol=1e-5)
+    pairs = zip(gradients(loss(masked), values), gradients(loss(one_by_one), values), strict=True)
+    for ours, expected in pairs:
+        np.testing.assert_allclose(ours, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_recurrent_dropout_only_while_training() -> None:
+    stack = LSTMStack((5,), recurrent_dropout=0.5)
+    stack.build(3)
+    inputs = ops.convert_to_tensor(np.random.default_rng(0).standard_normal((6, 2, 3)).astype(np.float32))
+    projected = stack.layers[0].project(inputs)
+    still, trained = (
+        ops.convert_to_numpy(stack.sequence(projected, stack.zero_states(2, "float32"), training)[0])
+        for training in (False, True)
+    )
+    # The first step has no hidden state to drop.
+    np.testing.assert_allclose(still[0], trained[0], atol=1e-6)
+    assert np.abs(still[1:] - trained[1:]).max() > 1e-3
+
+
 def test_whole_sequences_are_the_steps_of_a_stack() -> None:
     stack = LSTMStack((5, 4))
     stack.build(7)
