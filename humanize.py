@@ -66,9 +66,7 @@ def load(args: argparse.Namespace) -> Any:
     """
     from studio.performing import check_humanizes
 
-    if not (args.run_dir or args.checkpoint_file or args.config):
-        args.checkpoint_file = DEFAULT_CONFIG
-    model = load_model(args)
+    model = load_model(args, default=DEFAULT_CONFIG)
     check_humanizes(model)
     return model
 

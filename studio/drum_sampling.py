@@ -18,7 +18,7 @@ Array = np.ndarray
 CANDIDATES = 8
 """Of each clip that is asked for something measurable."""
 
-FILL_CANDIDATES, FILL_TEMPERATURE, FILL_GUIDANCE = 16, 1.0, 3.0
+FILL_CANDIDATES, FILL_TEMPERATURE, FILL_GUIDANCE = 24, 1.0, 3.0
 """Of a last bar that is to be a fill, temperature and guidance at least: a fill is what is unlikely after the bars
 before it, so that a cool draw goes on with the beat."""
 

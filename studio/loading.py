@@ -67,14 +67,9 @@ def player_beside(model: Any) -> Any:
 
     if not editing.is_refined(model):
         return None
-    beside = trained_model.load(configs.DEFAULT_CONFIG)
+    beside: Any = trained_model.load(configs.DEFAULT_CONFIG)
     fits = editing.is_player(beside) and beside.layout.drums == model.layout.drums
     return beside if fits and beside.max_length == model.max_length else None
-
-
-def names_a_model(args: argparse.Namespace) -> bool:
-    """Whether the flags name a model, so that the command's own choice does not count."""
-    return bool(args.run_dir or args.checkpoint_file or args.config)
 
 
 def default_temperature(config: configs.Config) -> float:
