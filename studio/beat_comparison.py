@@ -70,9 +70,7 @@ def figures(
     found["encode_decode"] = _encode_decode(model, clips, scores.mu, args)
     found["infill"] = _infill(model, clips, args)
     if model.z_size:
-        found["interpolation"] = interpolation_report.figures(
-            model, clips, sources, mixture, args.temperature, args.seed
-        )
+        found["interpolation"] = interpolation_report.figures(model, clips, sources, mixture, args.seed)
     found["samples"] = _sample_table(model, clips, sources, train, mixture, args)
     areas = {
         name: row["auc"] for name, row in found["samples"]["temperatures"].items() if row["auc"] is not None

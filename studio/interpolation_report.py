@@ -11,24 +11,21 @@ from metrics import beats
 from metrics.drum_hits import f1
 from models import editing
 from preprocess.console import print_table, progress
-from studio.loading import player_beside
+from studio.loading import default_temperature, player_beside
 
 Array = np.ndarray
 
 PAIRS, STEPS = 32, 8
 
 
-def figures(
-    model: Any, clips: Array, sources: Array, mixture: Any, temperature: float, seed: int
-) -> dict[str, Any]:
-    """Of ways between pairs of held-out clips of different files.
+def figures(model: Any, clips: Array, sources: Array, mixture: Any, seed: int) -> dict[str, Any]:
+    """Of ways between pairs of held-out clips of different files, at the temperature that `interpolate.py` takes.
 
     Args:
         model: a `TrainedModel` of drum tokens.
         clips: int tokens `[n, steps]`.
         sources: int `[n]`, the file of each.
         mixture: a fitted `CountMixture`, or None where nothing judges.
-        temperature: of the draws.
         seed: of the pairs and the draws.
 
     Returns:
@@ -47,7 +44,7 @@ def figures(
     with progress("Interpolating", len(pairs)) as advance:
         for pair in numbers.reshape(-1, 2):
             way = editing.even_steps(
-                model, mu[pair], STEPS, temperature or None, seed, exact=z[pair], beside=beside
+                model, mu[pair], STEPS, default_temperature(model.config), seed, exact=z[pair], beside=beside
             )
             grids = beats.grid_of(way)
             hops = (grids[1:] != grids[:-1]).reshape(STEPS - 1, -1).sum(axis=1)
