@@ -206,7 +206,7 @@ def _infill_by_itself(
     values = model.decode_values(z, temperature or CONSENSUS_TEMPERATURE, seed, controls=controls)
     if temperature is None:
         common = model.layout.bits(values).mean(axis=0) > CONSENSUS_SHARE
-        tokens = np.int32(common @ (1 << np.arange(model.layout.drums)))
+        tokens = (common @ (1 << np.arange(model.layout.drums))).astype(np.int32)
         values, z = np.repeat(tokens[None], n, axis=0), np.repeat(z[:1], n, axis=0)
     return Infill(values[:, :length], z, np.zeros(n), float(n))
 
