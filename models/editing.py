@@ -17,7 +17,7 @@ Array = np.ndarray
 RESOLUTION = 8
 """Places that `even_steps` plays for each of its steps."""
 
-BESIDE = 0.4
+BESIDE = 0.5
 """Weight of the model that says what drummers play, half way between two clips."""
 
 ROUNDS, RATE = 8, 0.7

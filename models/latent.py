@@ -128,6 +128,11 @@ def check_infill(model: TrainedModel) -> None:
         raise ValueError(f"{name}: has no latent vector, so nothing can be filled in.")
     if not numpy_model.supports_decoder(model.config):
         raise ValueError(f"{name}: filling in is for models that decode in NumPy.")
+    if isinstance(model, HistoryModel) and not model.fills_in:
+        raise ValueError(
+            f"{name}: keeps each bar in a slice of z of its own, and so can't tell what belongs in an empty one; "
+            "histdec-drum_4bar fills in."
+        )
 
 
 def infill(
@@ -172,7 +177,7 @@ def infill(
     if not hole.any() or hole[:length].all():
         raise ValueError(f"Some of the clip's {length} steps must be renewed, and some must stay.")
     truth, controls = _known_values(batch), batch.get("controls")
-    if isinstance(model, HistoryModel) and model.fills_in:
+    if isinstance(model, HistoryModel):
         return _infill_by_itself(model, truth, inside & ~hole, n, temperature, seed, length)
     known = np.where(_beside(hole | ~inside, truth), NO_TOKEN, truth.astype(np.int32))
     known = np.repeat(known, n, axis=0)

@@ -62,9 +62,10 @@ class Settings:
 def compile_model(model: MusicVAE) -> None:
     """Give a model the optimizer of its hyperparameters, and XLA."""
     h = model.hparams
-    schedule: Any = ExponentialDecayToFloor(h.learning_rate, h.decay_rate, h.min_learning_rate)
-    if h.decay_steps:
-        schedule = CosineDecayToFloor(h.learning_rate, h.decay_steps, h.min_learning_rate, h.warmup_steps)
+    least, decay_steps, warmup_steps = h.min_learning_rate, h.decay_steps, h.warmup_steps
+    schedule: Any = ExponentialDecayToFloor(h.learning_rate, h.decay_rate, least)
+    if decay_steps:
+        schedule = CosineDecayToFloor(h.learning_rate, decay_steps, least, warmup_steps)
     clipping = h.clip_mode, h.grad_clip, h.grad_norm_clip_to_zero
     model.compile(
         optimizer=ClippedAdam(schedule, *clipping, h.weight_decay, h.averaging_rate), jit_compile=True
