@@ -15,7 +15,7 @@ CONDITION_FLAGS = ("style", "density", "syncopation", "intensity", "fill", "guid
 LOCK_FLAGS = ("keep", "keep_bars")
 OTHER_FLAGS = ("input_midi", "structure")
 
-GUIDANCE = 3.0
+GUIDANCE = 2.0
 """Strength of what is asked for where no other is given; see `HistoryPlayer.decode`."""
 
 STRONGEST_GUIDANCE = 20.0
