@@ -24,7 +24,7 @@ from studio.clips import (
     read_clip,
     steps_of,
 )
-from studio.loading import add_model_flags, load_model, player_beside, weights_that_fit
+from studio.loading import add_model_flags, load_model, player_beside, samples_to_edit, weights_that_fit
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -63,10 +63,10 @@ def end_points(clips: list[Any], model: Any, seed: int) -> tuple[Any, Any]:
     """
     from models import editing
 
-    if not clips:
+    batch = model.config.batch_of(clips) if clips else samples_to_edit(model, 2, seed)
+    if batch is None:
         samples = model.prior_sample(2, seed)
         return samples, samples
-    batch = model.config.batch_of(clips)
     with weights_that_fit(model):
         return model.posterior(batch)[0], editing.encoded(model, batch)
 

@@ -10,7 +10,7 @@ from preprocess.errors import InputError
 from render.clips import bars_of, check_new, in_meter_of, planned_files, style_of, write_clips
 from studio.clips import bars_of_text, check_controls, controls_of, read_clip
 from studio.explore_sets import amounts_of, read_vectors
-from studio.loading import load_model, weights_that_fit
+from studio.loading import load_model, samples_to_edit, weights_that_fit
 
 CONDITIONS = ("density", "syncopation", "intensity", "tempo")
 """What `vary` moves by asking for it, where the model can be asked."""
@@ -26,14 +26,17 @@ def _encoded(model: Any, paths: list[str]) -> tuple[dict[str, Any], Any]:
 
 
 def _samples(model: Any, n: int, seed: int) -> Any:
-    """Latent vectors from the prior `[n, z_size]`.
+    """Latent vectors of samples `[n, z_size]`: from the prior, or where the model edits, of another's samples.
 
     Raises:
         InputError: where the model has none.
     """
+    from models import editing
+
     if not model.z_size:
         raise InputError(f"{model.config.name} has no latent vector to explore; sample.py can play it.")
-    return model.prior_sample(n, seed)
+    batch = samples_to_edit(model, n, seed)
+    return model.prior_sample(n, seed) if batch is None else editing.encoded(model, batch)
 
 
 def _controls(model: Any, args: argparse.Namespace, batch: dict[str, Any], n: int) -> Any:

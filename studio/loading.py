@@ -76,6 +76,20 @@ def player_beside(model: Any) -> Any:
     return beside if fits and beside.max_length == model.max_length else None
 
 
+def samples_to_edit(model: Any, n: int, seed: int) -> Any:
+    """Clips for a model that edits, sampled by the one that samples, as a batch; None for other models.
+
+    A z that gives clips back holds hundreds of bits, and its prior far more than beats: nobody would listen to its samples.
+    """
+    import numpy as np
+
+    beside = player_beside(model)
+    if beside is None:
+        return None
+    tokens = beside.decode_values(beside.prior_sample(n, seed), default_temperature(beside.config), seed)
+    return {"inputs": tokens, "lengths": np.full(n, model.max_length)}
+
+
 def default_temperature(config: configs.Config) -> float:
     """The temperature at which a model of that config is played where none is asked for."""
     if config.model == "frame_model":
