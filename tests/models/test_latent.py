@@ -136,7 +136,7 @@ def test_the_same_log_probability_as_keras(name: str) -> None:
     targets = keras_model.decoder.distribution.target(values)
     prepared = None if controls is None else keras_model.decoder.prepare_controls(controls, lengths)
     _, loss = keras_model.reconstruct(targets, z, lengths, prepared)
-    found = latent.log_probability(model, z, np.asarray(targets), controls)
+    found = model.log_probability(z, np.asarray(targets), controls)
     assert found.shape == (n, steps)
     np.testing.assert_allclose(found.sum(axis=1), -np.asarray(loss), rtol=2e-4)
 
@@ -146,11 +146,11 @@ def test_the_log_probability_of_what_is_drawn_sums_to_one() -> None:
     z = np.repeat(model.prior_sample(1), 512, axis=0)
     values = np.tile(model.decode_values(z[:1], None), (512, 1))
     values[:, -1] = np.arange(512)
-    nats = latent.log_probability(model, z, values).astype(np.float64)
+    nats = model.log_probability(z, values).astype(np.float64)
     np.testing.assert_allclose(np.exp(nats[:, -1]).sum(), 1, rtol=1e-4)
     np.testing.assert_allclose(nats[:, :-1], np.repeat(nats[:1, :-1], 512, axis=0), rtol=1e-5)
     # At temperature 0 every token is the likeliest given those before it.
-    likeliest = latent.log_probability(model, z[:1], model.decode_values(z[:1], None))
+    likeliest = model.log_probability(z[:1], model.decode_values(z[:1], None))
     assert (likeliest[0, -1] >= nats[:, -1] - 1e-5).all()
 
 
@@ -189,7 +189,7 @@ def test_the_importance_of_a_candidate_is_that_of_the_definition(shipped: Traine
     mu, sigma, z = (np.asarray(x, np.float64) for x in (mu, sigma, found.z))
     log_p = -0.5 * (z**2 + np.log(2 * np.pi)).sum(axis=1)
     log_q = (-0.5 * ((z - mu) / sigma) ** 2 - np.log(sigma) - 0.5 * np.log(2 * np.pi)).sum(axis=1)
-    explained = latent.log_probability(shipped, found.z, found.values)[:, ~hole].sum(axis=1)
+    explained = shipped.log_probability(found.z, found.values)[:, ~hole].sum(axis=1)
     np.testing.assert_allclose(found.log_weights, explained + log_p - log_q, rtol=1e-4)
 
 
