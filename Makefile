@@ -43,7 +43,7 @@ test-slow: $(VENV)/.installed
 
 # The parts that every model is made of, one model of each family, and two configs against the original. JAX compiles
 # each operation of a test by itself, so what is left out would take longer than all that is here.
-JAX_TESTS := $(addprefix tests/models/test_,lstm.py training_step.py history_user.py checkpoint.py schedules.py \
+JAX_TESTS := $(addprefix tests/models/test_,lstm.py training_step.py history_user.py history_decoder.py checkpoint.py schedules.py \
     frame_model.py frame_sampling.py key_decoders.py polyphonic_sampler.py parity.py)
 JAX_CHOICE := not (whatever or outputs_of_a_decoder or parts_that or gradients_and_greedy) \
     or cat-drums_2bar_small or hits_control

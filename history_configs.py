@@ -25,10 +25,19 @@ _COPY_LAGS = (1, 2, 4, 8, BAR, 2 * BAR, 3 * BAR, 4 * BAR)
 _LEADS = (0, 1, 2, 3, 4, 8, BAR - 1, BAR, BAR + 1, 2 * BAR, 3 * BAR)
 """Where known hits are read: here, next, and at this place in bars to come."""
 
+_CONDITIONS = 28
+"""`preprocess.drum_conditions.WIDTH`, which is not imported since the configs load nothing."""
+
 
 def _history_decoder(hidden_size: int, **options: Any) -> Mapping[str, Any]:
     common = {"name": "history_lstm", "drums": 9, "length": 4 * BAR, "steps_per_bar": BAR}
-    reading = {"lags": _LAGS, "copy_lags": _COPY_LAGS, "leads": _LEADS, "conditions": 28, "z_slices": 1}
+    reading = {
+        "lags": _LAGS,
+        "copy_lags": _COPY_LAGS,
+        "leads": _LEADS,
+        "conditions": _CONDITIONS,
+        "z_slices": 1,
+    }
     return frozen({**common, **reading, "hidden_size": hidden_size, **options})
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Array = np.ndarray
+from models.numpy_outputs import NO_TOKEN as NO_TOKEN
 
-NO_TOKEN = -1
+Array = np.ndarray
 
 
 @dataclass(frozen=True)

@@ -285,3 +285,19 @@ def test_all_configs_of_magenta_are_here_and_the_same() -> None:
     count, differences = json.loads(done.stdout.splitlines()[-1])
     assert count == 23
     assert differences == {}
+
+
+def test_shares_of_a_history_decoder_are_checked() -> None:
+    config = CONFIG_MAP["histdec-drum_4bar"]
+    assert config.with_augmenter({"z_share": 1.0}).augmenter["z_share"] == 1.0
+    with pytest.raises(ConfigError, match="no share 'zshare'"):
+        config.with_augmenter({"zshare": 0.5})
+    for value in (1.5, "half", True):
+        with pytest.raises(ConfigError, match="from 0 to 1"):
+            config.with_augmenter({"swap_rate": value})
+
+
+def test_history_decoders_know_as_many_conditions_as_there_are() -> None:
+    from preprocess.drum_conditions import WIDTH
+
+    assert CONFIG_MAP["histdec-drum_4bar"].decoder["conditions"] == WIDTH

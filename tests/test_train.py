@@ -306,3 +306,15 @@ def test_list_of_configs(capsys: pytest.CaptureFixture) -> None:
     assert train.main(["--list_configs"]) == 0
     said = capsys.readouterr().out
     assert all(name in said for name in configs.CONFIG_MAP)
+
+
+def test_models_that_hear_what_came_before_refuse_shards(patterns_tfrecord: Path, tmp_path: Path) -> None:
+    from preprocess import preprocess_tfrecord
+
+    shards = tmp_path / "shards.tfrecord"
+    config = "--config=histdec-drum_4bar"
+    flags = [config, f"--input_tfrecord={patterns_tfrecord}", f"--output_tfrecord={shards}"]
+    assert preprocess_tfrecord.main(flags) == 0
+    with pytest.raises(InputError, match="also hears what came before"):
+        train.main([config, f"--run_dir={tmp_path / 'run'}", f"--examples_path={shards}-*"])
+    assert not (tmp_path / "run").exists()
