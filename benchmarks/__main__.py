@@ -181,9 +181,10 @@ def sample_command() -> list[dict[str, Any]]:
         ]
         original = process(["-c", ORIGINAL_GENERATE, "--mode=sample", *flags], {"TF_USE_LEGACY_KERAS": "1"})
         same = process(["sample.py", *flags, "--force"])
-        shipped = process(["sample.py", "--num_outputs=8", f"--output_dir={folder}/b"])
+        named = ["--config=hierdec-drum_4bar_small", "--num_outputs=8", f"--output_dir={folder}/b"]
+        shipped = process(["sample.py", *named])
         return [
-            row("sample.py, 8 beats, shipped checkpoint", original, shipped),
+            row("sample.py, 8 beats, hierdec-drum_4bar_small", original, shipped),
             row("sample.py, 8 beats, Magenta checkpoint", original, same, "TensorFlow reads it"),
         ]
 
