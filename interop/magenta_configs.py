@@ -22,6 +22,9 @@ CONVERTERS = {
     "groove": data.GrooveConverter,
     "performance": data_hierarchical.MultiInstrumentPerformanceConverter,
 }
+OUR_HPARAMS = ("decay_steps", "warmup_steps", "weight_decay", "averaging_rate")
+"""Hyperparameters of training that Magenta has not."""
+
 CHORDS = {
     "triad": note_seq.TriadChordOneHotEncoding,
     "major_minor": note_seq.MajorMinorChordOneHotEncoding,
@@ -103,6 +106,7 @@ def magenta_config(config: Any) -> Any:
     values = {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in dataclasses.asdict(config.hparams).items()
+        if name not in OUR_HPARAMS
     }
     hparams = magenta_configs.merge_hparams(
         lstm_models.get_default_hparams(), contrib_training.HParams(**values)
