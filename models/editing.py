@@ -120,7 +120,7 @@ def even_steps(
     changes = _changes(values)
     way = np.concatenate([[0.0], np.cumsum(changes)])
     if not way[-1]:
-        return values[::RESOLUTION]
+        return values[::RESOLUTION].copy()
     wanted = np.linspace(0.0, way[-1], num_steps)
     # Of places with the same music the first counts; the last step is the end itself.
     chosen = np.abs(way[None] - wanted[:, None]).argmin(axis=1)
