@@ -130,8 +130,8 @@ def main(argv: list[str] | None = None) -> int:
         )
     if clips:
         # Given clips are the ends themselves, whatever the model makes of their latent vectors.
-        ends = model.config.batch_of(clips)
-        values[0], values[-1] = ends.get("outputs", ends["inputs"])[:, :steps]
+        given = model.config.batch_of(clips)
+        values[0], values[-1] = given.get("outputs", given["inputs"])[:, :steps]
     sequences = model.to_note_sequences(values, controls)
     bars = bars_of(model.converter, steps)
     style = in_meter_of(style, model.converter)

@@ -136,12 +136,14 @@ class HistoryDecoder(keras.layers.Layer):
         names = {f"z_to_initial_state/{k}": v for k, v in self.initial_state.named_weights().items()}
         names |= {f"multi_rnn_cell/{k}": v for k, v in self.stack.named_weights().items()}
         for name, dense in (
-            *((("unrolled", self.unrolled),) if self.unrolled is not None else ()),
+            ("unrolled", self.unrolled),
             ("hidden", self.hidden),
             ("output_projection", self.token_projection),
             ("drum_projection", self.drum_projection),
             ("copy_weights", self.copy_weights),
         ):
+            if dense is None:
+                continue
             names[f"{name}/kernel"] = dense.kernel
             if dense.use_bias:
                 names[f"{name}/bias"] = dense.bias

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import configs
-from preprocess.console import print_table, progress
+from preprocess.console import print_table
 from preprocess.errors import InputError
 from render.clips import bars_of, check_new, in_meter_of, planned_files, style_of, write_clips
 from studio.clips import bars_of_text, check_controls, controls_of, read_clip
@@ -57,9 +57,10 @@ def _controls(model: Any, args: argparse.Namespace, batch: dict[str, Any], n: in
     return controls
 
 
-def _decode(model: Any, z: Any, args: argparse.Namespace, controls: Any) -> Any:
+def _decode(model: Any, z: Any, args: argparse.Namespace, controls: Any, alike: bool = False) -> Any:
+    """Values for latent vectors; `alike` with the same random numbers, so that only z makes neighbours different."""
     with weights_that_fit(model):
-        return model.decode_values(z, args.temperature or None, args.seed, controls=controls)
+        return model.decode_values(z, args.temperature or None, args.seed, controls=controls, alike=alike)
 
 
 def _stem(model: Any, args: argparse.Namespace, n: int) -> Path:
@@ -135,7 +136,7 @@ def _run_grid(args: argparse.Namespace) -> int:
     batch, corners = _encoded(model, paths) if all(paths) else ({}, _samples(model, 4, args.seed))
     controls = _controls(model, args, batch, n)
     z = latent.grid(corners, args.rows, args.columns).reshape(n, -1)
-    sequences = model.to_note_sequences(_decode_alike(model, z, args, controls), controls)
+    sequences = model.to_note_sequences(_decode(model, z, args, controls, alike=True), controls)
     title = f"{args.rows} by {args.columns} between {'four clips' if batch else 'four samples'}"
     wrote = _write(model, sequences, stem, without_roll, title)
     if args.png:
@@ -147,20 +148,6 @@ def _run_grid(args: argparse.Namespace) -> int:
     shown = f" and {picture.name}" if args.png else ""
     print(f"Wrote {wrote}{shown}: {args.rows} rows of {args.columns}, row by row.")
     return 0
-
-
-def _decode_alike(model: Any, z: Any, args: argparse.Namespace, controls: Any) -> Any:
-    """Decode each vector with the same random numbers, so that only z makes neighbours different."""
-    import numpy as np
-
-    with progress("Playing", len(z)) as advance:
-        values = []
-        for i, one in enumerate(z):
-            values.append(
-                _decode(model, one[None], args, None if controls is None else controls[i : i + 1])[0]
-            )
-            advance()
-    return np.stack(values)
 
 
 # vary.
