@@ -17,6 +17,7 @@ from preprocess.augment import Augmenter
 from preprocess.converters.base import NO_TOKEN, Converter, Example
 from preprocess.errors import InputError
 from preprocess.note_sequence import read_note_sequences
+from preprocess.tempo_map import at_one_tempo
 from preprocess.tfrecord import expand_patterns, read_records, read_sidecar
 
 RANDOM_DRAWS = 8
@@ -226,7 +227,8 @@ def load_examples(
 def _convert_file(
     path: Path, converter: Converter, augmenter: Augmenter | None, training: bool
 ) -> Iterator[tuple[str, list[list[Example]], Counter[str]]]:
-    for i, (name, sequence) in enumerate(read_note_sequences(path)):
+    for i, (name, written) in enumerate(read_note_sequences(path)):
+        sequence = at_one_tempo(written)
         if training:
             versions, reasons = convert_versions(sequence, converter, augmenter, np.random.default_rng([i]))
         else:

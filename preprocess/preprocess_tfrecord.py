@@ -101,6 +101,7 @@ class Transform:
         from preprocess.dataset import convert_versions
         from preprocess.example_proto import encode
         from preprocess.note_sequence import NoteSequence
+        from preprocess.tempo_map import at_one_tempo
 
         try:
             sequence = NoteSequence.FromString(record)
@@ -110,6 +111,7 @@ class Transform:
             reason = self.filters.reason_to_drop(sequence)
             if reason:
                 return [], Counter([reason])
+        sequence = at_one_tempo(sequence)
         # A NoteSequence without a name is told from others by what it holds.
         digest = hashlib.sha256(record)
         name = sequence.filename or sequence.id or digest.hexdigest()

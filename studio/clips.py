@@ -194,9 +194,10 @@ def read_clip(path: str, model: Any) -> Any:
     """
     from models.trained_model import NoExtractedExamplesError
     from preprocess.midi import read_midi
+    from preprocess.tempo_map import at_one_tempo
 
     try:
-        examples = model.examples_of(read_midi(Path(path).expanduser()), path)
+        examples = model.examples_of(at_one_tempo(read_midi(Path(path).expanduser())), path)
     except InputError as error:
         raise InputError(f"{path}: {str(error).removeprefix(path + ': ')}", error.reason) from error
     except NoExtractedExamplesError as error:

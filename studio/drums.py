@@ -14,6 +14,7 @@ from preprocess.converters.drums import DrumsConverter
 from preprocess.drum_conditions import DrumConditions
 from preprocess.errors import InputError
 from preprocess.midi import read_midi
+from preprocess.tempo_map import at_one_tempo
 from render.clips import bars_of, in_meter_of, planned_files, write_clips
 from render.midi import Style
 from studio import drum_flags, drum_sampling
@@ -127,7 +128,7 @@ def last_bars(path: str, model: HistoryModel) -> Array:
     )
     file = Path(path).expanduser()
     try:
-        examples, reasons = whole.convert(read_midi(file))
+        examples, reasons = whole.convert(at_one_tempo(read_midi(file)))
     except InputError as error:
         raise InputError(f"{file}: {str(error).removeprefix(f'{file}: ')}", error.reason) from error
     if not examples:

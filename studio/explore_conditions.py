@@ -21,6 +21,7 @@ from preprocess.drum_conditions import (
     value_at,
 )
 from preprocess.midi import read_midi
+from preprocess.tempo_map import at_one_tempo
 from studio import drum_sampling
 from studio.clips import read_clip
 from studio.loading import weights_that_fit
@@ -119,7 +120,7 @@ def samples_to_move(
 def clip_to_move(path: str, model: HistoryModel) -> tuple[list[DrumConditions], Array]:
     """What the first clip of a MIDI file is like, and its latent vector `[1, z_size]`."""
     example = read_clip(path, model)
-    own = measured_clips(read_midi(Path(path).expanduser()), model.converter)[0].conditions
+    own = measured_clips(at_one_tempo(read_midi(Path(path).expanduser())), model.converter)[0].conditions
     with weights_that_fit(model):
         return [dataclasses.replace(own, fill=None)], model.posterior(model.config.batch_of([example]))[0]
 

@@ -79,6 +79,7 @@ def read_folder(args: argparse.Namespace, model: Any) -> Any:
     from preprocess.convert_dir_to_note_sequences import convert, find_sources
     from preprocess.dataset import ExampleCollector
     from preprocess.note_sequence import NoteSequence
+    from preprocess.tempo_map import at_one_tempo
 
     folder = Path(args.input_dir).expanduser()
     sources, _ = find_sources(folder, args.recursive)
@@ -89,7 +90,7 @@ def read_folder(args: argparse.Namespace, model: Any) -> Any:
             reasons: Counter[str] = Counter()
             examples: list[Any] = []
             for record in records:
-                made, why = model.converter.convert(NoteSequence.FromString(record))
+                made, why = model.converter.convert(at_one_tempo(NoteSequence.FromString(record)))
                 examples += made
                 reasons += why
             collector.add(source.name, [examples], Counter())

@@ -215,6 +215,7 @@ def load_windows(patterns: str, config: Any) -> Any:
 
     from preprocess.drum_windows import windows_of
     from preprocess.note_sequence import read_note_sequences
+    from preprocess.tempo_map import at_one_tempo
     from preprocess.tfrecord import expand_patterns, read_sidecar
 
     def sequences(advance: Any) -> Iterator[Any]:
@@ -227,7 +228,7 @@ def load_windows(patterns: str, config: Any) -> Any:
                 )
             for _, sequence in read_note_sequences(path):
                 advance()
-                yield sequence
+                yield at_one_tempo(sequence)
 
     with progress("Reading examples", _records(patterns)) as advance:
         found = windows_of(sequences(advance), config.build_converter())

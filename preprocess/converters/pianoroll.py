@@ -20,6 +20,7 @@ from preprocess.converters.base import Example, dense_controls, with_silence
 from preprocess.converters.segments import DEFAULT_QPM, Dropped, Segment, Steps, note_field, quantize, split
 from preprocess.errors import InputError
 from preprocess.note_sequence import NoteSequence
+from preprocess.tempo_map import TempoMap
 
 LOWEST_PITCH = 21
 HIGHEST_PITCH = 108
@@ -101,17 +102,8 @@ class Roll:
 
 
 def quarters(note_sequence: Any, times: np.ndarray) -> np.ndarray:
-    """Seconds as quarter notes from the beginning, by the tempo map; any shape.
-
-    Rounded to a billionth, so that what lies half-way between two frames goes to the same one at every tempo.
-    """
-    tempos = sorted(((t.time, t.qpm) for t in note_sequence.tempos), key=lambda t: t[0])
-    if not tempos or tempos[0][0] > 0:
-        tempos.insert(0, (0.0, DEFAULT_QPM))
-    seconds, qpms = (np.array(column, dtype=np.float64) for column in zip(*tempos, strict=True))
-    begins = np.concatenate([[0.0], np.cumsum(np.diff(seconds) * qpms[:-1] / 60.0)])
-    place = np.maximum(np.searchsorted(seconds, times, side="right") - 1, 0)
-    return np.round(begins[place] + (times - seconds[place]) * qpms[place] / 60.0, 9)
+    """Seconds as quarter notes from the beginning, by the tempo map; any shape."""
+    return TempoMap.of(note_sequence).to_quarters(times)
 
 
 def note_times(note_sequence: Any) -> tuple[np.ndarray, np.ndarray]:
