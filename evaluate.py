@@ -4,6 +4,11 @@ Writes `evaluation.json` and `evaluation.png`, and prints a table. The measures 
 `metrics`.
 """
 
+if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+    from preprocess import stopping
+
+    stopping.listen()
+
 import argparse
 import math
 import sys

@@ -4,6 +4,11 @@
 `attributes`, which are about many clips at once, in `studio/explore_sets.py`.
 """
 
+if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+    from preprocess import stopping
+
+    stopping.listen()
+
 import argparse
 import sys
 from typing import Any

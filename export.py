@@ -1,5 +1,10 @@
 """Command: the weights of a run as one small file, for Magenta (TensorFlow 1), or for magenta.js in a browser."""
 
+if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+    from preprocess import stopping
+
+    stopping.listen()
+
 import argparse
 import dataclasses
 import sys

@@ -1,5 +1,10 @@
 """Command: a way from one clip to another. The interpolation mode of Magenta's `music_vae_generate`."""
 
+if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+    from preprocess import stopping
+
+    stopping.listen()
+
 import argparse
 import sys
 from pathlib import Path

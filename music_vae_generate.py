@@ -1,5 +1,10 @@
 """Command: Magenta's `music_vae_generate` by its own flags; `--mode` chooses `sample.py` or `interpolate.py`."""
 
+if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+    from preprocess import stopping
+
+    stopping.listen()
+
 import argparse
 import sys
 

@@ -1,5 +1,10 @@
 """Command: drums to a rhythm that was tapped on any key of a keyboard."""
 
+if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+    from preprocess import stopping
+
+    stopping.listen()
+
 import argparse
 import sys
 from pathlib import Path

@@ -1,5 +1,10 @@
 """Command: train a model, or evaluate a run on held-out examples. Magenta's `music_vae_train`."""
 
+if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+    from preprocess import stopping
+
+    stopping.listen()
+
 import argparse
 import json
 import sys

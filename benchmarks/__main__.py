@@ -3,6 +3,11 @@
 Everything runs in a process of its own, one after the other; what is compared stands next to each other in time.
 """
 
+if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+    from preprocess import stopping
+
+    stopping.listen()
+
 import argparse
 import json
 import os

@@ -10,6 +10,11 @@ Boulanger-Lewandowski, Bengio and Vincent (2012), 88 keys, a frame a quarter not
 is predicted from all before it, the mean is over all frames but each piece's first.
 """
 
+if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+    from preprocess import stopping
+
+    stopping.listen()
+
 import argparse
 import dataclasses
 import json
@@ -23,7 +28,7 @@ import configs
 from configuration import frozen
 from preprocess.console import Parser, print_table, run_command
 from preprocess.errors import InputError
-from preprocess.tfrecord import write_atomically
+from preprocess.output_files import write_atomically
 
 SETS = ("JSB_Chorales", "Nottingham", "MuseData", "Piano_midi")
 PUBLISHED = {

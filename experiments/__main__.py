@@ -1,5 +1,10 @@
 """Command: one of the seeds' smaller systems, or all of them in a report."""
 
+if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+    from preprocess import stopping
+
+    stopping.listen()
+
 import argparse
 import importlib
 import sys

@@ -9,6 +9,11 @@ from typing import Any
 if __package__ in (None, ""):  # run as a script: the packages stand beside this one
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+    from preprocess import stopping
+
+    stopping.listen()
+
 from preprocess.console import Parser, run_command
 from preprocess.errors import InputError
 
@@ -97,7 +102,7 @@ def _write_midi(beats: list[Any], paths: list[Path], force: bool) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     args = get_parser().parse_args(argv)
-    from preprocess.tfrecord import check_outputs
+    from preprocess.output_files import check_outputs
 
     if not (args.output_file or args.midi_dir):
         raise InputError("Nothing to write: give --output_file, --midi_dir or both.", "flags")

@@ -21,9 +21,14 @@ from pathlib import Path, PurePosixPath
 if __package__ in (None, ""):  # run as a script: the packages stand beside this one
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+    from preprocess import stopping
+
+    stopping.listen()
+
 from preprocess.console import Parser, add_log_flag, print_table, progress, run_command, start_worker
 from preprocess.errors import InputError
-from preprocess.tfrecord import check_outputs
+from preprocess.output_files import check_outputs
 
 MIDI_SUFFIXES = (".mid", ".midi")
 SCORE_SUFFIXES = (".xml", ".mxl", ".musicxml", ".abc")

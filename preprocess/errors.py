@@ -1,8 +1,8 @@
-"""Bad input, said so that a person can do something about it."""
+"""Bad input, and output that can't be written, said so that a person can do something about it."""
 
 
 class InputError(Exception):
-    """A file or flag that can't be used.
+    """A file or flag that can't be used; a command ends with status 2.
 
     Args:
         message: one sentence: the file, what is wrong, what to do.
@@ -12,3 +12,11 @@ class InputError(Exception):
     def __init__(self, message: str, reason: str = "bad_input"):
         super().__init__(message)
         self.reason = reason
+
+
+class OutputError(Exception):
+    """What was made could not be written, though the flags are right: a full disk, say. Status 1.
+
+    Args:
+        message: one sentence: the file or stream, what is wrong, what to do.
+    """

@@ -22,6 +22,11 @@ from typing import Any
 if __package__ in (None, ""):  # run as a script: the packages stand beside this one
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+    from preprocess import stopping
+
+    stopping.listen()
+
 from preprocess.console import Parser, print_table, progress, run_command
 from preprocess.errors import InputError
 
@@ -307,7 +312,7 @@ def copy_selection(
         InputError: where a file is there already and `force` is not given (`exists`);
             nothing is written then.
     """
-    from preprocess.tfrecord import write_atomically
+    from preprocess.output_files import write_atomically
 
     rows, root = list(rows), Path(destination).expanduser()
     taken = [root / r.midi_filename for r in rows if (root / r.midi_filename).exists()]
@@ -399,7 +404,8 @@ def _listed(value: str | None) -> list[str] | None:
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     args = get_parser().parse_args(argv)
-    from preprocess.tfrecord import RecordWriter, check_outputs, write_sidecar
+    from preprocess.output_files import check_outputs
+    from preprocess.tfrecord import RecordWriter, write_sidecar
 
     output = Path(args.output_file).expanduser()
     check_outputs([output], args.force)

@@ -23,6 +23,11 @@ from typing import Any
 if __package__ in (None, ""):  # run as a script: the packages stand beside this one
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+    from preprocess import stopping
+
+    stopping.listen()
+
 import numpy as np
 
 from preprocess.console import Parser, add_log_flag, print_table, progress, run_command
@@ -341,7 +346,8 @@ def _checked(args: argparse.Namespace) -> Checks:
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     args = get_parser().parse_args(argv)
-    from preprocess.tfrecord import RecordWriter, check_outputs, write_sidecar
+    from preprocess.output_files import check_outputs
+    from preprocess.tfrecord import RecordWriter, write_sidecar
 
     checks = _checked(args)
     folder = Path(args.input).expanduser()

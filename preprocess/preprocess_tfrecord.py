@@ -21,6 +21,11 @@ from typing import Any
 if __package__ in (None, ""):  # run as a script: the packages stand beside this one
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+    from preprocess import stopping
+
+    stopping.listen()
+
 import configs
 from preprocess.console import Parser, add_log_flag, print_table, progress, run_command, start_worker
 from preprocess.errors import InputError
@@ -199,13 +204,15 @@ def run_locally(
     transform: Transform, patterns: str, paths: list[Path], processes: int
 ) -> tuple[list[int], Counter[str]]:
     """Examples of each shard, and the reasons of what was dropped. Example i goes to shard i modulo shards."""
+    from preprocess.output_files import publish
     from preprocess.tfrecord import RecordWriter, expand_patterns, read_sidecar
 
     total = sum((read_sidecar(path) or {}).get("count", 0) for path in expand_patterns(patterns))
     reasons: Counter[str] = Counter()
-    writers = [RecordWriter(path) for path in paths]
+    writers: list[RecordWriter] = []
     written = 0
     try:
+        writers += map(RecordWriter, paths)
         with (
             ProcessPoolExecutor(max(1, processes), initializer=start_worker) as pool,
             progress("Converting", total) as advance,
@@ -226,12 +233,11 @@ def run_locally(
                     advance()
         if not written:
             raise _nothing(patterns, reasons)
-    except BaseException as error:
+        publish(writer.file for writer in writers)
+    except BaseException:
         for writer in writers:
-            writer.__exit__(type(error), error, None)
+            writer.file.discard()
         raise
-    for writer in writers:
-        writer.__exit__(None, None, None)
     return [writer.count for writer in writers], reasons
 
 
@@ -309,7 +315,8 @@ def _check_shards_serve(config: configs.Config, augment: bool) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     args = get_parser().parse_args(argv)
-    from preprocess.tfrecord import check_outputs, write_sidecar
+    from preprocess.output_files import check_outputs
+    from preprocess.tfrecord import write_sidecar
 
     if args.output_shards < 1 or args.num_processes < 1:
         raise InputError("--output_shards and --num_processes must be at least 1.")

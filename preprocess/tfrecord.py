@@ -8,14 +8,15 @@ import glob
 import json
 import os
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 import google_crc32c
 
 from preprocess.errors import InputError
+from preprocess.output_files import OutputFile, write_atomically
 
 MAX_RECORD_BYTES = 256 * 2**20
 
@@ -68,19 +69,23 @@ def _damaged(path: str | Path, offset: int, what: str) -> InputError:
 class RecordWriter:
     """Writes a TFRecord file that appears under its name only when it is complete.
 
-    Use as a context manager; on an exception the partial file is removed and an old one stays as it was.
+    Use as a context manager; on an exception the partial file is removed and an old one stays as it was. Several
+    that belong together are given to `publish` or `discard` instead.
+
+    Raises:
+        InputError, OutputError: as `output_files.OutputFile`.
     """
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
         self.count = 0
-        self._file: BinaryIO = open_temporary(self.path)
+        self.file = OutputFile(self.path)
 
     def write(self, record: bytes) -> None:
         """Append one record."""
         header = struct.pack("<Q", len(record))
-        self._file.write(header + struct.pack("<I", _masked_crc(header)))
-        self._file.write(record + struct.pack("<I", _masked_crc(record)))
+        self.file.write(header + struct.pack("<I", _masked_crc(header)))
+        self.file.write(record + struct.pack("<I", _masked_crc(record)))
         self.count += 1
 
     def __enter__(self) -> Self:
@@ -89,63 +94,7 @@ class RecordWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            publish(self._file, self.path)
-        else:
-            self._file.close()
-            os.unlink(self._file.name)
-
-
-def check_outputs(paths: Iterable[Path], force: bool) -> None:
-    """Refuse to begin where a file that is to be written stands already, or can't stand.
-
-    Raises:
-        InputError: for a folder (`unwritable`), a file without `force` (`exists`), or one named twice (`bad_flag`).
-    """
-    seen: set[Path] = set()
-    for path in paths:
-        if path.is_dir():
-            raise InputError(f"{path}: is a folder; name a file in it.", "unwritable")
-        if path.exists() and not force:
-            raise InputError(f"{path}: exists already; give --force to overwrite it.", "exists")
-        if path in seen:
-            raise InputError(f"{path}: two outputs are the same file; name two.", "bad_flag")
-        seen.add(path)
-
-
-def open_temporary(path: Path) -> BinaryIO:
-    """A new file beside `path`, to be given to `publish`.
-
-    Raises:
-        InputError: where the folder is missing or can't be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        name = f".{path.name}.{os.getpid()}.part"
-        return open(path.parent / name, "wb")  # noqa: SIM115 - `publish` closes it
-    except OSError as error:
-        raise InputError(f"{path}: can't be written ({error.strerror}).", "unwritable") from error
-
-
-def publish(file: BinaryIO, path: Path) -> None:
-    """Close a file from `open_temporary` and give it its name, so that readers see all of it or nothing."""
-    file.flush()
-    os.fsync(file.fileno())
-    file.close()
-    os.replace(file.name, path)
-
-
-def write_atomically(path: str | Path, data: bytes) -> None:
-    """Write `data` to `path`, whole or not at all."""
-    path = Path(path)
-    file = open_temporary(path)
-    try:
-        file.write(data)
-    except BaseException:
-        file.close()
-        os.unlink(file.name)
-        raise
-    publish(file, path)
+        self.file.__exit__(kind, error, trace)
 
 
 def expand_patterns(patterns: str) -> list[Path]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from preprocess.tfrecord import write_atomically
+from preprocess.output_files import write_atomically
 from render.midi import Style
 
 RATE = 44100

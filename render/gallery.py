@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
-from preprocess.tfrecord import write_atomically
+from preprocess.output_files import write_atomically
 from render.midi import Style, midi_bytes
 
 

@@ -14,7 +14,7 @@ import mido
 
 from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
 from preprocess.errors import InputError
-from preprocess.tfrecord import check_outputs, write_atomically
+from preprocess.output_files import check_outputs, write_atomically
 
 DRUM_CHANNEL = 9
 TICKS_PER_QUARTER = 480

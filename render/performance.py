@@ -8,7 +8,7 @@ from typing import Any
 
 from preprocess.errors import InputError
 from preprocess.groove_conditions import DRUMMERS, STYLES
-from preprocess.tfrecord import write_atomically
+from preprocess.output_files import write_atomically
 from render.clips import check_new
 from render.midi import Style
 

@@ -20,7 +20,7 @@ from matplotlib.patches import FancyBboxPatch, Patch, Rectangle
 from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
 from preprocess.converters.segments import NO_CHORD
 from preprocess.note_sequence import NoteSequence
-from preprocess.tfrecord import write_atomically
+from preprocess.output_files import write_atomically
 
 INK, PAPER, GRID, BAR = "#22223b", "#fbfaf7", "#e6e2da", "#9a8c98"
 COLOURS = {

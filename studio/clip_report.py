@@ -11,7 +11,7 @@ from typing import Any
 
 from preprocess.console import print_table, progress
 from preprocess.errors import InputError
-from preprocess.tfrecord import write_atomically
+from preprocess.output_files import write_atomically
 from studio import groove_report
 from studio.training_data import load_examples
 

@@ -53,7 +53,7 @@ def _run_embed(args: argparse.Namespace) -> int:
     check_new([output, *([picture] if args.png else [])], args.force)
 
     from models import attributes, latent
-    from preprocess.tfrecord import write_atomically
+    from preprocess.output_files import write_atomically
 
     model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
     colours = ("file", *attributes.names_for(model))
@@ -223,7 +223,7 @@ def _attributes_flags(parser: argparse.ArgumentParser) -> None:
 
 def _run_attributes(args: argparse.Namespace) -> int:
     from models.attributes import path_beside
-    from preprocess.tfrecord import write_atomically
+    from preprocess.output_files import write_atomically
 
     amounts = amounts_of(args.amounts, "--amounts")
     model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)

@@ -187,7 +187,7 @@ def _print(report: dict[str, Any]) -> None:
 
 
 def _write(files: list[Path], report: dict[str, Any], model: Any, pieces: Any) -> None:
-    from preprocess.tfrecord import write_atomically
+    from preprocess.output_files import write_atomically
     from studio.frames import draw_expected
 
     write_atomically(files[0], (json.dumps(report, indent=1) + "\n").encode())

@@ -12,6 +12,11 @@ For taps a threshold is learnt beside, above which a drum's probability makes it
 `python -m studio.groove_maps --run_dir=run --examples_path=train.tfrecord --output=calibrated.safetensors`
 """
 
+if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+    from preprocess import stopping
+
+    stopping.listen()
+
 import argparse
 import dataclasses
 import sys

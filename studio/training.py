@@ -5,7 +5,7 @@ from typing import Any
 
 from configuration import Config
 from preprocess.console import progress
-from preprocess.tfrecord import write_atomically
+from preprocess.output_files import write_atomically
 from studio.training_data import TrainingData
 
 

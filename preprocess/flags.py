@@ -1,0 +1,82 @@
+"""Types of command-line flags: what a value may be, refused in one sentence before any work is done.
+
+Used as argparse's `type`; `console.Parser` puts the flag's name before the sentence.
+"""
+
+import argparse
+import math
+from collections.abc import Callable
+
+MOST = 10**9
+"""Of what costs neither memory nor files, such as training steps."""
+
+
+def integer(at_least: int = 1, at_most: int = MOST) -> Callable[[str], int]:
+    """The type of a whole number within limits, both included."""
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = None
+        if value is None or not at_least <= value <= at_most:
+            raise _refused(text, f"a whole number from {at_least} to {at_most}")
+        return value
+
+    return read
+
+
+def number(
+    at_least: float = -math.inf, at_most: float = math.inf, above: float = -math.inf
+) -> Callable[[str], float]:
+    """The type of a number within limits; neither NaN nor infinite.
+
+    Args:
+        at_least: lower limit, included.
+        at_most: upper limit, included.
+        above: lower limit, not included.
+    """
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (math.isfinite(value) and at_least <= value <= at_most and value > above):
+            limits = [
+                *([f"from {at_least:g}"] if at_least > -math.inf else []),
+                *([f"above {above:g}"] if above > -math.inf else []),
+                *([f"{'to' if at_least > -math.inf else 'up to'} {at_most:g}"] if at_most < math.inf else []),
+            ]
+            raise _refused(text, " ".join(["a number", *limits]))
+        return value
+
+    return read
+
+
+def text(value: str) -> str:
+    """The type of a file, folder or name: anything but nothing."""
+    if not value.strip():
+        raise argparse.ArgumentTypeError("is empty; give it a value, or leave the flag out.")
+    if "\0" in value:
+        raise _refused(value, "a name without a null character")
+    return value
+
+
+def _refused(value: str, expected: str) -> argparse.ArgumentTypeError:
+    shown = value if len(value) <= 40 else f"{value[:40]}..."
+    return argparse.ArgumentTypeError(f"is {shown if shown.strip() else 'empty'}; expected {expected}.")
+
+
+OUTPUTS = integer(1, 10_000)
+"""Clips, pieces or samples that a command makes at once; all of them lie in memory."""
+BATCH = integer(1, 65_536)
+"""Clips in a batch."""
+PROCESSES = integer(1, 512)
+SHARDS = integer(1, 1_000)
+"""Files of a set; all of them are open at once."""
+SEED = integer(0, 2**32 - 1)
+FRACTION = number(0, 1)
+TEMPERATURE = number(0, 1000)
+COUNT = integer(1, MOST)
+COUNT_OR_NONE = integer(0, MOST)
