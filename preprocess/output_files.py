@@ -257,9 +257,8 @@ def check_folder(folder: str | Path) -> None:
             reason = error.strerror if isinstance(error, OSError) else error
             raise InputError(f"{folder}: can't be written ({reason}).", "unwritable") from error
         if not stat.S_ISDIR(mode):
-            raise InputError(
-                f"{folder}: can't be a folder, as {place} is a file; name another.", "unwritable"
-            )
+            what = "it" if place == folder else place
+            raise InputError(f"{folder}: can't be written, {what} is a file; name a folder.", "unwritable")
         if not os.access(place, os.W_OK | os.X_OK):
             what = "can't be written" if place == folder else f"can't be made, as {place} can't be written"
             raise InputError(f"{folder}: {what} by you; name another folder.", "unwritable")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from preprocess.errors import InputError
+from preprocess.output_files import check_outputs
 from render.drum_maps import DRUM_MAPS, load_drum_map
 from render.midi import Style, write_midi
 
@@ -132,16 +133,12 @@ def planned_files(stem: Path, n: int, args: argparse.Namespace, whole: bool = Fa
 
 
 def check_new(paths: list[Path], force: bool) -> None:
-    """Refuse to begin where one of the files to write exists.
+    """Refuse to begin where one of the files to write exists, or can't be written.
 
     Raises:
         InputError: naming the first.
     """
-    for path in paths:
-        if path.exists() and not force:
-            raise InputError(
-                f"{path}: exists already; give --force to overwrite it, or another --output_dir.", "exists"
-            )
+    check_outputs(paths, force)
 
 
 def write_clips(
