@@ -2,212 +2,214 @@
 
 note-seq reads through pretty_midi, which builds an array of the time of every tick: one event at tick 2^31 takes
 all memory, and a usual file takes 25 ms. This reader keeps the tempo map instead, checks size, events and
-seconds before it builds anything, and runs no native code that a hostile file could crash. What it makes of a
-file is what `note_seq.midi_io.midi_to_note_sequence` makes of it: tempo and meter from the first track, notes
-grouped by (program, channel, track), a note-off closing every note of its pitch that started before it.
+seconds before it builds anything, and runs no native code that a hostile file could crash. What it makes of an
+ordinary file is what `note_seq.midi_io.midi_to_note_sequence` makes of it: notes grouped by (program, channel,
+track), a note-off closing every note of its pitch that started before it.
+
+It differs where note-seq loses music. Tempos, meters and keys count on every track, not on the first alone; the
+tracks of a format 2 file are pieces of their own, not layers; time in SMPTE frames is read. Notes without length
+(note-seq drops them, and drum machines send them) and notes that never end are notes; drums may be on other
+channels than 10 (`preprocess.drum_tracks`); and a damaged key signature is left out with a warning.
 """
 
 import bisect
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from preprocess.drum_tracks import DRUM_CHANNEL, DrumChoice, drum_parts
 from preprocess.errors import InputError
+from preprocess.midi_file import (
+    KEY,
+    METER,
+    TEMPO,
+    TRACK_NAME,
+    Limits,
+    MidiFile,
+    MidiWarning,
+    Track,
+    meta_data,
+    microseconds,
+    parse_midi,
+)  # fmt: skip
 from preprocess.note_sequence import NoteSequence
 
-DRUM_CHANNEL = 9
+__all__ = [
+    "DRUM_CHANNEL",
+    "Limits",
+    "MidiReading",
+    "note_sequences",
+    "read_bytes",
+    "read_midi",
+    "read_midi_file",
+]
 _PARSER_PRETTY_MIDI = NoteSequence.SourceInfo.PRETTY_MIDI
 _ENCODING_MIDI = NoteSequence.SourceInfo.MIDI
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What a file may hold; whatever exceeds it is refused before it is built."""
+@dataclass
+class MidiReading:
+    """What a MIDI file holds.
 
-    bytes: int = 16 * 2**20
-    tracks: int = 1024
-    events: int = 1_000_000
-    seconds: float = 4 * 3600.0
+    Attributes:
+        sequences: one NoteSequence, or one for each pattern with notes of a format 2 file; never empty.
+        warnings: what was read otherwise than it stands.
+    """
+
+    sequences: list[Any]
+    warnings: list[MidiWarning]
 
 
 @dataclass
 class _Instrument:
+    """The notes of one program, channel and track: start, end, pitch and velocity.
+
+    Those whose places are in `unended` have no end or length; their end is the latest that they can have.
+    """
+
     program: int
-    is_drum: bool
+    channel: int
+    track: int
     name: str
-    notes: list = field(default_factory=list)
+    notes: list[tuple[int, int, int, int]] = field(default_factory=list)
+    unended: list[int] = field(default_factory=list)
     bends: list = field(default_factory=list)
     controls: list = field(default_factory=list)
 
+    def add_unended(self, started: list[tuple[int, int]], pitch: int, latest: int) -> None:
+        """Add notes of a pitch that have no end, as (start, velocity)."""
+        self.unended += range(len(self.notes), len(self.notes) + len(started))
+        self.notes += [(start, latest, pitch, velocity) for start, velocity in started]
 
-def read_midi(source: bytes | Path | str, limits: Limits = Limits()) -> Any:
-    """The NoteSequence of a MIDI file.
+    def end_notes(self, is_drum: bool, short: int, latest: int | None) -> None:
+        """Give each note without end or length an end, at the latest where the next one of its pitch begins.
+
+        Args:
+            is_drum: whether they are drums, which last no longer than `short`, as notes without length do.
+            short: ticks.
+            latest: ends no note later; None for no limit.
+        """
+        starts: dict[int, list[int]] = defaultdict(list)
+        for start, _, pitch, _ in self.notes:
+            starts[pitch].append(start)
+        for of_pitch in starts.values():
+            of_pitch.sort()
+        for place in self.unended:
+            start, end, pitch, velocity = self.notes[place]
+            end = end if latest is None else min(end, latest)
+            if is_drum or end <= start:
+                end = min(end, start + short) if end > start else start + short
+            following = bisect.bisect_right(starts[pitch], start)
+            if following < len(starts[pitch]):
+                end = min(end, starts[pitch][following])
+            self.notes[place] = (start, end, pitch, velocity)
+
+
+def read_midi(source: bytes | Path | str, limits: Limits = Limits(), drums: DrumChoice = DrumChoice()) -> Any:
+    """The NoteSequence of a MIDI file; of a format 2 file that of its first pattern with notes.
 
     Args:
         source: the file's bytes, or its path.
         limits: what the file may hold.
+        drums: where its drums are.
+
+    Raises:
+        InputError: as `read_midi_file` does.
+    """
+    return read_midi_file(source, limits, drums).sequences[0]
+
+
+def read_midi_file(
+    source: bytes | Path | str, limits: Limits = Limits(), drums: DrumChoice = DrumChoice()
+) -> MidiReading:
+    """All that a MIDI file holds, with warnings.
+
+    Args:
+        source: the file's bytes, or its path.
+        limits: what the file may hold.
+        drums: where its drums are.
 
     Raises:
         InputError: with the reason codes `unreadable`, `file_too_large`, `not_midi`, `bad_header`, `truncated`,
-            `bad_event`, `bad_tempo`, `bad_key_signature`, `bad_time_signature`, `too_many_tracks`,
-            `too_many_events` or `too_long`.
+            `bad_event`, `bad_tempo`, `bad_time_signature`, `too_many_tracks`, `too_many_events`, `too_long`, or
+            `no_such_track` where `drums` chooses what the file doesn't have.
     """
-    if not isinstance(source, bytes):
-        path = Path(source)
-        try:
-            if path.stat().st_size > limits.bytes:
-                raise InputError(f"{path}: is larger than {limits.bytes} bytes.", "file_too_large")
-            source = path.read_bytes()
-        except OSError as error:
-            raise InputError(f"{path}: can't be read ({error.strerror}).", "unreadable") from error
-    if len(source) > limits.bytes:
-        raise InputError(f"The file is larger than {limits.bytes} bytes.", "file_too_large")
-    ticks_per_quarter, chunks = _chunks(source, limits)
-    budget = limits.events
-    tracks = []
-    for chunk in chunks:
-        events = list(_events(chunk, budget))
-        budget -= len(events)
-        tracks.append(events)
-    clock = _Clock(tracks[0], ticks_per_quarter)
-    # A bare end of track may be late; what counts is the last thing that is played.
-    last = max(next((e[0] for e in reversed(events) if e[1] < 0xF0), 0) for events in tracks)
-    if clock.time(last) > limits.seconds:
-        raise InputError(f"The music lasts longer than {limits.seconds:.0f} seconds.", "too_long")
-    return _note_sequence(tracks, clock, ticks_per_quarter)
+    data = source if isinstance(source, bytes) else read_bytes(source, limits)
+    file = parse_midi(data, limits)
+    return MidiReading(note_sequences(file, limits, drums), file.warnings)
 
 
-def _chunks(data: bytes, limits: Limits) -> tuple[int, list[bytes]]:
-    """Ticks per quarter note, and the bytes of each track."""
-    if data[:4] == b"RIFF" and data[8:12] == b"RMID":
-        start = data.find(b"MThd")
-        data = data[start:] if start > 0 else data
-    if data[:4] != b"MThd":
-        raise InputError("The file does not begin as a MIDI file does (MThd).", "not_midi")
-    if len(data) < 14:
-        raise InputError("The MIDI header is cut off.", "truncated")
-    size = int.from_bytes(data[4:8], "big")
-    count = int.from_bytes(data[10:12], "big")
-    division = int.from_bytes(data[12:14], "big")
-    if size < 6 or division == 0 or division & 0x8000:
-        raise InputError("The MIDI header has no ticks per quarter note.", "bad_header")
-    if count > limits.tracks:
-        raise InputError(f"The file has {count} tracks, more than {limits.tracks}.", "too_many_tracks")
-    chunks, at = [], 8 + size
-    for _ in range(count):
-        if at + 8 > len(data):
-            raise InputError("The file ends before its last track.", "truncated")
-        if data[at : at + 4] != b"MTrk":
-            raise InputError("A track does not begin with MTrk.", "bad_header")
-        length = int.from_bytes(data[at + 4 : at + 8], "big")
-        if at + 8 + length > len(data):
-            raise InputError("The file ends inside a track.", "truncated")
-        chunks.append(data[at + 8 : at + 8 + length])
-        at += 8 + length
-    if not chunks:
-        raise InputError("The file has no track.", "bad_header")
-    return division, chunks
+def read_bytes(path: Path | str, limits: Limits = Limits()) -> bytes:
+    """The bytes of a file.
 
-
-def _events(chunk: bytes, budget: int) -> Iterator[tuple]:
-    """`(tick, status, data...)` of a track: channel events with their two data bytes, meta events with bytes.
-
-    Polyphonic and channel pressure are read and left out, as nothing of them gets into a NoteSequence; so are
-    meta events other than track name, tempo, time and key signature.
+    Raises:
+        InputError: where it can't be read (`unreadable`) or is too large (`file_too_large`).
     """
-    at, tick, running, end = 0, 0, 0, len(chunk)
+    path = Path(path)
     try:
-        while at < end:
-            delta = chunk[at]
-            at += 1
-            if delta & 0x80:
-                delta, at = _variable_length(chunk, at - 1)
-            tick += delta
-            status = chunk[at]
-            if status < 0x80:
-                if not running:
-                    raise InputError("An event has no status byte.", "bad_event")
-                status = running
-            else:
-                at += 1
-                if status != 0xFF:
-                    running = status
-            if status < 0xF0:
-                first = chunk[at]
-                if 0xC0 <= status < 0xE0:
-                    second = 0
-                    at += 1
-                else:
-                    second = chunk[at + 1]
-                    at += 2
-                if (first | second) & 0x80:
-                    raise InputError("An event has a data byte above 127.", "bad_event")
-                if not (0xA0 <= status < 0xB0 or 0xD0 <= status < 0xE0):
-                    budget -= 1
-                    yield tick, status, first, second
-            elif status == 0xFF:
-                kind = chunk[at]
-                length, at = _variable_length(chunk, at + 1)
-                if at + length > end:
-                    raise IndexError
-                if kind in (0x03, 0x51, 0x58, 0x59):
-                    budget -= 1
-                    yield tick, 0xFF, kind, chunk[at : at + length]
-                at += length
-            elif status in (0xF0, 0xF7):
-                length, at = _variable_length(chunk, at)
-                if at + length > end:
-                    raise IndexError
-                at += length
-                running = 0
-            else:
-                raise InputError(
-                    f"The file holds status byte {status:#x}, which no MIDI file has.", "bad_event"
-                )
-            if budget < 0:
-                raise InputError("The file holds too many events.", "too_many_events")
-    except IndexError:
-        raise InputError("A track ends inside an event.", "truncated") from None
+        if path.stat().st_size > limits.bytes:
+            raise InputError(f"{path}: is larger than {limits.bytes} bytes.", "file_too_large")
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: can't be read ({error.strerror}).", "unreadable") from error
 
 
-def _variable_length(chunk: bytes, at: int) -> tuple[int, int]:
-    """A variable-length quantity of at most four bytes, and where it ends."""
-    value = 0
-    for _ in range(4):
-        byte = chunk[at]
-        at += 1
-        value = value << 7 | byte & 0x7F
-        if not byte & 0x80:
-            return value, at
-    raise InputError("A length or time takes more than four bytes.", "bad_event")
+def note_sequences(file: MidiFile, limits: Limits = Limits(), drums: DrumChoice = DrumChoice()) -> list[Any]:
+    """The NoteSequences of a parsed file, at least one; what is found on the way is added to its warnings.
+
+    Raises:
+        InputError: as `read_midi_file` does.
+    """
+    parts, sentence = drum_parts(file, drums)
+    if sentence:
+        file.warnings.append(MidiWarning("drums_elsewhere", sentence))
+    if file.format != 2 or len(file.tracks) == 1:
+        return [_note_sequence(file, file.tracks, 0, limits, parts)]
+    sequences = []
+    for index, track in enumerate(file.tracks):
+        sequence = _note_sequence(file, [_pattern(track, file.tracks[0])], index, limits, parts)
+        if sequence.notes:
+            sequences.append(sequence)
+    return sequences or [_note_sequence(file, file.tracks[:1], 0, limits, parts)]
+
+
+def _pattern(track: Track, first: Track) -> Track:
+    """A pattern, at the first one's tempo and meter where it has none of its own."""
+    own = {kind for _, kind, _ in track.conductor}
+    inherited = [event for event in first.conductor if event[1] not in own and event[0] == 0]
+    return Track(track.events, inherited + track.conductor, track.name)
 
 
 class _Clock:
-    """Ticks to seconds by the tempo map of the first track."""
+    """Ticks to seconds by the tempo map, and the tempos with their times."""
 
-    def __init__(self, events: list[tuple], ticks_per_quarter: int):
+    def __init__(self, tracks: list[Track], ticks_per_quarter: int, seconds_per_tick: float | None):
         scales = [(0, 60.0 / (120.0 * ticks_per_quarter))]
-        for tick, status, kind, data in events:
-            if status != 0xFF or kind != 0x51:
-                continue
-            microseconds = int.from_bytes(data[:3], "big")
-            if len(data) != 3 or microseconds == 0:
-                raise InputError("A tempo is not a positive number of microseconds.", "bad_tempo")
-            scale = 60.0 / (6e7 / microseconds * ticks_per_quarter)
+        changes = _merged(tracks, TEMPO)
+        for tick, index, data in changes:
+            scale = 60.0 / (6e7 / microseconds(data) * ticks_per_quarter)
             if tick == 0:
                 scales = [(0, scale)]
-            elif scale != scales[-1][1]:
+                continue
+            # Of several tracks' tempos at one tick the last one stays, as it does where they are played.
+            if index and tick == scales[-1][0]:
+                scales.pop()
+            if scale != scales[-1][1]:
                 scales.append((tick, scale))
         self.ticks = [tick for tick, _ in scales]
         self.scales = [scale for _, scale in scales]
-        self.times = [0.0]
-        for i in range(1, len(scales)):
-            self.times.append(self.times[-1] + self.scales[i - 1] * (self.ticks[i] - self.ticks[i - 1]))
-        self.tempos = [
-            (t, 60.0 / (s * ticks_per_quarter)) for t, s in zip(self.times, self.scales, strict=True)
-        ]
+        tempos = [60.0 / (scale * ticks_per_quarter) for scale in self.scales]
+        if seconds_per_tick is not None:
+            # Such a file's times are its own; its tempos only say where the quarter notes are.
+            tempo_ticks, self.ticks, self.scales = self.ticks, [0], [seconds_per_tick]
+            times = [tick * seconds_per_tick for tick in tempo_ticks]
+        else:
+            times = [0.0]
+            for i in range(1, len(scales)):
+                times.append(times[-1] + self.scales[i - 1] * (self.ticks[i] - self.ticks[i - 1]))
+        self.times = times[: len(self.ticks)]
+        self.tempos = list(zip(times, tempos, strict=True))
 
     def time(self, tick: int) -> float:
         """Seconds at a tick."""
@@ -215,97 +217,149 @@ class _Clock:
         return self.times[i] + self.scales[i] * (tick - self.ticks[i])
 
 
-def _note_sequence(tracks: list[list[tuple]], clock: _Clock, ticks_per_quarter: int) -> Any:
-    sequence = NoteSequence(ticks_per_quarter=ticks_per_quarter)
+def _merged(tracks: list[Track], kind: int) -> list[tuple[int, int, bytes]]:
+    """The events of a kind on all tracks in order of time: tick, index of the track and data."""
+    found = [
+        (tick, index, data)
+        for index, track in enumerate(tracks)
+        for tick, other, data in track.conductor
+        if other == kind
+    ]
+    return found if len(tracks) == 1 else sorted(found, key=lambda event: event[:2])
+
+
+def _note_sequence(
+    file: MidiFile, tracks: list[Track], first: int, limits: Limits, parts: frozenset[tuple[int, int]]
+) -> Any:
+    """The NoteSequence of tracks that sound together; `parts` are those that are drums, `first` the first's index."""
+    clock = _Clock(tracks, file.ticks_per_quarter, file.seconds_per_tick)
+    # A bare end of track may be late; what counts is the last thing that is played.
+    last = max(next((t for t, e in reversed(track.events) if e[0] < 0xF0), 0) for track in tracks)
+    if clock.time(last) > limits.seconds:
+        raise InputError(f"The music lasts longer than {limits.seconds:.0f} seconds.", "too_long")
+    sequence = NoteSequence(ticks_per_quarter=file.ticks_per_quarter)
     sequence.source_info.parser = _PARSER_PRETTY_MIDI
     sequence.source_info.encoding_type = _ENCODING_MIDI
-    for tick, status, kind, data in tracks[0]:
-        if status == 0xFF and kind == 0x58:
-            if len(data) < 2 or data[1] > 30:
-                raise InputError(
-                    "A time signature is cut off or has no such denominator.", "bad_time_signature"
-                )
-            sequence.time_signatures.add(time=clock.time(tick), numerator=data[0], denominator=2 ** data[1])
-        elif status == 0xFF and kind == 0x59:
-            _add_key_signature(sequence, clock.time(tick), data)
+    _add_meters(sequence, tracks, clock)
+    _add_keys(sequence, tracks, clock, file.warnings)
     for time, qpm in clock.tempos:
         sequence.tempos.add(time=time, qpm=qpm)
     instruments = _instruments(tracks)
-    for i, instrument in enumerate(instruments):
-        if instrument.name:
-            sequence.instrument_infos.add(name=instrument.name, instrument=i)
-    _add_notes(sequence, instruments, clock)
+    drums = [(group.track + first, group.channel) in parts for group in instruments]
+    for i, group in enumerate(instruments):
+        if group.name:
+            sequence.instrument_infos.add(name=group.name, instrument=i)
+        if group.unended:
+            latest = last if clock.time(tracks[group.track].events[-1][0]) > limits.seconds else None
+            group.end_notes(drums[i], max(1, file.ticks_per_quarter // 4), latest)
+    _add_notes(sequence, instruments, drums, clock)
     return sequence
 
 
-def _add_key_signature(sequence: Any, time: float, data: bytes) -> None:
-    sharps = int.from_bytes(data[:1], "big", signed=True) if data else 8
-    if len(data) < 2 or not -7 <= sharps <= 7 or data[1] > 1:
-        raise InputError("A key signature names no key.", "bad_key_signature")
-    minor = data[1] == 1
-    sequence.key_signatures.add(time=time, key=(7 * sharps + 9 * minor) % 12, mode=int(minor))
+def _add_meters(sequence: Any, tracks: list[Track], clock: _Clock) -> None:
+    """All meters of the first track, and those of others that change something; at one tick the last one stays."""
+    meters: list[tuple[int, int, int]] = []
+    for tick, index, data in _merged(tracks, METER):
+        if len(data) < 2 or data[1] > 30 or data[0] == 0:
+            raise InputError("A time signature is cut off or has no such numbers.", "bad_time_signature")
+        meter = (tick, data[0], 2 ** data[1])
+        if index and meters and meters[-1][0] == tick:
+            meters.pop()
+        if not index or not meters or meters[-1][1:] != meter[1:]:
+            meters.append(meter)
+    for tick, numerator, denominator in meters:
+        sequence.time_signatures.add(time=clock.time(tick), numerator=numerator, denominator=denominator)
 
 
-def _instruments(tracks: list[list[tuple]]) -> list[_Instrument]:
+def _add_keys(sequence: Any, tracks: list[Track], clock: _Clock, warnings: list[MidiWarning]) -> None:
+    keys: list[tuple[int, int, int]] = []
+    odd = False
+    for tick, index, data in _merged(tracks, KEY):
+        sharps = int.from_bytes(data[:1], "big", signed=True) if data else 8
+        if len(data) < 2 or not -7 <= sharps <= 7 or data[1] > 1:
+            odd = True
+            continue
+        minor = int(data[1])
+        key = (tick, (7 * sharps + 9 * minor) % 12, minor)
+        if not index or not keys or keys[-1][1:] != key[1:]:
+            keys.append(key)
+    for tick, tonic, minor in keys:
+        sequence.key_signatures.add(time=clock.time(tick), key=tonic, mode=minor)
+    if odd and all(warning.code != "key_signature" for warning in warnings):
+        warnings.append(MidiWarning("key_signature", "A key signature names no key; it was left out."))
+
+
+def _instruments(tracks: list[Track]) -> list[_Instrument]:
     """Notes, bends and controls by (program, channel, track), in the order of each group's first finished note.
 
     Bends and controls before a channel's first note wait as stragglers and join the group that comes first.
     """
     groups: dict[tuple[int, int, int], _Instrument] = {}
     stragglers: dict[tuple[int, int], _Instrument] = {}
-    for index, events in enumerate(tracks):
+    for index, track in enumerate(tracks):
         name = ""
         programs = [0] * 16
         sounding: dict[tuple[int, int], list] = defaultdict(list)
-        for tick, status, first, second in events:
+
+        def group_of(channel: int) -> _Instrument:
+            key = (programs[channel], channel, index)  # noqa: B023 - called within the round of the loop
+            group = groups.get(key)
+            if group is None:
+                group = groups[key] = _Instrument(*key, name)  # noqa: B023
+                straggler = stragglers.get((channel, index))  # noqa: B023
+                if straggler:
+                    group.bends, group.controls = straggler.bends, straggler.controls
+            return group
+
+        for tick, event in track.events:
+            status = event[0]
             kind, channel = status & 0xF0, status & 0x0F
-            if kind == 0x90 and second:
-                sounding[channel, first].append((tick, second))
-            elif kind in (0x80, 0x90):
-                started = sounding.pop((channel, first), ())
-                closed = [note for note in started if note[0] != tick]
+            if kind == 0x90 and event[2]:
+                sounding[channel, event[1]].append((tick, event[2]))
+            elif kind == 0x80 or kind == 0x90:
+                pitch = event[1]
+                started = sounding.pop((channel, pitch), None)
+                if not started:
+                    continue
+                closed = [(start, tick, pitch, velocity) for start, velocity in started if start != tick]
                 if not closed:
+                    # Begun and ended at one tick.
+                    group_of(channel).add_unended(started, pitch, tick)
                     continue
                 if len(closed) < len(started):
-                    sounding[channel, first] = [note for note in started if note[0] == tick]
-                key = (programs[channel], channel, index)
-                group = groups.get(key)
-                if group is None:
-                    group = groups[key] = _Instrument(key[0], channel == DRUM_CHANNEL, name)
-                    straggler = stragglers.get((channel, index))
-                    if straggler:
-                        group.bends, group.controls = straggler.bends, straggler.controls
-                group.notes += [(start, tick, first, velocity) for start, velocity in closed]
+                    sounding[channel, pitch] = [note for note in started if note[0] == tick]
+                (groups.get((programs[channel], channel, index)) or group_of(channel)).notes += closed
             elif kind == 0xC0:
-                programs[channel] = first
-            elif status == 0xFF:
-                if first == 0x03:
-                    name = second.decode("latin-1")
-            else:
+                programs[channel] = event[1]
+            elif kind == 0xB0 or kind == 0xE0:
                 group = groups.get((programs[channel], channel, index))
                 if group is None:
-                    group = stragglers.setdefault(
-                        (channel, index), _Instrument(programs[channel], False, name)
-                    )
+                    straggler = _Instrument(programs[channel], channel, index, name)
+                    group = stragglers.setdefault((channel, index), straggler)
                 if kind == 0xE0:
-                    group.bends.append((tick, (second << 7 | first) - 8192))
+                    group.bends.append((tick, (event[2] << 7 | event[1]) - 8192))
                 else:
-                    group.controls.append((tick, first, second))
+                    group.controls.append((tick, event[1], event[2]))
+            elif status == 0xFF and event[1] == TRACK_NAME:
+                name = meta_data(event).decode("latin-1")
+        end = track.events[-1][0] if track.events else 0
+        for (channel, pitch), started in sounding.items():
+            if started:
+                group_of(channel).add_unended(started, pitch, end)
     return list(groups.values())
 
 
-def _add_notes(sequence: Any, instruments: list[_Instrument], clock: _Clock) -> None:
+def _add_notes(sequence: Any, instruments: list[_Instrument], drums: list[bool], clock: _Clock) -> None:
     time, total = clock.time, 0.0
+    add = sequence.notes.add
     for i, group in enumerate(instruments):
-        common = {"instrument": i, "program": group.program, "is_drum": group.is_drum}
+        common = {"instrument": i, "program": group.program, "is_drum": drums[i]}
         for start, end, pitch, velocity in group.notes:
             end_time = time(end)
             total = max(total, end_time)
-            sequence.notes.add(
-                start_time=time(start), end_time=end_time, pitch=pitch, velocity=velocity, **common
-            )
+            add(start_time=time(start), end_time=end_time, pitch=pitch, velocity=velocity, **common)
     for i, group in enumerate(instruments):
-        common = {"instrument": i, "program": group.program, "is_drum": group.is_drum}
+        common = {"instrument": i, "program": group.program, "is_drum": drums[i]}
         for tick, bend in group.bends:
             sequence.pitch_bends.add(time=time(tick), bend=bend, **common)
         for tick, number, value in group.controls:

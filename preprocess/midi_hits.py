@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 
 from preprocess.converters.groove_hits import Triple
+from preprocess.drum_tracks import DRUM_CHANNEL, DrumChoice, drum_parts
 from preprocess.errors import InputError
-from preprocess.midi import DRUM_CHANNEL, Limits, read_midi
+from preprocess.midi import note_sequences, read_bytes
+from preprocess.midi_file import Event, MidiFile, parse_midi
 from preprocess.note_sequence import NoteSequence
 
 STEPS_PER_QUARTER = 4
@@ -29,13 +31,10 @@ FINE = 480
 MAX_STEPS = 2**19
 """Sixteenths of a file: four hours at 480 quarter notes a minute."""
 
-Event = tuple[int, bytes]
-"""Tick, and the event's bytes with its status."""
-
 
 @dataclass(frozen=True)
 class Hit:
-    """A note on the drum channel.
+    """A note that is a drum.
 
     Attributes:
         start, end: in ticks.
@@ -61,26 +60,34 @@ class MidiHits:
 
     Args:
         data: the file's bytes.
+        drums: where its drums are.
+
+    Attributes:
+        hits: all of them.
+        qpm: the file's first tempo.
+        drums_found: the sentence that says which track was taken for drums, where that is not said by channel 10.
 
     Raises:
-        InputError: where it is not a file that `read_midi` takes, has no notes on the drum channel
-            (`no_drums`), a meter that does not have four quarter notes a bar (`other_meter`) or more
-            than `MAX_STEPS` (`too_long`).
+        InputError: where it is not a file that `read_midi` takes, has no drums (`no_drums`), a meter that does
+            not have four quarter notes a bar (`other_meter`) or more than `MAX_STEPS` (`too_long`).
     """
 
-    def __init__(self, data: bytes):
-        sequence = read_midi(data)
+    def __init__(self, data: bytes, drums: DrumChoice = DrumChoice()):
+        file = parse_midi(data)
+        sequence = note_sequences(file, drums=drums)[0]
         check_meter(sequence)
         self.qpm = sequence.tempos[0].qpm
         self._data = data
-        begin = max(0, data.find(b"MThd"))
-        size, _, count, division = struct.unpack(">IHHH", data[begin + 4 : begin + 14])
-        scale = 1 if division >= FINE else -(-FINE // division)
+        division = file.ticks_per_quarter
+        # Time in SMPTE frames is fine enough as it stands.
+        scale = 1 if division >= FINE or file.seconds_per_tick is not None else -(-FINE // division)
         self.ticks_per_step = division * scale / STEPS_PER_QUARTER
-        header = data[begin : begin + 8 + size]
-        self._header = header[:12] + struct.pack(">H", division * scale) + header[14:]
-        self._tracks, self._behind = _tracks(data, begin + 8 + size, count, scale)
-        hits = [hit for i, events in enumerate(self._tracks) for hit in _hits(events, i)]
+        self._header = _header(file, scale)
+        self._before = [track.before for track in file.tracks]
+        self._behind = file.behind
+        self._tracks = [[(tick * scale, event) for tick, event in track.events] for track in file.tracks]
+        parts, self.drums_found = drum_parts(file, drums, wanted=True)
+        hits = [hit for i, channel in sorted(parts) for hit in _hits(self._tracks[i], i, channel)]
         if not hits:
             raise InputError("The file has no drums; a drum track is on MIDI channel 10.", "no_drums")
         self.hits = sorted(hits, key=lambda hit: (hit.start, hit.track, hit.on))
@@ -115,7 +122,7 @@ class MidiHits:
                 for old, hit in zip(self.hits, new, strict=True)
                 if hit.track == i and (i, hit.pitch) in changed
             ]
-            chunks.append(_track_bytes(_restruck(events, pairs) if pairs else events))
+            chunks.append(self._before[i] + _track_bytes(_restruck(events, pairs) if pairs else events))
         return self._header + b"".join(chunks) + self._behind
 
     def drum_sequence(self) -> Any:
@@ -136,22 +143,16 @@ class MidiHits:
         return sequence
 
 
-def read_hits(path: Path) -> MidiHits:
+def read_hits(path: Path, drums: DrumChoice = DrumChoice()) -> MidiHits:
     """The hits of the MIDI file at a path.
 
     Raises:
         InputError: as `MidiHits` does, naming the file, or where it can't be read (`unreadable`).
     """
     try:
-        if path.stat().st_size > Limits().bytes:
-            raise InputError(f"{path}: is larger than {Limits().bytes} bytes.", "file_too_large")
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: can't be read ({error.strerror}).", "unreadable") from error
-    try:
-        return MidiHits(data)
+        return MidiHits(read_bytes(path), drums)
     except InputError as error:
-        raise InputError(f"{path}: {error}", error.reason) from error
+        raise InputError(f"{path}: {str(error).removeprefix(f'{path}: ')}", error.reason) from error
 
 
 def check_meter(sequence: Any) -> None:
@@ -223,61 +224,33 @@ def _allowed(shift: int, hits: list[Hit], step: int, ticks_per_step: float) -> i
     return min(highest, max(lowest, shift))
 
 
-def _tracks(data: bytes, at: int, count: int, scale: int) -> tuple[list[list[Event]], bytes]:
-    """The events of each track, and what follows the last one; the file is one that `read_midi` takes."""
-    tracks = []
-    for _ in range(count):
-        length = int.from_bytes(data[at + 4 : at + 8], "big")
-        tracks.append(_events(data[at + 8 : at + 8 + length], scale))
-        at += 8 + length
-    return tracks, data[at:]
+def _header(file: MidiFile, scale: int) -> bytes:
+    """The header of the file with so many times the ticks, and with what it says about length and tracks set right."""
+    size, count = len(file.header) - 8, len(file.tracks)
+    division = file.header[12:14]
+    if scale != 1:
+        division = struct.pack(">H", file.ticks_per_quarter * scale)
+    return (
+        b"MThd"
+        + struct.pack(">I", size)
+        + file.header[8:10]
+        + struct.pack(">H", count)
+        + division
+        + file.header[14:]
+    )
 
 
-def _events(chunk: bytes, scale: int) -> list[Event]:
-    """All events of a track, of whatever kind."""
-    events: list[Event] = []
-    at = tick = running = 0
-    while at < len(chunk):
-        ticks, at = _number(chunk, at)
-        tick += ticks * scale
-        status = chunk[at]
-        if status < 0x80:
-            status = running
-        else:
-            at += 1
-            running = status if status < 0xF0 else running if status == 0xFF else 0
-        begin = at
-        if status < 0xF0:
-            at += 1 if 0xC0 <= status < 0xE0 else 2
-        else:
-            length, at = _number(chunk, at + (status == 0xFF))
-            at += length
-        events.append((tick, bytes([status]) + chunk[begin:at]))
-    return events
-
-
-def _number(chunk: bytes, at: int) -> tuple[int, int]:
-    """A variable-length quantity, and where it ends."""
-    value = 0
-    while True:
-        byte = chunk[at]
-        at += 1
-        value = value << 7 | byte & 0x7F
-        if byte < 0x80:
-            return value, at
-
-
-def _hits(events: list[Event], track: int) -> list[Hit]:
-    """The notes on the drum channel, paired as `read_midi` does: an end closes all that began before it.
+def _hits(events: list[Event], track: int, channel: int) -> list[Hit]:
+    """The notes of a channel on a track, paired as `read_midi` does: an end closes all that began before it.
 
     Where there is only one that began at the same tick, it is a note without length, as drum triggers send.
     """
-    programs = [(i, tick) for i, (tick, data) in enumerate(events) if data[0] == 0xC0 | DRUM_CHANNEL]
+    programs = [(i, tick) for i, (tick, data) in enumerate(events) if data[0] == 0xC0 | channel]
     last_tick = events[-1][0] if events else 0
     sounding: dict[int, list[int]] = defaultdict(list)
     hits = []
     for i, (tick, data) in enumerate(events):
-        if data[0] & 0x0F != DRUM_CHANNEL or data[0] & 0xF0 not in (0x80, 0x90):
+        if data[0] & 0x0F != channel or data[0] & 0xF0 not in (0x80, 0x90):
             continue
         pitch = data[1]
         if data[0] & 0xF0 == 0x90 and data[2]:

@@ -288,8 +288,8 @@ def test_files_that_can_not_be_humanized_are_refused_with_the_reason(
     path = tmp_path / f"{kind}.mid"
     sequence = drum_sequence([(i, 100 if kind == "unknown" else 36, 80, 1) for i in range(4)])
     if kind == "pitched":
-        for note in sequence.notes:
-            note.is_drum = False
+        for i, note in enumerate(sequence.notes):
+            note.is_drum, note.instrument, note.program = False, i % 2, i % 2
     if kind == "text":
         path.write_text("hello")
     elif kind != "missing":
