@@ -125,4 +125,4 @@ def _transposed_chord(figure: str, amount: int) -> str:
     try:
         return chord_symbols_lib.transpose_chord_symbol(figure, amount)
     except chord_symbols_lib.ChordSymbolError as error:
-        raise InputError(f"The chord symbol '{figure}' can't be transposed: {error}.", "bad_chord") from error
+        raise InputError(f"The chord symbol {figure!r:.80} can't be transposed.", "bad_chord") from error

@@ -174,7 +174,11 @@ def convert_versions(
     examples, reasons = converter.convert(note_sequence)
     versions = [examples]
     if augmenter is not None:
-        others = augmenter.variants(note_sequence, rng)
+        try:
+            others = augmenter.variants(note_sequence, rng)
+        except InputError as error:
+            # What can't be varied is music all the same.
+            return versions, reasons + Counter([error.reason])
         versions += [converter.convert(other, rng)[0] for other in others]
     elif converter.is_random:
         versions += [converter.convert(note_sequence, rng)[0] for _ in range(RANDOM_DRAWS)]
@@ -212,7 +216,9 @@ def load_examples(
         if sidecar.get("kind") == "examples":
             _load_shard(path, sidecar, spec, collector, training, on_record)
         else:
-            for name, versions, reasons in _convert_file(path, converter, augmenter, training):
+            for name, versions, reasons in _convert_file(
+                path, converter, augmenter, training, collector.reasons
+            ):
                 collector.add(name, versions, reasons)
                 on_record()
     examples = collector.result()
@@ -225,9 +231,9 @@ def load_examples(
 
 
 def _convert_file(
-    path: Path, converter: Converter, augmenter: Augmenter | None, training: bool
+    path: Path, converter: Converter, augmenter: Augmenter | None, training: bool, unreadable: Counter[str]
 ) -> Iterator[tuple[str, list[list[Example]], Counter[str]]]:
-    for i, (name, written) in enumerate(read_note_sequences(path)):
+    for i, (name, written) in enumerate(read_note_sequences(path, unreadable)):
         sequence = at_one_tempo(written)
         if training:
             versions, reasons = convert_versions(sequence, converter, augmenter, np.random.default_rng([i]))

@@ -134,7 +134,7 @@ def load_pieces(
             names += [name for name, _ in found]
             rolls += [piece for _, piece in found]
             continue
-        for name, sequence in read_note_sequences(path):
+        for name, sequence in read_note_sequences(path, reasons):
             if converter is not None:
                 examples, dropped = converter.convert(sequence)
                 reasons += dropped

@@ -105,13 +105,15 @@ class Transform:
         from preprocess.converters import create
         from preprocess.dataset import convert_versions
         from preprocess.example_proto import encode
-        from preprocess.note_sequence import NoteSequence
+        from preprocess.note_sequence import NoteSequence, reason_to_refuse
         from preprocess.tempo_map import at_one_tempo
 
         try:
             sequence = NoteSequence.FromString(record)
         except Exception:  # noqa: BLE001 - protobuf's DecodeError, wherever its version keeps it
             return [], Counter(["bad_record"])
+        if refused := reason_to_refuse(sequence):
+            return [], Counter([refused])
         if self.filters is not None:
             reason = self.filters.reason_to_drop(sequence)
             if reason:

@@ -211,12 +211,16 @@ def load_windows(patterns: str, config: Any) -> Any:
     Raises:
         InputError: for preprocessed shards, and where there is no clip.
     """
+    from collections import Counter
     from collections.abc import Iterator
 
+    from preprocess.dataset import dropped
     from preprocess.drum_windows import windows_of
     from preprocess.note_sequence import read_note_sequences
     from preprocess.tempo_map import at_one_tempo
     from preprocess.tfrecord import expand_patterns, read_sidecar
+
+    reasons: Counter[str] = Counter()
 
     def sequences(advance: Any) -> Iterator[Any]:
         for path in expand_patterns(patterns):
@@ -226,13 +230,15 @@ def load_windows(patterns: str, config: Any) -> Any:
                     "TFRecord of NoteSequences.",
                     "shards",
                 )
-            for _, sequence in read_note_sequences(path):
+            for _, sequence in read_note_sequences(path, reasons):
                 advance()
                 yield at_one_tempo(sequence)
 
     with progress("Reading examples", _records(patterns)) as advance:
         found = windows_of(sequences(advance), config.build_converter())
-    print(f"{patterns}: {len(found)} clips, and {len(found.fills)} fills to end clips with.")
+    print(
+        f"{patterns}: {len(found)} clips, and {len(found.fills)} fills to end clips with{dropped(reasons)}."
+    )
     return found
 
 

@@ -17,7 +17,8 @@ from preprocess import groove_conditions
 from preprocess.converters.base import Example, dense_controls
 from preprocess.converters.drum_classes import Classes
 from preprocess.converters.drum_classes import pitch_classes as drum_classes
-from preprocess.note_sequence import NoteSequence
+from preprocess.converters.segments import MOST_QUARTERS
+from preprocess.note_sequence import NoteSequence, reason_to_refuse
 
 OUTPUT_QPM = 120.0
 TAP_DRUM = 3
@@ -194,6 +195,8 @@ class GrooveConverter:
         """The loudest note of each step and drum, `[steps, drums]` of whole bars; or why there is none."""
         if not note_sequence.notes:
             return None, "empty"
+        if refused := reason_to_refuse(note_sequence):
+            return None, refused
         qpm, reason = self._tempo(note_sequence)
         if reason:
             return None, reason
@@ -201,6 +204,8 @@ class GrooveConverter:
         starts = np.fromiter((n.start_time for n in notes), dtype=np.float64, count=len(notes))
         ends = np.fromiter((n.end_time for n in notes), dtype=np.float64, count=len(notes))
         steps_per_second = self.steps_per_quarter * qpm / 60.0
+        if max(starts.max(), ends.max()) * steps_per_second > MOST_QUARTERS * self.steps_per_quarter:
+            return None, "too_long"
         steps = (starts * steps_per_second + 0.5).astype(np.int64)
         if min(steps.min(), (ends * steps_per_second + 0.5).astype(np.int64).min()) < 0:
             return None, "negative_time"

@@ -14,7 +14,7 @@ import numpy as np
 
 from preprocess.converters.base import NO_TOKEN, Example, dense_controls, one_hot
 from preprocess.converters.segments import Conditioning, Dropped
-from preprocess.note_sequence import NoteSequence
+from preprocess.note_sequence import NoteSequence, reason_to_refuse
 
 OUTPUT_QPM = 120.0
 DRUM_PROGRAM = 128  # "drums", after the MIDI programs
@@ -130,8 +130,8 @@ class MultiInstrumentPerformanceConverter:
         """
         from note_seq import sequences_lib
 
-        if sequences_lib.is_quantized_sequence(note_sequence):
-            return [], Counter(quantized=1)
+        if refused := reason_to_refuse(note_sequence):
+            return [], Counter([refused])
         examples: list[Example] = []
         reasons: Counter[str] = Counter()
         stretches = sequences_lib.split_note_sequence_on_time_changes(note_sequence)

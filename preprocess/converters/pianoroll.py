@@ -17,9 +17,17 @@ from typing import Any
 import numpy as np
 
 from preprocess.converters.base import Example, dense_controls, with_silence
-from preprocess.converters.segments import DEFAULT_QPM, Dropped, Segment, Steps, note_field, quantize, split
+from preprocess.converters.segments import (
+    DEFAULT_QPM,
+    Dropped,
+    Segment,
+    Steps,
+    note_field,
+    quantize,
+    stretches,
+)
 from preprocess.errors import InputError
-from preprocess.note_sequence import NoteSequence
+from preprocess.note_sequence import NoteSequence, reason_to_refuse
 from preprocess.tempo_map import TempoMap
 
 LOWEST_PITCH = 21
@@ -136,9 +144,11 @@ def piano_roll(
         frames: length of the roll; up to the end of the last note where it is None.
 
     Raises:
-        InputError: where a note begins before time 0 (`negative_time`) or there are more than `MAX_FRAMES`
-            frames (`too_long`).
+        InputError: where a note begins before time 0 (`negative_time`), there are more than `MAX_FRAMES` frames
+            (`too_long`), or for one of the reasons of `preprocess.note_sequence.reason_to_refuse`.
     """
+    if refused := reason_to_refuse(note_sequence):
+        raise InputError(f"The music can't be used ({refused}).", refused)
     pitches, velocities = note_field(note_sequence, "pitch"), note_field(note_sequence, "velocity")
     chosen = heard(note_sequence) & (pitches >= lowest_pitch) & (pitches <= highest_pitch)
     starts, ends = (np.floor(t[chosen] * steps_per_quarter + 0.5) for t in note_times(note_sequence))
@@ -306,11 +316,13 @@ class PianorollConverter:
         The reasons: `empty`, `other_meter`, `bad_time_signature`, `negative_time`, `no_notes` (none in the
         range that a piano plays), `too_short`, `too_long`.
         """
+        if refused := reason_to_refuse(note_sequence):
+            return [], Counter([refused])
         reasons: Counter[str] = Counter()
         pitches = note_field(note_sequence, "pitch")
         valid = heard(note_sequence) & (pitches >= self.min_pitch) & (pitches <= self.max_pitch)
         unique: dict[bytes, np.ndarray] = {}
-        segments = list(split(_at_even_tempo(note_sequence), True, reasons))
+        segments = list(stretches(_at_even_tempo(note_sequence), True, reasons))
         for segment in segments:
             try:
                 segment = segment.select(valid[segment.notes])

@@ -6,6 +6,7 @@ to steps (`quantize_note_sequence`), both as arrays and without a copy of the No
 conditioned on chords and keys, those of a stretch are read or inferred by note_seq, imported only then.
 """
 
+import bisect
 import dataclasses
 import functools
 import itertools
@@ -18,10 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from preprocess.note_sequence import NoteSequence
+from preprocess.note_sequence import NoteSequence, reason_to_refuse
 
 DEFAULT_QPM = 120.0
 DEFAULT_TIME_SIGNATURE = (4, 4)
+
+MOST_QUARTERS = 2**17
+"""Four hours at 546 quarter notes a minute: more than music has, and as many steps as arrays of them may have."""
 
 CHORD_DEPTHS = {"triad": 49, "major_minor": 25}
 NO_CHORD = "N.C."
@@ -91,8 +95,17 @@ def split(note_sequence: Any, presplit: bool, reasons: Counter[str]) -> Iterator
     Args:
         note_sequence: is not changed.
         presplit: split where tempo or time signature changes; otherwise music that changes gives nothing.
-        reasons: `time_changes` is counted here where that happens.
+        reasons: `time_changes` is counted here where that happens, and the reason why music is refused whole
+            (`preprocess.note_sequence.reason_to_refuse`).
     """
+    if refused := reason_to_refuse(note_sequence):
+        reasons[refused] += 1
+        return
+    yield from stretches(note_sequence, presplit, reasons)
+
+
+def stretches(note_sequence: Any, presplit: bool, reasons: Counter[str]) -> Iterator[Segment]:
+    """As `split`, of something sound that has a NoteSequence's notes, tempos, meters and total time."""
     notes = note_sequence.notes
     starts = np.fromiter((n.start_time for n in notes), dtype=np.float64, count=len(notes))
     ends = np.fromiter((n.end_time for n in notes), dtype=np.float64, count=len(notes))
@@ -113,9 +126,10 @@ def split(note_sequence: Any, presplit: bool, reasons: Counter[str]) -> Iterator
         return
     times = _change_times(signatures, DEFAULT_TIME_SIGNATURE) | _change_times(tempos, DEFAULT_QPM)
     bounds = [0.0, *sorted(t for t in times if 0 < t < total), total]
-    for start, end in itertools.pairwise(bounds):
-        here = np.flatnonzero((starts >= start) & (starts < end))
-        here = here[np.argsort(starts[here], kind="stable")]
+    in_order = np.argsort(starts, kind="stable")
+    places = np.searchsorted(starts[in_order], bounds)
+    for i, (start, end) in enumerate(itertools.pairwise(bounds)):
+        here = in_order[places[i] : places[i + 1]]
         signature = _value_at(signatures, start, DEFAULT_TIME_SIGNATURE)
         qpm = _value_at(tempos, start, DEFAULT_QPM)
         clipped = np.minimum(ends[here], end) - start
@@ -168,7 +182,7 @@ def quantize(
 
     Raises:
         Dropped: `bad_time_signature`, `other_meter` where a bar has not so many steps or is of another meter than
-            the one that is given, `negative_time`.
+            the one that is given, `too_long` (more than `MOST_QUARTERS`), `negative_time`.
     """
     numerator, denominator = segment.time_signature
     if denominator < 1 or denominator & (denominator - 1) or numerator == 0:
@@ -179,6 +193,9 @@ def quantize(
     if own_bar != wanted_bar and not (shorter_bars and wanted_bar % own_bar == 0):
         raise Dropped("other_meter")
     steps_per_second = steps_per_quarter * segment.qpm / 60.0
+    last = max(segment.total_time, segment.ends.max(initial=0.0))
+    if last * steps_per_second > MOST_QUARTERS * steps_per_quarter:
+        raise Dropped("too_long")
     starts = (segment.starts * steps_per_second + 0.5).astype(np.int64)
     ends = (segment.ends * steps_per_second + 0.5).astype(np.int64)
     ends += ends == starts
@@ -318,8 +335,8 @@ def _changes(events: list[tuple[float, Any]], default: Any) -> bool:
 
 def _value_at(events: list[tuple[float, Any]], time: float, default: Any) -> Any:
     """The last value of a sorted list at or before a time."""
-    before = [value for t, value in events if t <= time]
-    return before[-1] if before else default
+    place = bisect.bisect_right(events, time, key=lambda event: event[0])
+    return events[place - 1][1] if place else default
 
 
 def _new_values(values: np.ndarray) -> Iterator[tuple[int, int]]:

@@ -107,7 +107,7 @@ class TrioConverter:
                 examples += self._convert_segment(segment, notes, drum_bits, source)
             except Dropped as dropped:
                 reasons[dropped.reason] += 1
-        if not segments:
+        if not segments and not reasons:
             reasons["empty"] += 1
         return examples, reasons
 

@@ -139,9 +139,9 @@ def test_a_record_of_something_else(tmp_path: Path) -> None:
     path = tmp_path / "other"
     with RecordWriter(path) as writer:
         writer.write(b"\xff\xff\xff")
-    with pytest.raises(InputError, match="record 0") as caught:
+    with pytest.raises(InputError, match=r"bad_record: 1") as caught:
         load_examples(str(path), create(SPEC), SPEC, 64)
-    assert caught.value.reason == "bad_record"
+    assert caught.value.reason == "no_examples"
 
 
 @pytest.fixture

@@ -336,7 +336,7 @@ def test_files_without_pieces_are_refused(tmp_path: Path) -> None:
         assert error.value.reason == reason
     with RecordWriter(tmp_path / "bad.tfrecord") as writer:
         writer.write(b"\xff\xff\xff")
-    with pytest.raises(InputError, match=r"bad\.tfrecord: record 0"):
+    with pytest.raises(InputError, match=r"bad\.tfrecord: gave no piece \(bad_record: 1\)"):
         load_pieces(str(tmp_path / "bad.tfrecord"))
     path = write(tmp_path / "silent.tfrecord", NoteSequence(), NoteSequence())
     with pytest.raises(InputError, match="no_notes: 2") as error:
