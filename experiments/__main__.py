@@ -1,4 +1,4 @@
-"""Command: one of the seeds' smaller systems, or all of them in a report."""
+"""Command line of the experiments: run one of them, or all of them and write a report."""
 
 if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
     from preprocess import stopping
@@ -17,16 +17,19 @@ from preprocess.errors import InputError
 
 
 def get_parser(name: str | None = None) -> argparse.ArgumentParser:
-    """The command's flags; those of one experiment where it is named."""
+    """The parser that picks an experiment, or, given a name, the parser for that experiment's flags."""
     if name is None:
         listing = "\n".join(f"  {key:26}{text}" for key, text in EXPERIMENTS.items())
         parser = Parser(
-            "Run one of the seeds' smaller systems, or all of them and write a page about them.\n\n"
-            f"experiments:\n{listing}\n  {'report':26}all of these, and a page about them",
+            "Run a small experiment on music and neural networks, re-implemented from the GitHub project\n"
+            "FortsAndMills/MusicGeneration, and compare the results with the ones published there.\n\n"
+            f"experiments:\n{listing}\n  {'report':26}run all of the above and write a web page with the results",
             "python -m experiments boolean_algebra",
         )
         parser.prog = "python -m experiments"
-        parser.add_argument("name", choices=[*EXPERIMENTS, "report"], metavar="NAME", help="an experiment")
+        parser.add_argument(
+            "name", choices=[*EXPERIMENTS, "report"], metavar="NAME", help="the experiment to run"
+        )
         return parser
     module = importlib.import_module(f"experiments.{name}")
     parser = Parser((module.__doc__ or "").strip(), f"python -m experiments {name}")
@@ -34,18 +37,21 @@ def get_parser(name: str | None = None) -> argparse.ArgumentParser:
     parser.add_argument(
         "--output_dir",
         default=f"experiments_output/{name}",
-        help="folder for pictures, MIDI and outcome.json",
+        help="where to write pictures, MIDI files and outcome.json (default: %(default)s)",
     )
     parser.add_argument(
-        "--songs", default="", help="folder of 'track (1).mid' ... (default: tunes of our own)"
+        "--songs",
+        default="",
+        help="folder with the original's songs, 'track (1).mid' to 'track (34).mid' (default: the tunes that come "
+        "with this project)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of all that is random (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="random seed (default: %(default)s)")
     module.add_flags(parser)
     return parser
 
 
 def run_one(name: str, argv: list[str]) -> int:
-    """Run an experiment and print what it found."""
+    """Run one experiment and print its results; returns the exit status."""
     args = get_parser(name).parse_args(argv)
     folder = Path(args.output_dir).expanduser()
     if folder.exists() and not folder.is_dir():
@@ -53,12 +59,12 @@ def run_one(name: str, argv: list[str]) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
     outcome = importlib.import_module(f"experiments.{name}").run(args, folder)
-    rows = [(f.what, f.seed, f.here) for f in outcome.findings]
-    print_table(outcome.title, ["", "the seed", "here"], rows)
+    rows = [(f.what, f.original, f.here) for f in outcome.findings]
+    print_table(outcome.title, ["", "original", "here"], rows)
     print(outcome.verdict)
     path = outcome.write(folder)
     seconds = time.perf_counter() - began
-    print(f"Wrote {path} and {len(outcome.pictures)} pictures beside it in {seconds:.0f} s.")
+    print(f"Wrote {path} and {len(outcome.pictures)} pictures in the same folder in {seconds:.0f} s.")
     return 0
 
 

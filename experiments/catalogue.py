@@ -1,21 +1,21 @@
-"""The experiments that the command knows."""
+"""Names, one-line descriptions and running times of the experiments."""
 
 EXPERIMENTS: dict[str, str] = {
-    "history_copy": "HistoryUser learns to copy, by gradient and by evolution, within bounded memory",
-    "history_architectures": "HistoryUser with an LSTM behind it: copy, copy and roll, a lag that varies",
-    "history_music": "HistoryUser writes music: the music generator, the melody generator, what they read",
-    "listener": "an LSTM hears how spoiled a song is; gradient ascent and a genetic search try to please it",
-    "nearest_neighbour_memory": "an LSTM that answers what was right when its state was like this before",
-    "pointer": "a sanity test: an LSTM learns to point at one slot of a memory",
-    "autoencoder": "a network from any song to any other collapses to their mean",
-    "gan": "a GAN on songs collapses to one; minibatch discrimination is the remedy",
-    "neural_turing_machine": "a neural Turing machine learns to copy",
-    "two_neurals": "a Q-learning agent plays what a classifier can guess, but not too well",
-    "neuro_evolution": "NEAT learns XOR, and to press the right keys for a melody",
-    "boolean_algebra": "rules of ANDs and ORs, grown one error at a time, learn a song by heart",
-    "elephants": "networks of voting neurons, grown one error at a time, learn a song by heart",
+    "history_copy": "HistoryUser (attention by lag) learns a copy task by gradient descent and by evolution",
+    "history_architectures": "HistoryUser followed by an LSTM, on three copy tasks of growing difficulty",
+    "history_music": "HistoryUser learns songs and generates music; which earlier frames it attends to",
+    "listener": "an LSTM rates how corrupted a song is; two searches look for rolls that it rates highly",
+    "nearest_neighbour_memory": "an LSTM with a nearest-neighbour memory of its own states predicts repeats",
+    "pointer": "sanity check: an LSTM learns to put all of its softmax weight on one memory slot",
+    "autoencoder": "a network trained to turn any song into any other collapses to a constant",
+    "gan": "a GAN trained on songs collapses to one of them; minibatch discrimination helps",
+    "neural_turing_machine": "a neural Turing machine learns to copy sequences",
+    "two_neurals": "a Q-learning agent is paid for keys that a classifier predicts well, but not perfectly",
+    "neuro_evolution": "NEAT evolves networks for XOR and for playing a melody",
+    "boolean_algebra": "Boolean rules, added one error at a time, memorise a song",
+    "elephants": "networks of voting neurons, grown one error at a time, memorise a song",
 }
-"""What each is about, by the name of its module."""
+"""A one-line description of each experiment, by module name."""
 
 SECONDS: dict[str, int] = {
     "history_music": 240,
@@ -30,4 +30,4 @@ SECONDS: dict[str, int] = {
     "two_neurals": 50,
     "elephants": 40,
 }
-"""About how long the longer ones take on one core, so that the report can start with the longest."""
+"""Approximate running times of the slower experiments on one core; the report starts the slowest first."""

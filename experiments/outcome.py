@@ -1,4 +1,4 @@
-"""What an experiment found, beside what the seed said: written as JSON, read by the report."""
+"""The results of an experiment next to those of the original; written as JSON and read by the report."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -13,26 +13,26 @@ class Finding:
 
     Attributes:
         what: what was measured, with its unit.
-        seed: the seed's figure, or "" where it has none.
-        here: ours.
+        original: the figure that the original's author published, or "" if there is none.
+        here: the figure measured in this run.
     """
 
     what: str
-    seed: str
+    original: str
     here: str
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an experiment found.
+    """The results of an experiment.
 
     Attributes:
-        title: a line that names it.
-        said: what the seed said, in a few sentences.
+        title: heading of the experiment.
+        said: what the original's author reported, summarised in a few sentences.
         findings: the figures.
-        verdict: what came out here, in a sentence or two.
-        pictures: names of the PNG files in its folder, each with its caption.
-        midi: names of the MIDI files in its folder.
+        verdict: a summary of this run, in a sentence or two.
+        pictures: PNG files in the output folder, as pairs of file name and caption.
+        midi: names of the MIDI files in the output folder.
     """
 
     title: str
@@ -43,14 +43,14 @@ class Outcome:
     midi: tuple[str, ...] = ()
 
     def write(self, folder: Path) -> Path:
-        """Write it into a folder; the file's path."""
+        """Write `outcome.json` to a folder and return its path."""
         path = folder / FILE_NAME
         path.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         return path
 
     @classmethod
     def read(cls, folder: Path) -> "Outcome":
-        """What `write` wrote into a folder."""
+        """Read the `outcome.json` that `write` left in a folder."""
         fields = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
         fields["findings"] = tuple(Finding(**finding) for finding in fields["findings"])
         fields["pictures"] = tuple((name, caption) for name, caption in fields["pictures"])

@@ -1,4 +1,4 @@
-"""All experiments, one after the other, and a page about them: `report.html`, one file that needs nothing else."""
+"""Run all experiments and write a self-contained web page with their results, `report.html`."""
 
 import argparse
 import base64
@@ -48,14 +48,14 @@ a:focus-visible { outline: 3px solid #4fb3a5; outline-offset: 2px; }
 
 @dataclass(frozen=True)
 class Result:
-    """How an experiment ended.
+    """The result of running an experiment.
 
     Attributes:
-        name: of the experiment.
-        folder: what it wrote into.
-        outcome: what it found; None where it failed.
+        name: name of the experiment.
+        folder: its output folder.
+        outcome: its results, or None if it failed.
         error: why it failed, or "".
-        seconds: that it took; None where that is not known.
+        seconds: how long it took, or None if that is not known.
     """
 
     name: str
@@ -68,27 +68,36 @@ class Result:
 def get_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = Parser(
-        "Run all experiments, each in a process of its own, and write a page about them: what the seed said, what "
-        f"came out here, pictures, MIDI files. The page is a single file, {PAGE}.",
+        "Run all experiments, each in its own process, and write a web page that compares their results with the\n"
+        f"original's, with pictures and MIDI files. The page is a single file, {PAGE}.",
         "python -m experiments report --output_dir=experiments_output",
     )
     parser.prog = "python -m experiments report"
     parser.add_argument(
-        "--output_dir", default="experiments_output", help="folder of the page and of all results"
+        "--output_dir",
+        default="experiments_output",
+        help="where to write the page and all results (default: %(default)s)",
     )
     parser.add_argument(
-        "--songs", default="", help="folder of 'track (1).mid' ... (default: tunes of our own)"
+        "--songs",
+        default="",
+        help="folder with the original's songs, 'track (1).mid' to 'track (34).mid' (default: the tunes that come "
+        "with this project)",
     )
-    parser.add_argument("--only", default="", help="names separated by commas (default: all)")
-    parser.add_argument("--processes", type=int, default=2, help="experiments at a time (default: 2)")
     parser.add_argument(
-        "--keep", action="store_true", help="run only experiments that have no result in output_dir yet"
+        "--only", default="", help="comma-separated names of the experiments to run (default: all)"
+    )
+    parser.add_argument(
+        "--processes", type=int, default=2, help="how many experiments to run at a time (default: 2)"
+    )
+    parser.add_argument(
+        "--keep", action="store_true", help="skip experiments that already have results in --output_dir"
     )
     return parser
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; the status is 1 where an experiment failed."""
+    """Run the command; the exit status is 1 if an experiment failed."""
     args = get_parser().parse_args(argv)
     names = list(dict.fromkeys(filter(None, args.only.split(",")))) or list(EXPERIMENTS)
     folder = Path(args.output_dir).expanduser()
@@ -107,7 +116,7 @@ def main(argv: list[str] | None = None) -> int:
     waiting = sorted((name for name in names if name not in kept), key=lambda name: -SECONDS.get(name, 0))
     try:
         run_all({name: folder / name for name in waiting}, songs, args.processes, note)
-    finally:  # also after Ctrl-C: what is done is kept
+    finally:  # after Ctrl-C too, so that finished experiments are not lost
         (folder / DURATIONS).write_text(json.dumps(durations, indent=1) + "\n", encoding="utf-8")
         done = [results[name] for name in names if name in results]
         (folder / PAGE).write_text(page(done, bool(args.songs)), encoding="utf-8")
@@ -133,7 +142,7 @@ def _check(args: argparse.Namespace, names: Sequence[str], folder: Path) -> None
 
 
 def _durations(folder: Path) -> dict[str, float]:
-    """The seconds that experiments took in earlier reports."""
+    """Running times in seconds from earlier reports in the same folder."""
     try:
         return dict(json.loads((folder / DURATIONS).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -141,19 +150,19 @@ def _durations(folder: Path) -> dict[str, float]:
 
 
 def command(name: str, folder: Path, songs: str) -> list[str]:
-    """What runs an experiment."""
+    """The command line that runs one experiment."""
     flags = [f"--output_dir={folder}", *([f"--songs={songs}"] if songs else [])]
     return [sys.executable, "-m", "experiments", name, *flags]
 
 
 def run_all(folders: dict[str, Path], songs: str, processes: int, note: Callable[[Result], None]) -> None:
-    """Run experiments in the order given, so many at a time, each on one core.
+    """Run experiments in the given order, several at a time, each limited to one core.
 
     Args:
-        folders: of the results, by name.
-        songs: the flag, or "".
-        processes: at a time.
-        note: called with each result.
+        folders: output folder of each experiment, by name.
+        songs: value of --songs, or "".
+        processes: how many experiments run at a time.
+        note: called with the result of each experiment as it finishes.
     """
     waiting = list(folders)
     running: dict[str, tuple[subprocess.Popen, float]] = {}
@@ -164,9 +173,8 @@ def run_all(folders: dict[str, Path], songs: str, processes: int, note: Callable
                 while waiting and len(running) < processes:
                     name = waiting.pop(0)
                     folders[name].mkdir(parents=True, exist_ok=True)
-                    (folders[name] / FILE_NAME).unlink(
-                        missing_ok=True
-                    )  # else a failure would show an old result
+                    # A failed run must not show the result of an earlier one.
+                    (folders[name] / FILE_NAME).unlink(missing_ok=True)
                     with (folders[name] / ERRORS).open("wb") as errors:
                         child = subprocess.Popen(
                             command(name, folders[name], songs),
@@ -188,7 +196,7 @@ def run_all(folders: dict[str, Path], songs: str, processes: int, note: Callable
 
 
 def _end(children: Sequence[subprocess.Popen]) -> None:
-    """End what still runs."""
+    """Stop processes that are still running."""
     for child in children:
         child.terminate()
     for child in children:
@@ -200,7 +208,7 @@ def _end(children: Sequence[subprocess.Popen]) -> None:
 
 
 def _read(name: str, folder: Path, seconds: float | None, status: int = 0) -> Result:
-    """The result of an experiment that ended with a status."""
+    """The result of an experiment that exited with `status`."""
     if status:
         lines = (folder / ERRORS).read_text(encoding="utf-8", errors="replace").split("\n")
         said = [line.strip() for line in lines if line.strip()]
@@ -211,14 +219,18 @@ def _read(name: str, folder: Path, seconds: float | None, status: int = 0) -> Re
         return Result(name, folder, None, f"{FILE_NAME} is missing or cannot be read", seconds)
 
 
-def page(results: Sequence[Result], from_seed: bool) -> str:
-    """The page about results; every text is escaped.
+def page(results: Sequence[Result], original_songs: bool) -> str:
+    """The HTML page with all results; all text is escaped.
 
     Args:
-        results: in their order on the page.
-        from_seed: whether the songs were given by `--songs`, so that the seeds' figures can be compared.
+        results: in the order in which the page shows them.
+        original_songs: whether --songs was given, so that figures can be compared directly with the original's.
     """
-    songs = "the songs given by --songs" if from_seed else "this project's own tunes, not the seeds' songs"
+    songs = (
+        "the songs given by --songs"
+        if original_songs
+        else "the tunes that come with this project, not the original's songs, so figures are not directly comparable"
+    )
     contents = "".join(
         f'<li><a href="#{html.escape(result.name)}">{html.escape(_title(result))}</a> '
         f"<small>{html.escape(_remark(result))}</small></li>"
@@ -229,8 +241,11 @@ def page(results: Sequence[Result], from_seed: bool) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>Experiments</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
         "<h1>Experiments</h1>\n"
-        "<p>The seeds' smaller systems: what the seed said of each, and what came out here. They learned "
-        f"{songs}.</p>\n<ul>{contents}</ul>\n" + "\n".join(map(_section, results)) + "\n</body>\n</html>\n"
+        "<p>Small experiments on music and neural networks, re-implemented from the GitHub project "
+        "FortsAndMills/MusicGeneration (the original): what its author reported, and the results of this run. "
+        f"Training data: {songs}.</p>\n<ul>{contents}</ul>\n"
+        + "\n".join(map(_section, results))
+        + "\n</body>\n</html>\n"
     )
 
 
@@ -244,7 +259,7 @@ def _remark(result: Result) -> str:
 
 
 def _section(result: Result) -> str:
-    """One experiment's part of the page."""
+    """The section of the page for one experiment."""
     escape = html.escape
     head = f'<section id="{escape(result.name)}">\n<h2>{escape(_title(result))}</h2>\n'
     foot = f"<small>{escape(', '.join(filter(None, (result.name, _remark(result)))))}</small>\n</section>"
@@ -252,10 +267,10 @@ def _section(result: Result) -> str:
     if outcome is None:
         return f'{head}<p class="failed">Failed: {escape(result.error)}</p>\n{foot}'
     rows = "".join(
-        f"<tr><td>{escape(f.what)}</td><td>{escape(f.seed)}</td><td>{escape(f.here)}</td></tr>"
+        f"<tr><td>{escape(f.what)}</td><td>{escape(f.original)}</td><td>{escape(f.here)}</td></tr>"
         for f in outcome.findings
     )
-    table = f'<div class="wide"><table><tr><th></th><th>the seed</th><th>here</th></tr>{rows}</table></div>\n'
+    table = f'<div class="wide"><table><tr><th></th><th>original</th><th>here</th></tr>{rows}</table></div>\n'
     pictures = "".join(_picture(result.folder / name, caption) for name, caption in outcome.pictures)
     midi = ", ".join(
         f'<a download="{escape(name)}" href="{_data(result.folder / name, "audio/midi")}">{escape(name)}</a>'
@@ -263,7 +278,7 @@ def _section(result: Result) -> str:
         if (result.folder / name).is_file()
     )
     return (
-        f'{head}<p class="verdict">{escape(outcome.verdict)}</p>\n<p>The seed: {escape(outcome.said)}</p>\n'
+        f'{head}<p class="verdict">{escape(outcome.verdict)}</p>\n<p>The original: {escape(outcome.said)}</p>\n'
         + (table if rows else "")
         + pictures
         + (f"<p>MIDI files: {midi}</p>\n" if midi else "")
@@ -272,7 +287,7 @@ def _section(result: Result) -> str:
 
 
 def _picture(path: Path, caption: str) -> str:
-    """A picture with its caption; only the caption where the file is gone."""
+    """A picture with its caption, or just the caption if the file is missing."""
     image = (
         f'<img src="{_data(path, "image/png")}" alt="{html.escape(caption)}" loading="lazy">'
         if path.is_file()

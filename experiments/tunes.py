@@ -1,4 +1,4 @@
-"""What the experiments learn: songs of 128 frames and 13 keys, the seeds' own where they are at hand, else ours."""
+"""Training data of the experiments: songs of 128 frames and 13 keys, the original's or the ones shipped here."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 VERSIONS = 2
-"""Of each tune of ours: the seeds' songs have about as many, most of them one."""
+"""Transpositions used of each of our tunes, which gives about as many versions as the original had (69)."""
 
 
 @dataclass(frozen=True)
@@ -14,25 +14,25 @@ class Songs:
     """Songs to learn.
 
     Attributes:
-        versions: uint8 `[n, 128, 13]` of struck keys: the seeds' list of 69, every song in every transposition
-            that fits, three of them empty; or our tunes in the two highest each, about as many.
-        first: the song that experiments with a single song learn, untransposed, uint8 `[128, 13]`: the seeds'
-            "grasshopper", or the first of ours.
-        name: of the first.
-        from_seed: whether they are the seeds', so that the seeds' reference numbers hold.
+        versions: struck keys, uint8 `[n, 128, 13]`. Of the original's songs, every transposition that fits the 13
+            keys: 69 versions, three of them empty. Of our tunes, the two highest transpositions of each.
+        first: the song for experiments that learn a single one, untransposed, uint8 `[128, 13]`: the original's
+            "grasshopper", or the first of our tunes.
+        name: name of `first`.
+        are_original: whether these are the original's songs, so that its published figures apply.
     """
 
     versions: np.ndarray
     first: np.ndarray
     name: str
-    from_seed: bool
+    are_original: bool
 
 
 def load_songs(folder: str = "") -> Songs:
-    """The seeds' 34 songs from a folder of `track (1).mid` ..., or without one our own tunes.
+    """Load the original's 34 songs, `track (1).mid` to `track (34).mid`, from a folder, or else our own tunes.
 
     Raises:
-        InputError: where a song is missing or unreadable.
+        InputError: if a song is missing or cannot be read.
     """
     from preprocess.piano import load_seed_songs, seed_song, seed_versions
 

@@ -1,4 +1,4 @@
-"""The report: stand-in experiments, one of which fails, and the page about them."""
+"""The report: stand-in experiments, one of which fails, and the page with their results."""
 
 import base64
 import html.parser
@@ -19,7 +19,7 @@ from preprocess.errors import InputError
 
 GOOD = Outcome(
     title="Good & <b>bold</b>",
-    said="The seed said <script>alert(1)</script>.",
+    said="The author said <script>alert(1)</script>.",
     findings=(Finding("loss", "0.5", "<0.4"),),
     verdict='It "works" & more.',
     pictures=(("curve.png", "A curve > 0"),),
@@ -47,7 +47,7 @@ if name == "slow":
 @pytest.fixture
 def stand_ins(monkeypatch, tmp_path):
     """A catalogue of stand-ins: `good`, `bad`, `slow`."""
-    names = {"good": "does it", "bad": "a <failure>", "slow": "takes long"}
+    names = {"good": "succeeds", "bad": "a <failure>", "slow": "takes long"}
     monkeypatch.setattr(report, "EXPERIMENTS", names)
     monkeypatch.setattr(report, "SECONDS", {"bad": 5})
     monkeypatch.setattr(
@@ -59,7 +59,7 @@ def stand_ins(monkeypatch, tmp_path):
 
 
 class Page(html.parser.HTMLParser):
-    """The text, the tags, and the addresses of a page."""
+    """The text, the tags and the addresses in a page."""
 
     def __init__(self, path: Path):
         super().__init__()
@@ -80,7 +80,7 @@ def test_a_failure_is_shown_and_the_others_run(stand_ins, capsys):
     for text in (GOOD.title, GOOD.said, GOOD.verdict, "<0.4", "A curve > 0", "Failed: ValueError: no <good>"):
         assert text in page.text
     assert "first line" not in page.text and "a <failure>" in page.text
-    # Nothing of what the outcome says became markup, and nothing is loaded from elsewhere.
+    # No text from the outcome became markup, and nothing is loaded from elsewhere.
     assert not {"script", "b"} & set(page.tags)
     assert page.tags.count("section") == 2
     data = [address for address in page.addresses if not address.startswith("#")]
@@ -89,7 +89,7 @@ def test_a_failure_is_shown_and_the_others_run(stand_ins, capsys):
         "data:audio/midi;base64," + base64.b64encode(b"MThd tune").decode(),
     ]
     assert "bad failed: ValueError: no <good>" in capsys.readouterr().err
-    # Each on one thread; the one that takes longest first.
+    # Each ran on one thread, and the slowest first.
     noted = {
         name: json.loads((stand_ins / name / "environment.json").read_text()) for name in ("good", "bad")
     }
@@ -97,12 +97,14 @@ def test_a_failure_is_shown_and_the_others_run(stand_ins, capsys):
     assert noted["bad"][1] < noted["good"][1]
 
 
-def test_results_are_made_anew_unless_kept(stand_ins):
+def test_experiments_run_again_unless_results_are_kept(stand_ins):
     assert report.main([f"--output_dir={stand_ins}", "--only=good"]) == 0
     first = (stand_ins / "good" / "environment.json").read_text()
     assert report.main([f"--output_dir={stand_ins}", "--only=good", "--keep"]) == 0
     assert (stand_ins / "good" / "environment.json").read_text() == first
-    assert " s" in Page(stand_ins / "report.html").text.split("good, ")[1]  # the seconds of the first time
+    assert (
+        " s" in Page(stand_ins / "report.html").text.split("good, ")[1]
+    )  # the running time of the first run
     assert report.main([f"--output_dir={stand_ins}", "--only=good"]) == 0
     assert (stand_ins / "good" / "environment.json").read_text() != first
 
@@ -121,7 +123,7 @@ def test_an_outcome_that_cannot_be_read_is_a_failure(stand_ins, monkeypatch):
 
 
 def test_an_interrupt_keeps_what_is_done_and_ends_the_children(stand_ins):
-    """Ctrl-C, while `slow` sleeps and `good` is done."""
+    """Ctrl-C while `slow` is sleeping and `good` is done."""
     children = []
     popen = subprocess.Popen
 
@@ -141,7 +143,7 @@ def test_an_interrupt_keeps_what_is_done_and_ends_the_children(stand_ins):
 
     import threading
 
-    # A shell starts what it runs in the background with interrupts ignored, the tests among it.
+    # Shells start background jobs with interrupts ignored, and the tests may be one.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report.subprocess, "Popen", Recorded)
@@ -162,7 +164,7 @@ def test_bad_flags(flag, tmp_path):
         report.main([f"--output_dir={tmp_path}", flag])
 
 
-def test_a_file_is_no_folder(tmp_path):
+def test_an_output_dir_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="is a file"):
         report.main([f"--output_dir={tmp_path / 'file'}"])
@@ -175,6 +177,6 @@ def test_the_command_of_an_experiment(tmp_path):
     assert set(catalogue.SECONDS) <= set(catalogue.EXPERIMENTS)
 
 
-def test_it_is_reached_from_the_command(tmp_path):
+def test_the_report_is_a_subcommand_of_experiments(tmp_path):
     with pytest.raises(InputError, match="--processes"):
         experiments_main(["report", f"--output_dir={tmp_path}", "--processes=0"])
