@@ -1,10 +1,11 @@
-"""HistoryUser learns to copy: bits are shown once, and 64 frames later it must say them again.
+"""HistoryUser learns a copy task: it is shown random bits and must reproduce them 64 frames later.
 
-Two LSTM layers turn the present frame into 80 weights, one for each of the last 80 frames, and the answer is the
-sum of those frames by the weights: the network says where to read without seeing what stands there. The seeds found
-that it learns this by a few steps of gradient descent and, just as well, by the plainest evolution; a third form,
-all frames at once, wanted more than 16 GB. Look at the two curves beside the seed's figures, at the weights, which
-gather at 64 frames back, and at the memory that a training step takes here.
+HistoryUser is a form of attention by position. Two LSTM layers turn the present frame into 80 weights, one for each of
+the last 80 frames, and the output is the weighted sum of those frames: the network decides where to read without
+looking at what is there. In the original (MusicGeneration) it learned the task within 200 steps of gradient descent
+and also by a very simple evolution strategy; a version that processed all frames at once was abandoned because it
+needed more than 16 GB of memory. Compare both learning curves with the original's, see how the weights concentrate on
+the frame 64 steps back, and how much memory a training step takes here.
 """
 
 import argparse
@@ -22,36 +23,51 @@ FRAMES, LAG, KEYS = 192, 64, 13
 WINDOW = 80
 READER_SIZES = (70, 50)
 MUTATION = 0.1
+"""Standard deviation of the noise that makes a child's weights from its parent's."""
 CHANCE = 0.25 * (FRAMES - LAG)
-"""Loss of answering 1/2 to everything; reading one wrong frame gives twice as much."""
+"""Loss of the constant output 1/2. Reading a wrong frame costs twice as much."""
 
-SEED_GRADIENT = ((0, 200), (34.2074, 5e-5))
-"""Steps and losses; the last was printed as 0.0000."""
-SEED_EVOLUTION = ((0, 23, 34, 40, 44, 50, 58, 70), (36.79, 29.6, 14.8, 3.81, 0.357, 0.0447, 0.0054, 0.0015))
-SEED_BATCH = 128
-SEED_MEMORY_GB = 16
+ORIGINAL_GRADIENT = ((0, 200), (34.2074, 5e-5))
+"""Steps and losses; the last one was printed as 0.0000."""
+ORIGINAL_EVOLUTION = (
+    (0, 23, 34, 40, 44, 50, 58, 70),
+    (36.79, 29.6, 14.8, 3.81, 0.357, 0.0447, 0.0054, 0.0015),
+)
+"""Generations and losses."""
+ORIGINAL_BATCH = 128
+ORIGINAL_MEMORY_GB = 16
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """The flags of this experiment."""
     parser.add_argument(
-        "--steps", type=int, default=200, help="of gradient descent (default: 200, the seed's)"
+        "--steps", type=int, default=200, help="steps of gradient descent (default: 200, like the original)"
     )
-    parser.add_argument("--batch", type=int, default=128, help="of a step (default: 128, the seed's)")
-    parser.add_argument("--generations", type=int, default=70, help="of evolution (default: 70, the seed's)")
     parser.add_argument(
-        "--children", type=int, default=200, help="of a generation (default: 200, the seed's)"
+        "--batch",
+        type=int,
+        default=128,
+        help="examples per step of gradient descent (default: 128, like the original)",
+    )
+    parser.add_argument(
+        "--generations",
+        type=int,
+        default=70,
+        help="generations of evolution (default: 70, like the original)",
+    )
+    parser.add_argument(
+        "--children", type=int, default=200, help="children per generation (default: 200, like the original)"
     )
     parser.add_argument(
         "--evolution_batch",
         type=int,
         default=3,
-        help="examples that judge a generation (default: 3; the seed's 128 take some 30 times as long)",
+        help="examples on which each generation is evaluated (default: 3; the original's 128 take about 30 times as "
+        "long)",
     )
 
 
 def run(args: argparse.Namespace, folder: Path) -> Outcome:
-    """Learn it both ways, and measure the memory of a step."""
+    """Learn the task both ways, and measure the memory that a training step takes."""
     from experiments.descent import positive_flag
 
     positive_flag(args, "steps", "batch", "generations", "children", "evolution_batch")
@@ -60,7 +76,7 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
 
     quiet.import_keras()
     reader, probe = build_reader(args.seed), draw_copies(np.random.default_rng(args.seed + 2), 16)[0]
-    weights = {"before learning": mean_weights(reader, probe)}
+    weights = {"before training": mean_weights(reader, probe)}
     by_gradient = learn_by_gradient(reader, args.steps, args.batch, args.seed)
     weights["after gradient descent"] = mean_weights(reader, probe)
     reader = build_reader(args.seed)
@@ -70,23 +86,23 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
     weights["after evolution"] = mean_weights(reader, probe)
     return Outcome(
         "HistoryUser learns to copy",
-        "It joyfully converges to zero loss after a couple of steps of gradient descent, and even the dumbest "
-        "evolution trains it. Rewritten to run all frames at once, it needed more than 16 GB of memory.",
+        "The network converged to zero loss after a few steps of gradient descent, and a very simple evolution "
+        "strategy trained it as well. A version that ran all frames at once needed more than 16 GB of memory.",
         (
-            Finding("loss by gradient, step 0", "34.21", f"{by_gradient[0]:.2f}"),
-            Finding(f"loss by gradient, step {args.steps}", "0.0000 (200)", f"{by_gradient[-1]:.4f}"),
-            Finding("loss by evolution, generation 0", "36.79", f"{by_evolution[0]:.2f}"),
+            Finding("gradient descent: loss at step 0", "34.21", f"{by_gradient[0]:.2f}"),
+            Finding(f"gradient descent: loss at step {args.steps}", "0.0000 (200)", f"{by_gradient[-1]:.4f}"),
+            Finding("evolution: loss in generation 0", "36.79", f"{by_evolution[0]:.2f}"),
             Finding(
-                f"loss by evolution, generation {args.generations}", "0.0015 (70)", f"{by_evolution[-1]:.4f}"
+                f"evolution: loss in generation {args.generations}", "0.0015 (70)", f"{by_evolution[-1]:.4f}"
             ),
             Finding(
-                "weight of 64 frames back: before, by gradient, by evolution",
+                "weight on 64 frames back: untrained, by gradient, by evolution",
                 "",
                 ", ".join(f"{w[WINDOW - LAG]:.3f}" for w in weights.values()),
             ),
             Finding(
-                f"memory of a step, {WINDOW} lags, {FRAMES} frames, batch {SEED_BATCH}",
-                f"over {SEED_MEMORY_GB} GB",
+                f"memory for a training step ({WINDOW} lags, {FRAMES} frames, batch of {ORIGINAL_BATCH})",
+                f"over {ORIGINAL_MEMORY_GB} GB",
                 f"{megabytes / 1024:.2f} GB",
             ),
         ),
@@ -99,7 +115,7 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
 
 
 def draw_copies(rng: np.random.Generator, batch: int) -> tuple[np.ndarray, np.ndarray]:
-    """Frames of random bits, the last 64 of them empty, and the same 64 frames later, `[batch, 192, 13]` each."""
+    """Inputs (random frames, the last 64 empty) and targets (the same, 64 frames later), `[batch, 192, 13]` each."""
     shown, said = (np.zeros((batch, FRAMES, KEYS), np.float32) for _ in range(2))
     shown[:, : FRAMES - LAG] = rng.integers(0, 2, (batch, FRAMES - LAG, KEYS))
     said[:, LAG:] = shown[:, : FRAMES - LAG]
@@ -107,14 +123,14 @@ def draw_copies(rng: np.random.Generator, batch: int) -> tuple[np.ndarray, np.nd
 
 
 def copy_loss(said: Any, outputs: Any) -> Any:
-    """Mean squared error of a frame, summed over frames 64 to 191: `[batch]`."""
+    """Mean squared error per frame, summed over frames 64 to 191: `[batch]`."""
     from keras import ops
 
     return ops.sum(ops.mean(ops.square(said - outputs)[:, LAG:], axis=-1), axis=-1)
 
 
 def build_reader(seed: int) -> Any:
-    """A model whose answer is the read itself: nothing but where it reads is to be learnt."""
+    """A model whose output is the read itself, so that all it has to learn is where to read."""
     import keras
 
     from models.backend import set_seed
@@ -135,7 +151,7 @@ def build_reader(seed: int) -> Any:
 
 
 def mean_weights(reader: Any, frames: np.ndarray) -> np.ndarray:
-    """The share of each slot in the reads of frames 64 and later, `[80]`, the oldest slot first."""
+    """Mean weight of each slot over frames 64 and later, `[80]`, oldest slot first."""
     from keras import ops
 
     return ops.convert_to_numpy(reader.history(frames).weights)[:, LAG:].mean(axis=(0, 1))
@@ -145,7 +161,7 @@ def mean_weights(reader: Any, frames: np.ndarray) -> np.ndarray:
 
 
 def learn_by_gradient(reader: Any, steps: int, batch: int, seed: int) -> list[float]:
-    """Adam on a fresh batch each step; the losses before each step, and at the end."""
+    """Train with Adam on a new batch each step; returns the loss before each step and after the last."""
     from experiments.descent import train
 
     rng = np.random.default_rng(seed)
@@ -153,14 +169,14 @@ def learn_by_gradient(reader: Any, steps: int, batch: int, seed: int) -> list[fl
 
 
 def learn_by_evolution(reader: Any, generations: int, children: int, batch: int, seed: int) -> list[float]:
-    """Move the weights by no gradient: the fitter a child, the more of it is in the next parent.
+    """Train by an evolution strategy: the next parent is the mean of the children, weighted by their fitness.
 
         child_i = parent + 0.1 N(0, 1)
-        fitness_i = max_j loss_j - loss_i             all on one fresh batch
+        fitness_i = max_j loss_j - loss_i             (all on one new batch)
         parent <- sum_i fitness_i child_i / sum_i fitness_i
 
     Returns:
-        The parent's loss before each generation, on that generation's batch, and at the end, on 16 examples.
+        The parent's loss before each generation, on that generation's batch, and after the last, on 16 examples.
     """
     from keras import ops
 
@@ -183,10 +199,10 @@ def learn_by_evolution(reader: Any, generations: int, children: int, batch: int,
 
 
 def child_losses(reader: Any) -> Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
-    """A compiled function of weights `[children, all weights]`, frames and answers: each child's loss `[children]`.
+    """A compiled function from weights `[children, all weights]`, inputs and targets to losses `[children]`.
 
-    Each child is a forward pass of the model itself with its weights in place of the model's, one child after the
-    other, for then a child's 50 000 weights stay in the processor's cache for all of its 192 frames.
+    Each child's loss is a forward pass of the model with the child's weights. Children are evaluated one after the
+    other, so that one child's 50 000 weights stay in the processor's cache for all 192 frames.
     """
     from keras import ops
 
@@ -211,7 +227,7 @@ def own_loss(reader: Any, shown: np.ndarray, said: np.ndarray) -> float:
 
 
 def unflatten(reader: Any, flat: Any) -> list[Any]:
-    """One row of weights as the arrays of the model's variables."""
+    """Split a vector of all weights into arrays with the shapes of the model's variables."""
     from keras import ops
 
     sizes = [int(np.prod(v.shape)) for v in reader.trainable_variables]
@@ -221,7 +237,7 @@ def unflatten(reader: Any, flat: Any) -> list[Any]:
 
 
 def assign(reader: Any, flat: np.ndarray) -> None:
-    """Give the model one row of weights."""
+    """Set the model's variables from a vector of all weights."""
     for variable, value in zip(reader.trainable_variables, unflatten(reader, flat), strict=True):
         variable.assign(value)
 
@@ -230,7 +246,7 @@ def assign(reader: Any, flat: np.ndarray) -> None:
 
 
 def memory_of_a_step() -> float:
-    """Megabytes that training steps of the seed's full size add to a process that does nothing else."""
+    """Megabytes that training at the original's full size adds to a process, measured in a process of its own."""
     program = "from experiments.history_copy import print_memory; print_memory()"
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -243,21 +259,21 @@ def memory_of_a_step() -> float:
 
 
 def print_memory() -> None:
-    """Print by how many megabytes the peak of memory grows from the built model to two steps of training."""
+    """Print by how many megabytes two training steps raise this process's peak memory; runs in a process of its own."""
     from models import quiet
 
     quiet.import_keras()
     reader = build_reader(0)
-    own_loss(reader, *draw_copies(np.random.default_rng(0), 1))  # so that the backend has started
+    own_loss(reader, *draw_copies(np.random.default_rng(0), 1))  # excludes the backend's start-up
     before = peak_memory()
-    learn_by_gradient(reader, 1, SEED_BATCH, 0)
+    learn_by_gradient(reader, 1, ORIGINAL_BATCH, 0)
     print("MEMORY", peak_memory() - before)
 
 
 def peak_memory() -> float:
     """The most memory that this process has held so far, in megabytes."""
     status = Path("/proc/self/status")
-    if status.exists():  # getrusage's figure starts, on Linux, from that of the process that started this one
+    if status.exists():  # on Linux, getrusage also counts the peak of the process that started this one
         return int(status.read_text().split("VmHWM:")[1].split()[0]) / 1024
     import resource
 
@@ -265,44 +281,51 @@ def peak_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
-# ----------------------------------------------------------------------------------------------- what came out
+# ----------------------------------------------------------------------------------------------- the results
 
 
 def verdict(gradient: float, evolution: float, megabytes: float) -> str:
-    """What the last losses and the memory say."""
+    """A summary of the final losses and of the memory that a step takes."""
 
     def learnt(loss: float, aim: float) -> str:
         if loss < aim:
-            return "learns to copy without error"
-        return "learns to copy nearly" if loss < 1 else "had not learnt to copy when it ended"
+            return "learns to copy without errors"
+        return (
+            "learns to copy with small errors"
+            if loss < 1
+            else "has not learned to copy by the end of training"
+        )
 
     return (
-        f"By gradient descent it {learnt(gradient, 5e-4)} (chance is {CHANCE:.0f}); by evolution it "
-        f"{learnt(evolution, 2e-3)}. A training step over whole sequences takes {megabytes / 1024:.2f} GB, "
-        f"{'within' if megabytes < 1024 else 'more than'} the 1 GB that it was allowed."
+        f"By gradient descent the network {learnt(gradient, 5e-4)} (chance level is a loss of {CHANCE:.0f}); by "
+        f"evolution it {learnt(evolution, 2e-3)}. A training step on whole sequences takes {megabytes / 1024:.2f} GB, "
+        f"{'within' if megabytes < 1024 else 'more than'} the limit of 1 GB."
     )
 
 
 def draw_pictures(
     folder: Path, by_gradient: list[float], by_evolution: list[float], weights: dict[str, np.ndarray]
 ) -> tuple[tuple[str, str], ...]:
-    """Write the pictures; their names and captions."""
+    """Write the pictures; returns their names and captions."""
     from experiments.pictures import save_curves
 
-    here = {"here": (range(len(by_gradient)), by_gradient), "the seed": SEED_GRADIENT}
+    here = {"here": (range(len(by_gradient)), by_gradient), "original": ORIGINAL_GRADIENT}
     save_curves(folder / "gradient.png", here, "loss", "steps", "By gradient descent", logarithmic=True)
-    here = {"here": (range(len(by_evolution)), by_evolution), "the seed": SEED_EVOLUTION}
-    save_curves(folder / "evolution.png", here, "loss", "generations", "By evolution", logarithmic=True)
+    here = {"here": (range(len(by_evolution)), by_evolution), "original": ORIGINAL_EVOLUTION}
+    save_curves(folder / "evolution.png", here, "loss", "generation", "By evolution", logarithmic=True)
     slots = {name: (range(WINDOW), list(weight)) for name, weight in weights.items()}
     save_curves(
         folder / "weights.png",
         slots,
         "mean weight",
-        "slot (16 is 64 frames back, 79 the last frame)",
-        "Where it reads",
+        "slot (16 is 64 frames back, 79 is the previous frame)",
+        "Where the network reads",
     )
     return (
-        ("gradient.png", "Loss over the steps; the seed printed two of its own."),
-        ("evolution.png", "Loss of the parent over the generations, beside the seed's."),
-        ("weights.png", "The weight of each of the 80 slots, before and after."),
+        (
+            "gradient.png",
+            "Training loss by gradient descent, and the two losses that the original published.",
+        ),
+        ("evolution.png", "The parent's loss in each generation of evolution, and the original's."),
+        ("weights.png", "Mean weight of each of the 80 slots, before and after training."),
     )

@@ -1,11 +1,12 @@
-"""HistoryUser writes music: it learns songs by heart, then plays on from a random first note.
+"""HistoryUser generates music: it memorises songs, then continues from a random first note.
 
-Two of the seeds' networks. The "music generator" answers with 13 numbers, one a key, by squared error; it memorises
-the songs and reads what stood 32 and 64 frames before the frame to come, but how to draw a frame from such numbers is
-unclear. The "melody generator" has a local LSTM beside the reader and answers with a distribution over 13 keys and a
-pause, so that sampling is honest; there the seeds saw it read from a strange 21 frames back. (A misspelt name left
-that local LSTM without memory; it has one here unless --memoryless_local is given.) Look at the weights by lag, and
-listen.
+Two networks from the original (MusicGeneration) are trained to predict each frame of the songs from the ones before it.
+The "music generator" has 13 outputs, one for each key, trained by squared error. It memorises the songs and attends to
+the frames 32 and 64 steps before the one it predicts, but there is no proper way to sample a frame from its outputs.
+The "melody generator" adds a local LSTM in parallel with the reader, and outputs a distribution over 13 keys and a
+pause, which can be sampled directly; the original's attended to a lag of 21 frames, which fits no musical period. (A
+misspelt variable left the original's local LSTM without memory. --memoryless_local reproduces that.) See which lags
+the networks read, compare the losses with the original's, and listen to the generated MIDI files.
 """
 
 import argparse
@@ -25,24 +26,24 @@ WINDOW = 80
 
 @dataclass(frozen=True)
 class System:
-    """One of the seeds' generators.
+    """One of the original's generators.
 
     Attributes:
-        title: of the pictures.
-        melody: whether frames are one of 13 keys or a pause, or else 13 keys that sound or don't.
-        cross_entropy: whether it answers with a distribution, or else by squared error.
-        seed_losses: the seed's, at its steps.
+        title: name for pictures and tables.
+        melody: whether a frame is one of 13 keys or a pause; otherwise it is 13 keys that may be struck together.
+        cross_entropy: whether the outputs are logits of a distribution; otherwise they are trained by squared error.
+        original_losses: the original's loss, by training step.
     """
 
     title: str
     melody: bool
     cross_entropy: bool
-    seed_losses: dict[int, float]
+    original_losses: dict[int, float]
 
     @property
-    def seed_words(self) -> str:
-        """The seed's last loss."""
-        step, loss = max(self.seed_losses.items())
+    def last_original_loss(self) -> str:
+        """The original's last loss and, in brackets, its step."""
+        step, loss = max(self.original_losses.items())
         return f"{loss:g} ({step})"
 
 
@@ -60,35 +61,40 @@ SYSTEMS = {
         {0: 477.5, 100: 161.9, 400: 94.9, 900: 47.0, 1000: 42.1, 1900: 24.7, 2000: 15.5, 2900: 10.8, 3000: 8.98},
     ),
     "melody_squared": System(
-        "Melody generator by squared error", True, False, {0: 164.6, 900: 2.04, 1000: 1.797}
+        "Melody generator with squared error", True, False, {0: 164.6, 900: 2.04, 1000: 1.797}
     ),
 }  # fmt: skip
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """The flags of this experiment."""
     parser.add_argument(
         "--systems",
         nargs="+",
         choices=list(SYSTEMS),
         default=["music", "melody"],
-        help="which to train (default: music melody)",
+        help="which networks to train (default: music melody)",
     )
     parser.add_argument(
-        "--steps", type=int, default=600, help="of each (default: 600; the seed's: 1000, and 3000 for melody)"
+        "--steps",
+        type=int,
+        default=600,
+        help="training steps for each network (default: 600; original: 1000, and 3000 for melody)",
     )
     parser.add_argument(
-        "--batch", type=int, default=16, help="songs of a step, 0 for all (default: 16; the seed's: 0)"
+        "--batch",
+        type=int,
+        default=16,
+        help="songs per training step, 0 for all of them (default: 16; original: 0)",
     )
     parser.add_argument(
         "--memoryless_local",
         action="store_true",
-        help="start the melody generator's local LSTM anew at every frame, as the seed's mistake did",
+        help="reset the melody generator's local LSTM at every frame, reproducing a bug in the original",
     )
 
 
 def run(args: argparse.Namespace, folder: Path) -> Outcome:
-    """Train each system on the songs, see what it reads, and let it play."""
+    """Train each system on the songs, measure which lags it reads, and generate from it."""
     from preprocess.errors import InputError
 
     if args.steps < 1 or args.batch < 0:
@@ -105,10 +111,10 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
         save_midi(folder / f"{name}.mid", results[name].played)
     findings = tuple(finding for name in results for finding in findings_of(SYSTEMS[name], results[name]))
     return Outcome(
-        "HistoryUser writes music",
-        "The music generator over-fits 35 songs easily and gave one interesting example among poor ones, without a "
-        "grasp of what is near. The melody generator samples more sensibly, but reads from 21 frames back, of all "
-        "places.",
+        "HistoryUser generates music",
+        "The music generator easily overfitted 35 songs; most of its output was poor, with one interesting example, and "
+        "it did not capture local structure. Sampling from the melody generator worked better, but it read mostly from "
+        "21 frames back, which the author could not explain.",
         findings,
         verdict(results),
         draw_pictures(folder, results),
@@ -120,9 +126,9 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
 
 
 def as_frames(rolls: np.ndarray, melody: bool) -> np.ndarray:
-    """Songs as a system reads them, float32 `[songs, 128, 13]`, or `[songs, 128, 14]` with a pause for melodies.
+    """Encode songs for a system: float32 `[songs, 128, 13]`, or for melodies `[songs, 128, 14]` with a pause.
 
-    Songs with chords are no melodies and are left out of those.
+    Songs that contain chords cannot be encoded as melodies and are left out.
     """
     if not melody:
         return rolls.astype(np.float32)
@@ -132,7 +138,7 @@ def as_frames(rolls: np.ndarray, melody: bool) -> np.ndarray:
 
 
 def as_roll(frames: np.ndarray) -> np.ndarray:
-    """Struck keys `[frames, 13]` of frames with or without a pause."""
+    """Struck keys `[frames, 13]`, dropping the pause if there is one."""
     return frames[..., :KEYS]
 
 
@@ -140,7 +146,7 @@ def as_roll(frames: np.ndarray) -> np.ndarray:
 
 
 def build_model(system: System, memoryless_local: bool, seed: int) -> Any:
-    """The reader and its LSTM of 90 units, for melodies with a local LSTM of 75 beside the reader."""
+    """HistoryUser and its final LSTM of 90 units; for melodies also a local LSTM of 75 units in parallel."""
     from models.backend import set_seed
     from models.history_predictor import HistoryPredictor
 
@@ -151,7 +157,7 @@ def build_model(system: System, memoryless_local: bool, seed: int) -> Any:
 
 
 def loss_of(system: System) -> Callable[[Any, Any], Any]:
-    """The loss of a song, summed over its 127 predicted frames: a function of answers and outputs, `[batch]`."""
+    """The loss as a function of targets and outputs, `[batch]`: per song, summed over its 127 predicted frames."""
     from keras import ops
 
     def cross_entropy(answers: Any, outputs: Any) -> Any:
@@ -165,16 +171,16 @@ def loss_of(system: System) -> Callable[[Any, Any], Any]:
 
 @dataclass(frozen=True)
 class Result:
-    """What a system learnt.
+    """The results for one system.
 
     Attributes:
-        losses: of each step's batch.
-        loss: over all songs, after training.
-        constant: what the best answer that never changes would have.
-        weights: mean weight of each lag, `[80]`, that of lag 1 (the frame before) first.
-        new, repeated: the first song's mean loss of a frame that is new to it, and of one within a repeat; None
-            where it has no such frames.
-        played: what it played, `[128, 13]`.
+        losses: training loss of each step.
+        loss: mean loss per song over all songs, after training.
+        constant: mean loss per song of the best constant output.
+        weights: mean weight of each lag, `[80]`, starting with lag 1 (the previous frame).
+        new, repeated: mean loss per frame in the first song, over new frames and over frames that repeat an earlier
+            passage; None if there are no such frames.
+        played: a generated song, `[128, 13]`.
     """
 
     losses: list[float]
@@ -187,7 +193,7 @@ class Result:
 
 
 def learn(system: System, rolls: np.ndarray, first: np.ndarray, args: argparse.Namespace) -> Result:
-    """Train a system to answer each frame of the songs with the next, and let it play."""
+    """Train a system to predict the next frame of the songs, evaluate it, and generate from it."""
     from experiments.descent import train
 
     frames = as_frames(rolls, system.melody)
@@ -207,7 +213,7 @@ def learn(system: System, rolls: np.ndarray, first: np.ndarray, args: argparse.N
 
 
 def constant_loss(system: System, frames: np.ndarray) -> float:
-    """The mean loss of answering every frame with how often each key is struck: what a network must beat."""
+    """Mean loss of predicting, for every frame, how often each key is struck: the baseline for a network."""
     shares = frames[:, 1:].mean(axis=(0, 1))
     if system.cross_entropy:
         shares = np.log(np.maximum(shares, 1e-9))
@@ -216,7 +222,7 @@ def constant_loss(system: System, frames: np.ndarray) -> float:
 
 
 def study(model: Any, system: System, frames: np.ndarray) -> tuple[float, np.ndarray]:
-    """The mean loss of all songs, and the mean weight by lag over frames that have 80 others before them."""
+    """Mean loss over all songs, and mean weight by lag, over frames with at least 80 frames before them."""
     from keras import ops
 
     reading = model.history(frames[:, :-1])
@@ -226,7 +232,7 @@ def study(model: Any, system: System, frames: np.ndarray) -> tuple[float, np.nda
 
 
 def study_repeats(model: Any, system: System, song: np.ndarray) -> tuple[float | None, float | None]:
-    """The mean loss of a song's new and of its repeated frames."""
+    """Mean loss per frame over a song's new frames, and over its repeated frames."""
     from experiments.repeats import repeated_frames
 
     frames = as_frames(song[None], system.melody)
@@ -239,11 +245,11 @@ def study_repeats(model: Any, system: System, song: np.ndarray) -> tuple[float |
     return means[0], means[1]
 
 
-# ------------------------------------------------------------------------------------------ playing
+# ------------------------------------------------------------------------------------------ generation
 
 
 def play(model: Any, system: System, seed: int, length: int = 128) -> np.ndarray:
-    """One random note, then frame after frame as the model says: `[length, 13 or 14]`."""
+    """Generate from a random first note, feeding each sampled frame back in: `[length, 13 or 14]`."""
     rng = np.random.default_rng(seed)
     depth = KEYS + 1 if system.melody else KEYS
     frame = np.eye(depth, dtype=np.float32)[rng.integers(KEYS)]
@@ -257,10 +263,10 @@ def play(model: Any, system: System, seed: int, length: int = 128) -> np.ndarray
 
 
 def draw_frame(outputs: np.ndarray, system: System, rng: np.random.Generator) -> np.ndarray:
-    """The next frame, one-hot or empty.
+    """Sample the next frame, one-hot or empty, from a system's outputs.
 
-    From logits by their softmax. From outputs of squared error they are clipped to 0..1 and divided by their sum;
-    without a pause among them that sum is, as the seed has it, the probability that there is a note at all.
+    Logits are sampled by softmax. Outputs trained by squared error are clipped to 0..1 and normalised; if there is no
+    pause among them, their sum before normalising is, as in the original, the probability of a note at all.
     """
     if system.cross_entropy:
         shares = np.exp(outputs - outputs.max())
@@ -273,11 +279,11 @@ def draw_frame(outputs: np.ndarray, system: System, rng: np.random.Generator) ->
     return np.eye(len(outputs), dtype=np.float32)[rng.choice(len(outputs), p=shares / shares.sum())]
 
 
-# ----------------------------------------------------------------------------------------------- what came out
+# ----------------------------------------------------------------------------------------------- the results
 
 
 def peaks(weights: np.ndarray, count: int = 3) -> list[int]:
-    """The lags of the highest local maxima of the weights `[80]` that are above an even share, the highest first."""
+    """Lags of the highest local maxima of the weights `[80]` that exceed uniform weight, highest first."""
     padded = np.pad(weights, 1, constant_values=-np.inf)
     tops = np.flatnonzero(
         (padded[1:-1] > padded[:-2]) & (padded[1:-1] >= padded[2:]) & (weights > 1 / len(weights))
@@ -286,63 +292,63 @@ def peaks(weights: np.ndarray, count: int = 3) -> list[int]:
 
 
 def findings_of(system: System, result: Result) -> list[Finding]:
-    """The figures of one system."""
+    """The table rows for one system."""
     what = system.title.lower()
-    seed_peaks = "21" if system.cross_entropy else "powers of two" if system.melody else "31, 63"
+    original_peaks = "21" if system.cross_entropy else "powers of two" if system.melody else "31, 63"
     findings = [
-        Finding(f"{what}: loss at step 0", f"{system.seed_losses[0]:g}", f"{result.losses[0]:.4g}"),
-        Finding(f"{what}: loss after {len(result.losses)} steps", system.seed_words, f"{result.loss:.4g}"),
-        Finding(f"{what}: loss of an answer that never changes", "", f"{result.constant:.4g}"),
-        Finding(f"{what}: lags it reads most", seed_peaks, ", ".join(map(str, peaks(result.weights)))),
+        Finding(f"{what}: loss at step 0", f"{system.original_losses[0]:g}", f"{result.losses[0]:.4g}"),
+        Finding(
+            f"{what}: loss after {len(result.losses)} steps", system.last_original_loss, f"{result.loss:.4g}"
+        ),
+        Finding(f"{what}: loss of the best constant output", "", f"{result.constant:.4g}"),
+        Finding(f"{what}: lags read most", original_peaks, ", ".join(map(str, peaks(result.weights)))),
     ]
     if result.new is not None and result.repeated is not None:
-        said = "repeats better" if not system.melody else ""
+        said = "repeated frames are predicted better" if not system.melody else ""
         here = f"{result.new:.4f}, {result.repeated:.4f}"
-        findings.append(Finding(f"{what}: loss of a new and of a repeated frame, first song", said, here))
+        findings.append(Finding(f"{what}: loss per new and per repeated frame, first song", said, here))
     notes = result.played.any(axis=-1).sum()
-    findings.append(
-        Finding(f"{what}: notes in the {len(result.played)} frames it played", "", f"{notes:.0f}")
-    )
+    findings.append(Finding(f"{what}: notes in {len(result.played)} generated frames", "", f"{notes:.0f}"))
     return findings
 
 
 def verdict(results: dict[str, Result]) -> str:
-    """What the losses and the weights say."""
+    """A summary of the losses and of the lags that the networks read."""
     sentences = []
     for name, result in results.items():
         share = result.loss / result.constant
-        learnt = "has not learnt the songs"
+        learnt = "has not learned the songs"
         if share < 0.9:
-            learnt = "has learnt a part of the songs" if share > 0.1 else "has the songs nearly by heart"
+            learnt = "has partly learned the songs" if share > 0.1 else "has almost memorised the songs"
         back = [lag + 1 for lag in peaks(result.weights)]
         bars = [f"{frames}" for frames in back if frames % 8 == 0]
         sentences.append(
-            f"The {SYSTEMS[name].title.lower()} {learnt}: its loss is {share:.0%} of what an answer that never changes "
-            f"has. Counted from the frame to come it reads most from {', '.join(map(str, back))} frames before "
-            f"(whole bars: {', '.join(bars) or 'none'})."
+            f"The {SYSTEMS[name].title.lower()} {learnt}: its loss is {share:.0%} of that of the best constant output. "
+            f"Counted back from the frame that it predicts, it reads most from {', '.join(map(str, back))} frames "
+            f"before (whole bars: {', '.join(bars) or 'none'})."
         )
     return " ".join(sentences)
 
 
 def draw_pictures(folder: Path, results: dict[str, Result]) -> tuple[tuple[str, str], ...]:
-    """Write the pictures; their names and captions."""
+    """Write the pictures; returns their names and captions."""
     from experiments.pictures import save_curves, save_rolls
 
     pictures = []
     for name, result in results.items():
         system = SYSTEMS[name]
-        seed = (list(system.seed_losses), list(system.seed_losses.values()))
-        curves: dict[str, Any] = {"here": result.losses, "the seed": seed}
-        save_curves(folder / f"{name}.png", curves, "loss of a song", title=system.title, logarithmic=True)
-        pictures.append((f"{name}.png", f"{system.title}: loss over the steps, beside the seed's."))
+        original = (list(system.original_losses), list(system.original_losses.values()))
+        curves: dict[str, Any] = {"here": result.losses, "original": original}
+        save_curves(folder / f"{name}.png", curves, "loss per song", title=system.title, logarithmic=True)
+        pictures.append((f"{name}.png", f"{system.title}: training loss, and the original's."))
     reads: dict[str, Any] = {
         SYSTEMS[name].title: (range(1, WINDOW + 1), result.weights.tolist())
         for name, result in results.items()
     }
-    over = "frames back from the present one (31 is 32 before the frame to come)"
-    save_curves(folder / "weights.png", reads, "mean weight", over, "Where they read")
+    over = "lag from the present frame (31 is 32 frames before the predicted one)"
+    save_curves(folder / "weights.png", reads, "mean weight", over, "Where the networks read")
     rolls = {SYSTEMS[name].title: result.played for name, result in results.items()}
-    save_rolls(folder / "played.png", rolls, "What they played")
-    pictures.append(("weights.png", "Mean weight of each lag over the songs."))
-    pictures.append(("played.png", "What they played from one random note."))
+    save_rolls(folder / "played.png", rolls, "Generated songs")
+    pictures.append(("weights.png", "Mean weight of each lag, over all songs."))
+    pictures.append(("played.png", "What the networks generate from a random first note."))
     return tuple(pictures)

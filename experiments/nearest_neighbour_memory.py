@@ -1,11 +1,12 @@
-"""An LSTM that answers what was right when its state was like this before.
+"""An LSTM with a nearest-neighbour memory: when its state resembles an earlier one, it recalls what came next then.
 
-The seed's idea for repeats, which never ran: while a song plays, keep each state of the network with the frame that
-came next; at every frame find the stored state nearest to the present one, and mix what followed it then into the
-answer, by a gate that another LSTM sets. The memory is a nearest-neighbour model that over-fits the song at once. It
-runs here, with its two mistakes mended: what is stored is the next frame, not the present one, and the gate is that
-of the present frame. Beside the seed's gate there is one that also sees how near the nearest state is, which the
-seed's does not know. Look at songs that were not trained on, whose repeats only a memory can know.
+LSTMs do not pick up repeats in songs that they were not trained on. The author of the original (MusicGeneration) had an
+idea for a remedy, but never got it to run. While a song plays, each state of the network is stored together with the
+frame that followed. At every frame, the network looks up the stored state nearest to its present one and mixes the frame
+that followed it into the prediction, by a gate that another LSTM controls. The idea works here, after two fixes: it
+stores the next frame rather than the present one, and it uses the present frame's gate. The original's gate does not
+know how close the nearest state is; a second version of the gate does. See how many repeated frames of unseen songs,
+which only a memory can predict, each version gets right.
 """
 
 import argparse
@@ -20,26 +21,30 @@ from experiments.outcome import Finding, Outcome
 KEYS = 13
 UNITS = 100
 EPSILON = 1e-4
-"""Probabilities are kept this far from 0 and 1, for the remembered frame has no others."""
+"""Probabilities are kept this far from 0 and 1 in the loss; a recalled frame consists only of zeros and ones."""
 LEARNING_RATE = 0.003
-SEEING, BLIND, PLAIN = "memory, gate sees how near", "memory, the seed's gate", "no memory"
+SEEING, BLIND, PLAIN = "memory, gate sees distance", "memory, original gate", "no memory"
 KINDS = (SEEING, BLIND, PLAIN)
+"""The kinds of network: a gate that sees how near the nearest state is, the original's gate, and no memory at all."""
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """The flags of this experiment."""
-    parser.add_argument("--steps", type=int, default=100, help="of each network (default: 100)")
-    parser.add_argument("--batch", type=int, default=16, help="songs of a step (default: 16; the seed's: 69)")
     parser.add_argument(
-        "--units", type=int, default=UNITS, help="of each LSTM layer (default: 100, the seed's)"
+        "--steps", type=int, default=100, help="training steps for each network (default: 100)"
     )
     parser.add_argument(
-        "--held_out", type=int, default=4, help="one song in so many is not trained on (default: 4)"
+        "--batch", type=int, default=16, help="songs per training step (default: 16; original: 69)"
+    )
+    parser.add_argument(
+        "--units", type=int, default=UNITS, help="units in each LSTM layer (default: 100, like the original)"
+    )
+    parser.add_argument(
+        "--held_out", type=int, default=4, help="hold out every Nth song from training (default: 4)"
     )
 
 
 def run(args: argparse.Namespace, folder: Path) -> Outcome:
-    """Train the network with and without its memory; compare them on songs that they did not see."""
+    """Train the network with and without memory, and compare them on held-out songs."""
     from experiments.descent import positive_flag
 
     positive_flag(args, "steps", "batch", "units")
@@ -54,9 +59,10 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
         losses[kind] = learn(models[kind], known, args, kind)
         scores[kind] = score(models[kind], unknown)
     return Outcome(
-        "A memory of nearest neighbours",
-        "An LSTM does not see repeats, so tell it: you were in this state before, and this was the right answer "
-        "then. It was never got to run; it would need evolution, for the nearest state has no gradient.",
+        "A nearest-neighbour memory",
+        "LSTMs do not notice repeats, so an external memory should tell the network when it has been in a similar state "
+        "before, and what the right answer was then. The author did not get this to run, and expected that it would "
+        "have to be trained by evolution.",
         findings_of(scores, losses),
         verdict(scores),
         draw_pictures(folder, losses, models, unknown),
@@ -67,14 +73,17 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
 
 
 def split(versions: np.ndarray, every: int) -> tuple[np.ndarray, np.ndarray]:
-    """Songs to learn in all their transpositions, and one version of each that is held out.
+    """Split songs into a training set and a held-out set, keeping all transpositions of a song on the same side.
 
     Args:
-        versions: `[n, 128, 13]`; empty ones are left out.
-        every: so many songs are counted until one is held out; of fewer songs the last is.
+        versions: `[n, 128, 13]`; empty songs are dropped.
+        every: every `every`-th song is held out. If there are fewer songs, the last one is.
+
+    Returns:
+        All transpositions of the songs to train on, and one version of each held-out song.
 
     Raises:
-        InputError: where there are not two songs to tell apart.
+        InputError: if `every` is below 2, or there are fewer than two different songs.
     """
     from preprocess.errors import InputError
 
@@ -97,16 +106,16 @@ def split(versions: np.ndarray, every: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def nearest_before(states: Any) -> Any:
-    """For each frame t, which stored state is nearest (by the sum of absolute differences) to its own.
+    """For each frame, find the stored state that is nearest to its own state, by L1 distance.
 
-    Stored are a state of zeros at place 0, and at place s the state of frame s - 1, which the frame s followed. At
-    frame t the places 0 to t are known.
+    The memory holds a state of zeros at index 0, and at index s the state of frame s - 1, which was followed by frame
+    s. At frame t, indices 0 to t are available.
 
     Args:
         states: `[batch, time, units]`.
 
     Returns:
-        int `[batch, time]`.
+        Indices into the memory, int `[batch, time]`.
     """
     from keras import ops
 
@@ -118,7 +127,7 @@ def nearest_before(states: Any) -> Any:
 
 
 def recall(frames: Any, places: Any) -> Any:
-    """The frames that followed the stored states: frame s for place s, silence for place 0. `[batch, time, keys]`"""
+    """The frames that followed the stored states, `[batch, time, keys]`: frame s for index s, silence for index 0."""
     from keras import ops
 
     remembered = ops.take_along_axis(frames, places[..., None], axis=1)
@@ -126,7 +135,7 @@ def recall(frames: Any, places: Any) -> Any:
 
 
 def farness(states: Any, places: Any) -> Any:
-    """How far the nearest stored state is, by the size of the present one, as a logarithm: `[batch, time, 1]`."""
+    """Log of the distance to the nearest stored state, relative to the size of the present state: `[batch, time, 1]`."""
     from keras import ops
 
     stored = ops.pad(states[:, :-1], ((0, 0), (1, 0), (0, 0)))
@@ -136,14 +145,14 @@ def farness(states: Any, places: Any) -> Any:
 
 
 def build_model(units: int, kind: str, seed: int) -> Any:
-    """One of the `KINDS` of network, as a Keras model from frames to probabilities of the next frame's keys.
+    """A Keras model of one of the `KINDS`, from frames to probabilities of the next frame's keys.
 
         h1 = LSTM(x)    h2 = LSTM(h1)    own = sigmoid(linear(h2))
-        gate = sigmoid(linear(LSTM(h1)))            seeing: sigmoid(linear(LSTM(h1)) + caution farness(h2))
-        answer = gate own + (1 - gate) recalled(h2)         without memory: own
+        gate = sigmoid(linear(LSTM(h1)))            SEEING: sigmoid(linear(LSTM(h1)) + caution farness(h2))
+        output = gate own + (1 - gate) recalled(h2)         PLAIN: own
 
-    No gradient leads through the choice of the nearest state, and none is needed: the gate learns when to trust what
-    was recalled, and the states learn to predict.
+    The choice of the nearest state has no gradient, and needs none: the gate learns when to trust the recalled frame,
+    and the states are trained by the network's own prediction.
     """
     import keras
     from keras import ops
@@ -168,14 +177,14 @@ def build_model(units: int, kind: str, seed: int) -> Any:
                 self.side, self.gate = LSTMStack((units,)), keras.layers.Dense(1)
                 self.side.build(units)
                 self.gate.build((None, units))
-            if (
-                kind == SEEING
-            ):  # from 1: trust what is near, for a gate that begins by shunning it may not turn
+            if kind == SEEING:
+                # Starting at 1 means that near states are trusted from the start; a gate that starts by distrusting
+                # them might not recover.
                 self.caution = self.add_weight(shape=(), initializer="ones", name="caution")
             self.built = True
 
         def parts(self, frames: Any) -> tuple[Any, Any, Any]:
-            """The network's own answer, the gate `[batch, time, 1]`, and the place of the nearest state."""
+            """The network's own prediction, the gate `[batch, time, 1]`, and the index of the nearest state."""
             below = through(self.lower, frames)
             states = through(self.upper, below)
             places = ops.stop_gradient(nearest_before(states))
@@ -195,7 +204,7 @@ def build_model(units: int, kind: str, seed: int) -> Any:
 
 
 def song_loss(answers: Any, outputs: Any) -> Any:
-    """Binary cross-entropy of a frame in nats, its 13 keys added up, in the mean over a song: `[batch]`."""
+    """Binary cross-entropy in nats, summed over the 13 keys and averaged over the frames of a song: `[batch]`."""
     from keras import ops
 
     p = ops.clip(outputs, EPSILON, 1 - EPSILON)
@@ -204,7 +213,7 @@ def song_loss(answers: Any, outputs: Any) -> Any:
 
 
 def learn(model: Any, songs: np.ndarray, args: argparse.Namespace, what: str) -> list[float]:
-    """Adam on random songs, to answer each frame with the next."""
+    """Train with Adam on random songs to predict each frame's successor; returns the losses."""
     import keras
 
     from experiments.descent import train
@@ -218,12 +227,17 @@ def learn(model: Any, songs: np.ndarray, args: argparse.Namespace, what: str) ->
     return train(model, song_loss, draw, args.steps, what, keras.optimizers.Adam(LEARNING_RATE))
 
 
-# ----------------------------------------------------------------------------------------------- what came out
+# ----------------------------------------------------------------------------------------------- the results
 
 
 @dataclass(frozen=True)
 class Score:
-    """Of a network on songs: loss of a frame in nats, and share of frames of which a key is wrong."""
+    """A network's performance on songs, separately for new frames and frames that repeat an earlier passage.
+
+    Attributes:
+        loss_new, loss_repeated: mean loss per frame, in nats.
+        wrong_new, wrong_repeated: fraction of frames in which at least one key is wrong.
+    """
 
     loss_new: float
     loss_repeated: float
@@ -232,14 +246,14 @@ class Score:
 
 
 def repeats_of(songs: np.ndarray) -> np.ndarray:
-    """Which of the frames to answer, 1 to 127, repeat what a song had before: bool `[songs, 127]`."""
+    """Which of the predicted frames, 1 to 127, repeat an earlier passage of their song: bool `[songs, 127]`."""
     from experiments.repeats import repeated_frames
 
     return np.stack([repeated_frames(song)[1:] for song in songs])
 
 
 def score(model: Any, songs: np.ndarray) -> Score:
-    """Score a network on songs' new and repeated frames."""
+    """Evaluate a network on the new and on the repeated frames of songs."""
     answers, repeated = songs[:, 1:], repeats_of(songs)
     outputs = np.asarray(model(songs[:, :-1]))
     loss = np.asarray(song_loss(answers.reshape(-1, 1, KEYS), outputs.reshape(-1, 1, KEYS)))
@@ -250,22 +264,22 @@ def score(model: Any, songs: np.ndarray) -> Score:
 
 
 def findings_of(scores: dict[str, Score], losses: dict[str, list[float]]) -> tuple[Finding, ...]:
-    """The figures."""
+    """The rows of the table."""
     from experiments.descent import mean_of_last
 
     rows = []
     for kind, s in scores.items():
-        seed = "never ran" if kind == BLIND else ""
+        original = "never ran" if kind == BLIND else ""
         rows += [
-            Finding(f"{kind}: loss of a frame in training, nats", seed, f"{mean_of_last(losses[kind]):.3f}"),
+            Finding(f"{kind}: training loss, nats per frame", original, f"{mean_of_last(losses[kind]):.3f}"),
             Finding(
-                f"{kind}: loss of unseen songs' repeated and new frames",
-                seed,
+                f"{kind}: loss on repeated and on new frames of unseen songs",
+                original,
                 f"{s.loss_repeated:.3f}, {s.loss_new:.3f}",
             ),
             Finding(
-                f"{kind}: wrong among unseen songs' repeated and new frames",
-                seed,
+                f"{kind}: repeated and new frames of unseen songs predicted wrongly",
+                original,
                 f"{s.wrong_repeated:.1%}, {s.wrong_new:.1%}",
             ),
         ]
@@ -273,45 +287,45 @@ def findings_of(scores: dict[str, Score], losses: dict[str, list[float]]) -> tup
 
 
 def verdict(scores: dict[str, Score]) -> str:
-    """Whether either memory helps in repeats."""
+    """A sentence on whether either memory helps to predict repeats."""
     wrong = {kind: s.wrong_repeated for kind, s in scores.items()}
     figures = ", ".join(f"{share:.0%} ({kind})" for kind, share in wrong.items())
     helped = [kind for kind in (SEEING, BLIND) if wrong[kind] < 0.5 * wrong[PLAIN]]
-    said = "It runs, and learns by gradient descent without evolution. "
+    said = "The network runs, and can be trained by gradient descent, without evolution. "
     if helped == [SEEING]:
-        said += "The memory knows repeats of songs that it never saw, once the gate sees how near the old state is"
+        said += "The memory predicts repeats in unseen songs, provided that the gate sees how near the stored state is"
     elif helped:
-        said += f"The memory knows repeats of songs that it never saw ({' and '.join(helped)})"
+        said += f"The memory predicts repeats in unseen songs ({'; '.join(helped)})"
     else:
-        said += "But neither memory helps much in songs that it never saw"
-    return f"{said}. Wrong among their repeated frames: {figures}."
+        said += "However, neither memory helps much with unseen songs"
+    return f"{said}. Repeated frames predicted wrongly: {figures}."
 
 
 def draw_pictures(
     folder: Path, losses: dict[str, list[float]], models: dict[str, Any], songs: np.ndarray
 ) -> tuple[tuple[str, str], ...]:
-    """Write the pictures; their names and captions."""
+    """Write the pictures; returns their names and captions."""
     from experiments.pictures import save_curves, save_matrices, save_rolls
 
-    save_curves(folder / "loss.png", losses, "loss of a frame, nats", title="Learning the songs")
+    save_curves(folder / "loss.png", losses, "loss, nats per frame", title="Training")
     model, seen = models[SEEING], songs[:1, :-1]
     gate, places = (np.asarray(x) for x in model.parts(seen)[1:])
     rolls = {
         "an unseen song, from its second frame": songs[0, 1:],
-        "what memory recalls": np.asarray(recall(seen, places))[0],
-        "how far the gate trusts it": np.repeat(1 - gate[0], 3, axis=-1),
-        **{f"the answer: {kind}": np.asarray(models[kind](seen))[0] for kind in KINDS},
+        "frame recalled from memory": np.asarray(recall(seen, places))[0],
+        "how much the gate trusts the recalled frame": np.repeat(1 - gate[0], 3, axis=-1),
+        **{f"prediction: {kind}": np.asarray(models[kind](seen))[0] for kind in KINDS},
     }
-    save_rolls(folder / "answers.png", rolls, "Each frame, foretold from those before it")
+    save_rolls(folder / "answers.png", rolls, "Each frame, predicted from the ones before it")
     reminded = np.eye(places.shape[1] + 1)[places[0]].T
     save_matrices(
-        folder / "reminded.png", {"nearest state": reminded}, "the frame that followed it", "present frame"
+        folder / "reminded.png", {"nearest state": reminded}, "frame that followed it", "present frame"
     )
     return (
-        ("loss.png", "Loss over the steps, by the kind of network."),
+        ("loss.png", "Training loss of each kind of network."),
         (
             "answers.png",
-            "An unseen song, what the memory recalled and how far it was trusted, and the answers.",
+            "An unseen song, what the memory recalled, how much the gate trusted it, and the predictions.",
         ),
-        ("reminded.png", "Which earlier frame each frame brought to mind; a repeat is a slanting line."),
+        ("reminded.png", "Which earlier frame the memory recalled at each frame; repeats show as diagonals."),
     )

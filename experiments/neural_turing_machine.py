@@ -1,10 +1,12 @@
-"""A neural Turing machine learns to copy a sequence, and copies longer ones than it was shown.
+"""A neural Turing machine learns to copy sequences, and generalises to longer ones than it was trained on.
 
-Graves, Wayne and Danihelka's network of 2014: a small LSTM moves two heads over a memory, one writes and one reads,
-by what stands in a location and by steps to a neighbour. It sees a mark, some random bits, another mark, and must
-then say the bits again. The seed wanted 128 frames of 13 bits at once and ran out of memory before the first step;
-here it learns, from short sequences to longer ones. Look at the two heads: while it listens the writing head moves
-on by a location a frame, and while it speaks the reading head takes the same way.
+In a neural Turing machine (Graves, Wayne and Danihelka 2014, arXiv:1410.5401), a small LSTM moves a writing head and a
+reading head over a memory, addressing it by content and by shifts to neighbouring locations. Its input is a start
+marker, a sequence of random bits and an end marker; then it must output the bits. The original (MusicGeneration) tried
+to copy 128 frames of 13 bits and ran out of memory before the first training step. Here training starts with short
+sequences and goes on to longer ones. See how many bits are wrong at each length, including lengths that were not
+trained, and watch the two heads: the writing head advances by one location per frame while the machine receives its
+input, and the reading head follows the same path during the output.
 """
 
 import argparse
@@ -18,34 +20,36 @@ import numpy as np
 from experiments.outcome import Finding, Outcome
 
 MARKS = 2
-"""Inputs beside the bits: one is 1 where a sequence begins, the other where it ends."""
+"""Inputs besides the bits: the start marker and the end marker."""
 SHIFTS = (-1, 0, 1)
 EMPTY = 1e-6
-"""What every cell of the memory holds at first."""
+"""Initial value of every memory cell."""
 ACCEPTED = 0.05
-"""Share of wrong bits up to which a sequence counts as copied."""
+"""A sequence counts as copied if at most this fraction of its bits is wrong."""
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """The flags of this experiment."""
     for name, default, meaning in (
-        ("steps", 3000, "of training (default: 3000)"),
-        ("batch", 32, "sequences of a step (default: 32; the seed's: 100)"),
-        ("shortest", 1, "frames of a sequence, at least (default: 1; the seed's: 128)"),
-        ("longest", 8, "and at most, in training (default: 8; the seed's: 128)"),
-        ("bits", 6, "of a frame (default: 6; the seed's: 13)"),
-        ("controller", 64, "units of the LSTM (default: 64; the seed's: 10)"),
-        ("locations", 24, "of the memory (default: 24; the seed's: 128)"),
-        ("width", 12, "of a location (default: 12; the seed's: 13)"),
+        ("steps", 3000, "training steps (default: 3000)"),
+        ("batch", 32, "sequences per training step (default: 32; original: 100)"),
+        ("shortest", 1, "length of the shortest training sequences in frames (default: 1; original: 128)"),
+        ("longest", 8, "length of the longest training sequences in frames (default: 8; original: 128)"),
+        ("bits", 6, "bits per frame (default: 6; original: 13)"),
+        ("controller", 64, "units of the controlling LSTM (default: 64; original: 10)"),
+        ("locations", 24, "number of memory locations (default: 24; original: 128)"),
+        ("width", 12, "values per memory location (default: 12; original: 13)"),
     ):
         parser.add_argument(f"--{name}", type=int, default=default, help=meaning)
     parser.add_argument(
-        "--learning_rate", type=float, default=1e-3, help="of RMSProp (default: 0.001; the seed's: 0.0001)"
+        "--learning_rate",
+        type=float,
+        default=1e-3,
+        help="learning rate of RMSProp (default: 0.001; original: 0.0001)",
     )
 
 
 def run(args: argparse.Namespace, folder: Path) -> Outcome:
-    """Train it, then try sequences of up to twice the length."""
+    """Train the machine, then test it on sequences of up to twice the training length."""
     check(args)
     from experiments.descent import mean_of_last
     from models import quiet
@@ -59,16 +63,18 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
     wrong = {length: wrong_bits(machine, rng, args.bits, length) for length in lengths}
     return Outcome(
         "A neural Turing machine",
-        "A copy of 128 frames of 13 bits by a neural Turing machine: MemoryError before the first step, so that it "
-        '"has not started yet".',
+        "A neural Turing machine was to copy 128 frames of 13 bits, but ran out of memory before the first training "
+        "step and was never trained.",
         (
             Finding(
-                "loss, step 0 and the last, nats a bit", "", f"{losses[0]:.3f}, {mean_of_last(losses):.4f}"
+                "loss at the first and last step, nats per bit",
+                "",
+                f"{losses[0]:.3f}, {mean_of_last(losses):.4f}",
             ),
             *(
                 Finding(
                     f"wrong bits, {length} frames"
-                    + (" (longer than any it learnt)" if length > args.longest else ""),
+                    + (" (longer than in training)" if length > args.longest else ""),
                     "",
                     f"{share:.2%}",
                 )
@@ -81,10 +87,10 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
 
 
 def check(args: argparse.Namespace) -> None:
-    """Refuse flags that fit nothing.
+    """Check the flags.
 
     Raises:
-        InputError: with what to give instead.
+        InputError: if a number is out of range, or the lengths do not fit each other and the memory.
     """
     from experiments.descent import positive_flag
     from preprocess.errors import InputError
@@ -93,7 +99,7 @@ def check(args: argparse.Namespace) -> None:
     if not args.shortest <= args.longest <= args.locations:
         raise InputError(
             f"--longest={args.longest}: give a number from --shortest={args.shortest} to "
-            f"--locations={args.locations}, for each frame needs a location.",
+            f"--locations={args.locations}, because each frame needs a location.",
             "bad_flag",
         )
     if args.learning_rate <= 0:
@@ -106,20 +112,20 @@ def check(args: argparse.Namespace) -> None:
 def draw_sequences(
     rng: np.random.Generator, lengths: np.ndarray, longest: int, bits: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sequences to copy, and what is to be said.
+    """Draw random sequences to copy.
 
-    A sequence of n frames is: the mark of the beginning, n frames of bits, the mark of the end, n empty frames in
-    which the answer is said, and more empty ones to the same length of `2 * longest + 2` for all.
+    The input for a sequence of n frames consists of a start marker, n frames of bits, an end marker, and n empty frames
+    during which the machine must output the bits. Further empty frames pad all inputs to `2 * longest + 2` frames.
 
     Args:
-        rng: what is drawn from.
-        lengths: of the sequences, `[batch]`.
-        longest: at least the highest of them.
-        bits: of a frame.
+        rng: the source of random numbers.
+        lengths: lengths of the sequences in frames, `[batch]`.
+        longest: maximum length, at least that of the longest sequence.
+        bits: bits per frame.
 
     Returns:
-        Inputs `[batch, time, bits + 2]`, and answers `[batch, time, bits + 1]` whose last column is 1 in the frames
-        that count.
+        Inputs `[batch, time, bits + 2]`, and targets `[batch, time, bits + 1]`. The last column of the targets is 1 in
+        the frames that count.
     """
     time = 2 * longest + 2
     inputs = np.zeros((len(lengths), time, bits + MARKS), np.float32)
@@ -133,7 +139,7 @@ def draw_sequences(
 
 
 def copy_loss(answers: Any, logits: Any) -> Any:
-    """Cross-entropy of a bit, in nats, over the frames that count: `[batch]`."""
+    """Mean cross-entropy per bit in nats, over the frames that count: `[batch]`."""
     from keras import ops
 
     bits, counts = answers[..., :-1], answers[..., -1]
@@ -146,7 +152,14 @@ def copy_loss(answers: Any, logits: Any) -> Any:
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of the machine: bits of a frame, units of the controller, locations of the memory, and their width."""
+    """Sizes of a machine.
+
+    Attributes:
+        bits: bits per frame.
+        controller: units of the controlling LSTM.
+        locations: number of memory locations.
+        width: values per memory location.
+    """
 
     bits: int
     controller: int
@@ -155,12 +168,12 @@ class Sizes:
 
 
 class Tape(NamedTuple):
-    """What the machine keeps between frames.
+    """The state of the machine between frames.
 
     Attributes:
         memory: `[batch, locations, width]`.
-        reading, writing: where the heads are, shares of the locations, `[batch, locations]` each.
-        read: what was read last, `[batch, width]`.
+        reading, writing: positions of the heads, as weights over the locations, `[batch, locations]` each.
+        read: the values read last, `[batch, width]`.
         cell, hidden: the controller's state, `[batch, units]` each.
     """
 
@@ -173,21 +186,24 @@ class Tape(NamedTuple):
 
 
 def address(memory: Any, before: Any, key: Any, strength: Any, gate: Any, shift: Any, sharpness: Any) -> Any:
-    """Where a head is now (Graves 2014, equations 5 to 9).
+    """The new position of a head (Graves et al. 2014, equations 5 to 9).
 
-        by content:  c = softmax(strength * cosine(key, memory[i]))
-        or not:      g = gate c + (1 - gate) before
-        shifted:     s[i] = sum_j g[i - j] shift[j],   j = -1, 0, 1, around the ends
-        sharpened:   w = s ** sharpness / sum(s ** sharpness)
+        by content:    c = softmax(strength * cosine(key, memory[i]))
+        interpolated:  g = gate c + (1 - gate) before
+        shifted:       s[i] = sum_j g[i - j] shift[j],   j = -1, 0, 1, wrapping around at the ends
+        sharpened:     w = s ** sharpness / sum(s ** sharpness)
 
     Args:
         memory: `[batch, locations, width]`.
-        before: where it was, `[batch, locations]`.
-        key: what it looks for, `[batch, width]`.
-        strength: at least 0, `[batch, 1]`.
-        gate: 0 to 1, `[batch, 1]`.
-        shift: shares of the three steps, `[batch, 3]`.
+        before: previous position, `[batch, locations]`.
+        key: content to look for, `[batch, width]`.
+        strength: weight of the content, at least 0, `[batch, 1]`.
+        gate: 0 (previous position) to 1 (content), `[batch, 1]`.
+        shift: weights of the three shifts, `[batch, 3]`.
         sharpness: at least 1, `[batch, 1]`.
+
+    Returns:
+        Weights over the locations, `[batch, locations]`.
     """
     from keras import ops
 
@@ -201,7 +217,7 @@ def address(memory: Any, before: Any, key: Any, strength: Any, gate: Any, shift:
 
 
 def build_machine(sizes: Sizes, seed: int) -> Any:
-    """The machine as a Keras model from inputs to logits of the bits; `follow` also says where the heads were."""
+    """The machine as a Keras model from inputs to logits of the bits; `follow` also returns the heads' positions."""
     import keras
     from keras import ops
 
@@ -211,7 +227,7 @@ def build_machine(sizes: Sizes, seed: int) -> Any:
 
     width, places = sizes.width, sizes.locations
     head = [width, 1, 1, len(SHIFTS), 1]  # key, strength, gate, shift, sharpness
-    parts = [*head, *head, width, width]  # of the reading head, of the writing head; erase, add
+    parts = [*head, *head, width, width]  # reading head, writing head, erase, add
 
     class Machine(keras.Model):
         def __init__(self) -> None:
@@ -225,14 +241,18 @@ def build_machine(sizes: Sizes, seed: int) -> Any:
             self.built = True
 
         def start(self, batch: Any) -> Tape:
-            """An empty memory, both heads at its first location."""
+            """The initial state: an empty memory, and both heads at its first location."""
             place = ops.tile(ops.one_hot([0], places), (batch, 1))
             memory = ops.full((batch, places, width), EMPTY)
             nothing, zeros = ops.zeros((batch, width)), ops.zeros((batch, sizes.controller))
             return Tape(memory, place, place, nothing, zeros, zeros)
 
         def step(self, tape: Tape, frame: Any) -> tuple[Tape, tuple[Any, Any, Any]]:
-            """Hear a frame `[batch, bits + 2]`: move the heads, write, then read, and speak."""
+            """Process a frame `[batch, bits + 2]`: move the writing head and write, then move the other and read.
+
+            Returns:
+                The new state; and the logits and the positions of the writing and the reading head.
+            """
             heard = self.controller.project(ops.concatenate([frame, tape.read], axis=-1))
             hidden, (cell, _) = self.controller.step(heard, (tape.cell, tape.hidden))
             ends = np.cumsum(parts)[:-1].tolist()
@@ -247,7 +267,7 @@ def build_machine(sizes: Sizes, seed: int) -> Any:
             return Tape(memory, reading, writing, read, cell, hidden), (logits, writing, reading)
 
         def bounded(self, values: list[Any]) -> tuple[Any, ...]:
-            """A head's numbers, each brought into its range."""
+            """Bring each of a head's parameters into its range."""
             key, strength, gate, shift, sharpness = values
             return (
                 ops.tanh(key),
@@ -258,7 +278,7 @@ def build_machine(sizes: Sizes, seed: int) -> Any:
             )
 
         def follow(self, frames: Any) -> tuple[Any, Any, Any]:
-            """Logits `[batch, time, bits]`, and where the heads were, `[batch, time, locations]` each."""
+            """Logits `[batch, time, bits]`, and positions of both heads (writing, reading), `[batch, time, locations]`."""
             _, outputs = scan(self.step, self.start(ops.shape(frames)[0]), swap(frames))
             logits, writing, reading = (swap(x) for x in outputs)
             return logits, writing, reading
@@ -271,7 +291,7 @@ def build_machine(sizes: Sizes, seed: int) -> Any:
 
 
 def learn(machine: Any, args: argparse.Namespace) -> list[float]:
-    """RMSProp on sequences whose greatest length grows over the first half of the steps."""
+    """Train with RMSProp on sequences whose maximum length grows over the first half of the steps."""
     import keras
 
     from experiments.descent import train
@@ -287,7 +307,7 @@ def learn(machine: Any, args: argparse.Namespace) -> list[float]:
 
 
 def growing_lengths(rng: np.random.Generator, args: argparse.Namespace) -> Callable[[], np.ndarray]:
-    """A function that draws the lengths of the next step's sequences, `[batch]`."""
+    """A function that draws the lengths of the sequences for the next step, `[batch]`."""
     step = 0
 
     def draw() -> np.ndarray:
@@ -300,17 +320,17 @@ def growing_lengths(rng: np.random.Generator, args: argparse.Namespace) -> Calla
     return draw
 
 
-# ----------------------------------------------------------------------------------------------- what came out
+# ----------------------------------------------------------------------------------------------- the results
 
 
 def trial_lengths(shortest: int, longest: int, locations: int) -> list[int]:
-    """Lengths to try: the shortest, half of the longest, the longest, half as long again, and twice as long."""
+    """Lengths to test: the shortest, and 0.5, 1, 1.5 and 2 times the longest, as far as the memory allows."""
     wanted = (shortest, longest // 2, longest, longest * 3 // 2, longest * 2)
     return sorted({n for n in wanted if shortest <= n <= locations})
 
 
 def wrong_bits(machine: Any, rng: np.random.Generator, bits: int, length: int, count: int = 50) -> float:
-    """The share of bits that the machine says wrongly, over so many sequences of a length; guessing has 50%."""
+    """The fraction of bits that are wrong over `count` sequences of a given length; guessing gives one half."""
     inputs, answers = draw_sequences(rng, np.full(count, length), length, bits)
     said = np.asarray(machine(inputs)) > 0
     counts = answers[..., -1] > 0
@@ -318,39 +338,40 @@ def wrong_bits(machine: Any, rng: np.random.Generator, bits: int, length: int, c
 
 
 def verdict(wrong: dict[int, float], longest: int) -> str:
-    """What the shares of wrong bits say."""
+    """A summary of the fractions of wrong bits."""
     known = max(share for length, share in wrong.items() if length <= longest)
     if known > ACCEPTED:
-        return f"It has not learnt to copy: up to {known:.0%} of the bits are wrong at lengths that it practised."
-    said = f"It copies what it practised, up to {longest} frames, with {known:.1%} of the bits wrong at most."
+        return f"It has not learned to copy: up to {known:.0%} of the bits are wrong at lengths that it was trained on."
+    said = (
+        f"It copies sequences of the lengths it was trained on, up to {longest} frames, with at most {known:.1%} of the "
+        "bits wrong."
+    )
     beyond = {length: share for length, share in wrong.items() if length > longest}
     for length, share in beyond.items():
         how = "It copies" if share <= ACCEPTED else "It does not copy"
-        said += f" {how} {length} frames, which it never practised ({share:.1%} wrong)."
+        said += f" {how} {length} frames, longer than in training ({share:.1%} wrong)."
     return said
 
 
 def draw_pictures(
     folder: Path, machine: Any, losses: list[float], wrong: dict[int, float], args: argparse.Namespace
 ) -> tuple[tuple[str, str], ...]:
-    """Write the pictures; their names and captions."""
+    """Write the pictures; returns their names and captions."""
     from experiments.pictures import save_curves, save_matrices
 
-    save_curves(
-        folder / "loss.png", {"loss": losses}, "nats a bit", title="Learning to copy", logarithmic=True
-    )
+    save_curves(folder / "loss.png", {"loss": losses}, "nats per bit", title="Training", logarithmic=True)
     rng = np.random.default_rng(args.seed + 2)
     length = min(max(wrong), 3 * args.longest // 2)
     inputs, answers = draw_sequences(rng, np.array([length]), length, args.bits)
     logits, writing, reading = (np.asarray(x)[0] for x in machine.follow(inputs))
     spoken = (logits > 0) * answers[0, :, -1:]
-    sequence = {"heard (two marks on top)": inputs[0].T, "to be said": answers[0, :, :-1].T, "said": spoken.T}
-    title = f"A sequence of {length} frames; it practised up to {args.longest}"
+    sequence = {"input (markers on top)": inputs[0].T, "target": answers[0, :, :-1].T, "output": spoken.T}
+    title = f"A sequence of {length} frames, after training on up to {args.longest}"
     save_matrices(folder / "copy.png", sequence, "bit", "frame", title)
     heads = {"writing head": writing.T, "reading head": reading.T}
-    save_matrices(folder / "heads.png", heads, "location", "frame", "Where the heads were")
+    save_matrices(folder / "heads.png", heads, "location", "frame", "Positions of the heads")
     return (
-        ("loss.png", "Loss over the steps; sequences grow longer over the first half."),
-        ("copy.png", "What it heard, what it had to say, and what it said."),
-        ("heads.png", "The heads over the same frames: shares of the locations."),
+        ("loss.png", "Training loss; the sequences grow longer over the first half of the steps."),
+        ("copy.png", "An input, the target and the machine's output."),
+        ("heads.png", "Positions of the two heads in the same frames, as weights over the locations."),
     )

@@ -1,15 +1,16 @@
-"""Which frames of a song repeat what was heard before."""
+"""Finding the frames of a song that repeat an earlier passage."""
 
 import numpy as np
 
 
 def repeated_frames(song: np.ndarray, context: int = 8) -> np.ndarray:
-    """The frames that a memory of the song could know: the frames just before were heard once before.
+    """Mark the frames that a model could predict simply by remembering the song so far.
+
+    A frame counts as repeated if it and the `context` frames before it have occurred together earlier in the song.
 
     Args:
         song: struck keys, `[frames, keys]`.
-        context: so many frames before, with two notes among them at least, stood somewhere earlier and were
-            followed by the same frame.
+        context: how many preceding frames must match; at least two of them must contain a note.
 
     Returns:
         bool `[frames]`.

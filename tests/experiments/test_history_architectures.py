@@ -1,4 +1,4 @@
-"""HistoryUser's architecture tests: the three tasks cell by cell, the loss, and that copying is learnt."""
+"""HistoryUser followed by an LSTM: the three tasks cell by cell, the loss, and that copying is learned."""
 
 import argparse
 from collections import Counter
@@ -43,7 +43,7 @@ def test_loss_counts_frames_from_the_64th() -> None:
 
 def test_error_by_ones_is_that_of_its_frames() -> None:
     shown, said = arch.vary_lag(np.random.default_rng(3), 8)
-    # An answer that errs by as much, in one key, as the frame has ones.
+    # One key of each output is wrong by the number of ones in the frame.
     outputs = said.copy()
     outputs[..., 0] += shown.sum(axis=-1)
     errors = arch.error_by_ones(lambda _: outputs, shown, said)
@@ -54,13 +54,13 @@ def test_error_by_ones_is_that_of_its_frames() -> None:
 
 def test_verdict_follows_the_figures() -> None:
     solved = arch.verdict({"copy": 0.1, "copy and turn": 0.2, "varying lag": 5.4}, 0.03, 5.5)
-    assert '"copy" and "copy and turn"' in solved and "as the seed found" in solved
+    assert '"copy" and "copy and turn"' in solved and "as in the original" in solved
     poor = arch.verdict({"copy": 30.0, "copy and turn": 31.0, "varying lag": 33.0}, 3.0, 3.5)
-    assert "no task" in poor and "more steps" in poor and "as the seed found" not in poor
+    assert "no task" in poor and "more steps" in poor and "as in the original" not in poor
 
 
 def test_training_starts_over_from_the_same_weights() -> None:
-    """The tasks share one compiled step, and none gains by what another has learnt."""
+    """All tasks share one compiled training step, and none benefits from what another has learned."""
     import keras
 
     from experiments.descent import start_over, train
@@ -77,7 +77,7 @@ def test_training_starts_over_from_the_same_weights() -> None:
     first = train(model, loss, lambda: (x, y), 20, "test", keras.optimizers.Adam(0.1))
     start_over(model, initial)
     assert first == train(model, loss, lambda: (x, y), 20, "test")
-    # The losses are those of each step by itself, the first one before any.
+    # Each loss is that of a single step, and the first is measured before any training.
     outputs = x @ initial[0] + initial[1]
     np.testing.assert_allclose(first[0], np.square(y - outputs).mean(), rtol=1e-5)
     after = x @ model.get_weights()[0] + model.get_weights()[1]
@@ -92,11 +92,11 @@ def test_flags_below_one_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_copying_through_another_layer_is_learnt() -> None:
+def test_copying_through_another_layer_is_learned() -> None:
     from experiments.descent import mean_of_last, train
 
     rng = np.random.default_rng(0)
     model = arch.build_model(0)
     losses = train(model, arch.copy_loss, lambda: arch.draw_copies(rng, 16), 550, "copy")
-    assert losses[0] > 60  # the seed: 134, from weights of its own
-    assert mean_of_last(losses) < 1.0  # the seed: 0.3165 after 300 steps of eight times as many examples
+    assert losses[0] > 60  # original: 134, from other initial weights
+    assert mean_of_last(losses) < 1.0  # original: 0.3165 after 300 steps with batches eight times as large

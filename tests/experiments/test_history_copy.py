@@ -1,4 +1,4 @@
-"""HistoryUser's copy task: its loss, the evolution's judge against the honest forward pass, both reference cases."""
+"""HistoryUser's copy task: its loss, the evolution strategy, and both of the original's learning curves."""
 
 import argparse
 from pathlib import Path
@@ -15,21 +15,21 @@ def reader() -> Any:
     return copying.build_reader(0)
 
 
-def test_the_task_is_to_say_what_stood_64_frames_before() -> None:
+def test_the_task_is_to_output_the_frame_from_64_steps_ago() -> None:
     shown, said = copying.draw_copies(np.random.default_rng(0), 5)
     assert shown.shape == said.shape == (5, 192, 13)
     assert not shown[:, 128:].any() and not said[:, :64].any()
     np.testing.assert_array_equal(said[:, 64:], shown[:, :128])
     assert set(np.unique(shown)) == {0, 1} and 0.45 < shown[:, :128].mean() < 0.55
-    # Answering 1/2 to everything, and nothing wrong in the frames that do not count.
+    # The constant output 1/2 has chance level, whatever the outputs for the first 64 frames are.
     half = np.full_like(said, 0.5)
     half[:, :64] = 99
     np.testing.assert_allclose(copying.copy_loss(said, half), copying.CHANCE)
     np.testing.assert_allclose(copying.copy_loss(said, said), 0)
 
 
-def test_the_answer_is_the_frame_of_slot_16(reader: Any) -> None:
-    """Weights that are all on slot 16 solve the task, as the seed counts slots."""
+def test_reading_slot_16_solves_the_task(reader: Any) -> None:
+    """With slots numbered as in the original, slot 16 holds the frame from 64 steps ago."""
     kernel, bias = reader.history.attention.kernel, reader.history.attention.bias
     before = [np.array(kernel), np.array(bias)]
     kernel.assign(np.zeros(kernel.shape))
@@ -41,7 +41,7 @@ def test_the_answer_is_the_frame_of_slot_16(reader: Any) -> None:
     bias.assign(before[1])
 
 
-def test_children_are_judged_by_honest_forward_passes(reader: Any) -> None:
+def test_losses_of_children_are_those_of_plain_forward_passes(reader: Any) -> None:
     rng = np.random.default_rng(2)
     parent = np.concatenate([np.ravel(v) for v in reader.trainable_variables])
     litter = (parent + 0.1 * rng.standard_normal((3, parent.size))).astype(np.float32)
@@ -59,13 +59,13 @@ def test_children_are_judged_by_honest_forward_passes(reader: Any) -> None:
 def test_a_generation_moves_the_parent_towards_its_fitter_children(
     reader: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the loss set to a child's first weight, that weight falls and the others drift by chance."""
+    """With a child's first weight as its loss, that weight falls, and the others only drift at random."""
     parent = np.concatenate([np.ravel(v) for v in reader.trainable_variables])
     monkeypatch.setattr(copying, "child_losses", lambda _: lambda litter, *_: litter[:, 0])
     losses = copying.learn_by_evolution(reader, 5, 400, 1, 0)
     after = np.concatenate([np.ravel(v) for v in reader.trainable_variables])
     np.testing.assert_allclose(losses[0], parent[0])
-    # The fitness-weighted mean of normal children lies E[(max - z) z] / E[max - z] = -1 / E[max] of 0.1 below.
+    # The fitness-weighted mean of normal children is lower by 0.1 E[(max - z) z] / E[max - z] = -0.1 / E[max].
     step = 0.1 / 3.0
     np.testing.assert_allclose(after[0] - parent[0], -5 * step, rtol=0.25)
     assert np.abs((after - parent)[1:]).std() < 0.2 * 5 * step
@@ -82,18 +82,18 @@ def test_flags_below_one_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_gradient_descent_reaches_the_seeds_figure() -> None:
+def test_gradient_descent_reaches_the_originals_loss() -> None:
     reader = copying.build_reader(0)
-    losses = copying.learn_by_gradient(reader, 200, 32, 0)  # the seed took batches of 128
-    assert 30 < losses[0] < 40  # the seed: 34.2
-    assert losses[-1] < 5e-4  # the seed: 0.0000 to four places
+    losses = copying.learn_by_gradient(reader, 200, 32, 0)  # the original used batches of 128
+    assert 30 < losses[0] < 40  # original: 34.2
+    assert losses[-1] < 5e-4  # original: 0.0000 to four places
     assert copying.mean_weights(reader, copying.draw_copies(np.random.default_rng(9), 4)[0])[16] > 0.99
 
 
 @pytest.mark.slow
-def test_evolution_reaches_the_seeds_figure() -> None:
+def test_evolution_reaches_the_originals_loss() -> None:
     losses = copying.learn_by_evolution(copying.build_reader(0), 40, 100, 3, 0)
-    assert 30 < losses[0] < 42 and losses[-1] < 2e-3  # the seed, 70 generations of 200: 36.79 and 0.0015
+    assert 30 < losses[0] < 42 and losses[-1] < 2e-3  # original, 70 generations of 200: 36.79, 0.0015
 
 
 @pytest.mark.slow

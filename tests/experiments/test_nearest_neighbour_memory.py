@@ -1,4 +1,4 @@
-"""The nearest-neighbour memory: its search in NumPy, what it may know, the gate, and that it knows repeats."""
+"""The nearest-neighbour memory: its lookup against NumPy, causality, the gate, and that it predicts repeats."""
 
 import argparse
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def model() -> Any:
     return memory.build_model(6, memory.SEEING, 0)
 
 
-def test_the_nearest_state_before_is_found() -> None:
+def test_the_nearest_earlier_state_is_found() -> None:
     states = np.random.default_rng(0).standard_normal((3, 20, 5)).astype(np.float32)
     found = np.asarray(memory.nearest_before(states))
     for b in range(3):
@@ -38,18 +38,18 @@ def test_the_nearest_state_before_is_found() -> None:
 
 
 def test_what_is_recalled_is_the_frame_that_followed() -> None:
-    """The seed stored the frame of the state itself; the answer that was right then is the next one."""
+    """The original stored the frame that led to the state; the one to recall is the next frame."""
     frames = np.random.default_rng(1).random((1, 6, 13)).astype(np.float32)
-    # At frame 4 the state is that of frame 1 again, so that frame 2 is what followed.
+    # At frame 4 the state is the same as at frame 1, which was followed by frame 2.
     states = np.eye(6, dtype=np.float32)[None] * 9
     states[0, 4] = states[0, 1]
     places = memory.nearest_before(states)
     recalled = np.asarray(memory.recall(frames, places))
     np.testing.assert_allclose(recalled[0, 4], frames[0, 2])
-    assert not recalled[0, 0].any()  # the state of zeros, and no answer
+    assert not recalled[0, 0].any()  # only the state of zeros is stored, so nothing is recalled
 
 
-def test_the_gate_mixes_both_answers_of_the_present_frame(model: Any) -> None:
+def test_the_gate_mixes_prediction_and_memory(model: Any) -> None:
     frames = load_songs().versions[:2, :40].astype(np.float32)
     own, gate, places = (np.asarray(x) for x in model.parts(frames))
     expected = gate * own + (1 - gate) * np.asarray(memory.recall(frames, places))
@@ -59,18 +59,18 @@ def test_the_gate_mixes_both_answers_of_the_present_frame(model: Any) -> None:
     np.testing.assert_allclose(plain(frames), own, atol=1e-6)
 
 
-def test_farness_is_the_distance_by_the_size_of_the_state() -> None:
+def test_farness_is_the_distance_relative_to_the_size_of_the_state() -> None:
     states = np.random.default_rng(3).standard_normal((1, 9, 4)).astype(np.float32)
     states[0, 6] = states[0, 2]
     found = np.asarray(memory.farness(states, memory.nearest_before(states)))[0, :, 0]
-    np.testing.assert_allclose(found[0], np.log(1.0001), atol=1e-4)  # its own size from the state of zeros
-    np.testing.assert_allclose(found[6], np.log(1e-4), atol=1e-3)  # nothing from the state that was before
+    np.testing.assert_allclose(found[0], np.log(1.0001), atol=1e-4)  # only zeros are stored
+    np.testing.assert_allclose(found[6], np.log(1e-4), atol=1e-3)  # no distance from the same state earlier
     stored = np.array([np.zeros(4), *states[0, :5]])
     nearest = np.abs(stored - states[0, 5]).mean(axis=1).min()
     np.testing.assert_allclose(found[5], np.log(nearest / np.abs(states[0, 5]).mean() + 1e-4), atol=1e-3)
 
 
-def test_only_the_seeing_gate_trusts_what_is_near(model: Any) -> None:
+def test_only_the_seeing_gate_depends_on_the_distance(model: Any) -> None:
     frames = load_songs().versions[:1, :60].astype(np.float32)
     assert np.ptp(frames[0].sum(axis=-1)) > 0
     blind = memory.build_model(6, memory.BLIND, 0)
@@ -99,7 +99,7 @@ def hidden_states(model: Any, frames: np.ndarray) -> Any:
     return ops.stack(states, axis=1)
 
 
-def test_no_answer_depends_on_frames_to_come(model: Any) -> None:
+def test_no_prediction_depends_on_later_frames(model: Any) -> None:
     frames = load_songs().versions[:1, :60].astype(np.float32)
     other = frames.copy()
     other[:, 45:] = 1 - other[:, 45:]
@@ -107,7 +107,7 @@ def test_no_answer_depends_on_frames_to_come(model: Any) -> None:
     assert np.abs(np.asarray(model(frames))[:, 45:] - np.asarray(model(other))[:, 45:]).max() > 1e-3
 
 
-def test_transpositions_of_a_song_are_on_one_side() -> None:
+def test_all_transpositions_of_a_song_are_on_the_same_side() -> None:
     rng = np.random.default_rng(2)
     songs = []
     for _ in range(5):
@@ -131,7 +131,7 @@ def test_loss_is_cross_entropy_in_nats() -> None:
     np.testing.assert_allclose(
         memory.song_loss(answers, np.full_like(answers, 0.5)), 13 * np.log(2), rtol=1e-5
     )
-    # A wrong certainty costs much, but not infinitely much.
+    # Being certain and wrong has a large but finite loss.
     certain = np.asarray(memory.song_loss(answers, 1 - answers))[0]
     np.testing.assert_allclose(certain, -13 * np.log(memory.EPSILON), rtol=1e-2)
 
@@ -147,15 +147,17 @@ def test_verdict_follows_the_figures() -> None:
         kinds: memory.verdict(dict(zip(memory.KINDS, kinds, strict=True)))
         for kinds in ((good, bad, bad), (good, good, bad), (bad, bad, bad))
     }
-    assert "once the gate sees" in said[good, bad, bad] and "4% (memory, gate" in said[good, bad, bad]
-    assert "the seed's gate)." in said[good, good, bad].split("Wrong")[0]
+    assert (
+        "provided that the gate sees" in said[good, bad, bad] and "4% (memory, gate" in said[good, bad, bad]
+    )
+    assert "original gate)." in said[good, good, bad].split("Repeated frames")[0]
     assert "neither memory" in said[bad, bad, bad]
 
 
 @pytest.mark.slow
-def test_it_knows_repeats_of_the_seeds_songs_that_it_never_saw(data_dir: Callable, tmp_path: Path) -> None:
+def test_it_predicts_repeats_in_unseen_original_songs(data_dir: Callable, tmp_path: Path) -> None:
     outcome = memory.run(arguments(f"--songs={data_dir('songs34')}"), tmp_path)
-    wrong = {f.what: float(f.here.split("%")[0]) for f in outcome.findings if "wrong among" in f.what}
+    wrong = {f.what: float(f.here.split("%")[0]) for f in outcome.findings if "predicted wrongly" in f.what}
     seeing, _, plain = wrong.values()
     assert seeing < 12 and plain > 25  # per cent of repeated frames
     assert all((tmp_path / name).stat().st_size > 5000 for name, _ in outcome.pictures)

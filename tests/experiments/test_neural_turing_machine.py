@@ -1,4 +1,4 @@
-"""The neural Turing machine: its addressing against Graves' formulas, a machine set by hand, and that it learns."""
+"""The neural Turing machine: addressing and memory against the formulas of the paper, and that it learns to copy."""
 
 import argparse
 from pathlib import Path
@@ -17,7 +17,7 @@ def arguments(*flags: str) -> argparse.Namespace:
     return parser.parse_args(flags)
 
 
-def test_sequences_are_marked_said_and_counted() -> None:
+def test_inputs_and_targets_of_sequences() -> None:
     inputs, answers = ntm.draw_sequences(np.random.default_rng(0), np.array([2, 3]), 4, 5)
     assert inputs.shape == (2, 10, 7) and answers.shape == (2, 10, 6)
     for x, y, n in zip(inputs, answers, (2, 3), strict=True):
@@ -25,7 +25,7 @@ def test_sequences_are_marked_said_and_counted() -> None:
         np.testing.assert_array_equal(y[n + 2 : 2 * n + 2, :5], x[1 : n + 1, :5])
         assert np.flatnonzero(y[:, 5]).tolist() == list(range(n + 2, 2 * n + 2))
         assert not x[n + 2 :, :5].any()
-    # Two outputs that differ only where nothing is asked have the same loss, and zeros that of a coin.
+    # Logits of zero have the loss of a coin toss, and outputs in frames that do not count make no difference.
     logits = np.zeros((2, 10, 5), np.float32)
     np.testing.assert_allclose(ntm.copy_loss(answers, logits), np.log(2), rtol=1e-6)
     np.testing.assert_allclose(
@@ -34,7 +34,7 @@ def test_sequences_are_marked_said_and_counted() -> None:
     assert np.max(ntm.copy_loss(answers, 100 * (answers[..., :5] - 0.5))) < 1e-6
 
 
-def test_addressing_is_that_of_graves() -> None:
+def test_addressing_follows_the_paper() -> None:
     rng = np.random.default_rng(1)
     batch, places, width = 3, 7, 4
     memory, key = rng.standard_normal((batch, places, width)), rng.standard_normal((batch, width))
@@ -59,8 +59,8 @@ def test_addressing_is_that_of_graves() -> None:
         np.testing.assert_allclose(found[b], sharp / sharp.sum(), atol=1e-5)
 
 
-def test_memory_is_erased_and_added_to_where_the_writing_head_is() -> None:
-    """A step of a machine against the formulas of the paper, with its own head's numbers."""
+def test_memory_is_erased_and_added_to_at_the_writing_head() -> None:
+    """One step against the formulas of the paper, given the head parameters that the machine computes."""
     sizes = ntm.Sizes(3, 8, 5, 4)
     machine = ntm.build_machine(sizes, 0)
     rng = np.random.default_rng(2)
@@ -84,7 +84,7 @@ def test_lengths_grow_over_the_first_half() -> None:
     assert ntm.trial_lengths(2, 10, 15) == [2, 5, 10, 15] and ntm.trial_lengths(1, 1, 1) == [1]
 
 
-def test_flags_that_fit_nothing_are_refused(tmp_path: Path) -> None:
+def test_bad_flags_are_refused(tmp_path: Path) -> None:
     for flags, message in (
         (("--longest=30",), "--longest=30"),
         (("--shortest=9",), "--shortest=9"),
@@ -95,23 +95,23 @@ def test_flags_that_fit_nothing_are_refused(tmp_path: Path) -> None:
             ntm.run(arguments(*flags), tmp_path)
 
 
-def test_the_seeds_own_size_has_a_forward_pass() -> None:
-    """The seed's machine failed for memory before its first step; a batch of two is enough to see it run."""
+def test_the_originals_size_has_a_forward_pass() -> None:
+    """The original ran out of memory before its first step; a batch of two is enough to see that this one runs."""
     machine = ntm.build_machine(ntm.Sizes(13, 10, 128, 13), 0)
     share = ntm.wrong_bits(machine, np.random.default_rng(3), 13, 128, count=2)
     assert 0.4 < share < 0.6
 
 
 @pytest.mark.slow
-def test_it_learns_to_copy_and_beyond(tmp_path: Path) -> None:
+def test_it_learns_to_copy_and_generalises_to_longer_sequences(tmp_path: Path) -> None:
     outcome = ntm.run(arguments(), tmp_path)
     shares = [float(f.here.rstrip("%")) for f in outcome.findings if f.what.startswith("wrong bits")]
-    assert max(shares[:3]) < 1.0  # per cent, of lengths that it practised
-    assert shares[3] < 5.0  # half as long again
+    assert max(shares[:3]) < 1.0  # per cent, at lengths that it was trained on
+    assert shares[3] < 5.0  # at 1.5 times the longest
     assert all((tmp_path / name).stat().st_size > 5000 for name, _ in outcome.pictures)
 
 
 def test_verdict_follows_the_figures() -> None:
-    assert "has not learnt" in ntm.verdict({1: 0.0, 8: 0.3}, 8)
+    assert "has not learned" in ntm.verdict({1: 0.0, 8: 0.3}, 8)
     said = ntm.verdict({1: 0.0, 8: 0.001, 12: 0.02, 16: 0.2}, 8)
     assert "It copies 12 frames" in said and "It does not copy 16 frames" in said

@@ -1,4 +1,4 @@
-"""The pointing test: its loss against the seed's first figure, and its last figure as the seed has it."""
+"""The pointing check: its loss before training, and that it reaches the original's final figures."""
 
 import argparse
 from pathlib import Path
@@ -10,11 +10,11 @@ from experiments import pointer
 from preprocess.errors import InputError
 
 
-def test_even_shares_have_the_seeds_first_loss() -> None:
+def test_uniform_weights_have_the_originals_first_loss() -> None:
     shown, wanted = pointer.draw(np.random.default_rng(0), 2)
     assert shown.shape == (2, 192, 13) and not shown[:, 128:].any() and shown[:, :128].any()
     even = np.full(wanted.shape, 1 / 80, np.float32)
-    even[:, :64] = 5  # frames before the 64th don't count
+    even[:, :64] = 5  # the first 64 frames do not count
     np.testing.assert_allclose(pointer.pointing_loss(wanted, even), 0.01233, atol=3e-5)
     np.testing.assert_allclose(pointer.pointing_loss(wanted, wanted), 0)
     assert wanted.sum() == wanted[..., 16].sum() == 2 * 192
@@ -34,5 +34,5 @@ def test_it_points_after_200_steps(tmp_path: Path) -> None:
     parser.set_defaults(seed=0)
     outcome = pointer.run(parser.parse_args([]), tmp_path)
     first, last, share = (float(finding.here) for finding in outcome.findings)
-    assert abs(first - 0.01233) < 3e-4 and last < 2e-5 and share > 0.95  # the seed: 6e-6, 0.99993
+    assert abs(first - 0.01233) < 3e-4 and last < 2e-5 and share > 0.95  # original: 6e-6, 0.99993
     assert all((tmp_path / name).stat().st_size > 5000 for name, _ in outcome.pictures)
