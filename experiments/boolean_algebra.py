@@ -1,10 +1,12 @@
-"""Rules of ANDs and ORs, grown one error at a time, learn a song by heart.
+"""Boolean rules, added one error at a time, memorise a song without a neural network.
 
-Each of the 13 keys has a list of rules over the notes of the last 64 frames: "strike if all of these were struck", or
-"don't if ...". The last rule that applies decides. Whenever the answer is wrong, a rule is put right behind the one
-that gave it. Seed 001 learned its song with three kinds of rules: Discon (random conjunctions, needs several passes),
-Greedy Discon (conjunctions that spoil nothing learned before) and Greedy linear (so many of these notes), which need
-one pass. Look at the errors per pass, at the replay from the first 8 frames, and at what they make of a new start.
+Each of the 13 keys has a list of rules over the notes of the last 64 frames: "strike the key if all of these notes
+were struck", or "don't strike it if ...". The last rule that applies decides. Whenever the answer is wrong, a new rule
+is inserted right after the one that gave it. The original (MusicGeneration) memorised a song with three kinds of rules,
+all re-implemented here: Discon, random conjunctions, which need several passes over the song; Greedy Discon,
+conjunctions that never break an answer learned earlier; and Greedy linear, rules of the form "at least n of these
+notes". The greedy kinds need a single pass. Compare the errors per pass with the original's, see whether the rules
+replay the song from its first 8 frames, and hear how they continue a beginning that they have never seen.
 """
 
 import argparse
@@ -21,31 +23,32 @@ from preprocess.console import progress
 from preprocess.errors import InputError
 
 KEYS = 13
-MEMORY = 64  # frames that a rule can see
-START = 8  # frames that are given; the song is learned from there on
-BEATS = 8  # inputs that say where in the bar a frame is
-NEW_START = (0, -1, 5, -1, 4, -1, 5, -1)  # C F E F, with which the seed made its rules improvise
-SEED_ERRORS = {
+MEMORY = 64  # how many past frames a rule can see
+START = 8  # frames at the start of the song that are given rather than learned
+BEATS = 8  # inputs that encode the frame's position in the bar
+NEW_START = (0, -1, 5, -1, 4, -1, 5, -1)  # C F E F, the original's start for improvisations
+ORIGINAL_ERRORS = {
     "discon": "66, 74, 46, 34, 28, 25, 18, 12, 3, 4, 4, 5, 0",
     "greedy": "362, 0",
     "linear": "134, 0",
 }
-SEED_RULES = {
+ORIGINAL_RULES = {
     "discon": "0, 0, 0, 0, 27, 0, 0, 0, 56, 47, 0, 63, 27",
     "greedy": "27, 21, 25, 27, 29, 24, 22, 25, 42, 41, 25, 36, 31",
     "linear": "7, 7, 7, 7, 13, 7, 7, 7, 22, 29, 7, 14, 13",
 }
-SEED_REPLAY = {"discon": "not exact", "greedy": "exact", "linear": "exact"}
+ORIGINAL_REPLAY = {"discon": "not exact", "greedy": "exact", "linear": "exact"}
 NAMES = {"discon": "Discon", "greedy": "Greedy Discon", "linear": "Greedy linear"}
 
 
 def active_inputs(roll: np.ndarray, frame: int, beats: bool = True) -> list[int]:
-    """Which inputs are on when a frame is to be told from those before it, in ascending order.
+    """Indices of the inputs that are on when `frame` is predicted from the frames before it, in ascending order.
 
     Args:
-        roll: struck keys `[frames, 13]`; only the 64 before `frame` are looked at, silence before the start.
-        frame: to be told.
-        beats: whether inputs 0 to 7 say `frame` modulo 8; the keys then begin at 8, the oldest frame first.
+        roll: struck keys `[frames, 13]`. Only the 64 frames before `frame` are used, with silence before the start.
+        frame: index of the frame to predict.
+        beats: whether inputs 0 to 7 are a one-hot code of `frame` modulo 8. If so, the keys start at input 8, oldest
+            frame first.
     """
     first = BEATS if beats else 0
     oldest = max(0, frame - MEMORY)
@@ -54,20 +57,20 @@ def active_inputs(roll: np.ndarray, frame: int, beats: bool = True) -> list[int]
 
 
 def bit_set(inputs: Sequence[int]) -> int:
-    """Inputs as the bits of an integer, which makes subsets and overlaps single operations."""
+    """Pack input indices into the bits of an integer, so that subset and overlap tests are single operations."""
     return sum(1 << i for i in inputs)
 
 
 @dataclass
 class Rule:
-    """Turns a key on, or off, where enough of certain inputs are active.
+    """Switches a key on or off if enough of certain inputs are active.
 
     Attributes:
-        turns_on: what it says where it applies.
-        inputs: as a bit set.
-        threshold: how many of them must be active; all of them in a conjunction.
-        score: (Discon) how often it was right less how often it was wrong, from 1.
-        support: (greedy) the objects, as bit sets of active inputs, that rely on its answer.
+        turns_on: the value that it gives the key when it applies.
+        inputs: the inputs it looks at, as a bit set.
+        threshold: how many of them must be active; all of them for a conjunction.
+        score: (Discon) 1, plus the number of right answers, minus the number of wrong ones.
+        support: (greedy) the training examples, as bit sets of active inputs, whose answers depend on this rule.
     """
 
     turns_on: bool
@@ -81,7 +84,10 @@ class Rule:
 
 
 class Discon:
-    """A key's function: disjunctions and conjunctions over an initial 0, corrected by chance ("Дизкон")."""
+    """One key's rules: a chain of disjunctions and conjunctions, starting from 0, with randomly chosen inputs.
+
+    The name is the original's ("Дизкон").
+    """
 
     beats = False
 
@@ -91,7 +97,7 @@ class Discon:
         self.used: set[int] = set()
 
     def answer(self, active: int) -> tuple[bool, int]:
-        """The value, and the place of the responsible rule: the last that changed it, -1 if none did."""
+        """The value, and the index of the rule that decided it: the last one that changed it, or -1 if none did."""
         value, responsible = False, -1
         for place, rule in enumerate(self.rules):
             if rule.turns_on != value and rule.applies(active):
@@ -99,12 +105,12 @@ class Discon:
         return value, responsible
 
     def learn(self, inputs: list[int], target: bool) -> bool:
-        """Correct the answer to active inputs if it is wrong; whether that counts as an error."""
+        """Correct the answer to active inputs if it is wrong; returns whether that counts as an error."""
         value, responsible = self.answer(bit_set(inputs))
         if responsible >= 0:
             rule = self.rules[responsible]
             rule.score += 1 if value == target else -1
-            if rule.score < 0:  # "hatred": it misled more often than not
+            if rule.score < 0:  # the original's "hatred": delete rules that were wrong more often than right
                 del self.rules[responsible]
                 return False
         if value == target:
@@ -113,20 +119,20 @@ class Discon:
         self.rng.shuffle(inputs)
         prefixes = (bit_set(inputs[: n + 1]) for n in range(len(inputs)))
         conjunction = next((prefix for prefix in prefixes if prefix not in self.used), None)
-        if conjunction is None:  # a contradiction: all that could be tried was tried
+        if conjunction is None:  # every prefix has been tried before: start over
             self.rules.clear()
             responsible, conjunction = -1, bit_set(inputs[:3])
         self.used.add(conjunction)
-        # Right behind the responsible rule, so that later ones, which were right, keep the last word.
+        # Insert it right after the rule that decided, so that later rules can still override it.
         self.rules.insert(responsible + 1, Rule(target, conjunction, conjunction.bit_count()))
         return True
 
 
 class Greedy(ABC):
-    """A key's function that never spoils an answer it has learned: one pass over the objects is enough.
+    """One key's rules, chosen so that no answer learned earlier changes: a single pass over the examples is enough.
 
-    Each object supports the rule that answers for it. A new rule may apply to no object that supports an
-    opposite rule to its left: that object's answer would turn.
+    Each example supports the rule that decides its answer. A new rule must not apply to any example that supports an
+    opposite rule before it in the list, since that example's answer would change.
     """
 
     beats = True
@@ -136,12 +142,15 @@ class Greedy(ABC):
         self.rules = [Rule(False, 0, 0)]  # always applies
 
     def answer(self, active: int) -> tuple[bool, int]:
-        """The value, and the place of the responsible rule: the last that applies."""
+        """The value, and the index of the rule that decided it: the last one that applies."""
         responsible = max(place for place, rule in enumerate(self.rules) if rule.applies(active))
         return self.rules[responsible].turns_on, responsible
 
     def learn(self, inputs: list[int], target: bool) -> bool:
-        """Learn the answer to active inputs; whether a rule was needed (also where none but the first applied)."""
+        """Learn the answer to active inputs; returns whether a rule was needed.
+
+        As in the original, a rule is also added where the answer was right but only the initial rule applied.
+        """
         active = bit_set(inputs)
         value, responsible = self.answer(active)
         if value == target and responsible > 0:
@@ -157,11 +166,11 @@ class Greedy(ABC):
 
     @abstractmethod
     def predicate(self, inputs: list[int], opposite: list[int]) -> Rule | None:
-        """A rule that applies to active inputs and to none of the opposite objects, if there is one."""
+        """A rule that applies to the active inputs but to none of the `opposite` examples, or None."""
 
 
 class GreedyDiscon(Greedy):
-    """Conjunctions: random inputs, as many as it takes to leave out all opposite objects."""
+    """Conjunctions of random inputs, just long enough to exclude all opposite examples."""
 
     def predicate(self, inputs: list[int], opposite: list[int]) -> Rule | None:
         inputs = list(inputs)
@@ -170,11 +179,11 @@ class GreedyDiscon(Greedy):
             conjunction = bit_set(inputs[:n])
             if not any(conjunction & ~other == 0 for other in opposite):
                 return Rule(False, conjunction, n)
-        return None  # the inputs are a part of an object's that must be answered otherwise
+        return None  # an opposite example contains all of these inputs, so no conjunction can tell them apart
 
 
 class GreedyLinear(Greedy):
-    """Thresholds: more of the inputs than any opposite object shares. A network of weights 0 and 1."""
+    """Thresholds: more of the inputs must be active than any opposite example has. A network with 0/1 weights."""
 
     def predicate(self, inputs: list[int], opposite: list[int]) -> Rule | None:
         active = bit_set(inputs)
@@ -190,12 +199,18 @@ Functions = Sequence[Discon | Greedy]
 
 
 def learn_song(kind: str, roll: np.ndarray, passes: int, seed: int) -> tuple[Functions, list[int]]:
-    """Pass over a song `[128, 13]` until there are no errors.
+    """Learn a song `[128, 13]` in repeated passes until a pass makes no errors.
+
+    Args:
+        kind: a key of `KINDS`.
+        roll: the song.
+        passes: maximum number of passes.
+        seed: random seed.
 
     Returns:
-        the functions of the 13 keys, and the errors of each pass.
+        The rules of the 13 keys, and the number of errors in each pass.
     """
-    rng = np.random.RandomState(seed)  # one for all keys, as in the seed
+    rng = np.random.RandomState(seed)  # shared by all keys, as in the original
     functions: Functions = [KINDS[kind](rng) for _ in range(KEYS)]
     objects = [
         (active_inputs(roll, frame, functions[0].beats), roll[frame] > 0) for frame in range(START, len(roll))
@@ -215,7 +230,7 @@ def learn_song(kind: str, roll: np.ndarray, passes: int, seed: int) -> tuple[Fun
 
 
 def play(functions: Functions, start: np.ndarray, frames: int) -> np.ndarray:
-    """What functions play after a start `[8, 13]`, hearing only themselves, uint8 `[frames, 13]`."""
+    """Continue a start `[8, 13]`, feeding the rules their own output: uint8 `[frames, 13]`."""
     roll = np.zeros((frames, KEYS), dtype=np.uint8)
     roll[: len(start)] = start
     for frame in range(len(start), frames):
@@ -230,9 +245,13 @@ def new_start() -> np.ndarray:
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(seed=179)  # the seed's
-    parser.add_argument("--rule", choices=[*KINDS, "all"], default="all", help="kind of rules (default: all)")
-    parser.add_argument("--passes", type=int, default=200, help="at most, over the song (default: 200)")
+    parser.set_defaults(seed=179)  # the original's random seed
+    parser.add_argument(
+        "--rule", choices=[*KINDS, "all"], default="all", help="kind of rules to train (default: all)"
+    )
+    parser.add_argument(
+        "--passes", type=int, default=200, help="maximum number of passes over the song (default: 200)"
+    )
 
 
 def run(args: argparse.Namespace, folder: Path) -> Outcome:
@@ -254,29 +273,29 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
         differing = int((replays[name] != songs.first).any(1).sum())
         replay = "exact" if not differing else f"{differing} of {len(songs.first)} frames differ"
         findings += [
-            Finding(f"{name}: errors per pass", SEED_ERRORS[kind], ", ".join(map(str, errors))),
-            Finding(f"{name}: rules per key", SEED_RULES[kind], rules),
-            Finding(f"{name}: replay from the first {START} frames", SEED_REPLAY[kind], replay),
+            Finding(f"{name}: errors per pass", ORIGINAL_ERRORS[kind], ", ".join(map(str, errors))),
+            Finding(f"{name}: rules per key", ORIGINAL_RULES[kind], rules),
+            Finding(f"{name}: replay from the first {START} frames", ORIGINAL_REPLAY[kind], replay),
         ]
     midi = _draw(folder, songs, curves, replays, improvised)
     return Outcome(
-        title="Boolean rules learn a song by heart",
-        said="Lists of boolean rules, corrected one error at a time, learn a song without a neural network. The "
-        "greedy kinds need a single pass and can be read; but they depend on the order of the objects, their "
-        "late rules are narrow, and they store all they have seen.",
+        title="Boolean rules memorise a song",
+        said="Lists of Boolean rules, corrected one error at a time, memorised a song. The greedy kinds needed a single "
+        "pass and are interpretable, but they depend on the order of the examples, their later rules are very "
+        "specific, and they store every example they have seen.",
         findings=tuple(findings),
         verdict=_verdict(songs, curves, replays),
         pictures=(
-            ("errors.png", "Corrections in each pass over the song, of all 13 keys"),
-            ("replay.png", f"{songs.name}, and what the rules play after its first {START} frames"),
-            ("improvisation.png", "What the rules make of a start that they never saw: C F E F"),
+            ("errors.png", "Corrections in each pass over the song, summed over the 13 keys"),
+            ("replay.png", f"{songs.name}, and how the rules continue its first {START} frames"),
+            ("improvisation.png", "How the rules continue a beginning that they have never seen: C F E F"),
         ),
         midi=midi,
     )
 
 
 def _verdict(songs: Songs, curves: dict[str, list[int]], replays: dict[str, np.ndarray]) -> str:
-    """A sentence for each kind of rules."""
+    """A sentence for each kind of rule."""
     sentences = []
     for name, errors in curves.items():
         passes = len(errors) - 1
@@ -295,10 +314,10 @@ def _draw(
     replays: dict[str, np.ndarray],
     improvised: dict[str, np.ndarray],
 ) -> tuple[str, ...]:
-    """Write the pictures and the improvisations; the names of their MIDI files."""
+    """Write the pictures and the improvisations; returns the names of the MIDI files."""
     from experiments import pictures
 
-    pictures.save_curves(folder / "errors.png", curves, "errors in a pass", "passes")
+    pictures.save_curves(folder / "errors.png", curves, "errors per pass", "pass")
     pictures.save_rolls(
         folder / "replay.png",
         {songs.name: songs.first} | {f"{name}, replay": roll for name, roll in replays.items()},

@@ -1,12 +1,12 @@
-"""Networks of voting neurons that grow and shrink by single corrections: what all rules of `elephants` share.
+"""The network of voting neurons that all variants of the `elephants` experiment share.
 
-A neuron is on where the votes of its inputs sum to more than 0; a vote is an input's value times the edge's weight, 1
-or -1. Inputs come first, then hidden neurons in an order of their own, then outputs, and edges go forward in that
-order. There are two kinds of values: with `silent` -1 (seed 001's "binary" networks) a neuron that is off votes too,
-with `silent` 0 (its "firing" networks) only those that are on do.
+A neuron is on if the votes of its inputs sum to more than 0. A vote is the input's value times the edge's weight, which
+is 1 or -1. The network is acyclic: inputs come first, then the hidden neurons in an order of their own, then the
+outputs, and edges only lead forward. There are two kinds of networks. With `silent` = -1 (the original's "binary"
+networks) a neuron that is off votes too; with `silent` = 0 (its "firing" networks) only neurons that are on vote.
 
-Compiled with numba, except for `Network.make`. A rule of correction reads `Network` and calls `hypothesise`, `stub`
-and `delete`.
+The network grows and shrinks by single corrections. The rules in `elephant_rules` decide which correction to make and
+apply it with `hypothesise`, `stub` or `delete`. Everything except the methods of `Network` is compiled with numba.
 """
 
 from typing import Any, NamedTuple
@@ -14,50 +14,50 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-INPUTS = 840  # 8 that say where in the bar a frame is, 64 frames of 13 keys
+INPUTS = 840  # 8 for the position in the bar, then 64 frames of 13 keys
 OUTPUTS = 13
-FIRST_HIDDEN = INPUTS + OUTPUTS  # ids: inputs, outputs, then hidden neurons in any order
-HIDDEN_ROOM = 1500
-EDGE_ROOM = 15_000
+FIRST_HIDDEN = INPUTS + OUTPUTS  # neuron ids: inputs, outputs, then hidden neurons in any order
+HIDDEN_ROOM = 1500  # capacity of the arrays: hidden neurons
+EDGE_ROOM = 15_000  # edges
 INPUT_ROOM = 600  # edges into one neuron
-SPARE_ROOM = 50  # more than a frame's corrections need of any
+SPARE_ROOM = 50  # more of any of these than the corrections of one frame can use
 RANDOM_ROOM = 1 << 17
-RESERVE = 20_000  # random words that a frame's corrections are sure not to use up
+RESERVE = 20_000  # more random words than the corrections of one frame can use
 
 NEURON = np.dtype(
     [
-        ("place", np.int64),  # among the hidden neurons, -1 where the id is free
-        ("votes", np.int64),  # their sum
-        ("value", np.int64),  # 1 where on, else `silent`
-        ("sureness", np.int64),  # how many inputs would have to change for another value
-        ("missing", np.int64),  # how many new votes would change it
-        ("quality", np.float64),  # of its value: the chance that it is right, 0 to 1
-        ("success", np.bool_),  # whether a neuron that uses it got what it should have in this frame
-        ("on", np.float64),  # frames in which it was on
-        ("frames", np.float64),
-        ("inputs", np.int64),  # edges into it
-        ("uses", np.int64),  # edges out of it
+        ("place", np.int64),  # index in the order of hidden neurons, -1 if the id is free
+        ("votes", np.int64),  # sum of the votes
+        ("value", np.int64),  # 1 if on, else `silent`
+        ("sureness", np.int64),  # how many inputs would have to change to flip the value
+        ("missing", np.int64),  # how many additional votes would flip the value
+        ("quality", np.float64),  # estimated probability that the value is right, 0 to 1
+        ("success", np.bool_),  # whether it gave some neuron that uses it the value wanted in this frame
+        ("on", np.float64),  # number of frames in which it was on
+        ("frames", np.float64),  # number of frames in all
+        ("inputs", np.int64),  # number of edges into it
+        ("uses", np.int64),  # number of edges out of it
     ]
 )
 EDGE = np.dtype([("used", np.bool_), ("source", np.int64), ("target", np.int64), ("weight", np.int64)])
-HIDDEN_COUNT, SILENT, NEXT_EDGE, NEXT_WORD = range(4)  # places in `Network.state`
+HIDDEN_COUNT, SILENT, NEXT_EDGE, NEXT_WORD = range(4)  # indices into `Network.state`
 
 
 class Network(NamedTuple):
-    """A network.
+    """The state of a network, as arrays that compiled functions can change in place.
 
     Attributes:
-        neurons: `NEURON` by id.
+        neurons: array of `NEURON`, by neuron id.
         order: ids of the hidden neurons, in their order.
-        edges: `EDGE` by id.
-        right: `[edges, 2]`: how often an edge voted right, by whether its source was off or on; edges of a firing
-            network have one count, the second.
-        seen: the same for how often it voted.
-        inputs: `[neurons, ...]`: the edges into a neuron, from the oldest on.
-        state: the number of hidden neurons, the value of a silent neuron, where to look for a free edge, and the next
-            random word.
-        words: random 32-bit words of a `RandomState`.
-        marks: `[13, 4]`: neurons that a rule remembers from frame to frame, for each output.
+        edges: array of `EDGE`, by edge id.
+        right: `[edges, 2]`, how often an edge voted right while its source was off or on. Firing networks only use
+            the second column.
+        seen: `[edges, 2]`, how often an edge voted at all, likewise.
+        inputs: `[neurons, INPUT_ROOM]`, ids of the edges into a neuron, oldest first.
+        state: the number of hidden neurons, the value of a silent neuron, where to look for a free edge id, and the
+            index of the next random word.
+        words: random 32-bit words drawn from a `RandomState`.
+        marks: `[13, 4]`, neurons that a rule remembers from frame to frame, four for each output.
     """
 
     neurons: np.ndarray
@@ -72,7 +72,7 @@ class Network(NamedTuple):
 
     @classmethod
     def make(cls, silent: int) -> "Network":
-        """A network without an edge; its values are -1 or 0, and 1."""
+        """A network without hidden neurons or edges. `silent`, -1 or 0, is the value of a neuron that is off."""
         neurons = np.zeros(FIRST_HIDDEN + HIDDEN_ROOM, dtype=NEURON)
         neurons["place"] = -1
         neurons["value"] = silent
@@ -90,12 +90,12 @@ class Network(NamedTuple):
         )
 
     def is_full(self) -> bool:
-        """Whether a frame's corrections might find no room."""
+        """Whether the arrays might be too small for the corrections of another frame."""
         left = (HIDDEN_ROOM - self.state[HIDDEN_COUNT], EDGE_ROOM - self.edges["used"].sum())
         return bool(min(*left, INPUT_ROOM - self.neurons["inputs"].max()) < SPARE_ROOM)
 
     def refill(self, rng: np.random.RandomState) -> None:
-        """Have random words enough for a frame."""
+        """Make sure that there are enough random words for the corrections of one frame."""
         left = self.words[self.state[NEXT_WORD] :]
         if len(left) < RESERVE:
             fresh = rng.randint(0, 1 << 32, size=RANDOM_ROOM - len(left), dtype=np.uint32)
@@ -103,7 +103,7 @@ class Network(NamedTuple):
             self.state[NEXT_WORD] = 0
 
     def forget(self) -> None:
-        """Start all statistics anew, of edges and of neurons."""
+        """Reset all statistics of edges and neurons."""
         self.right[:] = self.seen[:] = self.neurons["frames"] = 1
         self.neurons["on"] = 0
 
@@ -119,14 +119,14 @@ def random_word(net: Network) -> int:
 
 @compiled
 def uniform(net: Network) -> float:
-    """`RandomState.random_sample()`: from 0 to 1, of 53 bits."""
+    """The same number as `RandomState.random_sample()`: uniform from 0 to 1, with 53 bits."""
     high, low = random_word(net) >> 5, random_word(net) >> 6
     return (high * 67108864.0 + low) / 9007199254740992.0
 
 
 @compiled
 def integer(net: Network, most: int) -> int:
-    """`RandomState.randint(most + 1)`: words are masked, and drawn again until one is small enough."""
+    """The same number as `RandomState.randint(most + 1)`: words are masked and redrawn until one is small enough."""
     mask = 1
     while mask < most:
         mask = 2 * mask + 1
@@ -139,7 +139,7 @@ def integer(net: Network, most: int) -> int:
 
 @compiled
 def choose(net: Network, weights: np.ndarray) -> int:
-    """`RandomState.choice` by weights; where all are 0 it draws too and gives the first, as NumPy did in 2017."""
+    """The same index as `RandomState.choice` by weights; if all are 0, it still draws and returns 0, as in 2017."""
     draw = uniform(net)
     total = weights.sum()
     if not total > 0:
@@ -160,25 +160,25 @@ def is_hidden(n: int) -> bool:
 
 @compiled
 def sign(value: int) -> int:
-    """1 or -1: a silent neuron counts as 1 where only those that are on vote, for it would vote so if it were."""
+    """1 or -1. A silent neuron of a firing network counts as 1, because that is what it would vote if it were on."""
     return -1 if value < 0 else 1
 
 
 @compiled
 def vote(net: Network, e: int) -> int:
-    """What an edge says: 1, -1, or 0 where its source is silent."""
+    """The vote of an edge: 1, -1, or 0 if its source is silent in a firing network."""
     return net.edges[e].weight * net.neurons[net.edges[e].source].value
 
 
 @compiled
 def case(net: Network, e: int) -> int:
-    """Which of an edge's two statistics is in use."""
+    """Which of an edge's two statistics applies at present: 0 if its source is off and votes, else 1."""
     return 0 if net.neurons[net.edges[e].source].value < 0 else 1
 
 
 @compiled
 def edge_quality(net: Network, e: int) -> float:
-    """EQ: how often an edge was right when it voted as it does now, 0 to 1."""
+    """The original's EQ: how often an edge was right when its source had its present value, 0 to 1."""
     return net.right[e, case(net, e)] / net.seen[e, case(net, e)]
 
 
@@ -190,13 +190,16 @@ def opposite_quality(net: Network, e: int) -> float:
 
 @compiled
 def trust(net: Network, e: int) -> float:
-    """The quality of an edge and of the value that it passes on."""
+    """Quality of an edge times the quality of the value that it passes on."""
     return edge_quality(net, e) * net.neurons[net.edges[e].source].quality
 
 
 @compiled
 def assess(net: Network, n: int) -> None:
-    """SQ, the quality of a neuron's value: of its inputs, the least sure one that could turn it."""
+    """Set a neuron's quality (the original's SQ): the n-th lowest trust among its inputs.
+
+    In a binary network, n is the number of inputs that would have to change to flip it; in a firing network, n = 1.
+    """
     node = net.neurons[n]
     qualities = np.ones(node.inputs + 1)
     for i in range(node.inputs):
@@ -213,7 +216,7 @@ def assess(net: Network, n: int) -> None:
 
 @compiled
 def evaluate(net: Network, n: int) -> None:
-    """A neuron's value from those of its inputs, and how sure it is."""
+    """Compute a neuron's value from the values of its inputs, and how certain that value is."""
     node = net.neurons[n]
     votes = 0
     for i in range(node.inputs):
@@ -222,14 +225,14 @@ def evaluate(net: Network, n: int) -> None:
     node.value = 1 if votes > 0 else net.state[SILENT]
     node.missing = votes if votes > 0 else 1 - votes
     node.sureness = node.missing
-    if net.state[SILENT] < 0:  # an input that changes its mind counts twice
+    if net.state[SILENT] < 0:  # an input that flips between -1 and 1 changes the sum by 2
         node.sureness = (votes + 1) // 2 if votes > 0 else 1 + (-votes) // 2
     assess(net, n)
 
 
 @compiled
 def forward(net: Network, active: np.ndarray) -> None:
-    """Values of all neurons from the active inputs `[n]`."""
+    """Compute the values of all neurons, given the ids of the active inputs `[n]`."""
     for n in range(INPUTS):
         net.neurons[n].value = net.state[SILENT]
     for n in active:
@@ -242,9 +245,10 @@ def forward(net: Network, active: np.ndarray) -> None:
 
 @compiled
 def reward(net: Network, n: int, target: int, weight: float) -> None:
-    """Note who voted right when a neuron should have been `target`, 1 or -1, and so on for its inputs.
+    """Record which inputs voted right, given that a neuron should have been `target` (1 or -1), and recurse into them.
 
-    The weight is divided by the number of inputs that would have to change, for each has a part in the decision.
+    At each level, the weight of the record is divided by the number of inputs that would have to change to flip the
+    neuron, since they share the responsibility for its value.
     """
     node = net.neurons[n]
     if sign(2 * node.value - 1) == target:
@@ -262,7 +266,10 @@ def reward(net: Network, n: int, target: int, weight: float) -> None:
 
 @compiled
 def observe(net: Network, active: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Hear a frame's active inputs and learn what `[13]` outputs, 1 or -1, should be; who is wrong, by key."""
+    """Run the network on a frame's active inputs `[n]`, and update all statistics.
+
+    `targets` `[13]` is what the outputs should be, 1 or -1. Returns which outputs are wrong, bool `[13]`.
+    """
     forward(net, active)
     for n in range(FIRST_HIDDEN + HIDDEN_ROOM):
         node = net.neurons[n]
@@ -280,7 +287,7 @@ def observe(net: Network, active: np.ndarray, targets: np.ndarray) -> np.ndarray
 
 @compiled
 def answer(net: Network, active: np.ndarray) -> np.ndarray:
-    """Which outputs are on for the active inputs, bool `[13]`."""
+    """Which outputs are on, given the ids of the active inputs: bool `[13]`."""
     forward(net, active)
     keys = np.zeros(OUTPUTS, dtype=np.bool_)
     for key in range(OUTPUTS):
@@ -290,7 +297,7 @@ def answer(net: Network, active: np.ndarray) -> np.ndarray:
 
 @compiled
 def connect(net: Network, source: int, target: int, weight: int) -> None:
-    """A new edge. Where all vote it has voted right once, so that it is not the first to blame."""
+    """Add an edge. In a binary network it starts with one right vote in its record, so it is not blamed right away."""
     e = net.state[NEXT_EDGE]
     while net.edges[e].used:
         e = (e + 1) % EDGE_ROOM
@@ -324,7 +331,7 @@ def disconnect(net: Network, e: int) -> None:
 
 @compiled
 def remove_if_idle(net: Network, n: int) -> None:
-    """Remove a hidden neuron that hears nothing or that nobody hears, and whoever is idle without it."""
+    """Remove a hidden neuron if it has no inputs or no outputs, and then any others that this leaves without."""
     node = net.neurons[n]
     if not is_hidden(n) or node.place < 0 or (node.inputs and node.uses):
         return
@@ -343,7 +350,7 @@ def remove_if_idle(net: Network, n: int) -> None:
 
 @compiled
 def delete(net: Network, e: int) -> None:
-    """Delete an edge, and neurons that are idle without it."""
+    """Delete an edge, and any hidden neurons that are left without inputs or outputs."""
     source, target = net.edges[e].source, net.edges[e].target
     disconnect(net, e)
     remove_if_idle(net, source)
@@ -352,7 +359,10 @@ def delete(net: Network, e: int) -> None:
 
 @compiled
 def hypothesise(net: Network, n: int, wish: int) -> None:
-    """Have a neuron before `n` vote for a wish, 1 or -1: a random one, rather one whose value is rare."""
+    """Add an edge to neuron `n` from a random earlier one, so that it votes for `wish` (1 or -1) in a case like this.
+
+    Neurons are drawn in proportion to how unusual their present value is.
+    """
     earlier = net.neurons[n].place if is_hidden(n) else net.state[HIDDEN_COUNT]
     surprise = np.zeros(INPUTS + earlier)
     for i in range(INPUTS + earlier):
@@ -369,7 +379,7 @@ def hypothesise(net: Network, n: int, wish: int) -> None:
 
 @compiled
 def stub(net: Network, e: int) -> None:
-    """Split an edge with a new neuron ("заглушка") that says the opposite in a case such as this one."""
+    """Split an edge with a new neuron that will vote the other way in a case like this one (the "заглушка")."""
     edge = net.edges[e]
     source, target, weight = edge.source, edge.target, edge.weight
     first = net.neurons[source].place + 1 if is_hidden(source) else 0
@@ -391,7 +401,7 @@ def stub(net: Network, e: int) -> None:
     connect(net, n, target, passed * weight)
     disconnect(net, e)
     hypothesise(net, n, -1)
-    # Until the next frame it keeps the value that it passed on; the network's other values stay as they are too.
+    # The value that the edge passed on stays the same until the next frame, and so do all other values.
     node.votes, node.sureness, node.missing = 0, 1, 1
     node.value = passed * net.neurons[source].value
     assess(net, n)

@@ -1,7 +1,8 @@
-"""How networks of `elephant_engine` are corrected when an output is wrong: one rule a variant of seed 001.
+"""The rules that correct a network of `elephant_engine` when an output is wrong: one for each variant of the original.
 
-A rule is called as `rule(net, output, wish, level)`: the output should have been `wish`, 1 or -1. `forgetting` and
-`firing` follow the seed's rules exactly; the others are built from a line or two of description each.
+A rule is called as `rule(net, output, wish, level)`, where `wish` (1 or -1) is what the output should have been, and a
+higher `level` makes deletions less likely. `forgetting` and `firing` reproduce the original exactly; the other rules
+are reconstructed from brief descriptions.
 """
 
 from typing import Any
@@ -31,7 +32,7 @@ from experiments.elephant_engine import (
 
 @compiled
 def wrong_voters(net: Network, n: int, wish: int) -> np.ndarray:
-    """The edges into a neuron that do not vote for the wish, oldest first."""
+    """The edges into a neuron that do not vote for `wish`, oldest first."""
     found = np.empty(net.neurons[n].inputs, dtype=np.int64)
     count = 0
     for i in range(net.neurons[n].inputs):
@@ -43,7 +44,7 @@ def wrong_voters(net: Network, n: int, wish: int) -> np.ndarray:
 
 @compiled
 def doubt(net: Network, edges: np.ndarray) -> np.ndarray:
-    """How little edges are to be trusted, with the values that they pass on, 0 to 1."""
+    """One minus the trust in each edge and the value that it passes on, 0 to 1."""
     values = np.empty(len(edges))
     for i in range(len(edges)):
         values[i] = 1 - trust(net, edges[i])
@@ -60,11 +61,12 @@ def shuffled(net: Network, edges: np.ndarray) -> np.ndarray:
 
 @compiled
 def follow_doubt(net: Network, n: int, wish: int, level: float, at_random: bool) -> None:
-    """Go down from a wrong neuron along the doubtful edges, and mend one thing on the way.
+    """Follow doubtful edges down from a wrong neuron, and make one correction.
 
-    An edge that is often wrong may be deleted as we pass: the higher the level, the less likely ("forgetting"). Else
-    the deepest neuron that a single vote would turn gets one. If there is none, the edge that looks best although it
-    was wrong now gets a stub, which tells this case from the others.
+    On the way down, an edge that is often wrong may be deleted; the higher the level, the less likely ("forgetting").
+    If none was deleted, the deepest visited neuron that a single vote would flip gets that vote. If there is no such
+    neuron, the edge that is usually most reliable but was wrong this time gets a stub, which makes this case an
+    exception.
     """
     depth = net.state[HIDDEN_COUNT] + 2
     nodes, wishes = np.empty(depth, dtype=np.int64), np.empty(depth, dtype=np.int64)
@@ -97,19 +99,19 @@ def follow_doubt(net: Network, n: int, wish: int, level: float, at_random: bool)
 
 @compiled
 def forgetting(net: Network, n: int, wish: int, level: float) -> None:
-    """The path of most doubt; only edges that are mostly wrong are deleted."""
+    """Follow the most doubtful edge at each step; only edges that are wrong more often than right may be deleted."""
     follow_doubt(net, n, wish, level, False)
 
 
 @compiled
 def firing(net: Network, n: int, wish: int, level: float) -> None:
-    """A random path, the more doubtful the likelier; any edge may be deleted."""
+    """Follow random edges, with probability proportional to doubt; any edge may be deleted."""
     follow_doubt(net, n, wish, level, True)
 
 
 @compiled
 def path(net: Network, n: int, wish: int, level: float) -> None:
-    """A random path; every step offers a vote, a stub and a deletion, and one of all is drawn by softmax."""
+    """Follow a random path, collect a possible vote, stub and deletion at each step, and draw one by softmax."""
     depth = 3 * (net.state[HIDDEN_COUNT] + 2)
     subjects, wishes = np.empty(depth, dtype=np.int64), np.empty(depth, dtype=np.int64)
     kinds, scores = np.empty(depth, dtype=np.int64), np.empty(depth)
@@ -141,7 +143,10 @@ def path(net: Network, n: int, wish: int, level: float) -> None:
 
 @compiled
 def visit(net: Network, n: int, wish: int, least: float) -> bool:
-    """Try to mend what is below a neuron; whether something was done. `least` is the least EQ on the way here."""
+    """Try to make a correction at or below a neuron; returns whether one was made.
+
+    `least` is the lowest edge quality on the path from the output.
+    """
     for e in shuffled(net, wrong_voters(net, n, wish)):
         source, weight, quality = net.edges[e].source, net.edges[e].weight, edge_quality(net, e)
         node = net.neurons[source]
@@ -162,13 +167,17 @@ def visit(net: Network, n: int, wish: int, least: float) -> bool:
 
 @compiled
 def returning(net: Network, n: int, wish: int, level: float) -> None:
-    """All wrong voters in random order, deep first, on the way back their edges ("variations")."""
+    """Visit all wrong voters depth-first in random order and correct an edge on the way back (the "variations")."""
     visit(net, n, wish, 1.0)
 
 
 @compiled
 def random_walk(net: Network, n: int, wish: int, level: float) -> None:
-    """At a neuron draw which actions are open, then one of those; to go deeper is one, to go back another."""
+    """Walk through the network at random until a correction is made.
+
+    At each neuron, first draw which actions are possible, then pick one of them; going deeper and going back are
+    actions too.
+    """
     parents, wishes = np.empty(100, dtype=np.int64), np.empty(100, dtype=np.int64)
     parents[0], wishes[0] = n, wish
     depth = 0
@@ -208,9 +217,9 @@ def random_walk(net: Network, n: int, wish: int, level: float) -> None:
 
 @compiled
 def drones(net: Network, n: int, wish: int, level: float) -> None:
-    """Four workers of each output stay in the network and wander on along errors: two add votes, one stubs, one deletes.
+    """Four workers per output move along wrong edges from frame to frame: two add votes, one stubs and one deletes.
 
-    One that stands where all is well, or where nothing is any more, starts again from the output.
+    A worker whose neuron is no longer wrong, or no longer exists, returns to the output.
     """
     for worker in range(4):
         place = net.marks[n - INPUTS, worker]
@@ -240,7 +249,11 @@ def drones(net: Network, n: int, wish: int, level: float) -> None:
 
 @compiled
 def voting(net: Network, n: int, wish: int, level: float) -> None:
-    """By the worst balance of right and wrong votes: a new vote, a deletion, or a stub here or deeper."""
+    """Look at the edge with the worst balance of right and wrong votes.
+
+    If no balance is negative, add a vote; if the worst is below -1, delete the edge; otherwise add a stub, here or
+    deeper in the network.
+    """
     while True:
         candidates = wrong_voters(net, n, wish)
         balance = np.empty(len(candidates))
@@ -262,7 +275,7 @@ def voting(net: Network, n: int, wish: int, level: float) -> None:
 
 @compiled
 def quality_voting(net: Network, n: int, wish: int, level: float) -> None:
-    """An edge is blamed with a chance of 1 - EQ^(depth + 1), so that blame goes down exponentially."""
+    """Blame an edge with probability 1 - EQ^(depth + 1) and follow it, so that blame moves down the network."""
     depth = 0
     while True:
         blamed = -1

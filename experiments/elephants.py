@@ -1,10 +1,11 @@
-"""Networks of voting neurons, grown one error at a time, learn a song by heart.
+"""Networks of voting neurons, grown one error at a time, memorise a song without gradients.
 
-There are no gradients. Whenever an output is wrong, the network looks for who is to blame by how often each edge was
-right so far, and does one thing: add a vote, split an edge with a new neuron, or delete an edge. Seed 001 tried some
-fifteen ways to choose ("elephant nets"); two of them learned its song: "adaptive" deletes the more readily the better
-it goes, "firing" lets only active neurons vote. Look at how many passes and hidden neurons it takes, and whether the
-network then plays the song from its first 8 frames.
+Whenever an output is wrong, the network decides which edge is to blame, by how often each edge has been right so far,
+and makes a single correction: it adds a vote, splits an edge with a new neuron, or deletes an edge. The original
+(MusicGeneration, where these are "elephant nets") tried about fifteen ways of choosing the correction, and two of them
+memorised its song: "adaptive" deletes edges more readily while the number of errors is falling, and in "firing" only
+active neurons vote. See how many passes and hidden neurons it takes, and whether the network can then replay the song
+from its first 8 frames. On the original's songs (--songs) both runs reproduce its figures exactly.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from experiments.tunes import load_songs
 from preprocess.console import progress
 from preprocess.errors import InputError
 
-BASE = 853  # inputs and outputs, which the seed counted among the neurons
+BASE = 853  # number of inputs and outputs, which the original includes in its neuron counts
 MODES = ("per_object", "standard")
 
 
@@ -30,10 +31,10 @@ class Variant:
     """A way to grow a network.
 
     Attributes:
-        rule: of correction, in `elephant_rules.RULES`.
-        silent: value of a neuron that is off: -1 where it votes too, 0 where only those that are on do.
-        about: what is special about it.
-        reached: how far the seed got in the two modes.
+        rule: name of the correction rule in `elephant_rules.RULES`.
+        silent: value of a neuron that is off: -1 if it votes too, 0 if only neurons that are on vote.
+        about: a short description for --help.
+        reached: how far the original got in each of the two modes.
     """
 
     rule: str
@@ -46,7 +47,7 @@ VARIANTS: dict[str, Variant] = {
     "adaptive": Variant(
         "forgetting",
         -1,
-        "follows the most doubtful path; forgets the less the worse it goes",
+        "follows the most doubtful path and deletes less readily when errors do not fall",
         {
             "per_object": "all 128 frames in 1510 passes, 890 neurons, level 6.4",
             "standard": "0 errors after 1927 passes, 907 neurons, level 11.1",
@@ -55,7 +56,7 @@ VARIANTS: dict[str, Variant] = {
     "firing": Variant(
         "firing",
         0,
-        "only neurons that are on vote; a random doubtful path",
+        "lets only neurons vote that are on, and follows a random path, preferring doubtful edges",
         {
             "per_object": "all 128 frames in 530 passes, 907 neurons, level 1.01",
             "standard": "0 errors after 121 passes, 910 neurons, level 1.65",
@@ -64,47 +65,47 @@ VARIANTS: dict[str, Variant] = {
     "fixed": Variant(
         "forgetting",
         -1,
-        "as adaptive, but with a fixed level",
+        "like adaptive, but with a fixed level",
         {"per_object": "sometimes all, 1068 to 1081 neurons", "standard": "sometimes 0 errors"},
     ),
     "path": Variant(
         "path",
         -1,
-        "a random path offers actions, one is drawn",
+        "collects possible corrections along a random path and draws one",
         {"per_object": "74 frames, 1059 neurons", "standard": "at best 16 errors, in 58571 passes"},
     ),
     "returning": Variant(
         "returning",
         -1,
-        "visits all wrong voters, deep first, and mends on the way back",
+        "visits all wrong voters depth-first and corrects on the way back",
         {"per_object": "91 frames, 923 neurons", "standard": "at best 62 errors, in 36 passes"},
     ),
     "random_walk": Variant(
         "random_walk",
         -1,
-        "walks about among actions until it does one",
+        "walks through the network at random until it makes a correction",
         {"per_object": "65 frames", "standard": "at best 50 errors"},
     ),
     "drones": Variant(
         "drones",
         -1,
-        "four workers of each output wander in the network",
+        "four workers per output move through the network along wrong edges",
         {"per_object": "27 frames, 927 neurons", "standard": ""},
     ),
     "voting": Variant(
         "voting",
         -1,
-        "judges edges by their balance of right and wrong votes",
+        "judges edges by their balance of right and wrong votes so far",
         {"per_object": "61 frames", "standard": "19 to 38 errors, 16 in an ensemble of 20"},
     ),
     "quality_voting": Variant(
         "quality_voting",
         -1,
-        "blames an edge the less the deeper it is",
+        "blames edges at random, according to their quality and depth",
         {"per_object": "67 frames, 87 in a later version", "standard": "at best 36 errors"},
     ),
 }
-SEED_ERRORS = {
+ORIGINAL_ERRORS = {
     "adaptive": "86, 77, 74, 64, 68, 60, 86",
     "firing": "63, 73, 77, 58, 74, 61, 47",
 }
@@ -113,13 +114,13 @@ DEFAULT = (("adaptive", "per_object"), ("firing", "standard"))
 
 @dataclass(frozen=True)
 class Pass:
-    """What is known after a pass over the first frames of a song.
+    """The state of training after a pass over the first frames of a song.
 
     Attributes:
-        limit: frames that are learned, 8 to 128.
-        errors: outputs that were wrong.
-        hidden: neurons.
-        level: how slowly edges are forgotten, after the pass.
+        limit: number of frames in the pass, 8 to 128.
+        errors: number of outputs that were wrong.
+        hidden: number of hidden neurons.
+        level: the level after the pass; the higher it is, the less readily edges are deleted.
     """
 
     limit: int
@@ -129,10 +130,18 @@ class Pass:
 
 
 class Elephant:
-    """A network, what it learns, and how."""
+    """A network together with its training data and the way it learns."""
 
     def __init__(self, variant: str, mode: str, roll: np.ndarray, seed: int, level: float = 1.0):
-        """Prepare to learn a song `[128, 13]`; `level` is the first one, which most variants keep."""
+        """Prepare to learn a song.
+
+        Args:
+            variant: a key of `VARIANTS`.
+            mode: one of `MODES`.
+            roll: the song, `[128, 13]`.
+            seed: random seed.
+            level: initial level; only "adaptive" and "firing" change it.
+        """
         from experiments import elephant_engine as engine
         from experiments.elephant_rules import RULES
 
@@ -148,7 +157,7 @@ class Elephant:
         ]
 
     def learn_pass(self, limit: int) -> int:
-        """Learn from frames 8 to `limit`; the errors made."""
+        """Learn from frames 8 up to `limit`; returns the number of errors."""
         errors = 0
         for active, targets in self.frames[: limit - START]:
             self.net.refill(self.rng)
@@ -158,10 +167,14 @@ class Elephant:
         return errors
 
     def learn(self) -> Iterator[Pass]:
-        """Pass after pass until there are no errors: over the whole song, or over one more frame whenever there are none."""
+        """Run passes until the whole song is learned, and yield the state after each.
+
+        In standard mode, every pass goes over the whole song. In per-object mode, training starts with the first
+        frames of the song, and another frame is added whenever a pass makes no errors.
+        """
         last = START + len(self.frames)
         for limit in range(START if self.per_object else last, last + 1):
-            previous = np.inf if self.per_object else 0  # the seed's beginnings
+            previous = np.inf if self.per_object else 0  # the original's initial values
             errors = -1
             while errors != 0:
                 errors = self.learn_pass(limit)
@@ -170,7 +183,7 @@ class Elephant:
                 previous = errors
 
     def adapt(self, errors: int, previous: float) -> None:
-        """Set the level after a pass: one that made no fewer errors than that before is a reason to forget less."""
+        """Adjust the level after a pass: if errors did not fall, delete less readily from now on."""
         if self.variant == "adaptive":
             self.level += 0.1 if errors >= previous else -0.1
         elif self.variant == "firing":
@@ -181,7 +194,7 @@ class Elephant:
                 self.net.forget()
 
     def play(self, start: np.ndarray, frames: int) -> np.ndarray:
-        """What the network plays after a start `[8, 13]`, hearing only itself, uint8 `[frames, 13]`."""
+        """Continue a start `[8, 13]`, feeding the network its own output: uint8 `[frames, 13]`."""
         roll = np.zeros((frames, self.engine.OUTPUTS), dtype=np.uint8)
         roll[: len(start)] = start
         for frame in range(len(start), frames):
@@ -190,7 +203,7 @@ class Elephant:
 
 
 def train(elephant: Elephant, passes: int, what: str) -> list[Pass]:
-    """Learn until all is learned, a number of passes are over, or the network has no more room."""
+    """Train until the song is learned, `passes` is reached, or the network's arrays are full."""
     history: list[Pass] = []
     with progress(what, passes) as advance:
         for done in elephant.learn():
@@ -202,23 +215,27 @@ def train(elephant: Elephant, passes: int, what: str) -> list[Pass]:
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(seed=179)  # the seed's
+    parser.set_defaults(seed=179)  # the original's random seed
     listing = "; ".join(f"{name}: {variant.about}" for name, variant in VARIANTS.items())
     parser.add_argument(
         "--variant",
         choices=[*VARIANTS, "both"],
         default="both",
-        help=f"{listing}; both (default): adaptive, frame by frame, and firing, over the whole song",
+        help=f"{listing}; both (default): adaptive in per_object mode and firing in standard mode",
     )
     parser.add_argument(
         "--mode",
         choices=MODES,
-        help="per_object: one more frame whenever there are no errors (default for one variant); "
-        "standard: the whole song in every pass",
+        help="standard: every pass goes over the whole song; per_object: add another frame whenever a pass makes no "
+        "errors (default for a single variant)",
     )
-    parser.add_argument("--passes", type=int, default=3000, help="at most (default: 3000)")
     parser.add_argument(
-        "--level", type=float, help="to start with; higher forgets less (default: 1, 3 for fixed)"
+        "--passes", type=int, default=3000, help="maximum number of passes over the song (default: 3000)"
+    )
+    parser.add_argument(
+        "--level",
+        type=float,
+        help="initial level; the higher, the less readily edges are deleted (default: 3 for fixed, else 1)",
     )
 
 
@@ -249,28 +266,30 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
         findings.append(Finding(f"{title}: learned", VARIANTS[name].reached[mode], learned))
         if mode == "standard":
             first = ", ".join(str(done.errors) for done in history[:7])
-            findings.append(Finding(f"{title}: errors in the first passes", SEED_ERRORS.get(name, ""), first))
-        findings.append(Finding(f"{title}: frames of the replay that differ", "", str(differing)))
+            findings.append(
+                Finding(f"{title}: errors in the first passes", ORIGINAL_ERRORS.get(name, ""), first)
+            )
+        findings.append(Finding(f"{title}: frames that differ in the replay", "", str(differing)))
         sentences.append(f"{title}: {learned}; its replay is {'not ' * bool(differing)}exact.")
     return Outcome(
-        title="Elephant nets learn a song by heart",
-        said="Networks of voting neurons, corrected one error at a time by statistics of their edges. Of some fifteen "
-        "rules two learned the grasshopper: adaptive forgetting and firing. None learned nine songs; growth and "
-        "deletion could not be balanced.",
+        title="Elephant nets memorise a song",
+        said="Of about fifteen rules for correcting networks of voting neurons, two memorised the grasshopper song: "
+        "adaptive forgetting and firing. None memorised nine songs, and no rule balanced the growth and the deletion "
+        "of neurons.",
         findings=tuple(findings),
         verdict=" ".join(sentences),
         pictures=(
             ("errors.png", "Wrong outputs in each pass"),
             ("neurons.png", "Hidden neurons after each pass"),
-            ("replay.png", f"{songs.name}, and what the networks play after its first {START} frames"),
-            ("improvisation.png", "What the networks make of a start that they never saw: C F E F"),
+            ("replay.png", f"{songs.name}, and how the networks continue its first {START} frames"),
+            ("improvisation.png", "How the networks continue a beginning that they have never seen: C F E F"),
         ),
         midi=_draw(folder, histories, replays, improvised),
     )
 
 
 def _describe(history: list[Pass], frames: int) -> str:
-    """How far a training came."""
+    """How far training got, in words."""
     last = history[-1]
     size = f"{BASE + last.hidden} neurons ({last.hidden} hidden), level {last.level:.2f}"
     if last.limit == frames and not last.errors:
@@ -286,7 +305,7 @@ def _draw(
     replays: dict[str, np.ndarray],
     improvised: dict[str, np.ndarray],
 ) -> tuple[str, ...]:
-    """Write the pictures and the improvisations; the names of their MIDI files."""
+    """Write the pictures and the improvisations; returns the names of the MIDI files."""
     from experiments import pictures
 
     for name, field, meaning in (
@@ -294,7 +313,7 @@ def _draw(
         ("neurons", "hidden", "hidden neurons"),
     ):
         curves = {title: [getattr(done, field) for done in history] for title, history in histories.items()}
-        pictures.save_curves(folder / f"{name}.png", curves, meaning, "passes")
+        pictures.save_curves(folder / f"{name}.png", curves, meaning, "pass")
     pictures.save_rolls(folder / "replay.png", replays)
     pictures.save_rolls(folder / "improvisation.png", improvised)
     names = []

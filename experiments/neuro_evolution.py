@@ -1,10 +1,12 @@
-"""NEAT learns XOR, and to press the right keys for a melody.
+"""NEAT evolves networks that compute XOR, and networks that press the right keys for a melody.
 
-Networks start without a connection; mutation adds neurons, connections and weights, and crossover mixes parents of
-the same species (Stanley and Miikkulainen 2002; here by neat-python). Seed 001 solved XOR, but its player, which sees
-the last 32 frames, got no further than frame 27. Two things stood in its way: a sigmoid is always above the seed's
-threshold of 0, so that a connected key was always struck; and a network was judged only up to its first mistake, so
-that nothing learned of later frames counted. Look at the frames that are right when all are judged.
+NEAT (Stanley and Miikkulainen 2002; here with the library neat-python) evolves the structure of a network together with
+its weights: mutation adds neurons and connections and changes weights, and crossover mixes parents of the same species.
+The original (MusicGeneration) solved XOR, but its melody player, which sees the last 32 frames, never got past frame
+27. There were two obstacles. A sigmoid is always above the threshold of 0 that the original used, so every connected
+key was always struck; and a network was evaluated only up to its first mistake, so nothing that it had learned about
+later frames counted. Here the melody is evolved twice, with the original's fitness and with one that takes all frames
+into account. See how many frames each gets right, and how many a silent player would.
 """
 
 import argparse
@@ -22,19 +24,19 @@ from preprocess.console import progress
 from preprocess.errors import InputError
 
 KEYS = 13
-MEMORY = 32  # frames that a network sees
-START = 8  # frames that are given
+MEMORY = 32  # how many past frames a network sees
+START = 8  # frames at the start of the song that are given rather than predicted
 XOR_INPUTS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 XOR_OUTPUTS = np.array([0.0, 1.0, 1.0, 0.0])
 XOR_SOLVED = 3.9
 XOR_POPULATION = 150
 XOR_GENERATIONS = 300
-SEED_THRESHOLD = 0.0
-SEEDS, OURS = "the seed's fitness", "our fitness"
-SHARPNESS = {"sigmoid": 5.0, "tanh": 2.5}  # neat-python's slopes
-MIDDLE = {"sigmoid": 0.5, "tanh": 0.0}  # the output that is as far from "strike" as from "don't"
+ORIGINAL_THRESHOLD = 0.0
+ORIGINAL, OURS = "original fitness", "our fitness"
+SHARPNESS = {"sigmoid": 5.0, "tanh": 2.5}  # factors on the input of neat-python's activation functions
+MIDDLE = {"sigmoid": 0.5, "tanh": 0.0}  # threshold for striking a key: the middle of the output's range
 
-# The seed's settings. A node's output is activation(bias + response * sum of weighted inputs).
+# The original's settings. A node's output is activation(bias + response * sum of weighted inputs).
 SETTINGS: dict[str, dict[str, Any]] = {
     "NEAT": {
         "fitness_criterion": "max",
@@ -77,7 +79,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "response_replace_rate": 0.0,
         "single_structural_mutation": False,
         "structural_mutation_surer": "default",
-        # Feed-forward networks have no time, but neat-python asks for its constant.
+        # Not used by feed-forward networks, but neat-python requires it.
         "time_constant_init_mean": 1.0,
         "time_constant_init_stdev": 0.0,
         "time_constant_init_type": "gaussian",
@@ -99,9 +101,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "DefaultStagnation": {"species_fitness_func": "max", "max_stagnation": 20, "species_elitism": 2},
     "DefaultReproduction": {"elitism": 2, "survival_threshold": 0.2, "min_species_size": 2},
 }
-# What the seed changed for the melody: connections stay more often, and there are more neurons.
+# The original's changes for the melody: fewer connections are deleted, and more neurons are added.
 MELODY = {"num_inputs": MEMORY * KEYS, "num_outputs": KEYS, "conn_delete_prob": 0.35, "node_add_prob": 0.3}
-# What we change: networks grow, and a child differs from its parents in a few weights instead of most.
+# Our changes: networks grow, and a child differs from its parents in a few weights instead of most of them.
 CALMER = {
     "conn_add_prob": 0.9,
     "conn_delete_prob": 0.2,
@@ -115,12 +117,12 @@ CALMER = {
 
 @dataclass(frozen=True)
 class Evolved:
-    """What an evolution gave.
+    """The result of an evolution.
 
     Attributes:
-        config: neat-python's.
-        genome: the best of all generations.
-        fitness: the best of each generation.
+        config: neat-python's configuration.
+        genome: the best genome of all generations.
+        fitness: the best fitness in each generation.
     """
 
     config: Any
@@ -129,7 +131,14 @@ class Evolved:
 
 
 def make_config(population: int, solved: float, activation: str, **genome: Any) -> Any:
-    """neat-python's configuration from `SETTINGS`; it reads nothing but files, so there is one for a moment."""
+    """Make neat-python's configuration from `SETTINGS`, by way of a temporary file, since it can only read files.
+
+    Args:
+        population: population size.
+        solved: fitness at which evolution stops.
+        activation: activation function of all neurons.
+        genome: further settings of the section `DefaultGenome`, which override `SETTINGS`.
+    """
     import neat
 
     settings = {section: dict(values) for section, values in SETTINGS.items()}
@@ -147,9 +156,9 @@ def make_config(population: int, solved: float, activation: str, **genome: Any) 
 
 
 def outputs(genome: Any, config: Any, inputs: np.ndarray) -> np.ndarray:
-    """A network's outputs `[n, outputs]` for inputs `[n, inputs]`, all at once.
+    """A network's outputs `[n, outputs]` for a batch of inputs `[n, inputs]`.
 
-    neat-python orders the neurons; its own `activate` takes one input at a time, which is a hundred times slower.
+    neat-python's own `activate` takes a single input at a time, which is about a hundred times slower.
     """
     import neat
 
@@ -165,13 +174,13 @@ def outputs(genome: Any, config: Any, inputs: np.ndarray) -> np.ndarray:
 
 
 def activate(total: np.ndarray, activation: str) -> np.ndarray:
-    """neat-python's activation functions, for arrays."""
+    """neat-python's activation functions, applied to arrays."""
     slope = np.clip(SHARPNESS[activation] * total, -60.0, 60.0)
     return 1 / (1 + np.exp(-slope)) if activation == "sigmoid" else np.tanh(slope)
 
 
 def evolve(config: Any, fitness: Callable[[Any], float], generations: int, seed: int, what: str) -> Evolved:
-    """Evolve until a genome is as fit as the configuration asks for, or generations are over."""
+    """Evolve until a genome reaches the configuration's fitness threshold, or for `generations`."""
     import neat
 
     history: list[float] = []
@@ -189,10 +198,10 @@ def evolve(config: Any, fitness: Callable[[Any], float], generations: int, seed:
 
 
 def evolve_xor(population: int, generations: int, seed: int) -> Evolved:
-    """XOR with the seed's settings: fitness 4 less the squared errors.
+    """Evolve XOR with the original's settings; the fitness is 4 minus the sum of squared errors.
 
-    But networks start with their inputs connected: in neat-python 2, of those that start without a connection most
-    stay at a fitness of 3.
+    Unlike the original's, networks start with their inputs connected: in neat-python 2, most runs that start without
+    connections get stuck at a fitness of 3.
     """
     config = make_config(
         population, XOR_SOLVED, "sigmoid", num_inputs=2, num_outputs=1, initial_connection="full_direct"
@@ -205,22 +214,23 @@ def evolve_xor(population: int, generations: int, seed: int) -> Evolved:
 
 
 def memories(roll: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What a network sees and should play: `[120, 416]`, +1 where a key was struck and else -1, and `[120, 13]`."""
+    """Inputs `[120, 416]`, 1 for keys that were struck and -1 for the others, and targets, bool `[120, 13]`."""
     padded = np.concatenate([np.zeros((MEMORY - START, KEYS)), roll]) * 2 - 1
     seen = np.stack([padded[t : t + MEMORY].ravel() for t in range(len(roll) - START)])
     return seen, roll[START:] > 0
 
 
 def until_first_mistake(played: np.ndarray, threshold: float, target: np.ndarray) -> float:
-    """The seed's fitness: 1, and 1 for each right frame up to the first wrong one, and something for that.
+    """The original's fitness: 1, plus 1 for each right frame up to the first wrong one, plus partial credit for that.
 
     Args:
         played: outputs `[frames, 13]`.
-        threshold: above it a key is struck.
-        target: which should be struck, bool `[frames, 13]`.
+        threshold: outputs above this count as struck keys.
+        target: keys that should be struck, bool `[frames, 13]`.
 
     Returns:
-        1 to 1 + frames. A wrong frame gives the mean over its keys of 1 where right, else of 1 / (1 + e^|output|).
+        1 to 1 + frames. The partial credit is the mean over keys of 1 for a right key and 1 / (1 + e^|output|) for a
+        wrong one.
     """
     right = (played > threshold) == target
     wrong = np.flatnonzero(~right.all(axis=1))
@@ -232,52 +242,64 @@ def until_first_mistake(played: np.ndarray, threshold: float, target: np.ndarray
 
 
 def expected_frames(played: np.ndarray, activation: str, target: np.ndarray) -> float:
-    """Our fitness: how many frames would be right on average if outputs were chances; 0 to their number.
+    """Our fitness: the expected number of right frames if each output is the probability of striking its key.
 
-    Unlike the seed's it judges all frames, and it grows with every weight that moves an output the right way.
+    Unlike the original's fitness it takes all frames into account, and it rises whenever an output moves towards its
+    target.
 
     Args:
         played: outputs `[frames, 13]`.
-        activation: of the outputs, whose range stands for chances from 0 to 1.
-        target: which keys should be struck, bool `[frames, 13]`.
+        activation: activation function of the outputs, whose range is mapped to probabilities from 0 to 1.
+        target: keys that should be struck, bool `[frames, 13]`.
+
+    Returns:
+        0 to the number of frames.
     """
     chance = played if activation == "sigmoid" else (played + 1) / 2
     chance = np.clip(chance, 0.01, 0.99)
     return float(np.where(target, chance, 1 - chance).prod(axis=1).sum())
 
 
-def evolve_melody(roll: np.ndarray, args: argparse.Namespace, seeds_fitness: bool) -> Evolved:
-    """Evolve a player of a song `[128, 13]`: as the seed did, with its threshold 0, or by our fitness."""
+def evolve_melody(roll: np.ndarray, args: argparse.Namespace, original_fitness: bool) -> Evolved:
+    """Evolve a player for a song `[128, 13]`, with the original's fitness, threshold and settings or with ours."""
     seen, target = memories(roll)
-    activation = "sigmoid" if seeds_fitness else args.activation
-    solved = len(target) - 1.0 if seeds_fitness else 0.95 * len(target)
-    settings = MELODY | {"num_hidden": 100} if seeds_fitness else MELODY | CALMER
+    activation = "sigmoid" if original_fitness else args.activation
+    solved = len(target) - 1.0 if original_fitness else 0.95 * len(target)
+    settings = MELODY | {"num_hidden": 100} if original_fitness else MELODY | CALMER
     config = make_config(args.population, solved, activation, **settings)
 
     def fitness(genome: Any) -> float:
         played = outputs(genome, config, seen)
-        if seeds_fitness:
-            return until_first_mistake(played, SEED_THRESHOLD, target)
+        if original_fitness:
+            return until_first_mistake(played, ORIGINAL_THRESHOLD, target)
         return expected_frames(played, activation, target)
 
-    whose = "the seed's" if seeds_fitness else "our"
-    return evolve(config, fitness, args.generations, args.seed, f"melody, {whose} fitness, generations")
+    name = ORIGINAL if original_fitness else OURS
+    return evolve(config, fitness, args.generations, args.seed, f"melody, {name}, generations")
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--population", type=int, default=150, help="networks (default: 150; the seed's: 1500)"
+        "--population",
+        type=int,
+        default=150,
+        help="population size for the melody (default: 150; original: 1500)",
     )
-    parser.add_argument("--generations", type=int, default=100, help="for the melody (default: 100)")
     parser.add_argument(
-        "--activation", choices=list(MIDDLE), default="sigmoid", help="with our fitness (default: sigmoid)"
+        "--generations", type=int, default=100, help="generations for the melody (default: 100)"
+    )
+    parser.add_argument(
+        "--activation",
+        choices=list(MIDDLE),
+        default="sigmoid",
+        help="activation function of the melody player evolved with our fitness (default: sigmoid)",
     )
 
 
 def run(args: argparse.Namespace, folder: Path) -> Outcome:
     for name, least in (("population", 4), ("generations", 1)):
         if getattr(args, name) < least:
-            raise InputError(f"--{name}={getattr(args, name)}: at least {least}.", "bad_flag")
+            raise InputError(f"--{name}={getattr(args, name)}: give a number of {least} or more.", "bad_flag")
     songs = load_songs(args.songs)
     xor = evolve_xor(XOR_POPULATION, XOR_GENERATIONS, args.seed)
     answers = outputs(xor.genome, xor.config, XOR_INPUTS)[:, 0]
@@ -286,12 +308,12 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
     players: dict[str, Evolved] = {}
     rolls: dict[str, np.ndarray] = {songs.name: songs.first}
     right: dict[str, np.ndarray] = {}
-    for name, seeds_fitness in ((SEEDS, True), (OURS, False)):
-        player = players[name] = evolve_melody(songs.first, args, seeds_fitness)
-        threshold = SEED_THRESHOLD if seeds_fitness else MIDDLE[args.activation]
+    for name, original_fitness in ((ORIGINAL, True), (OURS, False)):
+        player = players[name] = evolve_melody(songs.first, args, original_fitness)
+        threshold = ORIGINAL_THRESHOLD if original_fitness else MIDDLE[args.activation]
         played = outputs(player.genome, player.config, seen) > threshold
         right[name] = (played == target).all(axis=1)
-        rolls[f"{name}: what it plays, given what was right before"] = np.concatenate(
+        rolls[f"{name}: keys that the best player strikes, given the true past"] = np.concatenate(
             [songs.first[:START], played.astype(np.uint8)]
         )
     best = {name: int(frames.sum()) for name, frames in right.items()}
@@ -299,32 +321,37 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
     generations = f"{len(players[OURS].fitness)} generations of {args.population}"
     findings = [
         Finding("XOR: generations", "60 (13 on average)", str(len(xor.fitness))),
-        Finding("XOR: fitness, of 4", "3.9796", f"{xor.fitness[-1]:.4f}"),
-        Finding("XOR: answers", ".0015 .889 .911 .0033", " ".join(f"{answer:.3f}" for answer in answers)),
-        Finding(f"{songs.name}: frames of {len(target)} that silence gets right", "", str(silent)),
+        Finding("XOR: fitness, out of 4", "3.9796", f"{xor.fitness[-1]:.4f}"),
+        Finding("XOR: outputs", ".0015 .889 .911 .0033", " ".join(f"{answer:.3f}" for answer in answers)),
+        Finding(f"{songs.name}: frames (of {len(target)}) that a silent player gets right", "", str(silent)),
     ]
     for name in players:
-        seed = "19, once 27, in thousands of generations of 1500" if name == SEEDS else ""
+        original = "19, once 27, in thousands of generations of 1500" if name == ORIGINAL else ""
         findings += [
-            Finding(f"by {name}: frames before the first mistake, {generations}", seed, str(first[name])),
-            Finding(f"by {name}: frames right in all", "", str(best[name])),
+            Finding(f"{name}: frames before the first mistake, {generations}", original, str(first[name])),
+            Finding(f"{name}: right frames in total", "", str(best[name])),
         ]
     midi = _draw(folder, xor, players, rolls, silent)
     solved = "solved" if xor.fitness[-1] > XOR_SOLVED else "not solved"
     gain = best[OURS] - silent
     return Outcome(
-        title="NEAT: XOR, and a melody",
-        said="NEAT learned XOR with ease. On a melody it failed: 19 of 128 frames, once 27, after thousands of "
-        "generations.",
+        title="NEAT on XOR and on a melody",
+        said="NEAT solved XOR easily. On a melody it failed: after thousands of generations it got 19 of 128 frames "
+        "right, and 27 once.",
         findings=tuple(findings),
-        verdict=f"XOR was {solved} in {len(xor.fitness)} generations. In the melody the seed's fitness brought "
-        f"{best[SEEDS]} frames of {len(target)} right; judged over all frames "
-        f"it was {best[OURS]}, "
-        + (f"{gain} more than silence gets." if gain > 0 else "no more than silence gets."),
+        verdict=f"XOR was {solved} in {len(xor.fitness)} generations. With the original's fitness, the best player of "
+        f"the melody gets {best[ORIGINAL]} of {len(target)} frames right; with our fitness, {best[OURS]}, "
+        + (f"{gain} more than a silent player." if gain > 0 else "no more than a silent player."),
         pictures=(
-            ("xor.png", "Fitness of the best network for XOR, generation by generation"),
-            ("melody.png", "Fitness of the best player, in frames; dotted: what a silent player gets right"),
-            ("played.png", "The song, and what the best players strike when they hear the true past"),
+            ("xor.png", "Fitness of the best XOR network in each generation"),
+            (
+                "melody.png",
+                "Fitness of the best player in each generation; dotted line: frames that a silent player gets right",
+            ),
+            (
+                "played.png",
+                "The song, and the keys that the best players strike when they are given the true past",
+            ),
         ),
         midi=midi,
     )
@@ -333,17 +360,17 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
 def _draw(
     folder: Path, xor: Evolved, players: dict[str, Evolved], rolls: dict[str, np.ndarray], silent: int
 ) -> tuple[str, ...]:
-    """Write the pictures and what the last player plays; the names of the MIDI files."""
+    """Write the pictures and a MIDI file of the last player; returns the names of the MIDI files."""
     from experiments import pictures
 
     pictures.save_curves(
-        folder / "xor.png", {"XOR": xor.fitness}, "fitness", "generations", marks={"solved": XOR_SOLVED}
+        folder / "xor.png", {"XOR": xor.fitness}, "fitness", "generation", marks={"solved": XOR_SOLVED}
     )
     pictures.save_curves(
         folder / "melody.png",
         {name: player.fitness for name, player in players.items()},
         "fitness, in frames",
-        "generations",
+        "generation",
         marks={"silence": float(silent)},
     )
     pictures.save_rolls(folder / "played.png", rolls)

@@ -1,4 +1,4 @@
-"""Boolean rules: the seed's error sequences to the last digit, replay, and that greedy rules spoil nothing."""
+"""Boolean rules: the original's exact error counts, replay, and that greedy rules never break a learned answer."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -40,12 +40,14 @@ def grasshopper(data_dir: Callable[[str], Path]) -> np.ndarray:
         ),
     ],
 )
-def test_the_seeds_sequences(grasshopper: np.ndarray, kind: str, errors: list[int], rules: list[int]) -> None:
+def test_errors_and_rules_match_the_original(
+    grasshopper: np.ndarray, kind: str, errors: list[int], rules: list[int]
+) -> None:
     functions, found = learn_song(kind, grasshopper, 30, 179)
     assert found == errors
     assert [len(function.rules) for function in functions] == rules
     replay = play(functions, grasshopper[:8], 128)
-    # Discon's last pass still removed rules, so it is the one that doesn't play what it has learned.
+    # Discon still deleted rules in its last pass, so it is the only kind whose replay is not exact.
     assert np.array_equal(replay, grasshopper) == (kind != "discon")
 
 
@@ -79,10 +81,10 @@ OBJECTS = st.lists(
 @pytest.mark.parametrize("kind", [GreedyDiscon, GreedyLinear])
 @settings(max_examples=60)
 @given(objects=OBJECTS)
-def test_greedy_rules_spoil_nothing(
+def test_greedy_rules_never_break_a_learned_answer(
     kind: type[GreedyDiscon] | type[GreedyLinear], objects: list[tuple[frozenset[int], bool]]
 ) -> None:
-    """No object's inputs contain another's, so one pass learns any answers."""
+    """No example's inputs contain another's, so one pass can learn any answers."""
     function = kind(np.random.RandomState(0))
     for known, (inputs, target) in enumerate(objects, 1):
         function.learn(sorted(inputs), target)
@@ -90,8 +92,8 @@ def test_greedy_rules_spoil_nothing(
             assert function.answer(bit_set(sorted(earlier)))[0] == answer
 
 
-def test_an_object_within_another_is_given_up() -> None:
-    """A conjunction that holds for the part holds for the whole, so the part's answer can't be learned."""
+def test_an_example_contained_in_another_is_not_learned() -> None:
+    """Any conjunction that holds for the subset also holds for the superset, so it would change that answer."""
     function = GreedyDiscon(np.random.RandomState(0))
     function.learn([1, 2, 3], True)
     function.learn([1, 2], False)
@@ -102,7 +104,7 @@ def test_the_start_is_c_f_e_f() -> None:
     assert [np.flatnonzero(frame).tolist() for frame in new_start()] == [[0], [], [5], [], [4], [], [5], []]
 
 
-def test_the_command_writes_what_it_says(tmp_path: Path) -> None:
+def test_the_command_writes_all_its_files(tmp_path: Path) -> None:
     assert run_one("boolean_algebra", [f"--output_dir={tmp_path}", "--rule=linear"]) == 0
     outcome = Outcome.read(tmp_path)
     assert "in 1 pass; its replay is exact" in outcome.verdict
@@ -110,6 +112,6 @@ def test_the_command_writes_what_it_says(tmp_path: Path) -> None:
         assert (tmp_path / name).stat().st_size > 100
 
 
-def test_without_passes_nothing_is_learned(tmp_path: Path) -> None:
+def test_zero_passes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="at least one pass"):
         run_one("boolean_algebra", [f"--output_dir={tmp_path}", "--passes=0"])

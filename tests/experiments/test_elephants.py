@@ -1,4 +1,4 @@
-"""Elephant nets: the seed's training runs exactly, what a correction does, and a network that stays consistent."""
+"""Elephant nets: the original's training runs reproduced exactly, single corrections, and consistent networks."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +29,7 @@ def learn(variant: str, mode: str, song: np.ndarray, passes: int = 2500) -> tupl
     ("variant", "errors"),
     [("adaptive", [86, 77, 74, 64, 68, 60, 86]), ("firing", [63, 73, 77, 58, 74, 61, 47])],
 )
-def test_the_seeds_first_passes(grasshopper: np.ndarray, variant: str, errors: list[int]) -> None:
+def test_first_passes_match_the_original(grasshopper: np.ndarray, variant: str, errors: list[int]) -> None:
     _, history = learn(variant, "standard", grasshopper, passes=7)
     assert [done.errors for done in history] == errors
 
@@ -43,10 +43,10 @@ def test_the_seeds_first_passes(grasshopper: np.ndarray, variant: str, errors: l
         pytest.param("adaptive", "standard", 1927, 907, (11.2, 11.1), marks=pytest.mark.slow),
     ],
 )
-def test_the_seeds_whole_runs(
+def test_whole_runs_match_the_original(
     grasshopper: np.ndarray, variant: str, mode: str, passes: int, neurons: int, levels: tuple[float, float]
 ) -> None:
-    """Passes until the song is learned, neurons, and the level before and after the last pass."""
+    """Number of passes until the song is learned, neurons, and the level before and after the last pass."""
     elephant, history = learn(variant, mode, grasshopper)
     last = history[-1]
     assert (last.limit, last.errors, len(history)) == (128, 0, passes)
@@ -77,7 +77,7 @@ def test_random_numbers_are_those_of_numpy() -> None:
 
 
 def check(net: Network) -> None:
-    """Edges go forward, are listed once, and counts are what they count; nobody is idle."""
+    """Edges lead forward and are listed once, all counts are right, and no hidden neuron is unused."""
     hidden = net.order[: net.state[HIDDEN_COUNT]]
     assert np.array_equal(net.neurons["place"][hidden], np.arange(len(hidden)))
     assert (net.neurons["place"] >= 0).sum() == len(hidden)
@@ -111,8 +111,8 @@ def test_networks_stay_consistent_and_learn(variant: str) -> None:
 
 
 @pytest.mark.parametrize("silent", [-1, 0])
-def test_values_are_votes_and_a_stub_tells_cases_apart(silent: int) -> None:
-    """Two inputs vote for key 0; a stub on the first edge changes what is said now, and nothing where it is off."""
+def test_values_follow_votes_and_a_stub_changes_the_answer(silent: int) -> None:
+    """An input votes for key 0; after a stub is put on its edge, the same input no longer switches the key on."""
     net = Network.make(silent)
     net.refill(np.random.RandomState(0))
     engine.connect(net, 10, INPUTS, 1)
@@ -125,8 +125,8 @@ def test_values_are_votes_and_a_stub_tells_cases_apart(silent: int) -> None:
     assert not engine.answer(net, np.array([10]))[0]
 
 
-def test_edges_are_judged_by_what_they_said() -> None:
-    """An edge of a network in which all vote has statistics of both its values."""
+def test_edge_statistics_are_kept_for_both_values() -> None:
+    """In a binary network, an edge has separate statistics for its source being on and off."""
     net = Network.make(-1)
     engine.connect(net, 10, INPUTS, 1)
     wish = np.full(13, -1)
@@ -136,7 +136,7 @@ def test_edges_are_judged_by_what_they_said() -> None:
     assert (net.right[0].tolist(), net.seen[0].tolist()) == ([2, 2], [3, 4])
 
 
-def test_deleting_an_edge_removes_who_is_idle() -> None:
+def test_deleting_an_edge_removes_unused_neurons() -> None:
     net = Network.make(0)
     net.refill(np.random.RandomState(0))
     engine.connect(net, 10, INPUTS, 1)
@@ -151,7 +151,7 @@ def test_deleting_an_edge_removes_who_is_idle() -> None:
     assert not net.edges["used"].any()
 
 
-def test_the_command_writes_what_it_says(tmp_path: Path) -> None:
+def test_the_command_writes_all_its_files(tmp_path: Path) -> None:
     arguments = [f"--output_dir={tmp_path}", "--variant=firing", "--mode=standard"]
     assert run_one("elephants", arguments) == 0
     outcome = Outcome.read(tmp_path)
@@ -161,7 +161,7 @@ def test_the_command_writes_what_it_says(tmp_path: Path) -> None:
         assert (tmp_path / name).stat().st_size > 100
 
 
-def test_what_was_not_learned_is_said(tmp_path: Path) -> None:
+def test_unfinished_training_is_reported(tmp_path: Path) -> None:
     assert run_one("elephants", [f"--output_dir={tmp_path}", "--variant=adaptive", "--passes=3"]) == 0
     verdict = Outcome.read(tmp_path).verdict
     assert "in 3 passes" in verdict

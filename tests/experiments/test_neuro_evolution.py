@@ -1,4 +1,4 @@
-"""NEAT: XOR is learned, networks compute what neat-python computes, and both fitnesses are what they say."""
+"""NEAT: XOR is solved, networks compute what neat-python computes, and both fitness functions."""
 
 from pathlib import Path
 
@@ -22,8 +22,8 @@ from experiments.tunes import load_songs
 from preprocess.errors import InputError
 
 
-def test_xor_is_learned() -> None:
-    """The seed's case: fitness above 3.9 of 4."""
+def test_xor_is_solved() -> None:
+    """As in the original, the fitness exceeds 3.9 of 4."""
     xor = evolve_xor(150, 300, seed=0)
     assert xor.fitness[-1] > 3.9
     answers = outputs(xor.genome, xor.config, XOR_INPUTS)[:, 0]
@@ -31,7 +31,7 @@ def test_xor_is_learned() -> None:
     assert ((answers > 0.5) == (XOR_OUTPUTS > 0.5)).all()
 
 
-def test_the_seed_decides_everything() -> None:
+def test_the_random_seed_determines_the_evolution() -> None:
     assert evolve_xor(30, 6, seed=4).fitness == evolve_xor(30, 6, seed=4).fitness
 
 
@@ -66,7 +66,7 @@ def test_memory_is_the_last_32_frames() -> None:
     assert np.array_equal(frames[100] > 0, song[76:108] > 0)
 
 
-def test_the_seeds_fitness_stops_at_the_first_mistake() -> None:
+def test_the_originals_fitness_stops_at_the_first_mistake() -> None:
     target = np.zeros((5, 13), dtype=bool)
     target[:, 3] = True
     played = np.where(target, 2.0, -2.0)
@@ -78,7 +78,7 @@ def test_the_seeds_fitness_stops_at_the_first_mistake() -> None:
     assert until_first_mistake(played, 0.0, target) == pytest.approx(expected)
 
 
-def test_our_fitness_is_the_mean_of_frames_drawn_by_chance() -> None:
+def test_our_fitness_is_the_expected_number_of_right_frames() -> None:
     rng = np.random.default_rng(1)
     chances = rng.uniform(0.01, 0.99, (6, 13)) ** 4 * 0.9 + 0.01
     target = rng.random((6, 13)) < 0.1
@@ -88,7 +88,7 @@ def test_our_fitness_is_the_mean_of_frames_drawn_by_chance() -> None:
     assert expected_frames(chances * 2 - 1, "tanh", target) == pytest.approx(mean, abs=0.03)
 
 
-def test_the_command_writes_what_it_says(tmp_path: Path) -> None:
+def test_the_command_writes_all_its_files(tmp_path: Path) -> None:
     arguments = [f"--output_dir={tmp_path}", "--population=20", "--generations=3", "--activation=tanh"]
     assert run_one("neuro_evolution", arguments) == 0
     outcome = Outcome.read(tmp_path)
