@@ -1,4 +1,4 @@
-"""Gradient descent for the experiments: compiled steps on fresh batches, the loss of each, a progress bar."""
+"""The training loop that the Keras experiments share, and a few helpers around it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,18 +16,18 @@ def train(
     what: str,
     optimizer: Any = None,
 ) -> list[float]:
-    """Train a Keras model, each step on a batch drawn for it.
+    """Train a Keras model with a new batch for every step.
 
     Args:
-        model: a `keras.Model`; one that was trained before goes on with its own optimizer.
-        loss: a function of answers and outputs that gives one number for each example, `[batch]`.
-        draw: gives inputs and answers.
-        steps: 1 or more.
-        what: stands before the progress bar.
-        optimizer: by default Adam with a rate of 0.001.
+        model: a `keras.Model`. If it has been trained before, training continues with its existing optimizer.
+        loss: a function of targets and outputs that returns one value per example, `[batch]`.
+        draw: returns the next batch, as inputs and targets.
+        steps: number of training steps, at least 1.
+        what: label of the progress bar.
+        optimizer: Adam with a learning rate of 0.001 by default.
 
     Returns:
-        The mean loss of each step's batch, before that step.
+        The mean loss of each batch, measured before the weights were updated on it.
     """
     import keras
 
@@ -40,17 +40,17 @@ def train(
     losses = []
     with progress(what, steps) as advance:
         for _ in range(steps):
-            model.reset_metrics()  # else Keras gives the mean of all steps so far
+            model.reset_metrics()  # otherwise Keras returns the running mean over all steps
             losses.append(float(model.train_on_batch(*draw())))
             advance()
     return losses
 
 
 def positive_flag(args: Any, *names: str) -> None:
-    """Refuse flags below 1.
+    """Check that the named flags are 1 or more.
 
     Raises:
-        InputError: for the first of them.
+        InputError: for the first one that is not.
     """
     from preprocess.errors import InputError
 
@@ -60,12 +60,15 @@ def positive_flag(args: Any, *names: str) -> None:
 
 
 def mean_of_last(losses: list[float], count: int = 10) -> float:
-    """The mean of the last losses, which are noisy one by one."""
+    """The mean of the last `count` losses; single losses are noisy."""
     return float(np.mean(losses[-count:]))
 
 
 def start_over(model: Any, weights: list[np.ndarray]) -> None:
-    """Give a trained model its weights of before, and its optimizer no memory: a compiled step is used again."""
+    """Reset a trained model to the given weights and clear its optimizer state.
+
+    Unlike building a new model, this does not compile the training step a second time.
+    """
     model.set_weights(weights)
     if model.compiled and model.optimizer.built:
         rate = model.optimizer.learning_rate

@@ -1,10 +1,11 @@
-"""A GAN on songs: the generator ends at one song, whatever noise it gets; minibatch discrimination is the remedy.
+"""A GAN trained on songs suffers mode collapse; minibatch discrimination is tried as the remedy.
 
-A generator makes songs from noise, a discriminator tells them from real ones, each learns against the other. In the
-seed (001) the generator soon gives nearly the same song for any noise, because the discriminator judges each song for
-itself and cannot see that they are all alike. With minibatch discrimination (Salimans et al. 2016, arXiv:1606.03498,
-with the smoothed labels of the same paper) it also sees how near the others of the batch are. Look at how many songs
-the samples are nearest to, and at how much two samples differ, each beside what holds for the songs.
+A generator makes songs from noise, and a discriminator learns to tell them from real songs. In the original
+(MusicGeneration) the generator soon produced nearly the same song for any noise: the discriminator judges every song
+separately, so it cannot see that all of them are alike. With minibatch discrimination (Salimans et al. 2016,
+arXiv:1606.03498, here together with the label smoothing from the same paper) the discriminator also sees how close each
+song is to the others in its batch. This experiment trains a GAN without it and one with it. See how many different
+songs the samples resemble, and how much two samples differ, compared with two real songs.
 """
 
 import argparse
@@ -24,38 +25,43 @@ SIZE = FRAMES * len(KEYS)
 NOISE = 100
 UNITS = 64
 KERNELS, KERNEL_SIZE = 32, 8
-"""Of minibatch discrimination: so many measures of nearness, each of so many values."""
+"""Minibatch discrimination: the number of closeness measures, and the size of the vectors that each compares."""
 KERNEL_DEVIATION = 0.1
+"""Standard deviation of the initial weights of minibatch discrimination."""
 SMOOTH = 0.9
-"""With minibatch discrimination, songs shall be judged real with this probability (the same paper), else the
-discriminator is soon too sure to teach anything."""
+"""Target for real songs with minibatch discrimination (label smoothing, from the same paper). With a target of 1 the
+discriminator soon becomes too confident to give a useful gradient."""
 DENSITY = 0.1
-"""Of keys, where the generator starts. From 1/2, the seed's, the discriminator first drives it to all keys or to none,
-where its sigmoids have no slope."""
+"""The untrained generator's mean output. From 1/2, as in the original, the discriminator first drives the generator
+to all keys or none, where its sigmoids saturate."""
 STRUCK_ABOVE = 0.5
-"""An output counts as a struck key above this (seed: 0.1)."""
+"""Outputs above this count as struck keys (original: 0.1)."""
 SAMPLES = 256
 NAMES = ("without minibatch discrimination", "with minibatch discrimination")
 CHECKS = 20
-"""Times that samples are looked at during training."""
+"""How many times the samples' variety is measured during training."""
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """The flags of this experiment."""
     parser.add_argument(
-        "--steps", type=int, default=3000, help="training steps of each GAN (default: 3000; seed: about 7762)"
+        "--steps",
+        type=int,
+        default=3000,
+        help="training steps for each GAN (default: 3000; the original took about 7762)",
     )
-    parser.add_argument("--batch_size", type=int, default=64, help="different songs in a batch (default: 64)")
+    parser.add_argument(
+        "--batch_size", type=int, default=64, help="songs per batch, all different (default: 64)"
+    )
 
 
 def make_gan(minibatch: bool, seed: int) -> Any:
     """A Keras model that takes `{"songs": [n, 1664], "noise": [m, 100]}` and returns its loss `[1]`.
 
-    Its `generate` gives songs of values from 0 to 1 for noise.
+    Its method `generate` turns noise into songs, with values from 0 to 1.
 
     Args:
-        minibatch: whether the discriminator sees how near the songs of a batch are to one another.
-        seed: of the initial weights.
+        minibatch: whether the discriminator uses minibatch discrimination.
+        seed: random seed for the initial weights.
     """
     from models import quiet
 
@@ -68,10 +74,10 @@ def make_gan(minibatch: bool, seed: int) -> Any:
     smooth = SMOOTH if minibatch else 1.0
 
     def nearness(features: Any, tensor: Any) -> Any:
-        """How near each example is to the others of its batch, `[n, KERNELS]`: sums of exp(-L1 distance)."""
+        """Closeness of each example to the others in its batch: sums of exp(-L1 distance), `[n, KERNELS]`."""
         kernels = ops.reshape(ops.matmul(features, tensor), (-1, KERNELS, KERNEL_SIZE))
         apart = ops.sum(ops.abs(kernels[:, None] - kernels[None]), -1)
-        return ops.sum(ops.exp(-apart), 1) - 1  # without itself
+        return ops.sum(ops.exp(-apart), 1) - 1  # minus the example's closeness to itself
 
     class GAN(keras.Model):
         def __init__(self) -> None:
@@ -81,7 +87,7 @@ def make_gan(minibatch: bool, seed: int) -> Any:
             self.generator[-1].assign(np.full(SIZE, np.log(DENSITY / (1 - DENSITY))))
             self.discriminator = self._weights(SIZE, UNITS) + self._weights(judged, 1)
             if minibatch:
-                # Small, so that real songs are at distances of about 1, where exp(-distance) has a slope.
+                # Small enough that distances between real songs are about 1, where exp(-distance) has a gradient.
                 small = keras.initializers.RandomNormal(stddev=KERNEL_DEVIATION)
                 shape = (UNITS, KERNELS * KERNEL_SIZE)
                 self.discriminator.append(self.add_weight(shape=shape, initializer=small))
@@ -92,13 +98,13 @@ def make_gan(minibatch: bool, seed: int) -> Any:
             return [kernel, self.add_weight(shape=(outputs,), initializer="zeros")]
 
         def generate(self, noise: Any) -> Any:
-            """Songs `[m, 1664]` for noise."""
+            """Songs `[m, 1664]` made from noise `[m, 100]`."""
             kernel, bias, kernel_2, bias_2 = self.generator
             hidden = ops.relu(ops.matmul(noise, kernel) + bias)
             return ops.sigmoid(ops.matmul(hidden, kernel_2) + bias_2)
 
         def judge(self, songs: Any, weights: Sequence[Any]) -> Any:
-            """The logits that songs are real, `[n, 1]`, by the discriminator's weights."""
+            """The discriminator's logits for songs `[n, 1664]` being real, `[n, 1]`, computed with given weights."""
             kernel, bias, kernel_2, bias_2, *tensor = weights
             features = ops.relu(ops.matmul(songs, kernel) + bias)
             if tensor:
@@ -106,7 +112,7 @@ def make_gan(minibatch: bool, seed: int) -> Any:
             return ops.matmul(features, kernel_2) + bias_2
 
         def call(self, batch: dict[str, Any]) -> Any:
-            """Both losses added up: each part's weights are held fixed where the other one's loss is computed."""
+            """The sum of both losses; gradients are stopped so that each part learns only from its own loss."""
             made = self.generate(batch["noise"])
             fixed = [ops.stop_gradient(ops.convert_to_tensor(weight)) for weight in self.discriminator]
             # -log D(x) is softplus(-logit), and -log(1 - D(x)) is softplus(logit).
@@ -121,16 +127,17 @@ def make_gan(minibatch: bool, seed: int) -> Any:
 
 
 def draw_noise(size: int, rng: np.random.Generator) -> np.ndarray:
-    """What the generator makes songs of: uniform from -1 to 1, float32 `[size, 100]`."""
+    """Input of the generator: uniform from -1 to 1, float32 `[size, 100]`."""
     return rng.uniform(-1, 1, (size, NOISE)).astype(np.float32)
 
 
 def variety(rolls: np.ndarray, songs: np.ndarray) -> dict[str, float]:
-    """How many songs the rolls `[n, 1664]` of 0 and 1 are nearest to, how much two differ, how far songs are.
+    """Measure the variety of binary rolls `[n, 1664]` and how close they come to the songs `[m, 1664]`.
 
     Returns:
-        `nearest`: different nearest songs; `most`: the share of the rolls at the most frequent one; `differ`: places
-        in which two rolls differ, mean over pairs; `distance`: places from the nearest song.
+        `nearest`: how many different songs are the nearest song of some roll; `most`: the fraction of rolls whose
+        nearest song is the most common one; `differ`: mean number of cells in which two rolls differ; `distance`:
+        mean number of cells in which a roll differs from its nearest song.
     """
     apart = differences(rolls, songs)
     counts = np.bincount(apart.argmin(1))
@@ -143,9 +150,9 @@ def variety(rolls: np.ndarray, songs: np.ndarray) -> dict[str, float]:
 
 
 def learn(songs: np.ndarray, minibatch: bool, args: argparse.Namespace) -> tuple[np.ndarray, list[dict]]:
-    """Train a GAN; the samples at the end, `[SAMPLES, 1664]` from 0 to 1, and their variety at each check."""
+    """Train a GAN; returns its final samples `[SAMPLES, 1664]`, from 0 to 1, and their variety at each check."""
     gan = make_gan(minibatch, args.seed)
-    from keras import ops  # only now that it has been imported without its notes
+    from keras import ops  # after make_gan, which imports Keras without its log messages
 
     real = songs.reshape(len(songs), SIZE).astype(np.float32)
     rng = np.random.default_rng(args.seed)
@@ -171,7 +178,7 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
     """Train a GAN without minibatch discrimination and one with it."""
     positive_flag(args, "steps", "batch_size")
     songs = load_songs(args.songs)
-    # Among the seed's are three silent ones, which a generator finds first of all.
+    # Three of the original's songs are silent, and a generator would collapse to silence before anything else.
     sounding = songs.versions[songs.versions.any((1, 2))]
     real = sounding.reshape(len(sounding), SIZE)
     of_songs = variety(real, real)
@@ -181,64 +188,67 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
     rows = []
     for name, course in varieties.items():
         last = course[-1]
-        seed = name == NAMES[0]
+        as_original = name == NAMES[0]
         rows += [
             (
-                f"{name}: songs that {SAMPLES} samples are nearest to",
-                "about 1" if seed else "",
+                f"{name}: different songs nearest to {SAMPLES} samples",
+                "about 1" if as_original else "",
                 str(last["nearest"]),
             ),
-            (f"{name}: share of samples at the most frequent one", "", f"{last['most']:.0%}"),
-            (f"{name}: places in which two samples differ", "", f"{last['differ']:.1f}"),
+            (f"{name}: samples nearest to the most common one", "", f"{last['most']:.0%}"),
+            (f"{name}: cells in which two samples differ", "", f"{last['differ']:.1f}"),
             (
-                f"{name}: places in which a sample differs from the nearest song",
+                f"{name}: cells in which a sample differs from the nearest song",
                 "",
                 f"{last['distance']:.1f}",
             ),
             (
                 f"{name}: outputs below 0.1 or above 0.9",
-                "nearly all" if seed else "",
+                "nearly all" if as_original else "",
                 f"{decided(samples[name]):.1%}",
             ),
         ]
-    rows.append(("different songs", "", str(of_songs["nearest"])))
-    rows.append(("places in which two songs differ", "", f"{of_songs['differ']:.1f}"))
+    rows.append(("different songs in the training data", "", str(of_songs["nearest"])))
+    rows.append(("cells in which two songs differ", "", f"{of_songs['differ']:.1f}"))
     draw(folder, songs, samples, varieties, of_songs, args.steps)
     return Outcome(
-        title="A GAN on songs, and its collapse",
-        said="A plain GAN on a few dozen songs soon gives about one song, and the others do not throw it out of that "
-        "optimum. Its outputs are nearly 0 or 1. The author names minibatch discrimination as the remedy.",
+        title="A GAN on songs and its mode collapse",
+        said="A plain GAN converged quickly to about one of the songs and stayed there, with outputs close to 0 or 1. "
+        "The author mentions minibatch discrimination as a possible remedy.",
         findings=tuple(Finding(*row) for row in rows),
         verdict=verdict({name: course[-1] for name, course in varieties.items()}, of_songs),
         pictures=(
-            ("samples.png", "A song, and samples of each GAN for different noise"),
-            ("nearest.png", f"How many different songs {SAMPLES} samples are nearest to"),
-            ("differ.png", "Places in which two samples differ, of 1664; dotted: two songs"),
+            ("samples.png", "A song, and three samples from each GAN for different noise"),
+            ("nearest.png", f"Number of different songs that are nearest to any of {SAMPLES} samples"),
+            (
+                "differ.png",
+                f"Mean number of cells, out of {SIZE}, in which two samples differ; dotted line: two songs",
+            ),
         ),
         midi=("without.mid", "with.mid"),
     )
 
 
 def decided(samples: np.ndarray) -> float:
-    """The share of outputs that are nearly 0 or 1."""
+    """The fraction of outputs that are close to 0 or 1."""
     return float(((samples < 0.1) | (samples > 0.9)).mean())
 
 
 def verdict(last: dict[str, dict[str, float]], of_songs: dict[str, float]) -> str:
-    """What came out: the variety of each GAN's samples at the end beside that of the songs."""
+    """A summary that compares the variety of each GAN's final samples with that of the songs."""
     sentences = []
     for name, found in last.items():
         if found["differ"] < of_songs["differ"] / 4:
             end = "collapses"
         elif found["distance"] > of_songs["differ"] / 2:
-            end = "keeps its samples apart, but does not reach songs"
+            end = "produces varied samples, but they stay far from the songs"
         else:
             end = "does not collapse"
         sentences.append(
             f"{name.capitalize()} the GAN {end}: its samples are nearest to {found['nearest']:.0f} of "
-            f"{of_songs['nearest']:.0f} songs, {found['most']:.0%} of them to the same, {found['distance']:.0f} places "
-            f"away, and two of them differ in {found['differ']:.0f} places where songs differ in "
-            f"{of_songs['differ']:.0f}."
+            f"{of_songs['nearest']:.0f} songs ({found['most']:.0%} of them to the same one), they differ from the "
+            f"nearest song in {found['distance']:.0f} cells on average, and two samples differ in "
+            f"{found['differ']:.0f} cells, compared with {of_songs['differ']:.0f} for two songs."
         )
     return " ".join(sentences)
 
@@ -251,7 +261,7 @@ def draw(
     of_songs: dict[str, float],
     steps: int,
 ) -> None:
-    """The pictures and the MIDI files."""
+    """Write the pictures and the MIDI files."""
     from experiments import pictures
 
     rolls: dict[str, np.ndarray] = {songs.name: songs.first}
@@ -261,7 +271,7 @@ def draw(
         roll = made[0].reshape(FRAMES, -1) > STRUCK_ABOVE
         pictures.save_midi(folder / f"{name.split()[0]}.mid", roll)
     pictures.save_rolls(folder / "samples.png", rolls)
-    for what, meaning in (("nearest", "different nearest songs"), ("differ", "places")):
+    for what, meaning in (("nearest", "different nearest songs"), ("differ", "cells")):
         courses = {
             name: (
                 [steps * (i + 1) / len(course) for i in range(len(course))],

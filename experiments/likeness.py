@@ -1,4 +1,4 @@
-"""How like songs rolls are that a network or a search made."""
+"""Measures of how close generated piano rolls are to real songs."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Likeness:
-    """How like songs rolls are, means over them.
+    """Similarity of rolls to songs, averaged over the rolls.
 
     Attributes:
-        notes: struck keys a frame.
-        chord: struck keys in a frame that has one.
-        distance: places, of a key in a frame, in which a roll differs from the song nearest to it.
+        notes: struck keys per frame.
+        chord: struck keys per frame, not counting empty frames.
+        distance: number of cells (a key in a frame) in which a roll differs from the nearest song.
     """
 
     notes: float
@@ -20,16 +20,19 @@ class Likeness:
     distance: float
 
     def __str__(self) -> str:
-        return f"{self.notes:.2f} notes a frame, {self.chord:.1f} at once, {self.distance:.0f} from a song"
+        return (
+            f"{self.notes:.2f} notes per frame, {self.chord:.1f} at once, "
+            f"{self.distance:.0f} cells from the nearest song"
+        )
 
 
 def likeness(rolls: np.ndarray, songs: np.ndarray, itself: bool = False) -> Likeness:
-    """Measure rolls against songs.
+    """Compare rolls with songs.
 
     Args:
-        rolls: of 0 and 1, `[n, frames, keys]`.
-        songs: `[m, frames, keys]`.
-        itself: whether the rolls are the songs, so that the nearest other one counts.
+        rolls: `[n, frames, keys]`, values 0 and 1.
+        songs: `[m, frames, keys]`, values 0 and 1.
+        itself: the rolls are the songs themselves, so each is compared with the nearest *other* song.
     """
     struck = rolls.sum(2)
     chords = [frames[frames > 0].mean() if frames.any() else 0.0 for frames in struck]
@@ -38,11 +41,11 @@ def likeness(rolls: np.ndarray, songs: np.ndarray, itself: bool = False) -> Like
 
 
 def differences(rolls: np.ndarray, songs: np.ndarray) -> np.ndarray:
-    """In how many places each roll `[n, ...]` of 0 and 1 differs from each song `[m, ...]`: `[n, m]`."""
+    """Hamming distance of each binary roll `[n, ...]` from each song `[m, ...]`: `[n, m]`."""
     a, b = (np.asarray(x, np.int64).reshape(len(x), -1) for x in (rolls, songs))
     return a.sum(1)[:, None] + b.sum(1)[None] - 2 * a @ b.T
 
 
 def mean_difference(rolls: np.ndarray) -> float:
-    """In how many places two of the rolls `[n, ...]` differ, the mean over all pairs; n is at least 2."""
+    """Mean Hamming distance over all pairs of the rolls `[n, ...]`; n is at least 2."""
     return float(differences(rolls, rolls).sum() / (len(rolls) * (len(rolls) - 1)))

@@ -1,10 +1,11 @@
-"""The listener: an LSTM hears a song of 128 frames and says how spoiled it is; then two searches try to please it.
+"""An LSTM "listener" rates how corrupted a song is, and two searches look for rolls that it rates highly.
 
-Songs are spoiled by s random changes, and the LSTM learns 1 - s/64. A listener that knows what music is could be
-asked for music: by gradient ascent on the roll itself, or by a genetic search over rolls of zeros and ones. The
-seed (001) found neither: both end at rolls that please the listener more than any song and sound like nothing,
-because it never heard such rolls. The remedy that the author proposes is tried as well: a second listener hears
-random junk, and what the searches found, as things to dislike. Look at the rolls, and at the last rows of the table.
+Songs of 128 frames are corrupted by s random changes, and the LSTM learns to output 1 - s/64. A listener that knew what
+music is could be used to compose: by gradient ascent on the roll itself, or by a genetic search over binary rolls. In
+the original (MusicGeneration) neither worked. Both searches ended at rolls that the listener rates higher than any
+song, yet that are nothing like music, because it was never trained on such rolls. This experiment also tries the remedy
+that the author suggested: a second listener is trained on random junk, and on what the searches found, with a target of
+0. See what the searches find for each listener, and in the last rows of the table how close it comes to songs.
 """
 
 import argparse
@@ -26,18 +27,18 @@ from preprocess.errors import InputError
 MOST_CHANGES = 64
 ASCENT_STEPS = 100
 STRUCK_ABOVE = 0.9
-"""A value that gradient ascent found counts as a struck key above this one, as in the seed."""
+"""In rolls found by gradient ascent, values above this count as struck keys, as in the original."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What the searches found that pleases a listener.
+    """The rolls that the searches found for a listener.
 
     Attributes:
-        ascended: rolls of real numbers, `[n, 128, 13]`.
-        climb: the mean response to them before each step of the ascent, `[ASCENT_STEPS]`.
-        bred: the survivors of the genetic search, the best first, rolls of 0 and 1, `[n, 128, 13]`.
-        best: the best response of each generation, the first one that of random rolls.
+        ascended: result of the gradient ascent, real-valued rolls `[n, 128, 13]`.
+        climb: mean response before each step of the ascent, `[ASCENT_STEPS]`.
+        bred: survivors of the genetic search, best first, binary rolls `[n, 128, 13]`.
+        best: best response in each generation; the first generation is random.
     """
 
     ascended: np.ndarray
@@ -47,27 +48,38 @@ class Found:
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """The flags of this experiment."""
-    parser.add_argument("--steps", type=int, default=300, help="training steps (default: 300; seed: 30000)")
-    parser.add_argument("--batch_size", type=int, default=64)
+    parser.add_argument(
+        "--steps",
+        type=int,
+        default=300,
+        help="training steps for the first listener (default: 300; original: 30000)",
+    )
+    parser.add_argument("--batch_size", type=int, default=64, help="rolls per training step (default: 64)")
     parser.add_argument(
         "--optimizer",
         choices=("adam", "sgd"),
         default="adam",
-        help="adam (default) with rate 0.002; sgd is the seed's, with rate 0.001",
+        help="adam with learning rate 0.002 (default), or sgd with rate 0.001 like the original",
     )
     parser.add_argument(
-        "--rounds", type=int, default=3, help="times the second listener is searched and taught"
+        "--rounds",
+        type=int,
+        default=3,
+        help="rounds of search and training for the second listener (default: 3)",
     )
-    parser.add_argument("--population", type=int, default=1000, help="of the genetic search (default: 1000)")
-    parser.add_argument("--generations", type=int, default=25, help="of the genetic search (default: 25)")
+    parser.add_argument(
+        "--population", type=int, default=1000, help="genetic search: population (default: 1000)"
+    )
+    parser.add_argument(
+        "--generations", type=int, default=25, help="genetic search: generations (default: 25)"
+    )
 
 
 def spoiled_batch(songs: np.ndarray, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Spoiled songs, float32 `[size, 128, 13]`, and what the listener shall say of them, `[size]`.
+    """Corrupted songs, float32 `[size, 128, 13]`, and the listener's targets for them, `[size]`.
 
-    Each change clears a random frame and strikes one random key there. Their number is the product of two uniform
-    ones from 0 to 8; the answer is 1 for an unspoiled song and 0 after 64 changes (seed 001).
+    As in the original, each change clears a random frame and strikes one random key in it. The number of changes is the
+    product of two integers drawn uniformly from 0 to 8; the target is 1 for an intact song and 0 after 64 changes.
     """
     from preprocess.piano import add_error_count
 
@@ -78,9 +90,9 @@ def spoiled_batch(songs: np.ndarray, size: int, rng: np.random.Generator) -> tup
 
 
 def random_junk(size: int, rng: np.random.Generator) -> np.ndarray:
-    """Rolls that are no music, float32 `[size, 128, 13]`: noise of every density, from silence to all keys.
+    """Noise of all densities, from near silence to all keys at once: float32 `[size, 128, 13]`.
 
-    Half of it is of zeros and ones, half of real numbers from 0 to 1, as a gradient ascent starts from.
+    Half of the rolls are binary, half have real values from 0 to 1, like the starting point of the gradient ascent.
     """
     density = 10 ** rng.uniform(-3, 0, (size, 1, 1))
     uniform = rng.random((size, FRAMES, len(KEYS)))
@@ -91,7 +103,11 @@ def random_junk(size: int, rng: np.random.Generator) -> np.ndarray:
 def batches(
     songs: np.ndarray, size: int, seed: int, junk: np.ndarray | None = None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Batches for ever; with `junk` (`[n, 128, 13]`, what searches found), a third of each is junk of target 0."""
+    """Yield training batches endlessly.
+
+    With `junk`, rolls that searches have found (`[n, 128, 13]`), a third of each batch has a target of 0: half of that
+    third is random junk, and half is drawn from these rolls.
+    """
     rng = np.random.default_rng(seed)
     while True:
         if junk is None:
@@ -106,7 +122,7 @@ def batches(
 
 
 def make_listener(seed: int) -> Any:
-    """A Keras model from rolls `[batch, 128, 13]` to responses `[batch]`: an LSTM of 100, then a linear layer."""
+    """A Keras model from rolls `[batch, 128, 13]` to responses `[batch]`: an LSTM of 100 units and a linear layer."""
     from models import quiet
 
     quiet.import_keras()
@@ -135,10 +151,10 @@ def make_listener(seed: int) -> Any:
 
 
 def teach(listener: Any, source: Iterator[tuple], steps: int, optimizer: str, what: str) -> list[float]:
-    """Train a listener, which may have been trained before; the mean squared error of each batch."""
+    """Train a listener, or continue to train it; returns the mean squared error of each batch."""
     import keras
 
-    # The seed's steps are small enough for any gradient; Adam's need a bound on the rare steep ones.
+    # The original's steps are small enough for any gradient; Adam's need clipping against the rare large ones.
     descent = keras.optimizers.SGD(1e-3) if optimizer == "sgd" else keras.optimizers.Adam(2e-3, clipnorm=1.0)
 
     def error(answer: Any, response: Any) -> Any:
@@ -148,17 +164,15 @@ def teach(listener: Any, source: Iterator[tuple], steps: int, optimizer: str, wh
 
 
 def responses(listener: Any, rolls: np.ndarray) -> np.ndarray:
-    """What a listener says of rolls: `[n]`."""
+    """A listener's responses to rolls `[n, 128, 13]`: `[n]`."""
     count, whole = len(rolls), -(-len(rolls) // 250) * 250
-    # Always batches of 250, because another size would be compiled anew.
+    # Pad to whole batches of 250, because Keras would compile the model again for any other size.
     padded = np.concatenate([rolls, np.zeros((whole - count, FRAMES, len(KEYS)))]).astype(np.float32)
     return listener.predict(padded, batch_size=250, verbose=0)[:count]
 
 
 def ascend(listener: Any, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Climb from noise to what a listener likes, by the gradient of its response to each number of the roll.
-
-    Steps of 1, decayed by 0.999, times the gradient (seed 001).
+    """Raise a listener's response by gradient ascent on rolls, from noise, with step size 0.999^n as in the original.
 
     Returns:
         Rolls `[count, 128, 13]`, and the mean response before each step, `[ASCENT_STEPS]`.
@@ -169,7 +183,7 @@ def ascend(listener: Any, count: int, seed: int) -> tuple[np.ndarray, np.ndarray
     start = np.random.default_rng(seed).random((count, FRAMES, len(KEYS)))
 
     class Climber(keras.Model):
-        """Its only weights are the rolls: the listener is used from outside, so it stays as it is."""
+        """A model whose only weights are the rolls; the listener is not part of it, so it is not trained."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -184,7 +198,7 @@ def ascend(listener: Any, count: int, seed: int) -> tuple[np.ndarray, np.ndarray
     nothing = np.zeros(count, np.float32)
     losses = train(
         climber,
-        # Keras divides the loss by the number of rolls, which would shorten the steps.
+        # Keras averages the loss over the rolls, which would make the steps smaller.
         lambda _, response: -count * response,
         lambda: (nothing, nothing),
         ASCENT_STEPS,
@@ -200,19 +214,19 @@ def breed(
     generations: int,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A genetic search for rolls of zeros and ones that get a high response, without mutation (seed 001).
+    """Search for binary rolls with a high response by a genetic algorithm without mutation, as in the original.
 
-    The best quarter survives. A child takes the bits that its two random parents share and tosses a coin for
-    the others.
+    The best quarter of each generation survives. A child has two random parents; it keeps the bits that they share,
+    and the others are random.
 
     Args:
-        respond: the responses `[n]` to rolls `[n, 128, 13]`.
-        population: rolls in a generation.
-        generations: how many follow the first, which is random with a tenth of ones.
-        rng: what is drawn from.
+        respond: a function from rolls `[n, 128, 13]` to responses `[n]`.
+        population: rolls per generation.
+        generations: number of generations after the first, which is random with 10 % ones.
+        rng: the source of random numbers.
 
     Returns:
-        The survivors of the last generation, the best first, and the best response of every generation.
+        The survivors of the last generation, best first, and the best response in every generation.
     """
     rolls = (rng.random((population, FRAMES, len(KEYS))) < 0.1).astype(np.uint8)
     keep = max(2, population // 4)
@@ -232,7 +246,7 @@ def breed(
 
 
 def search(listener: Any, climbers: int, population: int, generations: int, seed: int) -> Found:
-    """Both searches against a listener."""
+    """Run both searches against a listener."""
     ascended, climb = ascend(listener, climbers, seed)
     rng = np.random.default_rng(seed)
     bred, best = breed(lambda rolls: responses(listener, rolls), population, generations, rng)
@@ -240,33 +254,28 @@ def search(listener: Any, climbers: int, population: int, generations: int, seed
 
 
 def teach_junk(args: argparse.Namespace, songs: np.ndarray, found: Found) -> tuple[Any, list[float]]:
-    """The remedy: a new listener that hears junk as well, and round after round what pleased it last.
+    """Train a second listener on junk as well: random rolls, and rolls found by searches against it and the first.
 
-    Args:
-        args: the flags.
-        songs: without silent ones, `[n, 128, 13]`.
-        found: what the searches found against the first listener.
-
-    Returns:
-        The second listener, and its training losses.
+    `songs` are without silent ones, `found` is what the searches found for the first listener. Returns the second
+    listener and its training losses.
     """
     listener = make_listener(args.seed)
     junk = np.concatenate([found.ascended, found.bred]).astype(np.float32)
     losses: list[float] = []
     for turn in range(args.rounds):
         if turn:
-            # A search a quarter as wide and a third as long shows well enough what is liked wrongly.
+            # A search with a quarter of the population and a third of the generations is enough to find new junk.
             new = search(listener, 8, args.population // 4, -(-args.generations // 3), args.seed + turn)
             junk = np.concatenate([junk, new.ascended, new.bred]).astype(np.float32)
         source = batches(songs, args.batch_size, args.seed + turn, junk)
-        # A third of what it hears is junk, so it hears as many songs as the first listener in half as many steps more.
+        # A third of each batch is junk, so it takes half as many steps again to see as many songs as the first did.
         steps = -(-3 * args.steps // (2 * args.rounds))
         losses += teach(listener, source, steps, args.optimizer, f"second listener, round {turn + 1}")
     return listener, losses
 
 
 def run(args: argparse.Namespace, folder: Path) -> Outcome:
-    """Train a listener and search it; teach another one about junk and search that."""
+    """Train a listener and search for what it rates highly; do the same with one that was also trained on junk."""
     positive_flag(args, "steps", "batch_size", "rounds", "generations")
     if args.population < 8:
         raise InputError(f"--population={args.population}: give a number of 8 or more.", "bad_flag")
@@ -288,25 +297,25 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
         likenesses[f"{name}, genetic"] = likeness(of.bred[:8], sounding)
     draw(folder, songs, losses, found)
     return Outcome(
-        title="A listener, and what pleases it",
-        said="An LSTM learns to hear how spoiled a song is. What pleases it most is no music: gradient ascent ends "
-        "at rolls full of struck keys, the genetic search at sparse ones, things that are not in the training set. "
-        "The author proposes to add random examples to it.",
+        title="A listener, and what it rates highly",
+        said="An LSTM learned to rate how corrupted a song is, but what it rated highest was not music: gradient "
+        "ascent ended at rolls full of struck keys and the genetic search at sparse ones, unlike anything in the "
+        "training set. The author suggested adding random examples to it.",
         findings=findings(losses["first"][0], heard, found, likenesses),
         verdict=verdict(heard, found, likenesses),
         pictures=(
-            ("found.png", "A song, and what the searches found to please each listener"),
-            ("ascent.png", "The response while the gradient is climbed; 1 is an unspoiled song"),
-            ("breeding.png", "The best response in each generation of the genetic search"),
-            ("training.png", "Mean squared error in training; the second listener hears junk too"),
+            ("found.png", "A song, and the rolls that the searches found for each listener"),
+            ("ascent.png", "Mean response during gradient ascent; an intact song has a target of 1"),
+            ("breeding.png", "Best response in each generation of the genetic search"),
+            ("training.png", "Training error; the second listener is also trained on junk"),
         ),
         midi=tuple(f"{name}_{how}.mid" for name in found for how in ("ascent", "genetic")),
     )
 
 
 def hear(listener: Any, songs: np.ndarray, found: Found, seed: int) -> dict[str, float]:
-    """Mean responses to songs, spoiled ones, junk, and what pleases the first listener; and the squared error."""
-    rng = np.random.default_rng([seed, 1])  # other draws than in training
+    """Mean responses to songs, corrupted songs, junk and the first searches' results; and the squared error."""
+    rng = np.random.default_rng([seed, 1])  # not the random numbers used in training
     rolls, targets = spoiled_batch(songs, 500, rng)
     answers = responses(listener, rolls)
     asked = {"clean": songs, "junk": random_junk(500, rng), "ascended": found.ascended, "bred": found.bred}
@@ -318,25 +327,25 @@ def hear(listener: Any, songs: np.ndarray, found: Found, seed: int) -> dict[str,
 def findings(
     start: float, heard: dict[str, dict[str, float]], found: dict[str, Found], likenesses: dict[str, Likeness]
 ) -> tuple[Finding, ...]:
-    """The table."""
+    """The rows of the table."""
     one, two = heard["first"], heard["second"]
     rows = [
         ("squared error before training", "1.51", f"{start:.2f}"),
-        ("squared error on spoiled songs", "0.03-0.04 at step 30000", f"{one['error']:.3f}"),
-        ("response to unspoiled songs", "0.886", f"{one['clean']:.3f}"),
-        ("response to songs of a target below 0.5", "0.478", f"{one['spoiled']:.3f}"),
+        ("squared error on corrupted songs", "0.03-0.04 at step 30000", f"{one['error']:.3f}"),
+        ("response to intact songs", "0.886", f"{one['clean']:.3f}"),
+        ("response to songs with a target below 0.5", "0.478", f"{one['spoiled']:.3f}"),
         ("response to random junk", "", f"{one['junk']:.2f}"),
         ("gradient ascent: response", "-5.85 to 15.54", _change(found["first"].climb)),
         ("genetic search: best response", "0.397 to 1.171", _change(found["first"].best)),
-        ("second listener: squared error on spoiled songs", "", f"{two['error']:.3f}"),
-        ("second listener: response to unspoiled songs", "", f"{two['clean']:.3f}"),
+        ("second listener: squared error on corrupted songs", "", f"{two['error']:.3f}"),
+        ("second listener: response to intact songs", "", f"{two['clean']:.3f}"),
         ("second listener: response to random junk", "", f"{two['junk']:.2f}"),
-        ("second listener: response to what the ascent found first", "", f"{two['ascended']:.2f}"),
-        ("second listener: response to what the genetic search found first", "", f"{two['bred']:.2f}"),
-        ("second listener: gradient ascent against it", "", _change(found["second"].climb)),
-        ("second listener: genetic search against it", "", _change(found["second"].best)),
+        ("second listener: response to the first ascent's rolls", "", f"{two['ascended']:.2f}"),
+        ("second listener: response to the first genetic search's rolls", "", f"{two['bred']:.2f}"),
+        ("second listener: gradient ascent, response", "", _change(found["second"].climb)),
+        ("second listener: genetic search, best response", "", _change(found["second"].best)),
     ]
-    rows += [(f"likeness: {name}", "", str(like)) for name, like in likenesses.items()]
+    rows += [(f"similarity to songs: {name}", "", str(like)) for name, like in likenesses.items()]
     return tuple(Finding(*row) for row in rows)
 
 
@@ -347,34 +356,35 @@ def _change(curve: np.ndarray) -> str:
 def verdict(
     heard: dict[str, dict[str, float]], found: dict[str, Found], likenesses: dict[str, Likeness]
 ) -> str:
-    """What came out, by the numbers."""
+    """A summary of the results."""
     one, two = heard["first"], heard["second"]
     sentences = []
     if min(one["ascended"], one["bred"]) > one["clean"]:
-        sentences.append("Both searches find rolls that please the first listener more than songs do.")
+        sentences.append("Both searches find rolls that the first listener rates higher than songs.")
     taught = max(two["ascended"], two["bred"]) < 0.5 < two["clean"]
     sentences.append(
-        f"A listener that heard junk in training {'rejects them' if taught else 'still falls for some'}: "
-        f"{two['ascended']:.2f} and {two['bred']:.2f} where songs get {two['clean']:.2f}."
+        f"A listener trained on junk {'rejects them' if taught else 'still accepts some of them'}: its responses are "
+        f"{two['ascended']:.2f} and {two['bred']:.2f}, compared with {two['clean']:.2f} for songs."
     )
     again = {"gradient ascent": found["second"].climb[-1], "genetic search": found["second"].best[-1]}
     for (how, best), short in zip(again.items(), ("ascent", "genetic"), strict=True):
         before, after = (likenesses[f"{name}, {short}"].distance for name in ("first", "second"))
         pleased = (
-            "pleases it as songs do"
+            "finds rolls that it rates like songs"
             if best > 0.9 * two["clean"]
-            else "finds nothing that it takes for a song"
+            else "finds nothing that it rates like a song"
         )
-        like = "nearer to a song than before" if after < 0.9 * before else "no nearer to a song than before"
+        like = "closer to a song than before" if after < 0.9 * before else "no closer to a song than before"
         sentences.append(
-            f"A new {how} {pleased} ({best:.2f}) and ends {like} ({after:.0f} differences; {before:.0f} before; "
-            f"songs differ by {likenesses['songs'].distance:.0f})."
+            f"A new {how} {pleased} ({best:.2f}) and ends {like} (in {after:.0f} cells different from the nearest "
+            f"song, {before:.0f} before; a song differs from the nearest other one in "
+            f"{likenesses['songs'].distance:.0f})."
         )
     return " ".join(sentences)
 
 
 def draw(folder: Path, songs: Songs, losses: dict[str, list[float]], found: dict[str, Found]) -> None:
-    """The pictures and the MIDI files."""
+    """Write the pictures and the MIDI files."""
     from experiments import pictures
 
     rolls: dict[str, np.ndarray] = {songs.name: songs.first}
@@ -384,16 +394,16 @@ def draw(folder: Path, songs: Songs, losses: dict[str, list[float]], found: dict
         pictures.save_midi(folder / f"{name}_ascent.mid", of.ascended[0] > STRUCK_ABOVE)
         pictures.save_midi(folder / f"{name}_genetic.mid", of.bred[0])
     pictures.save_rolls(folder / "found.png", rolls)
-    marks = {"an unspoiled song": 1.0}
+    marks = {"target of an intact song": 1.0}
     climbs = {f"{name} listener": list(of.climb) for name, of in found.items()}
     pictures.save_curves(folder / "ascent.png", climbs, "mean response", marks=marks)
     best = {f"{name} listener": list(of.best) for name, of in found.items()}
-    pictures.save_curves(folder / "breeding.png", best, "best response", over="generations", marks=marks)
-    # The mean of every ten steps, drawn at the last of them.
+    pictures.save_curves(folder / "breeding.png", best, "best response", over="generation", marks=marks)
+    # One point for every ten steps: their mean.
     smooth = {
         name: [mean_of_last(values[:i]) for i in range(10, len(values) + 1, 10)]
         for name, values in losses.items()
     }
     pictures.save_curves(
-        folder / "training.png", smooth, "mean squared error", "tens of steps", logarithmic=True
+        folder / "training.png", smooth, "mean squared error", "steps / 10", logarithmic=True
     )

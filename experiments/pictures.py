@@ -1,4 +1,4 @@
-"""The pictures of the experiments: rolls of 13 keys, curves, and matrices, as PNG."""
+"""PNG plots of the experiments (piano rolls of 13 keys, curves, matrices), and their MIDI files."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,12 +28,12 @@ def _prepare(axis: Any, heading: str) -> None:
 
 
 def save_rolls(path: Path, rolls: Mapping[str, np.ndarray], title: str = "") -> None:
-    """Rolls one below the other, the low keys at the bottom.
+    """Plot piano rolls one below the other, low keys at the bottom.
 
     Args:
-        path: of the picture.
-        rolls: by heading, `[frames, keys]` each; values from 0 (paper) to 1 (ink).
-        title: above all.
+        path: PNG file to write.
+        rolls: rolls by heading, `[frames, keys]` each, values from 0 (white) to 1 (black).
+        title: title of the whole figure.
     """
     figure = _figure(11, 0.6 + 1.7 * len(rolls), title)
     axes = figure.subplots(len(rolls), 1, squeeze=False)[:, 0]
@@ -44,7 +44,7 @@ def save_rolls(path: Path, rolls: Mapping[str, np.ndarray], title: str = "") -> 
         axis.grid(axis="x", color=GRID)
         named = range(0, len(KEYS), 2) if roll.shape[1] == len(KEYS) else ()
         axis.set_yticks(named, [KEYS[key] for key in named])
-    axes[-1].set_xlabel("frames of an eighth note", fontsize=8, color=INK)
+    axes[-1].set_xlabel("frame (an eighth note each)", fontsize=8, color=INK)
     save_png(figure, path)
 
 
@@ -57,16 +57,16 @@ def save_curves(
     logarithmic: bool = False,
     marks: Mapping[str, float] | None = None,
 ) -> None:
-    """Curves in one panel.
+    """Plot curves in one panel.
 
     Args:
-        path: of the picture.
-        curves: by name, values at 0, 1, 2 ..., or places and values.
-        meaning: of the values, with their unit.
-        over: of the places.
-        title: above all.
-        logarithmic: whether values are drawn on a logarithmic scale.
-        marks: horizontal lines by name, such as the seed's figure.
+        path: PNG file to write.
+        curves: curves by name, either y values at x = 0, 1, 2, ..., or a pair of x and y values.
+        meaning: what the y axis shows, with its unit.
+        over: what the x axis shows.
+        title: title of the figure.
+        logarithmic: whether the y axis is logarithmic.
+        marks: y values of horizontal reference lines, by label.
     """
     figure = _figure(7.5, 4.2, title)
     axis = figure.subplots()
@@ -93,13 +93,13 @@ def save_curves(
 def save_matrices(
     path: Path, matrices: Mapping[str, np.ndarray], rows: str, columns: str, title: str = ""
 ) -> None:
-    """Matrices side by side, each in the colours of its own range.
+    """Plot matrices side by side, each with a colour scale of its own.
 
     Args:
-        path: of the picture.
-        matrices: by heading, `[rows, columns]`; row 0 is drawn at the bottom.
-        rows, columns: what the axes mean.
-        title: above all.
+        path: PNG file to write.
+        matrices: matrices by heading, `[rows, columns]`; row 0 is drawn at the bottom.
+        rows, columns: labels of the y and x axes.
+        title: title of the whole figure.
     """
     figure = _figure(5.2 * len(matrices), 4.2, title)
     for axis, (heading, matrix) in zip(
@@ -114,7 +114,7 @@ def save_matrices(
 
 
 def save_midi(path: Path, roll: np.ndarray) -> None:
-    """Write struck keys `[frames, 13]` as a MIDI file of 120 beats a minute, an eighth note a frame."""
+    """Write struck keys `[frames, 13]` as a MIDI file at 120 bpm, one eighth note per frame."""
     from render.midi import write_midi
 
     write_midi(roll_to_note_sequence(np.asarray(roll), path.stem), path, force=True)

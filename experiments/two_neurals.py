@@ -1,10 +1,11 @@
-"""Two networks play a game: one presses keys, the other guesses them, and both are paid for guesses that are good.
+"""A Q-learning agent presses keys so that a classifier can predict them well, but not perfectly.
 
-An agent learns by Q-learning which of 13 keys to press next, so that a classifier, which learns to guess the next key
-from the last ones, guesses it well, but not perfectly: while guesses are perfect a penalty grows exponentially and
-throws the two out of the rut. ABABAB is one of the simplest patterns to a person; the seed (001) hoped that it would
-appear, and saw one key repeated instead. Look at what share of the time is spent in patterns of one key, of two, and of
-more, with and without the penalty. The seed's sizes and rates are not known; those here are ours.
+Two networks learn together: the agent decides which of 13 keys to press next, and the classifier learns to predict that
+key from the previous ones. The agent is rewarded for predictable keys, but while the predictions are perfect, a penalty
+grows exponentially, which should push the pair out of trivial solutions. In the original (MusicGeneration) the hope was
+that a pattern such as ABABAB, one of the simplest to a human listener, would emerge; instead the agent tended to get
+stuck on a single key. See how much of the time is spent in patterns of one, two or more keys, with and without the
+penalty. The original's network sizes and learning rates are not known; the ones used here are our own choice.
 """
 
 import argparse
@@ -20,9 +21,9 @@ from preprocess.console import progress
 from preprocess.errors import InputError
 
 MEMORY = 4
-"""Both know so many last keys."""
+"""How many previous keys both networks see."""
 WINDOW = 16
-"""Keys that a pattern must hold for to be counted."""
+"""How many consecutive keys must follow a pattern for it to count."""
 PERIODS = range(1, WINDOW // 2 + 1)
 PENALISED = "with the penalty"
 NAMES = ("without the penalty", PENALISED)
@@ -30,15 +31,15 @@ NAMES = ("without the penalty", PENALISED)
 
 @dataclass(frozen=True)
 class Game:
-    """What is paid to the agent, and how it learns.
+    """The rules of the game and the parameters of Q-learning.
 
     Attributes:
-        perfect: a guess is perfect if the pressed key was given at least this probability.
-        growth: each perfect guess in a row multiplies the penalty, which starts at `growth - 1`, by this.
-        most: the penalty grows to this at most.
-        rate: of Q-learning.
-        discount: of later rewards.
-        curiosity: the probability that a random key is pressed.
+        perfect: a prediction is perfect if it gives the pressed key at least this probability.
+        growth: base of the penalty, which is `growth ** n - 1` after n perfect predictions in a row.
+        most: upper limit of the penalty.
+        rate: learning rate of Q-learning.
+        discount: discount factor for later rewards.
+        curiosity: probability of pressing a random key.
     """
 
     perfect: float = 0.9
@@ -50,28 +51,35 @@ class Game:
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """The flags of this experiment."""
     game = Game()
-    parser.add_argument("--steps", type=int, default=1500, help="keys that are pressed (default: 1500)")
-    parser.add_argument("--runs", type=int, default=4, help="with the penalty, and without (default: 4)")
+    parser.add_argument(
+        "--steps", type=int, default=1500, help="number of keys pressed in each run (default: 1500)"
+    )
+    parser.add_argument(
+        "--runs", type=int, default=4, help="number of runs with and without the penalty each (default: 4)"
+    )
     parser.add_argument(
         "--curiosity",
         type=float,
         default=game.curiosity,
-        help="probability of a random key (default: %(default)s)",
+        help="probability of pressing a random key (default: %(default)s)",
     )
     parser.add_argument(
         "--growth",
         type=float,
         default=game.growth,
-        help="of the penalty, a perfect guess (default: %(default)s)",
+        help="base of the penalty, which is growth ** n - 1 after n perfect predictions in a row (default: %(default)s)",
     )
 
 
 def reward(probability: float, perfect_in_a_row: int, game: Game, penalised: bool) -> float:
-    """What the agent gets for a key that the classifier gave a probability.
+    """The agent's reward for pressing a key.
 
-    The probability itself, less a penalty of `growth ** n - 1` once n guesses in a row were perfect.
+    Args:
+        probability: the probability that the classifier gave the key; this is the reward without the penalty.
+        perfect_in_a_row: n, the number of perfect predictions in a row, including this one.
+        game: the rules.
+        penalised: whether to subtract the penalty, `growth ** n - 1` but at most `game.most`.
     """
     if not penalised or not perfect_in_a_row:
         return probability
@@ -79,10 +87,10 @@ def reward(probability: float, perfect_in_a_row: int, game: Game, penalised: boo
 
 
 def play(steps: int, seed: int, game: Game, penalised: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Let the two play.
+    """Run a game.
 
     Returns:
-        The pressed keys, int `[steps]`, and the probability that the classifier gave each, `[steps]`.
+        The pressed keys, int `[steps]`, and the probability that the classifier gave to each, `[steps]`.
     """
     from sklearn import config_context
     from sklearn.neural_network import MLPClassifier
@@ -90,13 +98,13 @@ def play(steps: int, seed: int, game: Game, penalised: bool) -> tuple[np.ndarray
     rng = np.random.default_rng(seed)
     classifier = MLPClassifier((32,), learning_rate_init=0.01, random_state=seed)
     one_hot = np.eye(len(KEYS))
-    # Q, what each key promises, is the sum over the places of the last keys, and a bias, which is in the last row.
+    # Q is linear: the value of a key is a sum of one weight for each of the last keys, and a bias in the last row.
     promises = np.zeros((MEMORY * len(KEYS) + 1, len(KEYS)))
     places = np.arange(MEMORY) * len(KEYS)
     keys = list(rng.integers(0, len(KEYS), MEMORY))
     probabilities = []
     row = 0
-    # The checks of what is a single row each time would take most of the time.
+    # Without this, scikit-learn would spend most of the time on validating single rows.
     with config_context(assume_finite=True, skip_parameter_validation=True):
         classifier.partial_fit(one_hot[keys].reshape(1, -1), [keys[-1]], classes=range(len(KEYS)))
         active = np.append(places + keys, -1)
@@ -120,13 +128,13 @@ def play(steps: int, seed: int, game: Game, penalised: bool) -> tuple[np.ndarray
 
 
 def periods(keys: np.ndarray, window: int = WINDOW) -> dict[int, float]:
-    """The share of windows of so many keys in which a pattern of 1, 2, ... keys is repeated throughout.
+    """The fraction of windows that consist of a repeated pattern of 1, 2, ... keys, by the length of the pattern.
 
-    A window counts for its shortest period only; 0 stands for those in which no pattern is played twice.
+    A window counts only for its shortest period. Key 0 holds the fraction of windows without any repeated pattern.
 
     Args:
-        keys: `[steps]`, as many as a window at least.
-        window: keys.
+        keys: `[steps]`, at least as many as `window`.
+        window: length of the windows in keys.
     """
     windows = np.lib.stride_tricks.sliding_window_view(keys, window)
     left = np.ones(len(windows), bool)
@@ -139,15 +147,15 @@ def periods(keys: np.ndarray, window: int = WINDOW) -> dict[int, float]:
 
 
 def run(args: argparse.Namespace, folder: Path) -> Outcome:
-    """Several games without the penalty and with it."""
+    """Run several games without the penalty and with it."""
     positive_flag(args, "runs")
     if args.steps < FRAMES:
         raise InputError(f"--steps={args.steps}: give a number of {FRAMES} or more.", "bad_flag")
     if not 0 <= args.curiosity <= 1:
-        raise InputError(f"--curiosity={args.curiosity:g}: a probability lies between 0 and 1.", "bad_flag")
+        raise InputError(f"--curiosity={args.curiosity:g}: give a probability between 0 and 1.", "bad_flag")
     if args.growth <= 1:
         raise InputError(
-            f"--growth={args.growth:g}: only a factor above 1 lets the penalty grow.", "bad_flag"
+            f"--growth={args.growth:g}: give a factor above 1, so that the penalty grows.", "bad_flag"
         )
     game = Game(curiosity=args.curiosity, growth=args.growth)
     games: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {name: [] for name in NAMES}
@@ -167,55 +175,65 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
         of = mean[name]
         rows += [
             (
-                f"{name}: time on one key",
-                "often converges to it" if name == PENALISED else "",
+                f"{name}: time repeating one key",
+                "sometimes converges to this" if name == PENALISED else "",
                 f"{of[1]:.0%}",
             ),
             (f"{name}: time in ABAB...", "never" if name == PENALISED else "", f"{of[2]:.1%}"),
-            (f"{name}: runs of {args.runs} with ABAB... for {WINDOW} keys", "", str(alternating[name])),
+            (f"{name}: runs (of {args.runs}) with {WINDOW} keys of ABAB...", "", str(alternating[name])),
             (
                 f"{name}: time in patterns of 3 to {PERIODS[-1]} keys",
                 "",
                 f"{sum(of[p] for p in PERIODS[2:]):.0%}",
             ),
-            (f"{name}: mean probability given to the key", "", f"{np.mean([p for _, p in played]):.2f}"),
+            (f"{name}: mean probability of the pressed key", "", f"{np.mean([p for _, p in played]):.2f}"),
         ]
     draw(folder, games, mean)
     return Outcome(
-        title="Two networks that play for each other",
-        said="A Q-learning agent presses keys that a classifier shall guess, but not perfectly. It often converges to "
-        "one key, penalty or not, and is not about to invent ABABAB.",
+        title="An agent and a classifier that predicts it",
+        said="Despite the penalty, the agent sometimes converged to repeating one key, and it did not look as if the pair "
+        "would leave this local optimum, let alone arrive at ABABAB.",
         findings=tuple(Finding(*row) for row in rows),
         verdict=verdict(mean, alternating, args.runs),
         pictures=(
             (
                 "keys.png",
-                f"The last {FRAMES} keys of the first game without the penalty, and of the first with it",
+                f"The last {FRAMES} keys of the first run without the penalty, and of the first run with it",
             ),
-            ("periods.png", f"Share of windows of {WINDOW} keys by the period of their pattern"),
-            ("guesses.png", f"The probability that the classifier gave the keys, in the last {FRAMES} steps"),
+            ("periods.png", f"Fraction of windows of {WINDOW} keys, by the period of their pattern"),
+            (
+                "guesses.png",
+                f"Probability that the classifier gave to the pressed key, in the last {FRAMES} steps",
+            ),
         ),
         midi=tuple(f"{name.replace(' ', '_')}.mid" for name in NAMES),
     )
 
 
 def verdict(mean: dict[str, dict[int, float]], alternating: dict[str, int], runs: int) -> str:
-    """What came out; `mean` holds the shares of windows by period, `alternating` the runs with some of period 2."""
+    """A summary of the results.
+
+    Args:
+        mean: fraction of windows by period, averaged over the runs, for each of `NAMES`.
+        alternating: number of runs that contain a window of period 2, for each of `NAMES`.
+        runs: number of runs for each of `NAMES`.
+    """
     free, penalised = (mean[name] for name in NAMES)
     one = f"{free[1]:.0%} of the time {NAMES[0]}, {penalised[1]:.0%} {NAMES[1]}"
     sentences = [f"One key is repeated {one}."]
     if penalised[1] < free[1] / 2:
         longest = max(PERIODS[1:], key=lambda period: penalised[period])
         sentences.append(
-            f"The penalty does push the pair out: it goes round in longer patterns, most often of {longest} keys "
+            f"The penalty does push the pair out of this: it moves on to longer patterns, most often of {longest} keys "
             f"({penalised[longest]:.0%})."
         )
     if alternating[PENALISED]:
         sentences.append(
-            f"ABABAB does appear, in {alternating[PENALISED]} of {runs} runs with the penalty, and does not last: "
+            f"ABABAB does appear in {alternating[PENALISED]} of {runs} runs with the penalty, but it does not last: "
             f"{penalised[2]:.1%} of the time."
             if penalised[2] < 0.1
-            else f"ABABAB does appear, in {alternating[PENALISED]} of {runs} runs, {penalised[2]:.0%} of the time."
+            else f"ABABAB appears in {alternating[PENALISED]} of {runs} runs with the penalty, {penalised[2]:.0%} of the "
+            "time."
         )
     else:
         sentences.append("ABABAB does not appear.")
@@ -223,7 +241,7 @@ def verdict(mean: dict[str, dict[int, float]], alternating: dict[str, int], runs
 
 
 def draw(folder: Path, games: dict[str, list[tuple[np.ndarray, np.ndarray]]], mean: dict) -> None:
-    """The pictures, and what is played as MIDI."""
+    """Write the pictures and the MIDI files."""
     from experiments import pictures
 
     rolls = {name: np.eye(len(KEYS), dtype=int)[played[0][0][-FRAMES:]] for name, played in games.items()}
@@ -231,7 +249,11 @@ def draw(folder: Path, games: dict[str, list[tuple[np.ndarray, np.ndarray]]], me
     for name, roll in rolls.items():
         pictures.save_midi(folder / f"{name.replace(' ', '_')}.mid", roll)
     shares = {name: (list(PERIODS), [of[period] for period in PERIODS]) for name, of in mean.items()}
-    pictures.save_curves(folder / "periods.png", shares, "share of windows", "period of the pattern in keys")
+    pictures.save_curves(
+        folder / "periods.png", shares, "fraction of windows", "period of the pattern in keys"
+    )
     guesses = {name: list(played[0][1][-FRAMES:]) for name, played in games.items()}
     marks = {"perfect": Game().perfect}
-    pictures.save_curves(folder / "guesses.png", guesses, "probability given to the key", "keys", marks=marks)
+    pictures.save_curves(
+        folder / "guesses.png", guesses, "probability of the pressed key", "step", marks=marks
+    )

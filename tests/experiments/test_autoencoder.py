@@ -1,4 +1,4 @@
-"""From any song to any other: the loss, the best constant, and the collapse."""
+"""The any-song-to-any-other autoencoder: its loss, the best constant, and the collapse."""
 
 import argparse
 
@@ -18,12 +18,12 @@ def loss_of(constant: np.ndarray, songs: np.ndarray) -> float:
 
 def test_distance_is_the_fourth_root_of_the_mean_square():
     answers = np.zeros((2, 1664))
-    answers[1, :416] = 1  # a quarter differs
+    answers[1, :416] = 1  # a quarter of the cells differ
     np.testing.assert_allclose(autoencoder.distance(answers, np.zeros(1664)), [0, 0.25**0.25])
 
 
 def test_best_constant_cannot_be_improved():
-    """No step along the gradient, nor any small random one, lowers the loss."""
+    """The gradient is zero there, and no small random step lowers the loss."""
     songs = load_songs().versions
     best = autoencoder.best_constant(songs)
     lowest = loss_of(best, songs)
@@ -47,7 +47,7 @@ def test_pairs_are_independent():
 
 
 def test_optimizer_is_that_of_tensorflow_1():
-    """Against its formula: the mean of squares starts at 1, epsilon is inside the root."""
+    """Compared with the formula: the mean of squares starts at 1, and epsilon is inside the square root."""
     from models import quiet
 
     quiet.import_keras()
@@ -77,7 +77,7 @@ def test_whole_experiment(tmp_path):
     flags = {"steps": 12, "batch_size": 16, "small": 0.03, "songs": "", "seed": 0}
     outcome = autoencoder.run(argparse.Namespace(**flags), tmp_path)
     found = {finding.what: finding.here for finding in outcome.findings}
-    # Before training, half of what N(0, 1) weights give is near 1: the seed's 0.83 within the songs' difference.
+    # With weights from N(0, 1), untrained outputs are near 0 or 1 by chance, so other songs give about the same 0.83.
     assert float(found["loss before training"]) == pytest.approx(0.83, abs=0.02)
     for name, _ in outcome.pictures:
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
@@ -89,7 +89,7 @@ def test_whole_experiment(tmp_path):
 
 @pytest.mark.slow
 def test_reference_case(data_dir, tmp_path):
-    """R14: 0.8303, 0.8262 at step 100, then a plateau far above the best constant, with constant outputs."""
+    """The original's curve: 0.8303, 0.8262 at step 100, then a plateau far above the best constant's loss."""
     folder = data_dir("songs34")
     assert main(["autoencoder", f"--songs={folder}", f"--output_dir={tmp_path}"]) == 0
     found = {finding.what: finding.here for finding in Outcome.read(tmp_path).findings}
@@ -97,11 +97,11 @@ def test_reference_case(data_dir, tmp_path):
     assert float(found["loss at step 100"]) == pytest.approx(0.8262, abs=0.01)
     assert 0.5 < float(found["loss at the end, step 300"]) < 0.62
     assert float(found["loss of the best constant"]) == pytest.approx(0.399, abs=1e-3)
-    assert float(found["initial weights of deviation 0.03: loss at the end"]) == pytest.approx(
+    assert float(found["initial weights with deviation 0.03: loss at the end"]) == pytest.approx(
         0.399, abs=2e-3
     )
     for name in (
-        "variance of outputs from song to song, share of the songs'",
-        "initial weights of deviation 0.03: variance of outputs",
+        "variance of outputs across songs, as a fraction of the songs'",
+        "initial weights with deviation 0.03: variance of outputs",
     ):
         assert float(found[name]) < 0.01

@@ -1,4 +1,4 @@
-"""The GAN on songs: its losses against NumPy, its two parts' gradients, what is measured, and the collapse."""
+"""The GAN on songs: its losses against NumPy, the gradients of its two parts, the measures, and mode collapse."""
 
 import argparse
 from typing import Any
@@ -29,7 +29,7 @@ def softplus(x: np.ndarray) -> np.ndarray:
 
 
 def judge(songs: np.ndarray, weights: list[np.ndarray]) -> np.ndarray:
-    """The discriminator in NumPy, one pair of the batch at a time (Salimans et al. 2016, section 3.2)."""
+    """The discriminator in NumPy, one pair of examples at a time (Salimans et al. 2016, section 3.2)."""
     kernel, bias, kernel_2, bias_2, *tensor = weights
     features = np.maximum(songs @ kernel + bias, 0)
     if tensor:
@@ -60,7 +60,7 @@ def test_losses_against_numpy(minibatch):
 
 
 def test_each_part_learns_from_its_own_loss():
-    """A step of plain descent moves the generator by its loss alone, the discriminator by its own."""
+    """In a step of plain gradient descent, the generator follows its own loss and the discriminator its own."""
     from models import quiet
 
     quiet.import_keras()
@@ -102,7 +102,7 @@ def test_variety_of_songs_and_of_a_single_one():
     itself = gan.variety(flat, flat)
     assert itself["nearest"] == len(np.unique(flat, axis=0)) and itself["distance"] == 0
     one = np.repeat(flat[:1], 20, 0)
-    one[3, :5] ^= 1  # one differs in five places from the other 19
+    one[3, :5] ^= 1  # one differs from the other 19 in five cells
     found = gan.variety(one, flat)
     assert (found["nearest"], found["most"]) == (1, 1)
     assert found["distance"] == pytest.approx(5 / 20)
@@ -121,7 +121,7 @@ def test_verdict_is_computed():
     assert "Without minibatch discrimination the GAN collapses: its samples are nearest to 1 of 60" in of(
         one, noise
     )
-    assert "With minibatch discrimination the GAN keeps its samples apart, but does not reach" in of(
+    assert "With minibatch discrimination the GAN produces varied samples, but they stay far from" in of(
         one, noise
     )
     assert of(varied, varied).count("does not collapse") == 2
@@ -140,24 +140,24 @@ def test_whole_experiment(tmp_path):
 
 @pytest.mark.slow
 def test_reference_case(data_dir, tmp_path):
-    """The plain GAN ends at a few songs at most, with outputs near 0 or 1; with the remedy samples differ more.
+    """The plain GAN collapses to a few songs at most, with outputs near 0 or 1; with the remedy, samples vary more.
 
-    A GAN's training hangs on the last digits of its sums, so a change in compiler or processor is another seed. These
-    bounds held for each of the seeds 0 to 5, with 1 to 4 songs and 59 to 100 % at the most frequent one without the
-    remedy, 5 to 14 songs and 23 to 59 % with it.
+    GAN training depends on the last digits of its sums, so another compiler or processor acts like another random seed.
+    These bounds held for each of the random seeds 0 to 5: 1 to 4 songs and 59 to 100 % nearest to the most common one
+    without the remedy, 5 to 14 songs and 23 to 59 % with it.
     """
     folder = data_dir("songs34")
     assert main(["gan", f"--songs={folder}", f"--output_dir={tmp_path}"]) == 0
     found = {finding.what: finding.here for finding in Outcome.read(tmp_path).findings}
 
     def figures(what: str) -> list[float]:
-        """Without and with minibatch discrimination."""
+        """The values without and with minibatch discrimination."""
         return [float(found[f"{name}: {what}"].rstrip("%")) for name in gan.NAMES]
 
-    nearest = figures("songs that 256 samples are nearest to")
-    most = figures("share of samples at the most frequent one")
-    differ = figures("places in which two samples differ")
+    nearest = figures("different songs nearest to 256 samples")
+    most = figures("samples nearest to the most common one")
+    differ = figures("cells in which two samples differ")
     assert nearest[0] <= 6 and nearest[1] > nearest[0]
     assert most[0] > 50 and most[1] < most[0]
-    assert differ[0] < float(found["places in which two songs differ"]) / 2 < differ[1]
+    assert differ[0] < float(found["cells in which two songs differ"]) / 2 < differ[1]
     assert figures("outputs below 0.1 or above 0.9")[0] > 95

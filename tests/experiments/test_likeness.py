@@ -1,4 +1,4 @@
-"""How like songs rolls are, against counts by hand."""
+"""The measures of how close rolls are to songs, checked by hand and by brute force."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ SONGS = np.zeros((3, 4, 13), np.uint8)
 SONGS[1, 0, 0] = SONGS[1, 1, 1] = SONGS[2, 0, 0] = 1
 
 
-def test_differences_count_places():
+def test_differences_count_cells():
     rng = np.random.default_rng(0)
     rolls = (rng.random((5, 6, 13)) < 0.3).astype(np.uint8)
     others = (rng.random((4, 6, 13)) < 0.3).astype(np.uint8)
@@ -24,11 +24,11 @@ def test_mean_difference_is_over_pairs_of_different_rolls():
 
 def test_likeness():
     roll = np.zeros((1, 4, 13), np.uint8)
-    roll[0, 0, :3] = roll[0, 2, 5] = 1  # a chord of three and a single note; nearest is the third song
+    roll[0, 0, :3] = roll[0, 2, 5] = 1  # a chord of three and a single note; the third song is nearest
     found = likeness(roll, SONGS)
     assert (found.notes, found.chord, found.distance) == (1.0, 2.0, 3.0)
 
 
-def test_songs_against_themselves_skip_themselves():
+def test_songs_are_not_compared_with_themselves():
     assert likeness(SONGS, SONGS).distance == 0
     assert likeness(SONGS, SONGS, itself=True).distance == 1.0

@@ -1,4 +1,4 @@
-"""The listener: what it learns, and the two searches, against formulas and properties."""
+"""The listener: its training data, the two searches, and the original's results."""
 
 import argparse
 import itertools
@@ -13,21 +13,21 @@ from experiments.tunes import load_songs
 from preprocess.errors import InputError
 
 
-def test_spoiled_songs_and_their_targets():
+def test_corrupted_songs_and_their_targets():
     song = load_songs().versions[:1]
     rolls, targets = listener.spoiled_batch(song, 3000, np.random.default_rng(0))
     changes = np.rint((1 - targets) * 64)
     differing = (rolls != song).any(2).sum(1)
     assert rolls.shape == (3000, 128, 13) and rolls.dtype == targets.dtype == np.float32
     assert (differing <= changes).all()
-    # Clean with probability 17/81, a mean of 16 changes, and most changes are seen.
+    # Intact with probability 17/81, 16 changes on average, and most changes are visible.
     assert (targets == 1).mean() == pytest.approx(17 / 81, abs=0.03)
     assert changes.mean() == pytest.approx(16, abs=1)
     assert differing.mean() > 10
     assert set(np.unique(changes)) <= {a * b for a in range(9) for b in range(9)}
 
 
-def test_junk_of_every_density():
+def test_junk_has_all_densities():
     rolls = listener.random_junk(400, np.random.default_rng(0))
     binary = np.isin(rolls, (0, 1)).all((1, 2))
     assert 0.4 < binary.mean() < 0.7
@@ -36,7 +36,7 @@ def test_junk_of_every_density():
     assert rolls.min() >= 0 and rolls.max() <= 1
 
 
-def test_a_third_of_a_batch_is_junk_of_target_zero():
+def test_a_third_of_each_batch_is_junk_with_target_zero():
     songs = load_songs().versions
     known = np.full((2, 128, 13), 7.0, np.float32)
     rolls, targets = next(listener.batches(songs, 30, 0, known))
@@ -46,7 +46,7 @@ def test_a_third_of_a_batch_is_junk_of_target_zero():
 
 
 def test_children_keep_what_their_parents_share():
-    """With a response that only counts one key's notes, the search raises it, and never unites what it has lost."""
+    """With a response that counts one key's notes, the search raises it, and bits that all survivors share stay."""
     rng = np.random.default_rng(0)
     asked = []
 
@@ -66,7 +66,7 @@ def test_children_keep_what_their_parents_share():
 
 
 def test_ascent_climbs_by_the_gradient():
-    """The first step of the ascent, against the responses around the start; and the climb as a whole."""
+    """The response rises at every step, the first rise agrees with finite differences, the listener is unchanged."""
     of = listener.make_listener(0)
     before = [np.array(w) for w in of.get_weights()]
     rolls, climb = listener.ascend(of, 2, seed=5)
@@ -76,8 +76,8 @@ def test_ascent_climbs_by_the_gradient():
     assert (np.diff(climb) > -1e-5).all() and climb[-1] > climb[0] + 0.1
     assert listener.responses(of, rolls).mean() > climb[-1] - 1e-4
     for old, new in zip(before, of.get_weights(), strict=True):
-        np.testing.assert_array_equal(old, new)  # the listener stays as it is
-    # Steps of 1: the response after the first rises by about the gradient's squared length.
+        np.testing.assert_array_equal(old, new)  # the listener itself is not trained
+    # With a step size of 1, the first step raises the response by about the squared norm of the gradient.
     moved = np.repeat(start[None, None], 2, 0).repeat(13, 1)  # [sign, key, roll, frame, key]
     for key in range(13):
         moved[0, key, :, -1, key] += 0.05
@@ -85,7 +85,7 @@ def test_ascent_climbs_by_the_gradient():
     up, down = listener.responses(of, moved.reshape(-1, 128, 13)).reshape(2, 13, 2)
     slope = (up - down) / 0.1
     rise = climb[1] - climb[0]
-    assert rise >= 0.8 * (slope**2).sum(0).mean()  # of the last frame alone
+    assert rise >= 0.8 * (slope**2).sum(0).mean()  # the gradient with respect to the last frame alone
 
 
 def flags(**changes: object) -> argparse.Namespace:
@@ -119,13 +119,13 @@ def test_bad_flags(change, tmp_path):
 
 @pytest.mark.slow
 def test_reference_case(data_dir, tmp_path):
-    """R13: it learns; both searches find more pleasing rolls than songs; a listener that heard junk rejects them."""
+    """It learns; both searches beat songs; and a listener that was trained on junk rejects what they found."""
     folder = data_dir("songs34")
     assert main(["listener", f"--songs={folder}", f"--output_dir={tmp_path}"]) == 0
     found = {finding.what: finding.here for finding in Outcome.read(tmp_path).findings}
-    assert float(found["squared error on spoiled songs"]) < 0.04
+    assert float(found["squared error on corrupted songs"]) < 0.04
     assert float(found["gradient ascent: response"].split(" to ")[1]) > 3
     assert float(found["genetic search: best response"].split(" to ")[1]) > 1
-    assert float(found["second listener: squared error on spoiled songs"]) < 0.05
-    assert float(found["second listener: response to what the ascent found first"]) < 0.5
-    assert float(found["second listener: response to what the genetic search found first"]) < 0.5
+    assert float(found["second listener: squared error on corrupted songs"]) < 0.05
+    assert float(found["second listener: response to the first ascent's rolls"]) < 0.5
+    assert float(found["second listener: response to the first genetic search's rolls"]) < 0.5

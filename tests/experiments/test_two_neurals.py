@@ -1,4 +1,4 @@
-"""Two networks that play for each other: the payment, what counts as a pattern, and what they end at."""
+"""The agent and its classifier: the reward, what counts as a pattern, and how games end."""
 
 import argparse
 
@@ -14,7 +14,7 @@ def test_reward_is_the_probability_less_an_exponential_penalty():
     game = Game(growth=2.0, most=100.0)
     assert reward(0.6, 0, game, True) == 0.6
     assert [reward(0.95, n, game, True) for n in (1, 2, 3)] == pytest.approx([-0.05, -2.05, -6.05])
-    assert reward(0.95, 50, game, True) == pytest.approx(-99.05)  # bounded
+    assert reward(0.95, 50, game, True) == pytest.approx(-99.05)  # at most `most`
     assert reward(0.95, 50, game, False) == 0.95
 
 
@@ -24,16 +24,16 @@ def test_a_pattern_counts_for_its_shortest_period(pattern):
     assert shares[len(pattern)] == 1 and sum(shares.values()) == 1
 
 
-def test_windows_of_no_pattern_and_of_two():
+def test_windows_without_a_pattern_and_with_two_patterns():
     assert periods(np.random.default_rng(0).integers(0, 13, 500))[0] == 1
     keys = np.concatenate([np.resize([1, 2], 40), np.full(40, 7)])
     shares = periods(keys, 16)
-    # 25 windows lie in each half. The last 2 and the 7s make no window, nor does any that crosses.
+    # There are 25 windows in each half; windows across the boundary have no pattern.
     assert (shares[2], shares[1]) == (25 / 65, 25 / 65)
     assert sum(shares.values()) == pytest.approx(1)
 
 
-def test_a_game_can_be_repeated():
+def test_games_are_reproducible():
     keys, probabilities = play(150, 3, Game(), True)
     again, _ = play(150, 3, Game(), True)
     np.testing.assert_array_equal(keys, again)
@@ -41,8 +41,8 @@ def test_a_game_can_be_repeated():
     assert keys.min() >= 0 and keys.max() <= 12 and probabilities.min() >= 0 and probabilities.max() <= 1
 
 
-def test_without_the_penalty_one_key_is_left():
-    """R16: the pair collapses to a single key; the penalty drives it out."""
+def test_only_the_penalty_prevents_repeating_one_key():
+    """As in the original, the pair collapses to a single key without the penalty; with it, it moves on."""
     free, guessed = play(600, 0, Game(curiosity=0.0), False)
     assert periods(free[-100:])[1] == 1
     assert guessed[-100:].min() > 0.9
