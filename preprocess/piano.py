@@ -297,23 +297,21 @@ def write_usable(
         held_out_percent: so many of the pieces, chosen by their notes.
         processes: that read the files.
     """
-    from preprocess.convert_dir_to_note_sequences import convert_all, find_sources, is_held_out
-    from preprocess.midi import Limits
+    from preprocess.conversion import Options, convert_sources, is_held_out
     from preprocess.note_sequence import NoteSequence
+    from preprocess.sources import find_sources
 
-    limits, refused = Limits(), []
-    sources, _ = find_sources(folder, recursive=True)
-    with progress("Checking", len(sources)) as advance:
-        results = convert_all(sources, folder.stem, limits.seconds, limits.bytes, processes)
-        for source, records, unreadable, _ in results:
-            for record in records:
+    found = find_sources(folder, recursive=True)
+    refused = [(name, "unreadable") for name, _ in found.unreadable]
+    with progress("Checking", len(found.sources)) as advance:
+        for converted in convert_sources(found.sources, Options(folder.stem), processes):
+            for record in converted.records:
                 reason = checks.reason_to_refuse(NoteSequence.FromString(record))
                 if reason:
-                    refused.append((source.name, reason))
+                    refused.append((converted.source.name, reason))
                 else:
                     writers[len(writers) > 1 and is_held_out(record, held_out_percent)].write(record)
-            if unreadable:
-                refused.append((source.name, unreadable))
+            refused += [(converted.source.name, drop.reason) for drop in converted.drops]
             advance()
     return refused
 

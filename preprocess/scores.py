@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from preprocess.errors import InputError
-from preprocess.midi import Limits
+from preprocess.midi_file import Limits
+from preprocess.score import Score
 
 MAX_UNPACKED_BYTES = 64 * 2**20
 
 
-def read_score(data: bytes, suffix: str, limits: Limits = Limits()) -> list[Any]:
-    """The NoteSequences of a score; an ABC tune book holds several.
+def read_score(data: bytes, suffix: str, limits: Limits = Limits()) -> Score:
+    """The NoteSequences of a score.
 
     Args:
         data: the file's bytes.
@@ -25,31 +26,25 @@ def read_score(data: bytes, suffix: str, limits: Limits = Limits()) -> list[Any]
     Raises:
         InputError: with the reason `bad_score`, `file_too_large` or `too_long`.
     """
-    sequences = _read_abc(data) if suffix == ".abc" else [_read_musicxml(data, suffix)]
-    for sequence in sequences:
-        if sequence.total_time > limits.seconds:
-            raise InputError(f"The music lasts longer than {limits.seconds:.0f} seconds.", "too_long")
-    return sequences
-
-
-def _read_abc(data: bytes) -> list[Any]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Couldn't find ffmpeg or avconv")
-        from note_seq import abc_parser
+        import note_seq  # noqa: F401 - here, where its warning is silenced
+    if suffix == ".abc":
+        from preprocess.abc_tunes import read_tune_book
 
-    try:
-        tunes, _ = abc_parser.parse_abc_tunebook(data.decode("utf-8", "replace"))
-    except Exception as error:  # noqa: BLE001 - note-seq raises many kinds on damaged tunes
-        raise InputError(f"The ABC file can't be read ({error}).", "bad_score") from error
-    if not tunes:
-        raise InputError("The ABC file holds no tune that can be read.", "bad_score")
-    return [tunes[number] for number in sorted(tunes)]
+        return _checked(read_tune_book(data), limits)
+    return _checked(Score([_read_musicxml(data, suffix)]), limits)
+
+
+def _checked(score: Score, limits: Limits) -> Score:
+    for sequence in score.sequences:
+        if sequence.total_time > limits.seconds:
+            raise InputError(f"The music lasts longer than {limits.seconds:.0f} seconds.", "too_long")
+    return score
 
 
 def _read_musicxml(data: bytes, suffix: str) -> Any:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Couldn't find ffmpeg or avconv")
-        from note_seq import musicxml_reader
+    from note_seq import musicxml_reader
 
     if zipfile.is_zipfile(BytesIO(data)):
         suffix = ".mxl"

@@ -76,24 +76,25 @@ def read_folder(args: argparse.Namespace, model: Any) -> Any:
     Raises:
         InputError: where there is no file, or no clip in any.
     """
-    from preprocess.convert_dir_to_note_sequences import convert, find_sources
+    from preprocess.conversion import Options, convert_sources
     from preprocess.dataset import ExampleCollector
     from preprocess.note_sequence import NoteSequence
+    from preprocess.sources import find_sources
     from preprocess.tempo_map import at_one_tempo
 
     folder = Path(args.input_dir).expanduser()
-    sources, _ = find_sources(folder, args.recursive)
+    sources = find_sources(folder, args.recursive).sources
     collector, refused = ExampleCollector(model.max_length), Counter[str]()
     with progress("Reading", len(sources)) as advance:
-        for source in sources:
-            records, reason, _ = convert(source, folder.stem, 14400.0, 16 * 2**20)
+        for converted in convert_sources(sources, Options(folder.stem), processes=1):
+            reason = converted.drops[0].reason if converted.drops else ""
             reasons: Counter[str] = Counter()
             examples: list[Any] = []
-            for record in records:
+            for record in converted.records:
                 made, why = model.converter.convert(at_one_tempo(NoteSequence.FromString(record)))
                 examples += made
                 reasons += why
-            collector.add(source.name, [examples], Counter())
+            collector.add(converted.source.name, [examples], Counter())
             if not examples:
                 refused[reason or next(iter(reasons), "empty")] += 1
             advance()

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from preprocess import convert_dir_to_note_sequences as command
-from preprocess.convert_dir_to_note_sequences import Source, console_main, convert_all, main
+from preprocess import conversion
+from preprocess.conversion import Converted, Options, convert_sources
+from preprocess.convert_dir_to_note_sequences import console_main, main
 from preprocess.errors import InputError
 from preprocess.note_sequence import NoteSequence
+from preprocess.sources import Source
 from preprocess.tfrecord import read_records, read_sidecar
 from tests.conftest import ROOT
 from tests.preprocess.midi_bytes import END, NOTE, delta, midi
@@ -173,11 +175,11 @@ def test_a_killed_run_leaves_the_old_file_and_no_process(folder: Path, tmp_path:
     assert all(map(has_ended, workers))
 
 
-def dying_convert(source: Source, *arguments: object) -> tuple[list[bytes], str, str]:
+def dying_convert(source: Source, *arguments: object) -> Converted:
     """Stands for a reader whose native code crashes on two files; found by name in the pool's processes."""
     if source.name in ("03", "17"):
         os.kill(os.getpid(), signal.SIGKILL)
-    return [source.name.encode()], "", ""
+    return Converted(source, [source.name.encode()])
 
 
 @pytest.mark.skipif(
@@ -192,14 +194,16 @@ def test_a_crashing_reader_costs_only_its_file(monkeypatch: pytest.MonkeyPatch, 
         def __init__(self, *args: object, **options: object):
             super().__init__(*args, mp_context=multiprocessing.get_context("fork"), **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(command, "convert", dying_convert)
-    monkeypatch.setattr(command, "ProcessPoolExecutor", ForkPool)
-    sources = [Source(f"{i:02d}", "") for i in range(30)]
-    results = list(convert_all(sources, "c", 1.0, 1, processes))
-    assert [source.name for source, *_ in results] == [s.name for s in sources]
-    crashed = [source.name for source, _, reason, _ in results if reason == "reader_crashed"]
+    monkeypatch.setattr(conversion, "convert_source", dying_convert)
+    monkeypatch.setattr(conversion, "ProcessPoolExecutor", ForkPool)
+    sources = [Source(f"{i:02d}", "") for i in range(100)]
+    results = list(convert_sources(sources, Options("c"), processes))
+    assert [result.source.name for result in results] == [s.name for s in sources]
+    crashed = [
+        result.source.name for result in results if [d.reason for d in result.drops] == ["reader_crashed"]
+    ]
     assert crashed == ["03", "17"]
-    assert all(records for source, records, *_ in results if source.name not in crashed)
+    assert all(result.records for result in results if result.source.name not in crashed)
 
 
 def piece(pitches: list[int]) -> bytes:
@@ -223,7 +227,7 @@ def test_pieces_are_held_out_by_their_notes(tmp_path: Path) -> None:
     tunes = [{tuple(n.pitch for n in s.notes) for s in part} for part in (train, other)]
     assert not tunes[0] & tunes[1], "a piece under two names stays on one side"
     assert (read_sidecar(held_out) or {})["count"] == len(other)
-    with pytest.raises(InputError, match="held_out_percent"):
+    with pytest.raises(InputError, match="held_out_percent is 100"):
         run(folder, tmp_path / "c", f"--held_out_file={tmp_path / 'd'}", "--held_out_percent=100")
     with pytest.raises(InputError, match="exists already"):
         run(folder, tmp_path / "c", f"--held_out_file={held_out}")

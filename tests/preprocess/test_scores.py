@@ -47,13 +47,13 @@ def mxl(score: bytes = MUSICXML, **others: bytes) -> bytes:
     ("data", "suffix"), [(MUSICXML, ".xml"), (MUSICXML, ".musicxml"), (mxl(), ".mxl"), (mxl(), ".xml")]
 )
 def test_musicxml(data: bytes, suffix: str) -> None:
-    (sequence,) = read_score(data, suffix)
+    (sequence,) = read_score(data, suffix).sequences
     assert [(n.pitch, n.start_time, n.end_time) for n in sequence.notes] == [(60, 0, 0.5), (64, 0.5, 1)]
     assert [(t.numerator, t.denominator) for t in sequence.time_signatures] == [(2, 4)]
 
 
 def test_abc_gives_every_tune_in_order() -> None:
-    sequences = read_score(ABC, ".abc")
+    sequences = read_score(ABC, ".abc").sequences
     assert [[n.pitch for n in s.notes] for s in sequences] == [[60, 62, 64, 65], [67, 69, 71, 72]]
 
 

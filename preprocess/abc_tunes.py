@@ -1,0 +1,75 @@
+"""ABC tune books: each tune by note-seq's reader, and a reason for each that it can't read."""
+
+import re
+
+from preprocess.errors import InputError
+from preprocess.score import Score
+
+_FIELD = re.compile(r"[A-Za-z+]:")
+_REASONS = {
+    "ChordError": "abc_chord",
+    "TupletError": "abc_tuplet",
+    "VariantEndingError": "abc_variant_ending",
+    "MultiVoiceError": "abc_voices",
+    "PartError": "abc_parts",
+    "RepeatParseError": "abc_repeat",
+    "InvalidCharacterError": "abc_character",
+}
+"""Reason codes by note-seq's exception."""
+
+
+def read_tune_book(data: bytes) -> Score:
+    """The tunes of a book.
+
+    Raises:
+        InputError: where it holds none (`bad_score`).
+    """
+    from note_seq import abc_parser
+
+    score = Score()
+    header, tunes = _split(_decoded(data))
+    if not tunes:
+        raise InputError("The ABC file holds no tune.", "bad_score")
+    for number, tune in enumerate(tunes, 1):
+        name = _name_of(tune, number)
+        try:
+            sequence = abc_parser.ABCTune(header + tune).note_sequence
+        except Exception as error:  # noqa: BLE001 - note-seq raises many kinds on damaged tunes
+            reason = _REASONS.get(type(error).__name__, "abc_unreadable")
+            score.dropped.append((name, reason, f"Tune {name}: {error}"))
+        else:
+            if sequence.notes:
+                score.sequences.append(sequence)
+            else:
+                score.dropped.append((name, "no_notes", f"Tune {name}: has no notes."))
+    return score
+
+
+def _decoded(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _split(text: str) -> tuple[list[str], list[list[str]]]:
+    """The lines of the book's header, and those of each tune; free text between tunes is left out."""
+    sections: list[list[str]] = [[]]
+    for line in text.splitlines():
+        line = line.strip()
+        if line:
+            sections[-1].append(line)
+        elif sections[-1]:
+            sections.append([])
+    sections = [section for section in sections if section]
+    header: list[str] = []
+    if len(sections) > 1 and not any(line.startswith("X:") for line in sections[0]):
+        header = [line for line in sections.pop(0) if _FIELD.match(line)]
+    return header, [section for section in sections if any(_FIELD.match(line) for line in section)]
+
+
+def _name_of(tune: list[str], number: int) -> str:
+    """How people find a tune in a book: by its number and title."""
+    fields = {line[0]: line[2:].strip() for line in reversed(tune) if _FIELD.match(line)}
+    title = f" ({fields['T']})" if fields.get("T") else ""
+    return f"{fields.get('X') or number}{title}"

@@ -1,0 +1,250 @@
+"""Files of music to serialised NoteSequences, in a pool of processes, with a reason for all that is dropped.
+
+Only a few files lie in memory at a time, however many there are; a zip is opened once; and a file that kills its
+process costs only itself.
+"""
+
+import hashlib
+import zlib
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from preprocess.console import start_worker
+from preprocess.drum_tracks import DrumChoice
+from preprocess.errors import InputError
+from preprocess.midi_file import Limits, MidiWarning
+from preprocess.sources import MIDI_SUFFIXES, Archive, Source, read_file
+
+BATCH_FILES = 8
+BATCH_BYTES = 2**20
+"""What a process gets at once, of files that come out of a zip."""
+
+_KINDS = {
+    ".mid": "midi",
+    ".smf": "midi",
+    ".kar": "midi",
+    ".rmi": "midi",
+    ".mxl": "musicxml",
+    ".xml": "musicxml",
+}
+"""Magenta's name of a format in an id, where it is not the suffix."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How files are converted.
+
+    Attributes:
+        collection: the name under which Magenta keeps them together.
+        limits: what a file may hold.
+        drums: where MIDI files have their drums.
+    """
+
+    collection: str
+    limits: Limits = field(default_factory=Limits)
+    drums: DrumChoice = field(default_factory=DrumChoice)
+
+
+@dataclass(frozen=True)
+class Drop:
+    """A file, or a tune of a tune book, that gave nothing.
+
+    Attributes:
+        reason: a short code.
+        message: one sentence.
+        tune: its name in the book; empty for a whole file.
+    """
+
+    reason: str
+    message: str
+    tune: str = ""
+
+
+@dataclass
+class Converted:
+    """What a file gave.
+
+    Attributes:
+        source: the file.
+        records: serialised NoteSequences, all with notes.
+        drops: why there are none, or fewer than there are tunes.
+        warnings: what was read otherwise than it stands.
+        has_drums, has_pitched: whether some of its notes are drums, and whether some are not.
+    """
+
+    source: Source
+    records: list[bytes] = field(default_factory=list)
+    drops: list[Drop] = field(default_factory=list)
+    warnings: list[MidiWarning] = field(default_factory=list)
+    has_drums: bool = False
+    has_pitched: bool = False
+
+
+Content = bytes | InputError | None
+"""A file's bytes where they are known, or why they can't be."""
+
+
+def convert_source(source: Source, options: Options, content: Content = None) -> Converted:
+    """Convert one file. Raises nothing: what is wrong is among the drops.
+
+    Args:
+        source: the file.
+        options: how.
+        content: its bytes, or why it has none; by default they are read, which a file in a zip needs done before.
+    """
+    result = Converted(source)
+    try:
+        if isinstance(content, InputError):
+            raise content
+        if content is None:
+            content = read_file(source, options.limits.bytes)
+        _convert(result, content, options)
+    except InputError as error:
+        result.drops.append(Drop(error.reason, str(error)))
+    except (
+        MemoryError,
+        RecursionError,
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        ArithmeticError,
+    ) as error:
+        result.records.clear()
+        result.drops.append(Drop("reader_failed", f"{type(error).__name__}: {error}"))
+    return result
+
+
+def _convert(result: Converted, content: bytes, options: Options) -> None:
+    source = result.source
+    if source.suffix in MIDI_SUFFIXES:
+        from preprocess.midi import read_midi_file
+
+        reading = read_midi_file(content, options.limits, options.drums)
+        sequences, result.warnings = reading.sequences, reading.warnings
+    else:
+        from preprocess.scores import read_score
+
+        score = read_score(content, source.suffix, options.limits)
+        sequences, result.warnings = score.sequences, score.warnings
+        result.drops += [Drop(reason, message, tune) for tune, reason, message in score.dropped]
+    for number, sequence in enumerate(sequences):
+        drums = sum(note.is_drum for note in sequence.notes)
+        result.has_drums |= drums > 0
+        result.has_pitched |= drums < len(sequence.notes)
+        if sequence.notes:
+            _identify(sequence, source, options.collection, number)
+            result.records.append(sequence.SerializeToString())
+    if not result.records and not result.drops:
+        raise InputError(f"{source.name}: holds no notes.", "no_notes")
+
+
+def _identify(sequence: Any, source: Source, collection: str, number: int) -> None:
+    """Magenta's identification: collection, path inside it, and an id made of both.
+
+    A tune's number in its book, or that of a pattern of a MIDI file after the first, tells it from the others.
+    """
+    digest = hashlib.sha1(source.name.encode("utf-8")).hexdigest()  # noqa: S324 - an id, not a secret
+    kind = _KINDS.get(source.suffix, source.suffix.lstrip("."))
+    sequence.collection_name = collection
+    sequence.filename = source.name
+    tune = sequence.reference_number or number
+    sequence.id = f"/id/{kind}/{collection}/{digest}" + (f"/{tune}" if tune else "")
+
+
+def convert_sources(sources: Iterable[Source], options: Options, processes: int) -> Iterator[Converted]:
+    """Convert files in a pool, in their order; a file that kills its process costs only itself."""
+    with ExitStack() as archives:
+        batches = _batches(sources, options.limits.bytes, archives)
+        again: deque[list[tuple[Source, Content]]] = deque()
+        while True:
+            done = yield from _convert_in_one_pool(batches, again, options, processes)
+            if done:
+                return
+            # The pool died in the first of these batches or after it: its files go one by one.
+            for source, content in again.popleft():
+                yield _convert_alone(source, content, options)
+
+
+def _convert_in_one_pool(
+    batches: Iterator[list[tuple[Source, Content]]],
+    again: deque[list[tuple[Source, Content]]],
+    options: Options,
+    processes: int,
+) -> Any:
+    """Convert batches until there are none, those of `again` first; where the pool dies, `again` is what is left."""
+    waiting: deque[tuple[list[tuple[Source, Content]], Future[list[Converted]]]] = deque()
+    pool = ProcessPoolExecutor(max(1, processes), initializer=start_worker)
+    try:
+        while True:
+            while len(waiting) < 2 * processes + 2:
+                batch = again.popleft() if again else next(batches, None)
+                if batch is None:
+                    break
+                try:
+                    waiting.append((batch, pool.submit(_convert_batch, batch, options)))
+                except BrokenProcessPool:
+                    again.appendleft(batch)
+                    break
+            if not waiting:
+                return not again
+            yield from waiting[0][1].result()
+            waiting.popleft()
+    except BrokenProcessPool:
+        again.extendleft(batch for batch, _ in reversed(waiting))
+        return False
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _convert_batch(batch: list[tuple[Source, Content]], options: Options) -> list[Converted]:
+    return [convert_source(source, options, content) for source, content in batch]
+
+
+def _convert_alone(source: Source, content: Content, options: Options) -> Converted:
+    """Convert a file in a process of its own."""
+    with ProcessPoolExecutor(1, initializer=start_worker) as pool:
+        try:
+            return pool.submit(convert_source, source, options, content).result()
+        except BrokenProcessPool:
+            message = f"{source.name}: the reader's process died."
+            return Converted(source, drops=[Drop("reader_crashed", message)])
+
+
+def _batches(
+    sources: Iterable[Source], limit: int, archives: ExitStack
+) -> Iterator[list[tuple[Source, Content]]]:
+    """Files in batches; what is in a zip is read here, by the one process that has its list of members in memory."""
+    opened: dict[str, Archive] = {}
+    batch: list[tuple[Source, Content]] = []
+    size = 0
+    for source in sources:
+        content: Content = None
+        if source.member is not None:
+            if source.path not in opened:
+                opened[source.path] = archives.enter_context(Archive(source.path))
+            try:
+                content = opened[source.path].read(source.member, source.name, limit)
+                size += len(content)
+            except InputError as error:
+                content = error
+        batch.append((source, content))
+        if len(batch) == BATCH_FILES or size > BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def is_held_out(record: bytes, percent: float) -> bool:
+    """Whether a piece is among those to validate on; the same notes under another name are so alike."""
+    from preprocess.note_sequence import NoteSequence
+
+    notes = NoteSequence.FromString(record).notes
+    digest = zlib.crc32(repr([(n.pitch, round(n.start_time, 3)) for n in notes]).encode())
+    return digest % 10000 < percent * 100
