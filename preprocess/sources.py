@@ -119,8 +119,8 @@ def _is_zip(path: Path) -> bool:
 def _files_of(folder: Path, recursive: bool, unreadable: list[tuple[str, str]]) -> Iterator[str]:
     """The paths of a folder's files, each file once: under its own name where that is inside, else under a link's."""
     seen_folders = {_identity(folder)}
-    seen_files = set()
-    links = []
+    seen_files: set[str] = set()
+    links: list[str] = []
     waiting = [str(folder)]
     while waiting or links:
         # A linked folder only when all real ones are done.
