@@ -12,6 +12,7 @@ from typing import Any
 
 import configs
 from preprocess.console import Parser, add_log_flag, progress, run_command
+from preprocess.drum_tracks import add_drum_choice_flags, drum_choice_of
 from preprocess.errors import InputError
 from render.midi import Style
 from render.performance import Performances, add_groove_flags, check_groove_flags, write_all
@@ -24,19 +25,28 @@ def get_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = Parser(
         "Humanize the drums of a MIDI file: each hit gets a velocity and a time from a model that has heard "
-        "drummers.\nEverything else in the file stays as it is, and so do notes that are no drum of the model's.",
+        "drummers.\nEverything else in the file stays as it is: other instruments, tempos, meters of any kind, and notes "
+        "that are no drum of the model's.\n"
+        "Swing, triplets and whatever else was programmed between the sixteenths stays, too. The model hears each hit "
+        "on\nthe nearest sixteenth, and how far from it a drummer would play is added to where the hit is. Quantize a "
+        "part\nthat was played and shall be played otherwise.",
         "humanize.py --input_midi=beat.mid --output_dir=out --timing=0.7",
     )
-    parser.add_argument("--input_midi", required=True, help="a MIDI file in 4/4, or a folder of them")
+    parser.add_argument("--input_midi", required=True, help="a MIDI file, or a folder of them")
     parser.add_argument(
         "--timing",
         type=float,
         default=1.0,
-        help="0 keeps the timing, 1 takes the model's, or between (default: 1)",
+        help="how much of the model's timing is added to what was programmed: 0 for none, 1 for all of it, or between "
+        "(default: 1)",
     )
     parser.add_argument(
-        "--velocity", type=float, default=1.0, help="the same for the velocities (default: 1)"
+        "--velocity",
+        type=float,
+        default=1.0,
+        help="0 keeps the velocities, 1 takes the model's, or between (default: 1)",
     )
+    add_drum_choice_flags(parser)
     add_groove_flags(
         parser,
         DEFAULT_CONFIG,
@@ -76,6 +86,15 @@ def load(args: argparse.Namespace) -> Any:
     return model
 
 
+def style_of(file: Any) -> Style:
+    """How pictures and sounds show the drums of a `MidiHits`: at the first tempo, in the meter that most of it is in."""
+    numerator, denominator = file.meter
+    known = denominator <= 32
+    return Style(
+        min(400.0, max(10.0, file.qpm)), time_signature=(numerator, denominator) if known else (4, 4)
+    )
+
+
 def humanize(path: Path, model: Any, args: argparse.Namespace) -> Performances:
     """The performances of one file.
 
@@ -84,29 +103,31 @@ def humanize(path: Path, model: Any, args: argparse.Namespace) -> Performances:
     """
     import numpy as np
 
-    from preprocess import groove_conditions
-    from preprocess.midi_hits import MidiHits, as_performed, read_hits
-    from studio.performing import humanized
+    from preprocess.midi_hits import as_performed, read_hits
+    from studio.performing import conditions_at, humanized
 
-    file = read_hits(path)
+    file = read_hits(path, drum_choice_of(args))
     classes = model.converter.inference_pitch_classes
     drum_of = {pitch: drum for drum, pitches in enumerate(classes) for pitch in pitches}
     drums = np.array([drum_of.get(hit.pitch, -1) for hit in file.hits])
     if (drums < 0).all():
         raise InputError(f"{path}: has none of the drums that {model.config.name} plays.", "no_drums")
     known = drums >= 0
-    velocities = np.array([hit.velocity for hit in file.hits])
-    grid = model.converter.grid_of_hits(file.positions[known], drums[known], velocities[known])
-    conditions = groove_conditions.row(file.qpm, args.drummer, args.style)
+    positions, velocities = file.positions[known], np.array([hit.velocity for hit in file.hits])[known]
+    grid = model.converter.grid_of_hits(positions, drums[known], velocities)
+    conditions = conditions_at(positions, file.qpms[known], args.drummer, args.style)
     performances = humanized(model, grid, args.temperature, args.seed, args.num_outputs, conditions)
-    midi = [as_performed(file, drums, played, args.timing, args.velocity) for played in performances]
+    played = [as_performed(file, drums, one, args.timing, args.velocity) for one in performances]
+    for warning in file.warnings:
+        print(f"humanize.py: {path}: {warning.message}", file=sys.stderr)
+    style, shown = style_of(file), Performances.are_shown(args)
     return Performances(
         stem=Path(args.output_dir).expanduser() / f"{path.stem}_humanized",
-        midi=midi,
-        drums=[MidiHits(data).drum_sequence() for data in midi],
-        given=file.drum_sequence(),
-        bars=int(file.positions[-1] + 0.5) // 16 + 1,
-        style=Style(qpm=min(400.0, max(10.0, file.qpm))),
+        midi=[file.with_hits(*one) for one in played],
+        drums=[file.drum_sequence(*one) for one in played] if shown else [],
+        given=file.drum_sequence() if shown else None,
+        bars=int((file.quarters().max() + 0.125) / style.quarters_per_bar) + 1,
+        style=style,
         title=f"{path.stem}, humanized",
     )
 

@@ -135,7 +135,10 @@ def offset_scores(medians: Array, centre: Array, octaves: Array) -> Array:
 
 
 def mapped(knots: Array, values: Array) -> Array:
-    """Values `[..., drums]` sent through the piecewise linear maps `[drums, 2, knots]` of each drum."""
+    """Values `[..., drums]` sent through the piecewise linear maps `[drums, 2, knots]` of each drum.
+
+    Values of single hits are `[hits]`, with the maps of their drums `[hits, 2, knots]`.
+    """
     x, y = knots[:, 0], knots[:, 1]
     way = (values[..., None] - x[:, :-1]) / np.maximum(x[:, 1:] - x[:, :-1], np.float32(1e-6))
     return y[:, 0] + (np.clip(way, 0, 1) * (y[:, 1:] - y[:, :-1])).sum(axis=-1)
@@ -229,10 +232,17 @@ class _Run:
             hits = ((_given_one(logits) > self.threshold) | likeliest) * given[:, :1]
         else:
             hits = given
-        scores = [medians(log_weights, *part, i) for i, part in enumerate(parts)]
-        if not self.layout.taps:
-            scores[1] = offset_scores(scores[1], self.centre, octaves)
-        values = [mapped(knots, score) for knots, score in zip(self.maps, scores, strict=True)]
+        # Most cells of a score are empty, and what is played there is not heard.
+        rows, drums = np.nonzero(hits)
+        values = []
+        for i, (location, scale) in enumerate(parts):
+            here = location[rows, drums][:, None], scale[rows, drums][:, None]
+            score = medians(log_weights[rows], *here, i)[:, 0]
+            if i == 1:
+                score = offset_scores(score, self.centre[drums], octaves[rows, 0])
+            value = np.zeros(hits.shape, np.float32)
+            value[rows, drums] = mapped(self.maps[i][drums], score)
+            values.append(value)
         return self._played(hits, values, given)
 
     def draw(self, uniforms: Array, temperature: np.float32, known: Array | None) -> Array:

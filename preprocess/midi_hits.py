@@ -2,46 +2,44 @@
 
 A NoteSequence holds less than a MIDI file does: names, controllers and system messages of other tracks would be
 lost on the way through one. So the bytes of every other event are kept as they are, and only those of the hits
-that change are written anew.
+that change are written anew. What a file's bytes say wrongly (a track's length, the count of tracks) is written right.
 """
 
-import dataclasses
-import math
-import struct
-from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from preprocess.converters.groove_hits import Triple
-from preprocess.drum_tracks import DRUM_CHANNEL, DrumChoice, drum_parts
+from preprocess.drum_tracks import DrumChoice, drum_parts
 from preprocess.errors import InputError
-from preprocess.midi import note_sequences, read_bytes
-from preprocess.midi_file import Event, MidiFile, parse_midi
+from preprocess.midi import DRUM_CHANNEL, read_bytes
+from preprocess.midi_file import METER, TEMPO, Event, MidiFile, MidiWarning, Track, microseconds, parse_midi
+from preprocess.midi_writer import LONGEST_DELTA, file_bytes, meter_event, tempo_event
 from preprocess.note_sequence import NoteSequence
+from preprocess.played_hits import Strokes
+from preprocess.step_grid import BAR, MAX_STEPS, STEPS_PER_QUARTER, Meter, StepGrid
 
-STEPS_PER_QUARTER = 4
 FINE = 480
 """Ticks of a quarter note below which a file is written with more of them, or timing would be coarse."""
 
-MAX_STEPS = 2**19
-"""Sixteenths of a file: four hours at 480 quarter notes a minute."""
+Part = tuple[int, int]
+"""Index of a track, and a channel from 0."""
 
 
-@dataclass(frozen=True)
-class Hit:
-    """A note that is a drum.
+class Hit(NamedTuple):
+    """A note that is a drum, or a tap.
 
     Attributes:
-        start, end: in ticks.
+        start, end: in ticks; equal where it has no length, or no end.
         pitch, velocity: 0 to 127 and 1 to 127.
         track: index of its track.
-        on, off: indices of its two events in the track.
-        earliest, latest: ticks between which its program stays the same.
+        channel: 0 to 15.
+        on, off: indices of its two events in the track; `off` is None where it has no end of its own.
+        earliest, latest: ticks between which its program stays the same and its track lasts.
     """
 
     start: int
@@ -49,57 +47,132 @@ class Hit:
     pitch: int
     velocity: int
     track: int
+    channel: int
     on: int
-    off: int
+    off: int | None
     earliest: int
     latest: int
 
 
 class MidiHits:
-    """A MIDI file with its drum hits in order of time.
+    """A MIDI file with its drum hits in order of time; the patterns of a format 2 file one after the other.
 
     Args:
         data: the file's bytes.
-        drums: where its drums are.
+        drums: where its drums are; None takes all of its notes (of a format 2 file those of the first pattern).
 
     Attributes:
-        hits: all of them.
-        qpm: the file's first tempo.
-        drums_found: the sentence that says which track was taken for drums, where that is not said by channel 10.
+        hits: all of them, at least one.
+        positions: where each begins on the grid that the models read, float `[hits]` in steps (`StepGrid`).
+        qpms: the tempo at each, float `[hits]` in quarter notes a minute.
+        grids: the grid of each pattern; one of them unless the file is of format 2.
+        ticks_per_step: ticks of a sixteenth.
+        warnings: what was read otherwise than it stands, and what was taken for drums.
 
     Raises:
-        InputError: where it is not a file that `read_midi` takes, has no drums (`no_drums`), a meter that does
-            not have four quarter notes a bar (`other_meter`) or more than `MAX_STEPS` (`too_long`).
+        InputError: where it is not a file that `parse_midi` takes, has no drums (`no_drums`), or notes (`empty`),
+            or more than `MAX_STEPS` (`too_long`).
     """
 
-    def __init__(self, data: bytes, drums: DrumChoice = DrumChoice()):
-        file = parse_midi(data)
-        sequence = note_sequences(file, drums=drums)[0]
-        check_meter(sequence)
-        self.qpm = sequence.tempos[0].qpm
+    def __init__(self, data: bytes, drums: DrumChoice | None = DrumChoice()):
         self._data = data
-        division = file.ticks_per_quarter
-        # Time in SMPTE frames is fine enough as it stands.
-        scale = 1 if division >= FINE or file.seconds_per_tick is not None else -(-FINE // division)
-        self.ticks_per_step = division * scale / STEPS_PER_QUARTER
-        self._header = _header(file, scale)
-        self._before = [track.before for track in file.tracks]
-        self._behind = file.behind
-        self._tracks = [[(tick * scale, event) for tick, event in track.events] for track in file.tracks]
-        parts, self.drums_found = drum_parts(file, drums, wanted=True)
-        hits = [hit for i, channel in sorted(parts) for hit in _hits(self._tracks[i], i, channel)]
-        if not hits:
-            raise InputError("The file has no drums; a drum track is on MIDI channel 10.", "no_drums")
-        self.hits = sorted(hits, key=lambda hit: (hit.start, hit.track, hit.on))
-        check_length(self.positions[-1])
+        self._file = file = parse_midi(data)
+        self._scale = _scale(file)
+        self.warnings: list[MidiWarning] = list(file.warnings)
+        parts = self._parts(drums)
+        self._tracks = [[(tick * self._scale, event) for tick, event in t.events] for t in file.tracks]
+        self.ticks_per_quarter = file.ticks_per_quarter * self._scale
+        self.ticks_per_step = self.ticks_per_quarter / STEPS_PER_QUARTER
+        channels: dict[int, set[int]] = defaultdict(set)
+        for track, channel in parts:
+            channels[track].add(channel)
+        self.hits = [hit for i in sorted(channels) for hit in _hits(self._tracks[i], i, channels[i])]
+        if not self.hits:
+            raise InputError("The file has no notes.", "empty") if drums is None else _no_drums()
+        if file.format != 2:
+            self.hits.sort(key=lambda hit: (hit.start, hit.track, hit.on))
+        self._lay()
+
+    def _parts(self, drums: DrumChoice | None) -> Collection[Part]:
+        """The parts whose notes are hits."""
+        if drums is not None:
+            parts, sentence = drum_parts(self._file, drums, wanted=True)
+            if sentence:
+                self.warnings.append(MidiWarning("drums_elsewhere", sentence))
+            return parts
+        played = {
+            (index, event[0] & 0x0F)
+            for index, track in enumerate(self._file.tracks)
+            for _, event in track.events
+            if event[0] & 0xF0 == 0x90 and event[2]
+        }
+        if self._file.format != 2:
+            return played
+        return {part for part in played if part[0] == min(played)[0]}
+
+    def _lay(self) -> None:
+        """Find where hits are on the grid, and how fast the music is there."""
+        patterns = self._patterns()
+        patterns_of_hits = [hit.track if len(patterns) > 1 else 0 for hit in self.hits]
+        struck, self._of_grid = np.unique(patterns_of_hits, return_inverse=True)
+        starts = np.array([hit.start for hit in self.hits])
+        self.positions, self.qpms = np.zeros(len(starts)), np.zeros(len(starts))
+        self.grids: list[StepGrid] = []
+        begin = 0.0
+        for number, pattern in enumerate(struck):
+            mine = self._of_grid == number
+            tracks = patterns[pattern]
+            grid = StepGrid(self.ticks_per_quarter, self._meters(tracks), int(starts[mine].max()))
+            self.grids.append(grid)
+            self.positions[mine] = begin + grid.positions(starts[mine])
+            self.qpms[mine] = self._tempos(tracks, starts[mine])
+            # As far from the one before as no window of the models reaches.
+            begin = (self.positions[mine].max() // (2 * BAR) + 1) * 2 * BAR
+            if begin > MAX_STEPS:
+                raise InputError(f"The music lasts longer than {MAX_STEPS} sixteenths.", "too_long")
+
+    def _patterns(self) -> list[list[Track]]:
+        """The tracks that sound together; all of them, or each for itself with what the first one says at tick 0."""
+        tracks = self._file.tracks
+        if self._file.format != 2 or len(tracks) == 1:
+            return [tracks]
+        first = Track(conductor=[event for event in tracks[0].conductor if event[0] == 0])
+        return [[track] if i == 0 else [first, track] for i, track in enumerate(tracks)]
+
+    def _meters(self, tracks: list[Track]) -> list[Meter]:
+        """The time signatures of tracks; what names no meter is left out."""
+        return [
+            (tick * self._scale, data[0], 2 ** data[1])
+            for track in tracks
+            for tick, kind, data in track.conductor
+            if kind == METER and len(data) >= 2 and data[0] and data[1] <= 30
+        ]
+
+    def _tempos(self, tracks: list[Track], ticks: np.ndarray) -> np.ndarray:
+        """Quarter notes a minute at ticks."""
+        if self._file.seconds_per_tick is not None:
+            return np.full(len(ticks), 60 / (self._file.seconds_per_tick * self._file.ticks_per_quarter))
+        changes = self._changes(tracks)
+        places = np.searchsorted([tick for tick, _ in changes], ticks, side="right") - 1
+        return np.array([qpm for _, qpm in changes])[places]
+
+    def _changes(self, tracks: list[Track]) -> list[tuple[int, float]]:
+        """Ticks and quarter notes a minute from there on, the first at tick 0."""
+        found = [
+            (tick * self._scale, 6e7 / microseconds(data))
+            for track in tracks
+            for tick, kind, data in track.conductor
+            if kind == TEMPO
+        ]
+        return [(0, 120.0), *sorted(found, key=lambda change: change[0])]
 
     @property
-    def positions(self) -> np.ndarray:
-        """Where each of `hits` begins, float `[hits]` in sixteenths from the start."""
-        return np.array([hit.start for hit in self.hits]) / self.ticks_per_step
+    def qpm(self) -> float:
+        """The tempo at the first hit."""
+        return float(self.qpms[0])
 
     def with_hits(self, starts: Sequence[int], velocities: Sequence[int]) -> bytes:
-        """The file with its hits struck otherwise; the same bytes where nothing changes.
+        """The file with its hits struck otherwise; the same bytes where nothing changes in a file without faults.
 
         A hit keeps its length, except where the next one of its pitch now begins before it ends, and where it
         would now end behind the track that held it.
@@ -109,208 +182,240 @@ class MidiHits:
             velocities: 1 to 127 for each of `hits`.
         """
         new = [
-            dataclasses.replace(hit, start=start, end=hit.end + start - hit.start, velocity=velocity)
+            hit._replace(start=start, end=hit.end + start - hit.start, velocity=velocity)
             for hit, start, velocity in zip(self.hits, starts, velocities, strict=True)
         ]
-        changed = {(hit.track, hit.pitch) for hit, old in zip(new, self.hits, strict=True) if hit != old}
-        if not changed:
+        changed = {
+            (hit.track, hit.channel, hit.pitch)
+            for hit, old in zip(new, self.hits, strict=True)
+            if hit.start != old.start or hit.velocity != old.velocity
+        }
+        if not changed and self._data[:4] == b"MThd" and not self._file.warnings:
             return self._data
-        chunks = []
-        for i, events in enumerate(self._tracks):
-            pairs = [
-                (old, hit)
-                for old, hit in zip(self.hits, new, strict=True)
-                if hit.track == i and (i, hit.pitch) in changed
-            ]
-            chunks.append(self._before[i] + _track_bytes(_restruck(events, pairs) if pairs else events))
-        return self._header + b"".join(chunks) + self._behind
+        pairs: list[list[tuple[Hit, Hit]]] = [[] for _ in self._tracks]
+        for old, hit in zip(self.hits, new, strict=True):
+            if (hit.track, hit.channel, hit.pitch) in changed:
+                pairs[hit.track].append((old, hit))
+        tracks = [
+            _restruck(events, of_track) if of_track else events
+            for events, of_track in zip(self._tracks, pairs, strict=True)
+        ]
+        return file_bytes(self._file, self._scale, tracks)
 
-    def drum_sequence(self) -> Any:
-        """The hits alone as a NoteSequence at the file's first tempo, for pictures and sound."""
-        seconds = 60.0 / self.qpm / STEPS_PER_QUARTER / self.ticks_per_step
+    @property
+    def meter(self) -> tuple[int, int]:
+        """Numerator and denominator of the meter that most hits are in."""
+        counts: Counter[tuple[int, int]] = Counter()
+        ticks = np.array([hit.start for hit in self.hits])
+        for number, grid in enumerate(self.grids):
+            counts.update(grid.meters_at(ticks[self._of_grid == number]))
+        return counts.most_common(1)[0][0]
+
+    def quarters(self, starts: Sequence[int] | None = None) -> np.ndarray:
+        """Where hits begin in quarter notes from the beginning, as the file counts them; float `[hits]`.
+
+        Args:
+            starts: ticks, the hits' own by default.
+        """
+        own = np.array([hit.start for hit in self.hits], np.int64)
+        moved = 0 if starts is None else np.asarray(starts, np.int64) - own
+        return (self.ticks + moved) / self.ticks_per_quarter
+
+    @property
+    def ticks(self) -> np.ndarray:
+        """Where hits begin, int64 `[hits]` in ticks; the patterns of a format 2 file one after the other."""
+        if len(self.grids) == 1:
+            return np.array([hit.start for hit in self.hits], np.int64)
+        return np.rint(self.positions * self.ticks_per_step).astype(np.int64)
+
+    def drum_sequence(
+        self, starts: Sequence[int] | None = None, velocities: Sequence[int] | None = None
+    ) -> Any:
+        """The hits alone as a NoteSequence at the tempo of the first one, for pictures.
+
+        Args:
+            starts, velocities: of each hit; its own by default.
+        """
+        seconds = self.quarters(starts) * 60.0 / self.qpm
         sequence = NoteSequence(ticks_per_quarter=FINE)
         sequence.tempos.add(qpm=self.qpm)
-        for hit in self.hits:
+        for i, hit in enumerate(self.hits):
+            length = max(hit.end - hit.start, 1) / self.ticks_per_quarter * 60.0 / self.qpm
             sequence.notes.add(
-                start_time=hit.start * seconds,
-                end_time=max(hit.end, hit.start + 1) * seconds,
+                start_time=max(0.0, seconds[i]),
+                end_time=max(0.0, seconds[i]) + length,
                 pitch=hit.pitch,
-                velocity=hit.velocity,
+                velocity=hit.velocity if velocities is None else velocities[i],
                 instrument=DRUM_CHANNEL,
                 is_drum=True,
             )
         sequence.total_time = max(note.end_time for note in sequence.notes)
         return sequence
 
+    def seconds(self, quarters: np.ndarray) -> np.ndarray:
+        """When quarter notes sound, by the tempos of the first pattern."""
+        if self._file.seconds_per_tick is not None:
+            return quarters * self._file.ticks_per_quarter * self._file.seconds_per_tick
+        changes = self._changes(self._patterns()[0])
+        begins = np.array([tick for tick, _ in changes]) / self.ticks_per_quarter
+        lengths = np.array([60.0 / qpm for _, qpm in changes])
+        times = np.concatenate([[0.0], np.cumsum(np.diff(begins) * lengths[:-1])])
+        place = np.searchsorted(begins, quarters, side="right") - 1
+        return times[place] + (quarters - begins[place]) * lengths[place]
 
-def read_hits(path: Path, drums: DrumChoice = DrumChoice()) -> MidiHits:
+    def conductor(self, ticks_per_quarter: int) -> list[Event]:
+        """The tempos and meters of the first hit's pattern, as events of a file with so many ticks a quarter note.
+
+        There are some at tick 0, also where the file says nothing.
+        """
+        file = self._file
+        tracks = self._patterns()[self.hits[0].track if file.format == 2 else 0]
+        said = sorted((event for track in tracks for event in track.conductor), key=lambda event: event[0])
+        qpm = 120.0
+        if file.seconds_per_tick is not None:
+            # Its quarter notes are of one length, whatever its tempos say.
+            qpm, said = self.qpm, [event for event in said if event[1] != TEMPO]
+        first = {kind for tick, kind, _ in said if tick == 0}
+        scale = ticks_per_quarter / file.ticks_per_quarter
+        return [
+            *([(0, meter_event(4, 4))] if METER not in first else []),
+            *([(0, tempo_event(round(6e7 / qpm)))] if TEMPO not in first else []),
+            *(
+                (round(tick * scale), bytes([0xFF, kind, len(data)]) + data)
+                for tick, kind, data in said
+                if kind in (TEMPO, METER) and len(data) < 128
+            ),
+        ]
+
+
+def read_hits(path: Path, drums: DrumChoice | None = DrumChoice()) -> MidiHits:
     """The hits of the MIDI file at a path.
 
     Raises:
         InputError: as `MidiHits` does, naming the file, or where it can't be read (`unreadable`).
     """
+    data = read_bytes(path)
     try:
-        return MidiHits(read_bytes(path), drums)
+        return MidiHits(data, drums)
     except InputError as error:
-        raise InputError(f"{path}: {str(error).removeprefix(f'{path}: ')}", error.reason) from error
+        raise InputError(f"{path}: {error}", error.reason) from error
 
 
-def check_meter(sequence: Any) -> None:
-    """Refuse music whose bars are not four quarter notes long.
-
-    Raises:
-        InputError: naming the meter (`other_meter`).
-    """
-    for meter in sequence.time_signatures:
-        if meter.numerator != meter.denominator:
-            raise InputError(
-                f"The meter is {meter.numerator}/{meter.denominator}; the models play 4/4 only.",
-                "other_meter",
-            )
-
-
-def check_length(steps: float) -> None:
-    """Refuse music of more sixteenths than any music has.
-
-    Raises:
-        InputError: `too_long`.
-    """
-    if steps > MAX_STEPS:
-        raise InputError(f"The music lasts longer than {MAX_STEPS} sixteenths.", "too_long")
+def _no_drums() -> InputError:
+    return InputError(
+        "The file has no drums: no notes are on MIDI channel 10, and no track looks like drums; say which one it "
+        "is with --drum_channel or --drum_track.",
+        "no_drums",
+    )
 
 
 def as_performed(
     file: MidiHits, drums: np.ndarray, performance: Triple, timing: float = 1.0, velocity: float = 1.0
-) -> bytes:
-    """The file with its hits played as a performance of them.
+) -> tuple[list[int], list[int]]:
+    """Ticks and velocities of a file's hits played as a performance of them, for `with_hits`.
 
-    The loudest hit of a drum and step is played as the performance says. Others of that drum on the same step,
-    the grace note of a flam or a second kick drum, go with it: they move as far, and are as much louder or
-    softer. All stay within half a step of their step, and none lies before the start.
+    A hit keeps what was programmed between the steps and is moved by as much as the performance is off its step
+    (`Strokes.late`), less than half a step and at most half the way to the hits of its drum around it. The
+    loudest hit of a drum and step gets the performance's velocity. Others of that drum on the same step, the
+    grace note of a flam or a second kick drum, go with it: they move as far, and are as much louder or softer.
 
     Args:
         file: whose hits; not changed.
         drums: int `[hits]`, which drum of the performance each is; -1 for those that stay as they are.
         performance: hits, MIDI velocities and offsets in steps (early ones positive), `[steps, drums]` each.
-        timing: 0 to 1, how far the hits move towards the performance's timing.
-        velocity: 0 to 1, the same for the velocities.
+        timing: 0 to 1, how much of the performance's timing is added.
+        velocity: 0 to 1, how far velocities go towards the performance's.
     """
     _, new_velocities, offsets = performance
-    starts = [hit.start for hit in file.hits]
-    velocities = [hit.velocity for hit in file.hits]
-    together: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for i, (position, drum) in enumerate(zip(file.positions, drums, strict=True)):
-        if drum >= 0:
-            together[int(position + 0.5), int(drum)].append(i)
-    for (step, drum), members in together.items():
-        hits = [file.hits[i] for i in members]
-        # The first of equally loud ones, as the grid has it.
-        loudest = max(hits, key=lambda hit: hit.velocity)
-        played = (step - offsets[step, drum]) * file.ticks_per_step
-        shift = _allowed(round(timing * (played - loudest.start)), hits, step, file.ticks_per_step)
-        wanted = (1 - velocity) * loudest.velocity + velocity * new_velocities[step, drum]
-        for i, hit in zip(members, hits, strict=True):
-            starts[i] = hit.start + shift
-            velocities[i] = min(127, max(1, round(hit.velocity * wanted / loudest.velocity)))
-    return file.with_hits(starts, velocities)
+    played = np.flatnonzero(drums >= 0)
+    hits = [file.hits[i] for i in played]
+    starts, old_velocities, earliest, latest = np.array(
+        [(hit.start, hit.velocity, hit.earliest, hit.latest) for hit in hits], np.int64
+    ).T
+    strokes = Strokes(file.positions[played], drums[played], old_velocities)
+    wanted = np.rint(timing * strokes.late(offsets) * file.ticks_per_step)
+    back, ahead = (np.ceil(room) - 1 for room in strokes.room(file.ticks[played]))
+    half = file.ticks_per_step / 2
+    # What is later than its program allows already stays where it is.
+    back = np.minimum(np.minimum(back, np.floor(half)), strokes.least(starts - np.maximum(earliest, 0)))
+    ahead = np.minimum(np.minimum(ahead, np.ceil(half) - 1), strokes.least(latest - starts))
+    shifts = np.clip(wanted, -np.maximum(back, 0), np.maximum(ahead, 0))
+    louder = strokes.louder(new_velocities, velocity)
+    new_starts = np.array([hit.start for hit in file.hits], np.int64)
+    velocities = np.array([hit.velocity for hit in file.hits], np.int64)
+    new_starts[played] += shifts[strokes.of_hit].astype(np.int64)
+    velocities[played] = np.clip(np.rint(old_velocities * louder[strokes.of_hit]), 1, 127)
+    return new_starts.tolist(), velocities.tolist()
 
 
-def _allowed(shift: int, hits: list[Hit], step: int, ticks_per_step: float) -> int:
-    """The nearest shift in ticks that leaves hits on their step, in the file and under their program."""
-    first = max(0, math.ceil((step - 0.5) * ticks_per_step), *(hit.earliest for hit in hits))
-    last = min(math.ceil((step + 0.5) * ticks_per_step) - 1, *(hit.latest for hit in hits))
-    lowest = min(0, first - min(hit.start for hit in hits))
-    highest = max(0, last - max(hit.start for hit in hits))
-    return min(highest, max(lowest, shift))
+def _scale(file: MidiFile) -> int:
+    """How many times as many ticks a file is written with."""
+    if file.ticks_per_quarter >= FINE:
+        return 1
+    most = 255 // (file.header[13] or 1) if file.seconds_per_tick is not None else FINE
+    scale = max(1, min(most, -(-FINE // file.ticks_per_quarter)))
+    longest = max((_longest_delta(track.events) for track in file.tracks), default=0)
+    return scale if longest * scale <= LONGEST_DELTA else 1
 
 
-def _header(file: MidiFile, scale: int) -> bytes:
-    """The header of the file with so many times the ticks, and with what it says about length and tracks set right."""
-    size, count = len(file.header) - 8, len(file.tracks)
-    division = file.header[12:14]
-    if scale != 1:
-        division = struct.pack(">H", file.ticks_per_quarter * scale)
-    return (
-        b"MThd"
-        + struct.pack(">I", size)
-        + file.header[8:10]
-        + struct.pack(">H", count)
-        + division
-        + file.header[14:]
-    )
+def _longest_delta(events: Sequence[Event]) -> int:
+    ticks = [0, *(tick for tick, _ in events)]
+    return max(later - tick for tick, later in zip(ticks, [*ticks[1:], ticks[-1]], strict=True))
 
 
-def _hits(events: list[Event], track: int, channel: int) -> list[Hit]:
-    """The notes of a channel on a track, paired as `read_midi` does: an end closes all that began before it.
+def _hits(events: Sequence[Event], track: int, channels: Collection[int]) -> Iterable[Hit]:
+    """The notes of some of a track's channels, paired as `read_midi` does: an end closes all that began before it.
 
-    Where there is only one that began at the same tick, it is a note without length, as drum triggers send.
+    Where there is only what began at the same tick, it is a note without length, as drum triggers send. Of several
+    notes that an end closes, the last one has it, and the others have none.
     """
-    programs = [(i, tick) for i, (tick, data) in enumerate(events) if data[0] == 0xC0 | channel]
-    last_tick = events[-1][0] if events else 0
-    sounding: dict[int, list[int]] = defaultdict(list)
-    hits = []
+    programs: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    sounding: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+    ended: dict[int, tuple[int, int | None]] = {}
     for i, (tick, data) in enumerate(events):
-        if data[0] & 0x0F != channel or data[0] & 0xF0 not in (0x80, 0x90):
+        kind, channel = data[0] & 0xF0, data[0] & 0x0F
+        if kind == 0xC0:
+            programs[channel].append((i, tick))
+        if kind not in (0x80, 0x90) or channel not in channels:
             continue
-        pitch = data[1]
-        if data[0] & 0xF0 == 0x90 and data[2]:
-            sounding[pitch].append(i)
-            continue
-        closed = [on for on in sounding[pitch] if events[on][0] < tick] or sounding[pitch]
-        sounding[pitch] = [on for on in sounding[pitch] if on not in closed]
-        for on in closed:
-            at = bisect_right(programs, (on, 0))
-            earliest = programs[at - 1][1] if at else 0
-            latest = programs[at][1] if at < len(programs) else last_tick
-            start, message = events[on]
-            hits.append(Hit(start, tick, pitch, message[2], track, on, i, earliest, latest))
-    return hits
+        waiting = sounding[channel, data[1]]
+        if kind == 0x90 and data[2]:
+            waiting.append((tick, i))
+            ended[i] = tick, None
+        elif waiting:
+            count = bisect_left(waiting, (tick,)) or len(waiting)
+            for _, on in waiting[:count]:
+                ended[on] = tick, None
+            ended[waiting[count - 1][1]] = tick, i
+            del waiting[:count]
+    last_tick = events[-1][0] if events else 0
+    for on, (end, off) in ended.items():
+        start, message = events[on]
+        channel = message[0] & 0x0F
+        at = bisect_right(programs[channel], (on, 0))
+        earliest = programs[channel][at - 1][1] if at else 0
+        latest = programs[channel][at][1] if at < len(programs[channel]) else last_tick - (end > start)
+        yield Hit(start, end, message[1], message[2], track, channel, on, off, earliest, latest)
 
 
-def _restruck(events: list[Event], pairs: list[tuple[Hit, Hit]]) -> list[Event]:
+def _restruck(events: Sequence[Event], pairs: list[tuple[Hit, Hit]]) -> list[Event]:
     """A track's events with hits, of all that its pitches have, replaced by others: (old, new)."""
     last_tick = events[-1][0]
     replaced = {index for old, _ in pairs for index in (old.on, old.off)}
     # At one tick: what ends, then everything in its order, then the ends of notes without length.
     keyed = [((tick, 1, i), data) for i, (tick, data) in enumerate(events) if i not in replaced]
-    following: dict[int, tuple[Hit, Hit]] = {}
+    following: dict[tuple[int, int], tuple[Hit, Hit]] = {}
     for old, new in reversed(pairs):
-        end = min(new.end, max(last_tick, new.start + 1)) if old.end > old.start else new.start
-        if new.pitch in following and old.end > old.start:
-            old_next, new_next = following[new.pitch]
-            if old.end <= old_next.start:
-                end = max(new.start + 1, min(end, new_next.start))
-        following[new.pitch] = (old, new)
-        on, off = events[old.on][1], events[old.off][1]
+        note = new.channel, new.pitch
+        on = events[old.on][1]
         keyed.append(((new.start, 1, old.on), on[:2] + bytes([new.velocity])))
-        keyed.append(((end, 0 if end > new.start else 2, old.off), off))
+        if old.off is not None:
+            end = min(new.end, max(last_tick, new.start + 1)) if old.end > old.start else new.start
+            if note in following and old.end > old.start:
+                old_next, new_next = following[note]
+                if old.end <= old_next.start:
+                    end = max(new.start + 1, min(end, new_next.start))
+            keyed.append(((end, 0 if end > new.start else 2, old.off), events[old.off][1]))
+        following[note] = (old, new)
     keyed.sort(key=lambda pair: pair[0])
-    return _ended([(key[0], data) for key, data in keyed])
-
-
-def _ended(events: list[Event]) -> list[Event]:
-    """The events with the end of the track behind them all."""
-    ends = [event for event in events if event[1][:2] == b"\xff\x2f"]
-    others = [event for event in events if event[1][:2] != b"\xff\x2f"]
-    if not ends:
-        return others
-    return [*others, (max(ends[-1][0], others[-1][0]), ends[-1][1])]
-
-
-def _track_bytes(events: list[Event]) -> bytes:
-    """A track chunk; every event says its status."""
-    out = bytearray()
-    now = 0
-    for tick, data in events:
-        # Only a late end of the track can be too far away for four bytes.
-        out += _quantity(min(tick - now, 2**28 - 1)) + data
-        now = tick
-    return b"MTrk" + len(out).to_bytes(4, "big") + bytes(out)
-
-
-def _quantity(value: int) -> bytes:
-    """A variable-length quantity."""
-    out = [value & 0x7F]
-    while value := value >> 7:
-        out.append(value & 0x7F | 0x80)
-    return bytes(reversed(out))
+    return [(key[0], data) for key, data in keyed]

@@ -82,10 +82,10 @@ class Performances:
     Attributes:
         stem: path of the files to write, without number and ending.
         midi: the bytes of a MIDI file for each performance.
-        drums: the drums of each as a NoteSequence.
+        drums: the drums of each as a NoteSequence, in the bars in which they are; empty where nothing shows them.
         given: the input's own, to compare them with.
-        bars: length in 4/4.
-        style: tempo and drum map of `drums`.
+        bars: length in the meter of `style`.
+        style: tempo, meter and drum map of `drums`.
         title: over picture and page.
     """
 
@@ -113,17 +113,19 @@ class Performances:
         """What goes into each of `files`."""
         paths = self.midi_paths()
         contents = dict(zip(paths, self.midi, strict=True))
-        rows = [("as given", self.given)]
-        rows += [(path.stem, drums) for path, drums in zip(paths, self.drums, strict=True)]
         if args.wav:
             from render.audio import wav_bytes
 
             for path, drums in zip(paths, self.drums, strict=True):
                 contents[path.with_suffix(".wav")] = wav_bytes(drums, self.style, self.bars)
+        rows = [("as given", self.given)]
+        rows += [(path.stem, drums) for path, drums in zip(paths, self.drums, strict=False)]
         if args.png:
             from render.pianoroll import clip_figure, png_bytes
 
-            figure = clip_figure(rows, min(self.bars, PICTURE_BARS), self.title)
+            bars = min(self.bars, PICTURE_BARS)
+            lengths = self.style.quarters_per_bar, self.style.quarters_per_beat
+            figure = clip_figure(rows, bars, self.title, *lengths)
             contents[self._path(".png")] = png_bytes(figure)
         if args.gallery:
             from render.gallery import Clip, Section, gallery_html
@@ -135,6 +137,11 @@ class Performances:
             ]
             contents[self._path(".html")] = gallery_html(sections, self.title, self.style).encode("utf-8")
         return contents
+
+    @staticmethod
+    def are_shown(args: argparse.Namespace) -> bool:
+        """Whether the flags ask for more than MIDI files."""
+        return bool(args.png or args.gallery or args.wav)
 
     def _path(self, ending: str) -> Path:
         return self.stem.with_name(self.stem.name + ending)

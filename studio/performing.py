@@ -1,7 +1,8 @@
 """Groove models at work on music of any length: hits get velocities and timing, or taps become drums.
 
-The music is cut into windows of the model's length that lie end to end, the last one padded with silence. What is
-drawn depends on (seed, number of the performance, number of the window), not on how many are drawn together.
+The music is cut into windows of the model's length that lie end to end, the last one padded with silence; silent ones
+are left out. What is drawn depends on (seed, number of the performance, number of the window), not on how many are
+drawn together.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,11 @@ from models import numpy_groove, numpy_model, trained_model
 from preprocess import groove_conditions
 from preprocess.converters.groove_hits import OUTPUT_QPM, GrooveConverter, Triple
 from preprocess.errors import InputError
+from preprocess.played_hits import Strokes
+from preprocess.step_grid import BAR
+
+WINDOWS_AT_ONCE = 256
+"""So many are played as one batch, which takes 100 MB."""
 
 SHIPPED = "groovae_2bar_humanize_small"
 """The shipped model that humanizes."""
@@ -75,7 +81,7 @@ def humanized(
     temperature: float = 0.0,
     seed: int = 0,
     count: int = 1,
-    conditions: Sequence[float] | None = None,
+    conditions: Sequence[float] | np.ndarray | None = None,
 ) -> Iterator[Triple]:
     """Performances of the same hits.
 
@@ -86,45 +92,92 @@ def humanized(
             are drawn hit by hit (of a GrooVAE from the posterior with its standard deviation times this).
         seed: of the draws.
         count: how many performances.
-        conditions: tempo, drummer and style (`groove_conditions.row`), for models that know of them.
+        conditions: tempo, drummer and style, of all the music (`groove_conditions.row`) or of each step
+            (`conditions_at`), for models that know of them.
 
     Yields:
         Hits as given, MIDI velocities and offsets in steps (early ones positive), `[steps, drums]` each.
     """
-    examples, batch = _windows(model, grid, conditions)
-    if numpy_groove.supports(model.config):
-        for number in range(count):
-            yield _heard(model, _performance(model, batch, temperature, seed, number), len(grid[0]))
-        return
-    drums_a_row = model.converter.output_depth // 3
-    known = np.stack([example.outputs[:, :drums_a_row] for example in examples])
-    mu, sigma = model.posterior(batch)
+    struck, batches = _windows(model, grid, conditions)
     for number in range(count):
-        z = mu
-        if temperature > 0:
-            noise = [
-                np.random.default_rng([seed, 2, number, window]).standard_normal(model.z_size, np.float32)
-                for window in range(len(mu))
-            ]
-            z = mu + np.float32(temperature) * sigma * np.stack(noise)
-        values = model.decode_values(z, None, controls=batch.get("controls"), known=known)
-        yield _heard(model, values, len(grid[0]))
+        played = [_performance(model, *batch, temperature, seed, number, len(struck)) for batch in batches]
+        yield _heard(model, np.concatenate(played), struck, len(grid[0]))
 
 
-def _heard(model: Any, values: np.ndarray, steps: int) -> Triple:
-    """Hits, MIDI velocities and offsets in steps of windows `[n, rows, depth]`, so many steps of them."""
-    hits, velocities, offsets = model.converter.played(np.concatenate(values).astype(np.float64))
-    return hits[:steps], velocities[:steps], offsets[:steps]
+def conditions_at(
+    positions: np.ndarray, qpms: np.ndarray, drummer: str | None = None, style: str | None = None
+) -> np.ndarray:
+    """What is known of each step up to the bar line behind the last hit, `[steps, groove_conditions.WIDTH]`.
+
+    Args:
+        positions: where hits are, float `[hits]` in steps of 16 a bar, in order.
+        qpms: the tempo at each; a bar has that of its first hit, a silent one that of the bar before.
+        drummer, style: as for `groove_conditions.row`.
+    """
+    bars = np.floor(positions + 0.5).astype(np.int64) // BAR
+    struck, first = np.unique(bars, return_index=True)
+    place = np.searchsorted(struck, np.arange(struck[-1] + 1), side="right") - 1
+    tempos = qpms[first[np.maximum(place, 0)]]
+    known, which = np.unique(tempos, return_inverse=True)
+    rows = np.array([groove_conditions.row(qpm, drummer, style) for qpm in known])
+    return np.repeat(rows[which], BAR, axis=0)
+
+
+def _heard(model: Any, values: np.ndarray, struck: np.ndarray, steps: int) -> Triple:
+    """Hits, MIDI velocities and offsets in steps of all windows, `[steps, drums]`.
+
+    Args:
+        model: whose converter reads values.
+        values: of the windows that are not silent, `[windows, rows, depth]`.
+        struck: their numbers.
+        steps: of the music.
+    """
+    played = model.converter.played(np.concatenate(values).astype(np.float64))
+    drums = played[0].shape[1]
+    whole = []
+    for part in played:
+        windows = part.reshape(len(struck), -1, drums)
+        laid = np.zeros((struck[-1] + 1, *windows.shape[1:]))
+        laid[struck] = windows
+        whole.append(laid.reshape(-1, drums)[:steps])
+    hits, velocities, offsets = whole
+    return hits, velocities, offsets
 
 
 def _performance(
-    model: Any, batch: dict[str, np.ndarray], temperature: float, seed: int, number: int
+    model: Any,
+    first: int,
+    batch: dict[str, np.ndarray],
+    known: np.ndarray,
+    temperature: float,
+    seed: int,
+    number: int,
+    windows: int,
 ) -> np.ndarray:
-    """One performance of all windows by a model without latent vector."""
-    controls = batch["controls"]
-    no_z = np.zeros((len(controls), 0), np.float32)
-    first = number * len(controls)
-    return model.decode_values(no_z, temperature or None, seed, first, controls=controls)
+    """One performance of some windows.
+
+    Args:
+        model: the model.
+        first: number of the first of them.
+        batch: the windows.
+        known: their hits, `[n, rows, drums]`.
+        temperature, seed: of the draws.
+        number: of the performance.
+        windows: how many the music has.
+    """
+    controls = batch.get("controls")
+    if numpy_groove.supports(model.config):
+        no_z = np.zeros((len(known), 0), np.float32)
+        start = number * windows + first
+        return model.decode_values(no_z, temperature or None, seed, start, controls=controls)
+    z, sigma = model.posterior(batch)
+    if temperature > 0:
+        noise = [
+            np.random.default_rng([seed, 2, number, first + i]).standard_normal(model.z_size, np.float32)
+            for i in range(len(z))
+        ]
+        z = z + np.float32(temperature) * sigma * np.stack(noise)
+    return model.decode_values(z, None, controls=controls, known=known)
 
 
 def felt(
@@ -174,13 +227,17 @@ def _felt(sequence: Any, model: Any, temperature: float, seed: int, conditions: 
     step_seconds = 15 / (sequence.tempos[0].qpm if sequence.tempos else OUTPUT_QPM)
     positions = np.array([note.start_time for note in notes]) / step_seconds
     drums = np.array([drum_of[note.pitch] for note in notes])
-    grid = model.converter.grid_of_hits(positions, drums, np.array([note.velocity for note in notes]))
+    old_velocities = np.array([note.velocity for note in notes])
+    grid = model.converter.grid_of_hits(positions, drums, old_velocities)
     ((_, velocities, offsets),) = humanized(model, grid, temperature, seed, 1, conditions)
-    for note, position, drum in zip(notes, positions, drums, strict=True):
-        step = int(position + 0.5)
+    strokes = Strokes(positions, drums, old_velocities)
+    back, ahead = strokes.room(positions)
+    late = np.clip(strokes.late(offsets), np.maximum(-back, -0.5), np.minimum(ahead, 0.5))
+    louder = strokes.louder(velocities)
+    for i, (note, stroke) in enumerate(zip(notes, strokes.of_hit, strict=True)):
         length = note.end_time - note.start_time
-        note.velocity = max(1, int(velocities[step, drum]))
-        note.start_time = max(0.0, float(step - offsets[step, drum]) * step_seconds)
+        note.velocity = min(127, max(1, round(old_velocities[i] * louder[stroke])))
+        note.start_time = max(0.0, float(positions[i] + late[stroke]) * step_seconds)
         note.end_time = note.start_time + length
     played.total_time = max(sequence.total_time, *(note.end_time for note in played.notes))
     return played
@@ -192,7 +249,7 @@ def drums_of_taps(
     temperature: float = 0.0,
     seed: int = 0,
     count: int = 1,
-    conditions: Sequence[float] | None = None,
+    conditions: Sequence[float] | np.ndarray | None = None,
 ) -> Iterator[Any]:
     """Drum performances of a tapped rhythm, as NoteSequences of General MIDI drums at 120.
 
@@ -207,22 +264,40 @@ def drums_of_taps(
     Yields:
         A NoteSequence as long as the grid at most.
     """
-    _, batch = _windows(model, grid, conditions)
-    mu = None if numpy_groove.supports(model.config) else model.posterior(batch)[0]
+    struck, batches = _windows(model, grid, conditions)
+    mixtures = numpy_groove.supports(model.config)
     for number in range(count):
-        if mu is None:
-            values = _performance(model, batch, temperature, seed, number)
-        else:
-            first, controls = number * len(mu), batch.get("controls")
-            values = model.decode_values(mu, temperature or None, seed, first, controls=controls)
-        rows = np.concatenate(values)[: len(grid[0]) * model.converter.rows_a_step]
-        yield model.converter.from_tensors([rows])[0]
+        played = []
+        for first, batch, hits in batches:
+            if mixtures:
+                values = _performance(model, first, batch, hits, temperature, seed, number, len(struck))
+            else:
+                mu, controls = model.posterior(batch)[0], batch.get("controls")
+                start = number * len(struck) + first
+                values = model.decode_values(mu, temperature or None, seed, start, controls=controls)
+            played.append(values)
+        rows = np.concatenate(played)
+        laid = np.zeros((struck[-1] + 1, *rows.shape[1:]), rows.dtype)
+        laid[struck] = rows
+        whole = laid.reshape(-1, rows.shape[-1])[: len(grid[0]) * model.converter.rows_a_step]
+        yield model.converter.from_tensors([whole])[0]
 
 
 def _windows(
-    model: Any, grid: Triple, conditions: Sequence[float] | None
-) -> tuple[list[Any], dict[str, np.ndarray]]:
-    """The windows as examples, and as one batch."""
+    model: Any, grid: Triple, conditions: Sequence[float] | np.ndarray | None
+) -> tuple[np.ndarray, list[tuple[int, dict[str, np.ndarray], np.ndarray]]]:
+    """The windows that are not silent: their numbers in the music, and batches of them.
+
+    A batch is the place of its first window among those that are not silent, the windows, and their hits
+    `[n, rows, drums]`.
+    """
     size = model.max_length // model.converter.rows_a_step
+    drums = model.converter.output_depth // 3
     examples = model.converter.windows_of_grid(grid, size, conditions)
-    return examples, model.config.batch_of(examples)
+    struck = np.array([i for i, example in enumerate(examples) if example.outputs[:, :drums].any()])
+    batches = []
+    for first in range(0, len(struck), WINDOWS_AT_ONCE):
+        some = [examples[i] for i in struck[first : first + WINDOWS_AT_ONCE]]
+        hits = np.stack([example.outputs[:, :drums] for example in some])
+        batches.append((first, model.config.batch_of(some), hits))
+    return struck, batches

@@ -15,14 +15,14 @@ from models.trained_model import load
 from preprocess.errors import InputError
 from preprocess.midi import read_midi
 from preprocess.midi_hits import MidiHits, as_performed
-from render.midi import Style, midi_bytes, write_midi
+from render.midi import midi_bytes, write_midi
 from tests.checkpoints import save_tiny, tiny_config
 from tests.drum_sequences import PITCHES, Hit, backbeat, drum_sequence, random_hits, write_beat
-from tests.preprocess.midi_bytes import END, delta, midi
+from tests.preprocess.midi_bytes import END, delta, meter, midi, struck, tempo, track
 from tests.test_sample import FRAMEWORKS, run
 
-STEP = 120
-"""Ticks of a sixteenth in the files that this project writes."""
+STEP, BAR = 120, 1920
+"""Ticks of a sixteenth and of four quarters in the files that this project writes."""
 DRUM_OF = {pitch: drum for drum, pitch in enumerate(PITCHES)}
 
 
@@ -48,9 +48,9 @@ def cells(data: bytes) -> Counter[tuple[int, int]]:
 def ticked(path: Path) -> list[list[tuple[int, mido.Message]]]:
     """Every message of every track with its tick."""
     tracks = []
-    for track in mido.MidiFile(path).tracks:
+    for messages_of_track in mido.MidiFile(path).tracks:
         now, messages = 0, []
-        for message in track:
+        for message in messages_of_track:
             now += message.time
             messages.append((now, message.copy(time=0)))
         tracks.append(messages)
@@ -191,7 +191,9 @@ def test_any_performance_of_any_hits_keeps_them(drawn: Any, timing: float, veloc
     data = midi_bytes(drum_sequence(hits))
     file = MidiHits(data)
     drums = np.array([DRUM_OF[hit.pitch] for hit in file.hits])
-    played = as_performed(file, drums, (velocities > 0, velocities, offsets), timing, velocity)
+    played = file.with_hits(
+        *as_performed(file, drums, (velocities > 0, velocities, offsets), timing, velocity)
+    )
     assert cells(played) == cells(data)
     assert len(read_midi(played).notes) == len(read_midi(data).notes)
     after = MidiHits(played).hits
@@ -218,7 +220,7 @@ def test_a_flam_moves_as_one() -> None:
     offsets = np.zeros((16, 9))
     offsets[8, 1] = -0.25
     velocities = np.full((16, 9), 50.0)
-    played = as_performed(file, np.array([1, 1, 2]), (velocities > 0, velocities, offsets))
+    played = file.with_hits(*as_performed(file, np.array([1, 1, 2]), (velocities > 0, velocities, offsets)))
     before, after = file.hits, MidiHits(played).hits
     assert [new.start - old.start for old, new in zip(before, after, strict=True)] == [30, 30, 0]
     assert [hit.velocity for hit in after] == [20, 50, 50]
@@ -227,7 +229,7 @@ def test_a_flam_moves_as_one() -> None:
 def test_a_hit_before_the_first_beat_is_not_possible() -> None:
     file = MidiHits(midi_bytes(drum_sequence([(0, 36, 100, 1), (16, 36, 100, 1)])))
     early = np.full((32, 9), 0.4)
-    played = as_performed(file, np.array([0, 0]), (early > 0, early * 100, early))
+    played = file.with_hits(*as_performed(file, np.array([0, 0]), (early > 0, early * 100, early)))
     assert [hit.start for hit in MidiHits(played).hits] == [0, 16 * STEP - 48]
 
 
@@ -236,7 +238,7 @@ def test_a_hit_does_not_leave_the_program_it_is_played_with() -> None:
     track = NOTE_AT_0 + delta(0) + kit + delta(0) + b"\x99\x26\x64" + delta(100) + b"\x99\x26\x00" + END
     file = MidiHits(midi(track))
     early = np.full((16, 9), 0.3)
-    played = as_performed(file, np.array([1, 1]), (early > 0, early * 100, early))
+    played = file.with_hits(*as_performed(file, np.array([1, 1]), (early > 0, early * 100, early)))
     assert [hit.start for hit in MidiHits(played).hits] == [0, 480]
     assert {note.program for note in read_midi(played).notes} == {0, 8}
 
@@ -250,7 +252,7 @@ def test_notes_without_length_are_hits_as_well() -> None:
     file = MidiHits(midi(track))
     assert [(hit.start, hit.end) for hit in file.hits] == [(240 * i, 240 * i) for i in range(4)]
     late = np.full((16, 9), -0.2)
-    played = MidiHits(as_performed(file, np.ones(4, int), (late < 0, late * -300, late)))
+    played = MidiHits(file.with_hits(*as_performed(file, np.ones(4, int), (late < 0, late * -300, late))))
     assert [(hit.start, hit.velocity) for hit in played.hits] == [(240 * i + 24, 60) for i in range(3)] + [
         (720, 60)  # the track ends there
     ]
@@ -262,7 +264,7 @@ def test_a_coarse_file_gets_finer_ticks_and_the_same_times() -> None:
     data = midi(pitched, drums, division=24)
     file = MidiHits(data)
     late = np.full((16, 9), -0.1)
-    played = as_performed(file, np.ones(4, int), (late < 0, late * -500, late))
+    played = file.with_hits(*as_performed(file, np.ones(4, int), (late < 0, late * -500, late)))
     before, after = read_midi(data), read_midi(played)
     assert after.ticks_per_quarter == 480
     assert [n.start_time for n in after.notes if n.is_drum][:3] == pytest.approx([0.0125, 0.5125, 1.0125])
@@ -276,7 +278,6 @@ def test_a_coarse_file_gets_finer_ticks_and_the_same_times() -> None:
     [
         ("pitched", "no drums"),
         ("unknown", "none of the drums"),
-        ("waltz", "3/4"),
         ("empty", "no drums"),
         ("text", "MThd"),
         ("missing", "no such file"),
@@ -293,8 +294,7 @@ def test_files_that_can_not_be_humanized_are_refused_with_the_reason(
     if kind == "text":
         path.write_text("hello")
     elif kind != "missing":
-        style = Style(time_signature=(3, 4) if kind == "waltz" else (4, 4))
-        write_midi(drum_sequence([]) if kind == "empty" else sequence, path, style)
+        write_midi(drum_sequence([]) if kind == "empty" else sequence, path)
     with pytest.raises(InputError, match=reason) as error:
         humanized(tiny, path, tmp_path / "out")
     assert str(path) in str(error.value) and "\n" not in str(error.value)
@@ -319,6 +319,99 @@ def test_a_folder_is_humanized_but_for_what_can_not_be(
         humanized(tiny, folder, tmp_path / "out", "--num_outputs=2", "--seed=1")
     assert not (tmp_path / "out" / "a_humanized-000-of-002.mid").exists()
     assert [path.read_bytes() for path in paths[1:]] == before[1:]
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Path:
+    return Path(humanize.DEFAULT_CONFIG)
+
+
+def groove(fractions: dict[int, float], bars: int = 8) -> tuple[bytes, list[float]]:
+    """Hats at each sixteenth (of four) that is named, so much of a step behind it, kick and snare; and the hats' steps."""
+    steps = [beat * 4 + step + late for beat in range(4 * bars) for step, late in fractions.items()]
+    hats = struck([round(step * STEP) for step in steps], 42)
+    kicks = struck(range(0, bars * BAR, BAR), 36)
+    snares = struck([bar * BAR + beat * 480 for bar in range(bars) for beat in (1, 3)], 38)
+    conductor = track((0, meter(4, 4)), (0, tempo(600000)), end=bars * BAR)
+    return midi(conductor, track(*hats, *kicks, *snares, end=bars * BAR)), steps
+
+
+@pytest.mark.parametrize("flags", [[], ["--temperature=0.7", "--seed=3"], ["--timing=0.5"]])
+def test_swing_survives(shipped: Path, tmp_path: Path, flags: list[str]) -> None:
+    """62 %: the second of two sixteenths is late by 0.24 of a step."""
+    data, steps = groove({0: 0, 1: 0.24, 2: 0, 3: 0.24})
+    (tmp_path / "swing.mid").write_bytes(data)
+    (path,) = humanized(shipped, tmp_path / "swing.mid", tmp_path / "out", *flags)
+    hats = np.array([hit.start for hit in MidiHits(path.read_bytes()).hits if hit.pitch == 42]) / STEP
+    assert len(hats) == len(steps) and (np.diff(hats) > 0).all()
+    late = hats - np.floor(np.array(steps) + 0.5)
+    assert late[1::2].mean() - late[::2].mean() == pytest.approx(0.24, abs=0.05)
+    assert np.abs(hats - steps).max() > 0.02  # something is played
+
+
+@pytest.mark.parametrize("qpm", [80, 120, 160])
+def test_triplets_survive(shipped: Path, tmp_path: Path, qpm: int) -> None:
+    """The model hears steps 0, 1 and 3 and knows triplets by them; they are not made longer than they are."""
+    data, steps = groove({0: 0, 1: 1 / 3, 3: -1 / 3})
+    (tmp_path / "triplets.mid").write_bytes(data.replace(tempo(600000), tempo(round(6e7 / qpm))))
+    (path,) = humanized(shipped, tmp_path / "triplets.mid", tmp_path / "out")
+    hats = np.array([hit.start for hit in MidiHits(path.read_bytes()).hits if hit.pitch == 42]) / STEP
+    late = (hats - steps).reshape(-1, 3)
+    np.testing.assert_allclose(late.mean(axis=0), [0, 0, 0], atol=0.1)
+    assert np.diff(hats).mean() == pytest.approx(4 / 3, abs=0.01)
+
+
+@pytest.mark.parametrize("signature", [(2, 4), (3, 4), (5, 4), (6, 8), (7, 8), (12, 8)])
+def test_meters_of_every_kind_are_played(tiny: Path, tmp_path: Path, signature: tuple[int, int]) -> None:
+    bar = BAR * signature[0] // signature[1]
+    drums = [*struck(range(0, 6 * bar, 240), 42), *struck(range(0, 6 * bar, bar), 36)]
+    data = midi(track((0, meter(*signature)), *drums, end=6 * bar))
+    (tmp_path / "beat.mid").write_bytes(data)
+    (path,) = humanized(tiny, tmp_path / "beat.mid", tmp_path / "out", "--png", "--gallery", "--wav")
+    assert cells(path.read_bytes()) == cells(data)
+    assert MidiHits(path.read_bytes()).meter == signature
+
+
+def test_bar_lines_behind_a_short_bar_are_where_the_file_has_them(tiny: Path, tmp_path: Path) -> None:
+    """What follows a bar of 2/4 is played as it is without that bar."""
+    kit = [(step * STEP, pitch) for step in range(64) for pitch in (36, 38, 42) if (step * pitch) % 5 == 0]
+    played = []
+    for name, late in (("plain", 0), ("short bar", 960)):
+        hits = [(tick + late * (tick >= 2 * BAR), pitch) for tick, pitch in kit]
+        metres = [(2 * BAR, meter(2, 4)), (2 * BAR + 960, meter(4, 4))] if late else []
+        events = [event for tick, pitch in hits for event in struck([tick], pitch)]
+        (tmp_path / f"{name}.mid").write_bytes(midi(track((0, meter(4, 4)), *metres, *events, end=5 * BAR)))
+        humanized(tiny, tmp_path / f"{name}.mid", tmp_path / name)
+        after = MidiHits((tmp_path / name / f"{name}_humanized.mid").read_bytes()).hits
+        played.append(
+            [(hit.start - late * (hit.start > 2.3 * BAR), hit.pitch, hit.velocity) for hit in after]
+        )
+    same = sum(a == b for a, b in zip(*played, strict=True))
+    assert same > 0.5 * len(kit) and played[0][: len(kit) // 2 - 2] == played[1][: len(kit) // 2 - 2]
+
+
+def test_drums_on_channel_1_are_found_or_chosen(tiny: Path, tmp_path: Path, capsys: Any) -> None:
+    drums = track((0, b"\xff\x03\x05Drums"), *struck(range(0, BAR, 240), 42, channel=0), end=BAR)
+    bass = track(*struck(range(0, BAR, 480), 36, channel=1), end=BAR)
+    data = midi(bass, drums)
+    (tmp_path / "beat.mid").write_bytes(data)
+    (path,) = humanized(tiny, tmp_path / "beat.mid", tmp_path / "out")
+    assert "track 2 (Drums)" in capsys.readouterr().err
+    before, after = ticked(tmp_path / "beat.mid"), ticked(path)
+    assert before[0] == after[0] and before[1] != after[1]
+    (path,) = humanized(tiny, tmp_path / "beat.mid", tmp_path / "chosen", "--drum_channel=2")
+    chosen = ticked(path)
+    assert before[1] == chosen[1] and before[0] != chosen[0]
+    (path,) = humanized(tiny, tmp_path / "beat.mid", tmp_path / "named", "--drum_track=drums")
+    assert ticked(path) == after
+    with pytest.raises(InputError, match="channel 9"):
+        humanized(tiny, tmp_path / "beat.mid", tmp_path / "none", "--drum_channel=9")
+
+
+def test_an_early_hit_at_a_silent_end_of_a_long_file_takes_no_time(tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "far.mid").write_bytes(midi(track(*struck([0, 4000 * BAR], 36), end=4001 * BAR)))
+    (path,) = humanized(tiny, tmp_path / "far.mid", tmp_path / "out")
+    assert len(MidiHits(path.read_bytes()).hits) == 2
 
 
 def test_two_files_of_one_name_are_not_written_over_each_other(tiny: Path, tmp_path: Path) -> None:

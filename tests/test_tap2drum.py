@@ -11,9 +11,12 @@ import tap2drum
 from models.trained_model import load
 from preprocess.errors import InputError
 from preprocess.midi import read_midi
+from preprocess.midi_file import parse_midi
+from preprocess.midi_hits import MidiHits
 from render.midi import Style, write_midi
 from tests.checkpoints import save_tiny, tiny_config
 from tests.drum_sequences import PITCHES, drum_sequence, write_beat
+from tests.preprocess.midi_bytes import meter, midi, struck, tempo, track
 from tests.test_sample import FRAMEWORKS, run
 
 BAR = 1920
@@ -149,11 +152,9 @@ def two_tempos(path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        ("waltz", "3/4"),
         ("empty", "no notes"),
         ("text", "MThd"),
         ("missing", "can't be read"),
-        ("tempos", "--qpm"),
     ],
 )
 def test_files_without_a_rhythm_are_refused_with_the_reason(
@@ -162,20 +163,67 @@ def test_files_without_a_rhythm_are_refused_with_the_reason(
     path = tmp_path / f"{kind}.mid"
     if kind == "text":
         path.write_text("hello")
-    elif kind == "tempos":
-        two_tempos(path)
     elif kind != "missing":
-        style = Style(time_signature=(3, 4) if kind == "waltz" else (4, 4))
-        write_midi(drum_sequence([]) if kind == "empty" else taps(), path, style)
+        write_midi(drum_sequence([]) if kind == "empty" else taps(), path)
     with pytest.raises(InputError, match=reason) as error:
         drummed(tiny, path, tmp_path / "out")
     assert str(error.value).count(str(path)) == 1 and "\n" not in str(error.value)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_tempo_that_is_told_makes_changes_in_the_file_harmless(tiny: Path, tmp_path: Path) -> None:
+def conducted(path: Path) -> list[tuple[int, bytes]]:
+    """Tempos and meters of a file with 480 ticks a quarter note."""
+    file = parse_midi(path.read_bytes())
+    assert file.ticks_per_quarter == 480
+    said = [(tick, e) for tick, e in file.tracks[0].events if e[:2] in (b"\xff\x51", b"\xff\x58")]
+    assert said == sorted(said, key=lambda event: event[0])
+    return sorted(said)
+
+
+def test_the_tempo_map_of_the_taps_is_kept(tiny: Path, tmp_path: Path) -> None:
+    """A tempo a bar: the same taps in bars give the same drums in bars, under the same tempos."""
+    hits = [(bar * BAR + step * 120 + 7, 60 + step) for bar in range(4) for step in (0, 3, 6, 8, 10, 12)]
+    maps = {"one": [(0, 500000)], "many": [(bar * BAR, 500000 + 5000 * bar) for bar in range(4)]}
+    drums = {}
+    for name, tempos in maps.items():
+        conductor = track((0, meter(4, 4)), *((tick, tempo(microseconds)) for tick, microseconds in tempos))
+        taps = [event for tick, pitch in hits for event in struck([tick], pitch, channel=0)]
+        (tmp_path / f"{name}.mid").write_bytes(midi(conductor, track(*taps)))
+        (path,) = drummed(tiny, tmp_path / f"{name}.mid", tmp_path / "out", "--force", "--temperature=0")[-1:]
+        path = tmp_path / "out" / f"{name}_drums.mid"
+        assert conducted(path) == sorted([(0, meter(4, 4)), *((tick, tempo(m)) for tick, m in tempos)])
+        drums[name] = [(hit.start, hit.pitch) for hit in MidiHits(path.read_bytes()).hits]
+        assert sum(m.time for m in mido.MidiFile(path).tracks[0]) == 4 * BAR
+    assert {tick for tick, _ in drums["many"]} == {tick for tick, _ in hits}
+    assert drums["one"][:8] == drums["many"][:8]
+
+
+@pytest.mark.parametrize("signature", [(2, 4), (3, 4), (5, 4), (6, 8), (12, 8), (7, 8)])
+def test_the_meter_of_the_taps_is_kept(tiny: Path, tmp_path: Path, signature: tuple[int, int]) -> None:
+    bar = BAR * signature[0] // signature[1]
+    ticks = range(10, 3 * bar, 360)
+    data = midi(track((0, meter(*signature)), *struck(ticks, 60, channel=0, length=30)), division=480)
+    (tmp_path / "taps.mid").write_bytes(data)
+    (path,) = drummed(tiny, tmp_path / "taps.mid", tmp_path / "out", "--temperature=0")
+    assert conducted(path) == [(0, tempo(500000)), (0, meter(*signature))]
+    assert {hit.start for hit in MidiHits(path.read_bytes()).hits} == set(ticks)
+    assert sum(m.time for m in mido.MidiFile(path).tracks[0]) == 3 * bar
+
+
+def test_a_bar_of_another_meter_among_the_taps_is_kept(tiny: Path, tmp_path: Path) -> None:
+    metres = [(0, meter(4, 4)), (2 * BAR, meter(2, 4)), (2 * BAR + 960, meter(4, 4))]
+    ticks = range(0, 4 * BAR + 960, 480)
+    (tmp_path / "taps.mid").write_bytes(midi(track(*metres, *struck(ticks, 60, channel=0)), division=480))
+    (path,) = drummed(tiny, tmp_path / "taps.mid", tmp_path / "out", "--temperature=0")
+    assert conducted(path) == [(0, tempo(500000)), *metres]
+    assert {hit.start for hit in MidiHits(path.read_bytes()).hits} == set(ticks)
+    assert sum(m.time for m in mido.MidiFile(path).tracks[0]) == 4 * BAR + 960
+
+
+def test_a_tempo_that_is_told_holds_for_all_of_the_file(tiny: Path, tmp_path: Path) -> None:
     two_tempos(tmp_path / "tempos.mid")
     (path,) = drummed(tiny, tmp_path / "tempos.mid", tmp_path / "out", "--qpm=90")
+    assert conducted(path) == [(0, tempo(666667)), (0, meter(4, 4))]
     assert sum(m.time for m in mido.MidiFile(path).tracks[0]) == BAR
 
 

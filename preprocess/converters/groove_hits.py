@@ -215,7 +215,7 @@ class GrooveConverter:
         if not (drums >= 0).any():
             return None, "no_drums"
         velocities = np.fromiter((n.velocity for n in notes), dtype=np.int64, count=len(notes))
-        chosen = _loudest(steps * len(classes) + drums, velocities, drums >= 0)
+        chosen = loudest(steps * len(classes) + drums, velocities, drums >= 0)
         step_seconds = 60.0 / qpm / self.steps_per_quarter
         offsets = (step_seconds * steps[chosen] - starts[chosen]) / step_seconds * 2
         grids = self._filled(steps[chosen], drums[chosen], velocities[chosen], offsets)
@@ -242,27 +242,29 @@ class GrooveConverter:
         """
         steps = np.floor(positions + 0.5).astype(np.int64)
         cells = steps * len(self.pitch_classes) + drums
-        chosen = _loudest(cells, velocities, np.ones(len(cells), bool))
+        chosen = loudest(cells, velocities, np.ones(len(cells), bool))
         offsets = (steps - positions)[chosen] * 2
         return self._filled(steps[chosen], drums[chosen], velocities[chosen], offsets)
 
     def windows_of_grid(
-        self, grid: Triple, size: int, conditions: Sequence[float] | None = None
+        self, grid: Triple, size: int, conditions: Sequence[float] | np.ndarray | None = None
     ) -> list[Example]:
         """A grid cut into windows that lie end to end, the last one padded with silence.
 
         Args:
             grid: as `grid_of_hits` gives it.
             size: steps of a window.
-            conditions: `groove_conditions.row`; by default nothing is known but a tempo of 120.
+            conditions: `groove_conditions.row`, or `[steps, WIDTH]` of them where the tempo changes; by default
+                nothing is known but a tempo of 120.
         """
-        if conditions is None:
-            conditions = groove_conditions.row(OUTPUT_QPM)
         missing = -len(grid[0]) % size
+        told = np.atleast_2d(groove_conditions.row(OUTPUT_QPM) if conditions is None else conditions)
+        if len(told) > 1:
+            told = np.pad(told, ((0, missing), (0, 0)), mode="edge")
         hits, velocities, offsets = (np.pad(part, ((0, missing), (0, 0))) for part in grid)
         padded = hits, velocities, offsets
         heard = self._inputs(padded, None) if self._inputs_differ(None) else padded
-        outputs, controls = self._rows(padded), self._controls(padded, heard, conditions)
+        outputs, controls = self._rows(padded), self._controls(padded, heard, told)
         inputs = outputs if heard is padded else self._rows(heard)
         rows = size * self.rows_a_step
         return [
@@ -325,10 +327,13 @@ class GrooveConverter:
         parts = [part.reshape(rows, -1) for part in (hits, velocities, offsets)]
         return np.concatenate(parts, axis=1).astype(np.float32)
 
-    def _controls(self, played: Triple, heard: Triple, conditions: Sequence[float]) -> np.ndarray | None:
+    def _controls(
+        self, played: Triple, heard: Triple, conditions: Sequence[float] | np.ndarray
+    ) -> np.ndarray | None:
         """What both parts of a model are conditioned on, `[rows, control_depth]`.
 
-        Hits, then which drum a row is, both boolean; or numbers: hits or taps, then the conditions.
+        Hits, then which drum a row is, both boolean; or numbers: hits or taps, then the conditions, of all steps or
+        of each.
         """
         if not self.control_depth:
             return None
@@ -343,7 +348,7 @@ class GrooveConverter:
             # Where nothing is struck the loudest drum is drum 0, at no velocity: no tap.
             parts.append(np.stack([heard[0][:, TAP_DRUM] > 0, heard[2][:, TAP_DRUM]], axis=1))
         if self.conditions_as_controls:
-            parts.append(np.broadcast_to(conditions, (steps, len(conditions))))
+            parts.append(np.broadcast_to(conditions, (steps, groove_conditions.WIDTH)))
         numbers = self.taps_as_controls or self.conditions_as_controls
         return np.concatenate(parts, axis=1).astype(np.float32 if numbers else bool)
 
@@ -413,7 +418,7 @@ class GrooveConverter:
         return hits, played, offset_bins / self.num_offset_bins - 0.5
 
 
-def _loudest(cells: np.ndarray, velocities: np.ndarray, valid: np.ndarray) -> np.ndarray:
+def loudest(cells: np.ndarray, velocities: np.ndarray, valid: np.ndarray) -> np.ndarray:
     """Indices of the loudest of the valid notes of each cell."""
     kept = np.flatnonzero(valid)
     # The sort is stable, so the first of equally loud notes wins, as in the original.
