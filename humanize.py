@@ -6,13 +6,14 @@ if __name__ == "__main__":  # before all else, so that a signal is heard while t
     stopping.listen()
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import configs
 from preprocess.console import Parser, add_log_flag, progress, run_command
-from preprocess.drum_tracks import add_drum_choice_flags, drum_choice_of
+from preprocess.drum_tracks import DrumChoice, add_drum_choice_flags, drum_choice_of
 from preprocess.errors import InputError
 from render.midi import Style
 from render.performance import Performances, add_groove_flags, check_groove_flags, write_all
@@ -25,14 +26,14 @@ def get_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = Parser(
         "Humanize the drums of a MIDI file: each hit gets a velocity and a time from a model that has heard "
-        "drummers.\nEverything else in the file stays as it is: other instruments, tempos, meters of any kind, and notes "
-        "that are no drum of the model's.\n"
-        "Swing, triplets and whatever else was programmed between the sixteenths stays, too. The model hears each hit "
-        "on\nthe nearest sixteenth, and how far from it a drummer would play is added to where the hit is. Quantize a "
-        "part\nthat was played and shall be played otherwise.",
+        "drummers.\nEverything else in the file stays as it is, and so do notes that are no drum of the model's.\n\n"
+        "Swing, triplets and whatever else was programmed between the sixteenths stays: the model hears each hit\n"
+        "on the nearest sixteenth, and how far from it a drummer plays is added to where the hit is. Where the\n"
+        "model plays a swing of its own, the programmed one takes its place. To let the model play a recorded\n"
+        "part anew, quantize it first.",
         "humanize.py --input_midi=beat.mid --output_dir=out --timing=0.7",
     )
-    parser.add_argument("--input_midi", required=True, help="a MIDI file, or a folder of them")
+    parser.add_argument("--input_midi", required=True, help="a MIDI file in any meter, or a folder of them")
     parser.add_argument(
         "--timing",
         type=float,
@@ -62,14 +63,16 @@ def input_files(name: str) -> list[Path]:
     Raises:
         InputError: where there is none.
     """
-    path = Path(name).expanduser()
-    if not path.exists():
+    from preprocess.sources import MIDI_SUFFIXES, find_sources
+
+    path = Path(os.path.expanduser(name))
+    if not os.path.exists(path):
         raise InputError(f"{path}: no such file or folder; check --input_midi.", "no_files")
     if not path.is_dir():
         return [path]
-    files = sorted(p for p in path.iterdir() if p.suffix.lower() in (".mid", ".midi") and p.is_file())
+    files = [Path(source.path) for source in find_sources(path, False, MIDI_SUFFIXES).sources]
     if not files:
-        raise InputError(f"{path}: holds no MIDI files.", "no_files")
+        raise InputError(f"{path}: holds no MIDI files ({', '.join(MIDI_SUFFIXES)}).", "no_files")
     return files
 
 
@@ -95,7 +98,7 @@ def style_of(file: Any) -> Style:
     )
 
 
-def humanize(path: Path, model: Any, args: argparse.Namespace) -> Performances:
+def humanize(path: Path, model: Any, choice: DrumChoice, args: argparse.Namespace) -> Performances:
     """The performances of one file.
 
     Raises:
@@ -104,9 +107,10 @@ def humanize(path: Path, model: Any, args: argparse.Namespace) -> Performances:
     import numpy as np
 
     from preprocess.midi_hits import as_performed, read_hits
+    from preprocess.sources import as_text
     from studio.performing import conditions_at, humanized
 
-    file = read_hits(path, drum_choice_of(args))
+    file = read_hits(path, choice)
     classes = model.converter.inference_pitch_classes
     drum_of = {pitch: drum for drum, pitches in enumerate(classes) for pitch in pitches}
     drums = np.array([drum_of.get(hit.pitch, -1) for hit in file.hits])
@@ -122,13 +126,13 @@ def humanize(path: Path, model: Any, args: argparse.Namespace) -> Performances:
         print(f"humanize.py: {path}: {warning.message}", file=sys.stderr)
     style, shown = style_of(file), Performances.are_shown(args)
     return Performances(
-        stem=Path(args.output_dir).expanduser() / f"{path.stem}_humanized",
+        stem=Path(os.path.expanduser(args.output_dir)) / f"{path.stem}_humanized",
         midi=[file.with_hits(*one) for one in played],
         drums=[file.drum_sequence(*one) for one in played] if shown else [],
         given=file.drum_sequence() if shown else None,
         bars=int((file.quarters().max() + 0.125) / style.quarters_per_bar) + 1,
         style=style,
-        title=f"{path.stem}, humanized",
+        title=f"{as_text(path.stem)}, humanized",
     )
 
 
@@ -139,6 +143,7 @@ def main(argv: list[str] | None = None) -> int:
         if not 0 <= getattr(args, flag) <= 1:
             raise InputError(f"--{flag} is {getattr(args, flag)}; expected 0 to 1.", "bad_flag")
     check_groove_flags(args)
+    choice = drum_choice_of(args)
     paths = input_files(args.input_midi)
     model = load(args)
     pieces: list[Performances] = []
@@ -146,7 +151,7 @@ def main(argv: list[str] | None = None) -> int:
     with progress("Humanizing", len(paths)) as advance:
         for path in paths:
             try:
-                pieces.append(humanize(path, model, args))
+                pieces.append(humanize(path, model, choice, args))
             except InputError as error:
                 left_out.append(error)
             advance()

@@ -6,6 +6,7 @@ if __name__ == "__main__":  # before all else, so that a signal is heard while t
     stopping.listen()
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,7 @@ def perform(path: Path, args: argparse.Namespace) -> Performances:
     import numpy as np
 
     from preprocess.converters.groove_hits import TAP_DRUM
+    from preprocess.sources import as_text
     from studio.performing import conditions_at, drums_of_taps
     from studio.taps import Taps, shown
 
@@ -78,13 +80,13 @@ def perform(path: Path, args: argparse.Namespace) -> Performances:
     played = drums_of_taps(model, grid, args.temperature, args.seed, args.num_outputs, conditions)
     sequences = [taps.as_played(sequence) for sequence in played]
     return Performances(
-        stem=Path(args.output_dir).expanduser() / f"{path.stem}_drums",
+        stem=Path(os.path.expanduser(args.output_dir)) / f"{path.stem}_drums",
         midi=[taps.midi(sequence, style) for sequence in sequences],
         drums=sequences,
         given=shown(taps),
         bars=taps.bars,
         style=style,
-        title=f"{path.stem}, from taps to drums",
+        title=f"{as_text(path.stem)}, from taps to drums",
     )
 
 
@@ -92,7 +94,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     args = get_parser().parse_args(argv)
     check_groove_flags(args)
-    piece = perform(Path(args.input_midi).expanduser(), args)
+    piece = perform(Path(os.path.expanduser(args.input_midi)), args)
     count = write_all([piece], args)
     print(
         f"Wrote {args.num_outputs} performances of {piece.bars} bars ({count} files) to {args.output_dir}, "

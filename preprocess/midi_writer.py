@@ -22,8 +22,9 @@ def file_bytes(file: MidiFile, scale: int, tracks: Sequence[Sequence[Event]]) ->
     ticks = division & (0x7FFF if file.seconds_per_tick is None else 0xFF)
     fields = (form, len(tracks), division + ticks * (scale - 1))
     body = b"".join(value.to_bytes(2, "big") for value in fields) + file.header[14:]
-    chunks = [track.before + _track_bytes(events) for track, events in zip(file.tracks, tracks, strict=True)]
-    return b"MThd" + len(body).to_bytes(4, "big") + body + b"".join(chunks) + file.behind
+    # Chunks of other kinds stand behind the tracks, where readers that know none of them find all tracks.
+    others = b"".join(track.before for track in file.tracks) + file.behind
+    return b"MThd" + len(body).to_bytes(4, "big") + body + b"".join(map(_track_bytes, tracks)) + others
 
 
 def tempo_event(microseconds: int) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any
 from preprocess.errors import InputError
 from preprocess.groove_conditions import DRUMMERS, STYLES
 from preprocess.output_files import write_atomically
+from preprocess.sources import as_text
 from render.clips import check_new
 from render.midi import Style
 
@@ -119,7 +120,7 @@ class Performances:
             for path, drums in zip(paths, self.drums, strict=True):
                 contents[path.with_suffix(".wav")] = wav_bytes(drums, self.style, self.bars)
         rows = [("as given", self.given)]
-        rows += [(path.stem, drums) for path, drums in zip(paths, self.drums, strict=False)]
+        rows += [(as_text(path.stem), drums) for path, drums in zip(paths, self.drums, strict=False)]
         if args.png:
             from render.pianoroll import clip_figure, png_bytes
 

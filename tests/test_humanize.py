@@ -414,6 +414,41 @@ def test_an_early_hit_at_a_silent_end_of_a_long_file_takes_no_time(tiny: Path, t
     assert len(MidiHits(path.read_bytes()).hits) == 2
 
 
+NAMES = [
+    *("a.MID", "b.Midi", "c.smf", "d.KAR", "e.rmi"),
+    *("[bold]f.mid", "g,{1},*.mid", "h\x1b[31m.mid", "i\udcff.mid", "j' \\.mid"),
+]
+
+
+def test_files_of_all_names_in_a_folder_are_humanized(tiny: Path, tmp_path: Path, capsys: Any) -> None:
+    """Suffixes in any case, markup, brackets, escape codes, and bytes that are not UTF-8."""
+    folder = tmp_path / "beats"
+    folder.mkdir()
+    data = write_beat(tmp_path / "beat.mid", bars=1).read_bytes()
+    for name in NAMES:
+        (folder / name).write_bytes(data)
+    (folder / "notes.txt").write_text("hello")
+    (folder / "[red]cut off.mid").write_bytes(data[:-9])
+    paths = humanized(tiny, folder, tmp_path / "out", "--gallery", "--png")
+    assert {path.name for path in paths} == {f"{Path(name).stem}_humanized.mid" for name in NAMES}
+    printed = capsys.readouterr()
+    assert "[red]cut off.mid" in printed.err and "notes.txt" not in printed.err
+    assert f"{len(NAMES)} inputs" in printed.out
+    page = (tmp_path / "out" / "[bold]f_humanized.html").read_text(encoding="utf-8")
+    assert "[bold]f, humanized" in page
+
+
+def test_the_only_file_has_any_name(tiny: Path, tmp_path: Path) -> None:
+    beat = write_beat(tmp_path / "[beat],*.backup", bars=1)
+    (path,) = humanized(tiny, beat, tmp_path / "out")
+    assert path.name == "[beat],*_humanized.mid"
+    with pytest.raises(InputError, match="no such file"):
+        humanized(tiny, tmp_path / ("x" * 300 + ".mid"), tmp_path / "out")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=r"no MIDI files .*\.kar"):
+        humanized(tiny, tmp_path / "empty", tmp_path / "out")
+
+
 def test_two_files_of_one_name_are_not_written_over_each_other(tiny: Path, tmp_path: Path) -> None:
     folder = tmp_path / "beats"
     folder.mkdir()
