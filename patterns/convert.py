@@ -18,6 +18,7 @@ from preprocess.console import Parser, run_command
 from preprocess.errors import InputError
 
 SCHEMA = 1
+LONGEST_STEM = 120
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -59,11 +60,15 @@ def read_beats(patterns: str) -> list[Any]:
 
 
 def midi_names(beats: list[Any]) -> list[str]:
-    """A file name for each beat, `funk-ghosted-sixteenths.mid`, numbered where two would be the same."""
+    """A file name for each beat, `funk-ghosted-sixteenths.mid`, numbered where two would be the same.
+
+    Long ones are cut, as file systems take 255 bytes.
+    """
     names: list[str] = []
     taken: set[str] = set()
     for beat in beats:
         stem = re.sub(r"[^a-z0-9]+", "-", f"{beat.style}-{beat.name}".lower()).strip("-") or "beat"
+        stem = stem[:LONGEST_STEM].strip("-")
         name, number = stem, 2
         while name in taken:
             name, number = f"{stem}-{number}", number + 1

@@ -13,6 +13,7 @@ from preprocess.errors import InputError
 MAX_BARS = 64
 MAX_STEPS_PER_BAR = 96
 MAX_SWING = 0.7
+LONGEST_SHOWN = 80
 SYMBOLS = {level: symbol for symbol, level in LEVELS.items()} | {0: "-"}
 EXPECTED = 'one of "X x o . - | %"'
 _KEYS = ("beat", "style", "tempo", "meter", "grid", "swing", "players", "about")
@@ -20,9 +21,11 @@ _ORDER = {line.key: i for i, line in enumerate(KIT)}
 
 
 class NotationError(InputError):
-    """Text that is no drum grid. The message reads `file:line:column: expected this, got that`."""
+    """Text that is no drum grid. The message reads `file:line:column: expected this, got that`, `that` in short."""
 
     def __init__(self, filename: str, line: int, column: int, expected: str, got: str):
+        if len(got) > LONGEST_SHOWN:
+            got = f"{got[: LONGEST_SHOWN - 3]}..."
         super().__init__(f"{filename}:{line}:{column}: expected {expected}, got {got}", "bad_notation")
         self.filename, self.line, self.column = filename, line, column
 

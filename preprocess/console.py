@@ -33,6 +33,9 @@ _UNSEEN = {
 }
 """Characters that a terminal obeys rather than shows, as they are shown."""
 
+LONGEST_SENTENCE = 1200
+"""Characters of a message; a flag's value may have thousands."""
+
 
 def run_command(command: Callable[[list[str] | None], int], *expected: type[BaseException]) -> int:
     """Run `command(None)` and turn its errors into an exit status.
@@ -89,8 +92,15 @@ def _report(sentence: object, status: int) -> int:
     program = Path(sys.argv[0])
     name = program.parent.name if program.name == "__main__.py" else program.name
     with contextlib.suppress(OutputError):  # there is nobody to tell
-        print(f"{name}: {printable(str(sentence), line=True)}", file=sys.stderr)
+        print(f"{name}: {sentence_of(sentence)}", file=sys.stderr)
     return status
+
+
+def sentence_of(message: object) -> str:
+    """A message as it is printed: on one line, without what a terminal obeys, and long values cut in the middle."""
+    text = printable(str(message), line=True)
+    half = LONGEST_SENTENCE // 2
+    return text if len(text) <= LONGEST_SENTENCE else f"{text[:half]} [...] {text[-half:]}"
 
 
 def printable(text: str, line: bool = False) -> str:

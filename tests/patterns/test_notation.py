@@ -288,3 +288,14 @@ def test_the_readme_shows_a_beat_that_parses() -> None:
     assert beat in load_all()
     for line in KIT:
         assert f"`{line.key}`" in readme
+
+
+def test_messages_and_file_names_stay_short() -> None:
+    long = "x" * 5000
+    with pytest.raises(NotationError) as caught:
+        parse(f"beat: a\nstyle: b\ntempo: {long}\n")
+    assert len(str(caught.value)) < 200
+    text = f"beat: {long}\nstyle: {long}\ntempo: 120\nKK |X---------------|\n"
+    names = midi_names(parse(text + text))
+    assert len(set(names)) == 2
+    assert all(len(name) < 200 for name in names)
