@@ -6,18 +6,16 @@ process costs only itself.
 
 import hashlib
 import zlib
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from preprocess.console import start_worker
 from preprocess.drum_tracks import DrumChoice
 from preprocess.errors import InputError
 from preprocess.midi_file import Limits, MidiWarning
+from preprocess.pools import map_in_processes
 from preprocess.sources import MIDI_SUFFIXES, Archive, Source, read_file
 
 BATCH_FILES = 8
@@ -161,59 +159,17 @@ def convert_sources(sources: Iterable[Source], options: Options, processes: int)
     """Convert files in a pool, in their order; a file that kills its process costs only itself."""
     with ExitStack() as archives:
         batches = _batches(sources, options.limits.bytes, archives)
-        again: deque[list[tuple[Source, Content]]] = deque()
-        while True:
-            done = yield from _convert_in_one_pool(batches, again, options, processes)
-            if done:
-                return
-            # The pool died in the first of these batches or after it: its files go one by one.
-            for source, content in again.popleft():
-                yield _convert_alone(source, content, options)
+        yield from map_in_processes(partial(_convert_item, options), batches, processes, _died)
 
 
-def _convert_in_one_pool(
-    batches: Iterator[list[tuple[Source, Content]]],
-    again: deque[list[tuple[Source, Content]]],
-    options: Options,
-    processes: int,
-) -> Any:
-    """Convert batches until there are none, those of `again` first; where the pool dies, `again` is what is left."""
-    waiting: deque[tuple[list[tuple[Source, Content]], Future[list[Converted]]]] = deque()
-    pool = ProcessPoolExecutor(max(1, processes), initializer=start_worker)
-    try:
-        while True:
-            while len(waiting) < 2 * processes + 2:
-                batch = again.popleft() if again else next(batches, None)
-                if batch is None:
-                    break
-                try:
-                    waiting.append((batch, pool.submit(_convert_batch, batch, options)))
-                except BrokenProcessPool:
-                    again.appendleft(batch)
-                    break
-            if not waiting:
-                return not again
-            yield from waiting[0][1].result()
-            waiting.popleft()
-    except BrokenProcessPool:
-        again.extendleft(batch for batch, _ in reversed(waiting))
-        return False
-    finally:
-        pool.shutdown(cancel_futures=True)
+def _convert_item(options: Options, item: tuple[Source, Content]) -> Converted:
+    source, content = item
+    return convert_source(source, options, content)
 
 
-def _convert_batch(batch: list[tuple[Source, Content]], options: Options) -> list[Converted]:
-    return [convert_source(source, options, content) for source, content in batch]
-
-
-def _convert_alone(source: Source, content: Content, options: Options) -> Converted:
-    """Convert a file in a process of its own."""
-    with ProcessPoolExecutor(1, initializer=start_worker) as pool:
-        try:
-            return pool.submit(convert_source, source, options, content).result()
-        except BrokenProcessPool:
-            message = f"{source.name}: the reader's process died."
-            return Converted(source, drops=[Drop("reader_crashed", message)])
+def _died(item: tuple[Source, Content]) -> Converted:
+    source = item[0]
+    return Converted(source, drops=[Drop("reader_crashed", f"{source.name}: the reader's process died.")])
 
 
 def _batches(

@@ -5,18 +5,14 @@ need many machines. Shards are the same however many processes made them.
 """
 
 import argparse
-import hashlib
 import json
 import os
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
-from itertools import islice
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 if __package__ in (None, ""):  # run as a script: the packages stand beside this one
     sys.path[0] = str(Path(__file__).resolve().parents[1])
@@ -27,8 +23,10 @@ if __name__ == "__main__":  # before all else, so that a signal is heard while t
     stopping.listen()
 
 import configs
-from preprocess.console import Parser, add_log_flag, print_table, progress, run_command, start_worker
+from preprocess import flags
+from preprocess.console import Parser, add_log_flag, print_table, progress, run_command
 from preprocess.errors import InputError
+from preprocess.transform import Filters, Transform
 
 SCHEMA = 2
 FEATURES = {
@@ -41,108 +39,8 @@ FEATURES = {
     "step_seconds": "float",
 }
 CHUNK = 32
-
-
-@dataclass(frozen=True)
-class Filters:
-    """Which NoteSequences are worth converting: Magenta's `--enable_filtering`.
-
-    Attributes:
-        max_total_time: seconds.
-        max_num_notes: notes.
-        min_velocities: different velocities; played music has many.
-        min_metric_positions: different positions of onsets among the sixteen of a quarter note.
-        is_drum: look at the velocities and positions of drums (True), of others (False) or of all notes (None).
-        drums_only: drop a sequence that holds anything but drums.
-    """
-
-    max_total_time: float = 1800.0
-    max_num_notes: int = 10000
-    min_velocities: int = 1
-    min_metric_positions: int = 1
-    is_drum: bool | None = None
-    drums_only: bool = False
-
-    def reason_to_drop(self, sequence: Any) -> str:
-        """A reason code, or nothing."""
-        if sequence.total_time > self.max_total_time:
-            return "too_long"
-        if len(sequence.notes) > self.max_num_notes:
-            return "too_many_notes"
-        if self.drums_only and not all(n.is_drum for n in sequence.notes):
-            return "not_only_drums"
-        notes = [n for n in sequence.notes if n.velocity and self.is_drum in (None, n.is_drum)]
-        if len({n.velocity for n in notes}) < self.min_velocities:
-            return "too_few_velocities"
-        sixteen_a_second = (sequence.tempos[0].qpm if sequence.tempos else 120.0) / 60 * 16
-        positions = {int(n.start_time * sixteen_a_second + 0.5) % 16 for n in notes}
-        if len(positions) < self.min_metric_positions:
-            return "too_few_metric_positions"
-        return ""
-
-
-@dataclass(frozen=True)
-class Transform:
-    """From one serialised NoteSequence to serialised examples; the same for the local pool and for Beam.
-
-    Attributes:
-        converter: the converter's plain data.
-        filters: or None to convert everything.
-        max_examples: so many evenly spaced examples of a NoteSequence; None for all.
-        augmenter: the augmenter's plain data, for the variants that training chooses from; None for none.
-    """
-
-    converter: dict[str, Any]
-    filters: Filters | None
-    max_examples: int | None = None
-    augmenter: dict[str, Any] | None = None
-
-    def __call__(self, record: bytes) -> tuple[list[bytes], Counter[str]]:
-        """The examples, and why there are none where there are none."""
-        import numpy as np
-
-        from preprocess.augment import Augmenter
-        from preprocess.converters import create
-        from preprocess.dataset import convert_versions
-        from preprocess.example_proto import encode
-        from preprocess.note_sequence import NoteSequence, reason_to_refuse
-        from preprocess.tempo_map import at_one_tempo
-
-        try:
-            sequence = NoteSequence.FromString(record)
-        except Exception:  # noqa: BLE001 - protobuf's DecodeError, wherever its version keeps it
-            return [], Counter(["bad_record"])
-        if refused := reason_to_refuse(sequence):
-            return [], Counter([refused])
-        if self.filters is not None:
-            reason = self.filters.reason_to_drop(sequence)
-            if reason:
-                return [], Counter([reason])
-        sequence = at_one_tempo(sequence)
-        # A NoteSequence without a name is told from others by what it holds.
-        digest = hashlib.sha256(record)
-        name = sequence.filename or sequence.id or digest.hexdigest()
-        converter = create(self.converter)
-        if self.augmenter is None:
-            examples, reasons = converter.convert(sequence)
-            versions = [examples]
-        else:
-            augmenter = Augmenter(**self.augmenter) if self.augmenter else None
-            rng = np.random.default_rng(int.from_bytes(digest.digest()[:8], "big"))
-            versions, reasons = convert_versions(sequence, converter, augmenter, rng)
-        records = [
-            encode(name, example, variant)
-            for variant, found in enumerate(versions)
-            for example in self._some(found)
-        ]
-        return records, reasons
-
-    def _some(self, examples: list[Any]) -> list[Any]:
-        """At most `max_examples` of them, evenly spaced."""
-        if not self.max_examples or len(examples) <= self.max_examples:
-            return examples
-        step = len(examples) / self.max_examples
-        return [examples[int(i * step)] for i in range(self.max_examples)]
+CHUNK_BYTES = 2**20
+"""Of NoteSequences that a process gets at once."""
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -152,18 +50,28 @@ def get_parser() -> argparse.ArgumentParser:
         "preprocess_tfrecord --input_tfrecord=groove.tfrecord --output_tfrecord=examples.tfrecord "
         "--config=hierdec-drum_4bar",
     )
-    parser.add_argument("--input_tfrecord", required=True, help="globs separated by commas")
-    parser.add_argument("--output_tfrecord", required=True, help="shards get this name and -00000-of-00032")
-    parser.add_argument("--config", required=True, help="a name or a .toml file")
-    parser.add_argument("--output_shards", type=int, default=32, help="default: 32")
+    parser.add_argument("--input_tfrecord", required=True, type=flags.text, help="globs separated by commas")
     parser.add_argument(
-        "--max_examples_per_sequence", type=int, help="so many of each NoteSequence (default: all)"
+        "--output_tfrecord", required=True, type=flags.text, help="shards get this name and -00000-of-00032"
+    )
+    parser.add_argument("--config", required=True, type=flags.text, help="a name or a .toml file")
+    parser.add_argument("--output_shards", type=flags.SHARDS, default=32, help="default: 32")
+    parser.add_argument(
+        "--max_examples_per_sequence", type=flags.COUNT, help="so many of each NoteSequence (default: all)"
+    )
+    parser.add_argument(
+        "--split_at_tempo_changes",
+        action="store_true",
+        help="begin a new stretch of music, and a new bar, wherever the tempo changes, as Magenta does "
+        "(default: find examples in bars, whatever the tempo does)",
     )
     parser.add_argument("--enable_filtering", action=argparse.BooleanOptionalAction, default=True)
-    parser.add_argument("--max_total_time", type=float, default=1800.0, help="seconds (default: 1800)")
-    parser.add_argument("--max_num_notes", type=int, default=10000, help="default: 10000")
-    parser.add_argument("--min_velocities", type=int, default=1, help="default: 1")
-    parser.add_argument("--min_metric_positions", type=int, default=1, help="default: 1")
+    parser.add_argument(
+        "--max_total_time", type=flags.number(above=0), default=1800.0, help="seconds (default: 1800)"
+    )
+    parser.add_argument("--max_num_notes", type=flags.COUNT, default=10000, help="default: 10000")
+    parser.add_argument("--min_velocities", type=flags.COUNT, default=1, help="default: 1")
+    parser.add_argument("--min_metric_positions", type=flags.COUNT, default=1, help="default: 1")
     parser.add_argument(
         "--is_drum",
         action=argparse.BooleanOptionalAction,
@@ -179,10 +87,27 @@ def get_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--runner", choices=("local", "beam"), default="local")
     parser.add_argument("--pipeline_options", default="", help="for Beam: --runner=DirectRunner,...")
-    parser.add_argument("--num_processes", type=int, default=os.cpu_count() or 1, help="default: all cores")
+    parser.add_argument(
+        "--num_processes", type=flags.PROCESSES, default=os.cpu_count() or 1, help="default: all cores"
+    )
     parser.add_argument("--force", action="store_true", help="overwrite shards of the same name")
     add_log_flag(parser)
     return parser
+
+
+@dataclass
+class Result:
+    """What became of the NoteSequences.
+
+    Attributes:
+        counts: examples of each shard.
+        reasons: of stretches of music, and of NoteSequences, that were dropped.
+        without: how many NoteSequences gave no example at all, by the commonest reason of each.
+    """
+
+    counts: list[int]
+    reasons: Counter[str] = field(default_factory=Counter)
+    without: Counter[str] = field(default_factory=Counter)
 
 
 def shard_paths(output: str, shards: int) -> list[Path]:
@@ -191,61 +116,65 @@ def shard_paths(output: str, shards: int) -> list[Path]:
 
 
 def _chunks(patterns: str) -> Iterator[list[bytes]]:
+    """The records, a few at a time, so that a large input never lies in memory as a whole."""
     from preprocess.tfrecord import expand_patterns, read_records
 
-    records = (record for path in expand_patterns(patterns) for record in read_records(path))
-    while chunk := list(islice(records, CHUNK)):
+    chunk: list[bytes] = []
+    for path in expand_patterns(patterns):
+        for record in read_records(path):
+            chunk.append(record)
+            if len(chunk) == CHUNK or sum(map(len, chunk)) > CHUNK_BYTES:
+                yield chunk
+                chunk = []
+    if chunk:
         yield chunk
 
 
-def _apply(transform: Transform, records: list[bytes]) -> list[tuple[list[bytes], Counter[str]]]:
-    return [transform(record) for record in records]
+def _died(record: bytes) -> tuple[list[bytes], Counter[str]]:
+    return [], Counter(["converter_crashed"])
 
 
-def run_locally(
-    transform: Transform, patterns: str, paths: list[Path], processes: int
-) -> tuple[list[int], Counter[str]]:
-    """Examples of each shard, and the reasons of what was dropped. Example i goes to shard i modulo shards."""
+def run_locally(transform: Transform, patterns: str, paths: list[Path], processes: int) -> Result:
+    """Write the shards. Example i goes to shard i modulo shards.
+
+    Raises:
+        InputError: where there is no example (`no_examples`), or an input can't be read.
+    """
     from preprocess.output_files import publish
+    from preprocess.pools import map_in_processes
     from preprocess.tfrecord import RecordWriter, expand_patterns, read_sidecar
 
     total = sum((read_sidecar(path) or {}).get("count", 0) for path in expand_patterns(patterns))
-    reasons: Counter[str] = Counter()
+    result = Result([])
     writers: list[RecordWriter] = []
     written = 0
     try:
         writers += map(RecordWriter, paths)
-        with (
-            ProcessPoolExecutor(max(1, processes), initializer=start_worker) as pool,
-            progress("Converting", total) as advance,
-        ):
-            # Handed out a few at a time, so that a large input never lies in memory as a whole.
-            chunks = _chunks(patterns)
-            waiting: list[Any] = []
-            while True:
-                for chunk in islice(chunks, 2 * processes + 2 - len(waiting)):
-                    waiting.append(pool.submit(_apply, transform, chunk))
-                if not waiting:
-                    break
-                for examples, dropped in waiting.pop(0).result():
-                    for example in examples:
-                        writers[written % len(writers)].write(example)
-                        written += 1
-                    reasons += dropped
-                    advance()
+        with progress("Converting", total) as advance:
+            for examples, dropped in map_in_processes(transform, _chunks(patterns), processes, _died):
+                for example in examples:
+                    writers[written % len(writers)].write(example)
+                    written += 1
+                result.reasons += dropped
+                result.without.update(_why(examples, dropped))
+                advance()
         if not written:
-            raise _nothing(patterns, reasons)
+            raise _nothing(patterns, result.reasons)
         publish(writer.file for writer in writers)
     except BaseException:
         for writer in writers:
             writer.file.discard()
         raise
-    return [writer.count for writer in writers], reasons
+    result.counts = [writer.count for writer in writers]
+    return result
 
 
-def run_on_beam(
-    transform: Transform, patterns: str, paths: list[Path], options: str
-) -> tuple[list[int], Counter[str]]:
+def _why(examples: list[bytes], dropped: Counter[str]) -> list[str]:
+    """The commonest reason of a NoteSequence that gave nothing; nothing of one that gave something."""
+    return [] if examples else [reason for reason, _ in dropped.most_common(1)]
+
+
+def run_on_beam(transform: Transform, patterns: str, paths: list[Path], options: str) -> Result:
     """As `run_locally`, on Apache Beam; the shards' order is Beam's."""
     try:
         import apache_beam as beam
@@ -256,6 +185,10 @@ def run_on_beam(
             '--runner=beam needs Apache Beam; pip install "apache-beam>=2.70".', "no_beam"
         ) from error
     from preprocess.tfrecord import expand_patterns, read_records
+
+    def counted(result: tuple[list[bytes], Counter[str]]) -> list[tuple[tuple[str, str], int]]:
+        reasons = [(("reasons", reason), n) for reason, n in result[1].items()]
+        return reasons + [(("without", reason), 1) for reason in _why(*result)]
 
     count = len(paths)
     # Beam writes into a folder beside the shards, so that an old set stays whole until the new one is.
@@ -275,24 +208,29 @@ def run_on_beam(
             )
             _ = (
                 converted
-                | "reasons" >> beam.FlatMap(lambda result: list(result[1].items()))
+                | "reasons" >> beam.FlatMap(counted)
                 | "sum" >> beam.CombinePerKey(sum)
                 | "line" >> beam.Map(json.dumps)
                 | "report" >> beam_io.WriteToText(f"{folder}/reasons", num_shards=1, shard_name_template="")
             )
-        reasons = Counter(dict(map(json.loads, Path(f"{folder}/reasons").read_text().splitlines())))
+        result = Result([])
+        for (kind, reason), n in map(json.loads, Path(f"{folder}/reasons").read_text().splitlines()):
+            getattr(result, kind)[reason] += n
         made = shard_paths(f"{folder}/shard", count)
-        counts = [sum(1 for _ in read_records(path)) for path in made]
-        if not sum(counts):
-            raise _nothing(patterns, reasons)
+        result.counts = [sum(1 for _ in read_records(path)) for path in made]
+        if not sum(result.counts):
+            raise _nothing(patterns, result.reasons)
         for source, target in zip(made, paths, strict=True):
             os.replace(source, target)
-    return counts, reasons
+    return result
 
 
 def _nothing(patterns: str, reasons: Counter[str]) -> InputError:
     counted = ", ".join(f"{reason}: {n}" for reason, n in reasons.most_common()) or "the files are empty"
-    return InputError(f"{patterns}: gave no example ({counted}).", "no_examples")
+    hint = ""
+    if reasons and reasons.most_common(1)[0][0] == "no_drums":
+        hint = "; where the drums are on another MIDI channel than 10, convert the files again with --drum_channel"
+    return InputError(f"{patterns}: gave no example ({counted}){hint}.", "no_examples")
 
 
 def _check_shards_serve(config: configs.Config, augment: bool) -> None:
@@ -320,8 +258,6 @@ def main(argv: list[str] | None = None) -> int:
     from preprocess.output_files import check_outputs
     from preprocess.tfrecord import write_sidecar
 
-    if args.output_shards < 1 or args.num_processes < 1:
-        raise InputError("--output_shards and --num_processes must be at least 1.")
     config = configs.get_config(args.config)
     _check_shards_serve(config, args.augment)
     paths = shard_paths(args.output_tfrecord, args.output_shards)
@@ -335,12 +271,13 @@ def main(argv: list[str] | None = None) -> int:
         filters if args.enable_filtering else None,
         args.max_examples_per_sequence,
         dict(config.augmenter) if args.augment else None,
+        at_one_tempo=not args.split_at_tempo_changes,
     )
     if args.runner == "beam":
-        counts, reasons = run_on_beam(transform, args.input_tfrecord, paths, args.pipeline_options)
+        result = run_on_beam(transform, args.input_tfrecord, paths, args.pipeline_options)
     else:
-        counts, reasons = run_locally(transform, args.input_tfrecord, paths, args.num_processes)
-    for i, (path, count) in enumerate(zip(paths, counts, strict=True)):
+        result = run_locally(transform, args.input_tfrecord, paths, args.num_processes)
+    for i, (path, count) in enumerate(zip(paths, result.counts, strict=True)):
         write_sidecar(
             path,
             {
@@ -353,12 +290,14 @@ def main(argv: list[str] | None = None) -> int:
                 "filters": asdict(filters) if args.enable_filtering else None,
                 "made_by": "preprocess_tfrecord",
                 # Counted once for all shards, so that reading them all adds up.
-                "reasons": dict(reasons) if i == 0 else {},
+                "reasons": dict(result.reasons) if i == 0 else {},
+                "without_example": dict(result.without) if i == 0 else {},
             },
         )
-    if reasons:
-        print_table("Dropped", ["reason", "stretches of music"], list(reasons.most_common()))
-    print(f"Wrote {sum(counts)} examples in {len(paths)} shards to {args.output_tfrecord}-*.")
+    if result.reasons:
+        rows = [(reason, n, result.without[reason]) for reason, n in result.reasons.most_common()]
+        print_table("Dropped", ["reason", "stretches of music", "NoteSequences without an example"], rows)
+    print(f"Wrote {sum(result.counts)} examples in {len(paths)} shards to {args.output_tfrecord}-*.")
     return 0
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from preprocess import conversion
+from preprocess import conversion, pools
 from preprocess.conversion import Converted, Options, convert_sources
 from preprocess.convert_dir_to_note_sequences import console_main, main
 from preprocess.errors import InputError
@@ -195,7 +195,7 @@ def test_a_crashing_reader_costs_only_its_file(monkeypatch: pytest.MonkeyPatch, 
             super().__init__(*args, mp_context=multiprocessing.get_context("fork"), **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(conversion, "convert_source", dying_convert)
-    monkeypatch.setattr(conversion, "ProcessPoolExecutor", ForkPool)
+    monkeypatch.setattr(pools, "ProcessPoolExecutor", ForkPool)
     sources = [Source(f"{i:02d}", "") for i in range(100)]
     results = list(convert_sources(sources, Options("c"), processes))
     assert [result.source.name for result in results] == [s.name for s in sources]

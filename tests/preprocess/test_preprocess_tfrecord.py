@@ -8,8 +8,9 @@ import pytest
 from preprocess.errors import InputError
 from preprocess.example_proto import decode
 from preprocess.note_sequence import NoteSequence
-from preprocess.preprocess_tfrecord import Filters, Transform, main
+from preprocess.preprocess_tfrecord import main
 from preprocess.tfrecord import RecordWriter, read_records, read_sidecar
+from preprocess.transform import Filters, Transform
 from tests.drum_sequences import backbeat, drum_sequence
 
 CONFIG = "hierdec-drum_4bar"
