@@ -1,12 +1,9 @@
 """MusicXML and ABC to NoteSequences, through note-seq's readers."""
 
-import tempfile
 import warnings
 import zipfile
 import zlib
 from io import BytesIO
-from pathlib import Path
-from typing import Any
 
 from preprocess.errors import InputError
 from preprocess.midi_file import Limits
@@ -33,7 +30,13 @@ def read_score(data: bytes, suffix: str, limits: Limits = Limits()) -> Score:
         from preprocess.abc_tunes import read_tune_book
 
         return _checked(read_tune_book(data), limits)
-    return _checked(Score([_read_musicxml(data, suffix)]), limits)
+    from preprocess.musicxml import read_musicxml
+
+    if zipfile.is_zipfile(BytesIO(data)):
+        _check_archive(data)
+    else:
+        _check_xml(data)
+    return _checked(read_musicxml(data), limits)
 
 
 def _checked(score: Score, limits: Limits) -> Score:
@@ -41,27 +44,6 @@ def _checked(score: Score, limits: Limits) -> Score:
         if sequence.total_time > limits.seconds:
             raise InputError(f"The music lasts longer than {limits.seconds:.0f} seconds.", "too_long")
     return score
-
-
-def _read_musicxml(data: bytes, suffix: str) -> Any:
-    from note_seq import musicxml_reader
-
-    if zipfile.is_zipfile(BytesIO(data)):
-        suffix = ".mxl"
-        _check_archive(data)
-    else:
-        _check_xml(data)
-    # note-seq decides by the name whether a score is compressed, so it gets a file of its own.
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"score{'.mxl' if suffix == '.mxl' else '.xml'}"
-        path.write_bytes(data)
-        try:
-            sequence = musicxml_reader.musicxml_file_to_sequence_proto(str(path))
-        except Exception as error:  # noqa: BLE001 - note-seq raises many kinds on damaged scores
-            raise InputError(f"The MusicXML file can't be read ({error}).", "bad_score") from error
-    if not sequence.notes:
-        raise InputError("The XML file holds no notes; is it a MusicXML score?", "bad_score")
-    return sequence
 
 
 def _check_archive(data: bytes) -> None:
