@@ -1,19 +1,20 @@
-"""ABC tune books: each tune by note-seq's reader, and a reason for each that it can't read."""
+"""ABC tune books: each tune by note-seq's reader, by `abc_reader` what that refuses, and a reason for the rest.
+
+What note-seq reads stays as note-seq reads it: repeats stand as sections of a NoteSequence.
+"""
 
 import re
 
 from preprocess.errors import InputError
 from preprocess.score import Score
 
+MAX_TUNE = 200_000
+"""Characters of a tune; the longest in books have 20,000."""
+
 _FIELD = re.compile(r"[A-Za-z+]:")
 _REASONS = {
-    "ChordError": "abc_chord",
-    "TupletError": "abc_tuplet",
-    "VariantEndingError": "abc_variant_ending",
-    "MultiVoiceError": "abc_voices",
     "PartError": "abc_parts",
     "RepeatParseError": "abc_repeat",
-    "InvalidCharacterError": "abc_character",
 }
 """Reason codes by note-seq's exception."""
 
@@ -26,14 +27,24 @@ def read_tune_book(data: bytes) -> Score:
     """
     from note_seq import abc_parser
 
+    from preprocess.abc_reader import FullTune
+
     score = Score()
     header, tunes = _split(_decoded(data))
     if not tunes:
         raise InputError("The ABC file holds no tune.", "bad_score")
     for number, tune in enumerate(tunes, 1):
         name = _name_of(tune, number)
+        if sum(map(len, tune)) > MAX_TUNE:
+            score.dropped.append((name, "too_long", f"Tune {name}: has more than {MAX_TUNE} characters."))
+            continue
         try:
-            sequence = abc_parser.ABCTune(header + tune).note_sequence
+            try:
+                sequence = abc_parser.ABCTune(header + tune).note_sequence
+            except Exception:  # noqa: BLE001 - of many kinds, as below
+                sequence = FullTune(header + tune).note_sequence
+        except InputError as error:
+            score.dropped.append((name, error.reason, f"Tune {name}: {error}"))
         except Exception as error:  # noqa: BLE001 - note-seq raises many kinds on damaged tunes
             reason = _REASONS.get(type(error).__name__, "abc_unreadable")
             score.dropped.append((name, reason, f"Tune {name}: {error}"))
@@ -46,8 +57,9 @@ def read_tune_book(data: bytes) -> Score:
 
 
 def _decoded(data: bytes) -> str:
+    data = data.removeprefix(b"\xef\xbb\xbf")
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8")
     except UnicodeDecodeError:
         return data.decode("latin-1")
 

@@ -6,8 +6,6 @@ are written out before (`preprocess.score_repeats`), programs counted from 0, pe
 MIDI; it reads the score at one tempo, and the tempos of all parts are laid under it afterwards.
 """
 
-import bisect
-import itertools
 import xml.etree.ElementTree as ET
 import zipfile
 from fractions import Fraction
@@ -16,7 +14,7 @@ from typing import Any
 
 from preprocess.errors import InputError
 from preprocess.midi_file import MidiWarning
-from preprocess.score import Score
+from preprocess.score import READING_QPM, Score, lay_tempos
 from preprocess.score_repeats import write_out
 
 _STEPS = (
@@ -59,8 +57,6 @@ _TYPES = frozenset(
     ]
 )
 MAX_DEPTH = 100
-_READING_QPM = 120.0
-"""The tempo at which note-seq reads all scores; its own default."""
 
 
 def read_musicxml(data: bytes) -> Score:
@@ -78,6 +74,19 @@ def read_musicxml(data: bytes) -> Score:
         """Takes a parsed tree where note-seq has the name of a file."""
 
         _get_score = staticmethod(lambda root: root)
+
+        # note-seq's own look for what is there twice by comparing each with each.
+        def get_time_signatures(self) -> list[Any]:
+            return _once(self.parts, "time_signature", ("numerator", "denominator", "time_position"))
+
+        def get_key_signatures(self) -> list[Any]:
+            found = _once(self.parts, "key_signature", ("key", "mode", "time_position"))
+            return found or super().get_key_signatures()
+
+        def get_chord_symbols(self) -> list[Any]:
+            return [
+                chord for part in self.parts for measure in part.measures for chord in measure.chord_symbols
+            ]
 
     warnings: list[MidiWarning] = []
     try:
@@ -106,8 +115,15 @@ def read_musicxml(data: bytes) -> Score:
         kept = [type(meter).FromString(meter.SerializeToString()) for meter in sound]
         del sequence.time_signatures[:]
         sequence.time_signatures.extend(kept)
-    _lay_tempos(sequence, tempos)
+    lay_tempos(sequence, tempos)
     return Score([sequence], warnings=warnings)
+
+
+def _once(parts: list[Any], kind: str, fields: tuple[str, ...]) -> list[Any]:
+    """What the measures of all parts have of a kind, each once, in the order of the parts."""
+    found = (getattr(measure, kind) for part in parts for measure in part.measures)
+    by_fields = {tuple(getattr(x, name) for name in fields): x for x in found if x is not None}
+    return list(by_fields.values())
 
 
 def _root_of(data: bytes) -> ET.Element:
@@ -228,7 +244,8 @@ def _count_programs_from_zero(root: ET.Element) -> None:
 
 def _name_drums(root: ET.Element, warnings: list[MidiWarning]) -> set[int]:
     """Give the notes of percussion parts the pitches of General MIDI's drums; the indices of those parts."""
-    drum_of, channels = {}, {}
+    drum_of: dict[str | None, int] = {}
+    channels: dict[str | None, str] = {}
     for part in root.iter("score-part"):
         for instrument in part.findall("midi-instrument"):
             channels.setdefault(part.get("id"), (instrument.findtext("midi-channel") or "").strip())
@@ -302,36 +319,5 @@ def _take_tempos(root: ET.Element) -> list[tuple[float, float]]:
                         qpm = float(sound.get("tempo", "0"))
                         if 0 < qpm < 6e7:
                             found.setdefault(max(Fraction(0), at), qpm)
-                        sound.set("tempo", str(_READING_QPM))
+                        sound.set("tempo", str(READING_QPM))
     return [(float(quarter), qpm) for quarter, qpm in sorted(found.items())]
-
-
-def _lay_tempos(sequence: Any, tempos: list[tuple[float, float]]) -> None:
-    """Move a NoteSequence that was read at one tempo to its own ones, from the tempo of 120 on."""
-    if not tempos or tempos[0][0] > 0:
-        tempos = [(0.0, _READING_QPM), *tempos]
-    changes: list[tuple[float, float]] = []
-    for quarter, qpm in tempos:
-        if not changes or changes[-1][1] != qpm:
-            changes.append((quarter, qpm))
-    starts = [0.0]
-    for (quarter, qpm), (following, _) in itertools.pairwise(changes):
-        starts.append(starts[-1] + (following - quarter) * 60.0 / qpm)
-    quarters = [quarter for quarter, _ in changes]
-
-    def seconds(time: float) -> float:
-        quarter = time * _READING_QPM / 60.0
-        i = max(0, bisect.bisect_right(quarters, quarter + 1e-9) - 1)
-        return starts[i] + (quarter - quarters[i]) * 60.0 / changes[i][1]
-
-    del sequence.tempos[:]
-    for start, (_, qpm) in zip(starts, changes, strict=True):
-        sequence.tempos.add(time=start, qpm=qpm)
-    if changes == [(0.0, _READING_QPM)]:
-        return
-    for note in sequence.notes:
-        note.start_time, note.end_time = seconds(note.start_time), seconds(note.end_time)
-    for events in (sequence.time_signatures, sequence.key_signatures, sequence.text_annotations):
-        for event in events:
-            event.time = seconds(event.time)
-    sequence.total_time = seconds(sequence.total_time)

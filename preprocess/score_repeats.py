@@ -1,4 +1,4 @@
-"""Repeats, endings and jumps of a MusicXML score, written out as they are played."""
+"""Repeats, endings and jumps: the order in which measures are played, and MusicXML scores written out in it."""
 
 import copy
 import xml.etree.ElementTree as ET
@@ -15,7 +15,7 @@ _KEPT = ("divisions", "key", "time", "transpose")
 
 
 @dataclass
-class _Measure:
+class Measure:
     """What a measure says about the order of playing.
 
     Attributes:
@@ -52,7 +52,7 @@ def write_out(root: ET.Element) -> None:
     """
     parts = root.findall("part")
     lists = [part.findall("measure") for part in parts]
-    order = playing_order(lists)
+    order = playing_order([_read(group) for group in _side_by_side(lists)])
     if order == list(range(len(order))):
         return
     size = sum(1 for measures in lists for measure in measures for _ in measure.iter())
@@ -74,16 +74,12 @@ def write_out(root: ET.Element) -> None:
             previous = i
 
 
-def playing_order(parts: list[list[ET.Element]]) -> list[int]:
-    """The indices of a score's measures as they are played.
-
-    Args:
-        parts: the measures of each part.
+def playing_order(measures: list[Measure]) -> list[int]:
+    """The indices of measures as they are played.
 
     Raises:
         InputError: where they are more than any music has (`too_long`).
     """
-    measures = [_read(group) for group in _side_by_side(parts)]
     endings = _endings(measures)
     order: list[int] = []
     at = begin = 0
@@ -125,13 +121,13 @@ def _side_by_side(parts: list[list[ET.Element]]) -> list[list[ET.Element]]:
     return [[measures[i] for measures in parts if i < len(measures)] for i in range(longest)]
 
 
-def _find(measures: list[_Measure], mark: str) -> int:
+def _find(measures: list[Measure], mark: str) -> int:
     return next((i for i, measure in enumerate(measures) if mark in measure.marks), -1)
 
 
-def _read(group: list[ET.Element]) -> _Measure:
+def _read(group: list[ET.Element]) -> Measure:
     """What a measure says, in whichever parts it says it."""
-    result = _Measure()
+    result = Measure()
     for element in group:
         for repeat in element.findall("barline/repeat"):
             if repeat.get("direction") == "forward":
@@ -150,7 +146,7 @@ def _read(group: list[ET.Element]) -> _Measure:
     return result
 
 
-def _endings(measures: list[_Measure]) -> dict[int, _Ending]:
+def _endings(measures: list[Measure]) -> dict[int, _Ending]:
     """The ending that each measure of one belongs to; endings one after another belong together."""
     spans = []
     for first, measure in enumerate(measures):
