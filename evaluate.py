@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 import configs
+from preprocess import flags
 from preprocess.console import Parser, add_log_flag, run_command
 from preprocess.errors import InputError
 
@@ -42,17 +43,17 @@ def get_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--num_samples",
-        type=int,
+        type=flags.OUTPUTS,
         help="clips drawn from the prior (default: 1024), or pieces of 256 frames (64)",
     )
     parser.add_argument(
         "--importance_samples",
-        type=int,
+        type=flags.integer(1, 100_000),
         help="latent draws a clip (default: 64), or random paths of the voices a piece (8)",
     )
     parser.add_argument(
         "--temperature",
-        type=float,
+        type=flags.TEMPERATURE,
         default=1.0,
         help="of all draws; 0 takes the likeliest drums (default: 1)",
     )
@@ -63,24 +64,24 @@ def get_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--infill_clips",
-        type=int,
+        type=flags.OUTPUTS,
         default=128,
         help="of drums: in how many held-out clips bar 3 is filled in, chosen at random (default: 128)",
     )
     parser.add_argument(
         "--condition_clips",
-        type=int,
+        type=flags.OUTPUTS,
         default=64,
         help="of drum models that are asked for something: clips drawn for each thing asked (default: 64)",
     )
     parser.add_argument(
-        "--max_examples", type=int, help="so many held-out clips, chosen at random; default: all"
+        "--max_examples", type=flags.COUNT, help="so many held-out clips, chosen at random; default: all"
     )
     parser.add_argument(
-        "--max_batch_size", type=int, help="clips at once; not seen in the figures (default: 256)"
+        "--max_batch_size", type=flags.BATCH, help="clips at once; not seen in the figures (default: 256)"
     )
     parser.add_argument(
-        "--seed", type=int, default=0, help="the same seed gives the same figures (default: 0)"
+        "--seed", type=flags.SEED, default=0, help="the same seed gives the same figures (default: 0)"
     )
     parser.add_argument("--force", action="store_true", help="overwrite what is there")
     add_log_flag(parser)
@@ -136,16 +137,7 @@ def _fill_in(args: argparse.Namespace, config: configs.Config) -> None:
 def _check(args: argparse.Namespace) -> None:
     if not args.examples_path:
         raise InputError("--examples_path is missing; it names the held-out TFRecords, see --help.")
-    for flag in (
-        *("num_samples", "importance_samples", "infill_clips", "condition_clips"),
-        *("max_examples", "max_batch_size"),
-    ):
-        value = getattr(args, flag)
-        if value is not None and value < 1:
-            raise InputError(f"--{flag} is {value}; expected at least 1.")
     args.temperatures = temperatures_of(args.temperatures)
-    if args.seed < 0:
-        raise InputError(f"--seed is {args.seed}; expected 0 or more.")
 
 
 def temperatures_of(text: str) -> list[float]:

@@ -15,7 +15,6 @@ from typing import Any
 
 import configs
 from preprocess.console import Parser, add_log_flag, run_command
-from preprocess.errors import InputError
 from render.clips import add_style_flags, style_of
 from studio import explore_clips, explore_sets
 from studio.loading import add_model_flags
@@ -64,19 +63,6 @@ def main(argv: list[str] | None = None) -> int:
         InputError: where a flag can't be used.
     """
     args = get_parser().parse_args(argv)
-    for flag in (
-        "num_outputs",
-        "num_candidates",
-        "rows",
-        "columns",
-        "num_neighbours",
-        "num_samples",
-        "max_examples",
-    ):
-        if getattr(args, flag, 1) < 1:
-            raise InputError(f"--{flag} is {getattr(args, flag)}; expected at least 1.")
-    if args.seed < 0:
-        raise InputError(f"--seed is {args.seed}; expected 0 or more.")
     if hasattr(args, "qpm"):
         style_of(args)  # refuses what makes no sense before any work is done
     return args.run(args)

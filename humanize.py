@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import configs
+from preprocess import flags
 from preprocess.console import Parser, add_log_flag, progress, run_command
 from preprocess.drum_tracks import DrumChoice, add_drum_choice_flags, drum_choice_of
 from preprocess.errors import InputError
@@ -36,14 +37,14 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--input_midi", required=True, help="a MIDI file in any meter, or a folder of them")
     parser.add_argument(
         "--timing",
-        type=float,
+        type=flags.FRACTION,
         default=1.0,
         help="how much of the model's timing is added to what was programmed: 0 for none, 1 for all of it, or between "
         "(default: 1)",
     )
     parser.add_argument(
         "--velocity",
-        type=float,
+        type=flags.FRACTION,
         default=1.0,
         help="0 keeps the velocities, 1 takes the model's, or between (default: 1)",
     )
@@ -139,9 +140,6 @@ def humanize(path: Path, model: Any, choice: DrumChoice, args: argparse.Namespac
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     args = get_parser().parse_args(argv)
-    for flag in ("timing", "velocity"):
-        if not 0 <= getattr(args, flag) <= 1:
-            raise InputError(f"--{flag} is {getattr(args, flag)}; expected 0 to 1.", "bad_flag")
     check_groove_flags(args)
     choice = drum_choice_of(args)
     paths = input_files(args.input_midi)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import configs
+from preprocess import flags
 from preprocess.console import Parser, add_log_flag, run_command
 from preprocess.errors import InputError
 from render.clips import (
@@ -24,7 +25,6 @@ from render.clips import (
 from studio.clips import (
     add_clip_flags,
     check_controls,
-    check_numbers,
     controls_of,
     read_clip,
     steps_of,
@@ -43,9 +43,14 @@ def get_parser() -> argparse.ArgumentParser:
         "--input_midi_1", help="where to start: a MIDI file with one clip of what the model plays"
     )
     parser.add_argument("--input_midi_2", help="where to end")
-    parser.add_argument("--num_outputs", type=int, default=5, help="steps, both ends included (default: 5)")
     parser.add_argument(
-        "--max_batch_size", type=int, default=256, help="clips drawn together; not seen in the output"
+        "--num_outputs",
+        type=flags.integer(2, flags.MOST_OUTPUTS),
+        default=5,
+        help="steps, both ends included (default: 5)",
+    )
+    parser.add_argument(
+        "--max_batch_size", type=flags.BATCH, default=256, help="clips drawn together; not seen in the output"
     )
     add_model_flags(parser)
     add_clip_flags(parser)
@@ -106,9 +111,6 @@ def main(argv: list[str] | None = None) -> int:
     args = get_parser().parse_args(argv)
     if bool(args.input_midi_1) != bool(args.input_midi_2):
         raise InputError("--input_midi_1 and --input_midi_2 go together; give both, or none for two samples.")
-    check_numbers(args)
-    if args.num_outputs < 2:
-        raise InputError(f"--num_outputs is {args.num_outputs}; an interpolation has at least 2 steps.")
     from models import editing
 
     style = style_of(args)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import configs
+from preprocess import flags
 from preprocess.console import Parser, add_log_flag, run_command
 from preprocess.errors import InputError
 from render.clips import (
@@ -26,7 +27,6 @@ from render.midi import Style
 from studio.clips import (
     add_clip_flags,
     check_controls,
-    check_numbers,
     controls_of,
     decode_in_batches,
     steps_of,
@@ -39,7 +39,9 @@ def add_primer_flags(parser: argparse.ArgumentParser) -> None:
     """Flags that say what a frame model goes on from, and what else it writes."""
     group = parser.add_argument_group("piano models: what a piece begins with, and how it is looked at")
     group.add_argument("--primer_midi", help="MIDI file to go on from")
-    group.add_argument("--primer_bars", type=int, help="bars of it that are heard (default: 4)")
+    group.add_argument(
+        "--primer_bars", type=flags.integer(1, flags.MOST_BARS), help="bars of it that are heard (default: 4)"
+    )
     group.add_argument("--primer_pitches", help="a chord to begin with, as MIDI pitches: 60,64,67")
     group.add_argument("--initiator_file", help="JSON of beginnings as in seed 003; each is gone on from")
     group.add_argument("--attention", action="store_true", help="picture of which lag is read when")
@@ -54,13 +56,13 @@ def get_parser() -> argparse.ArgumentParser:
         "Sample clips from a trained model; with no --run_dir or --checkpoint_file from the shipped one.",
         "sample.py --num_outputs=8 --qpm=96 --output_dir=beats --gallery",
     )
-    parser.add_argument("--num_outputs", type=int, default=5, help="how many clips (default: 5)")
+    parser.add_argument("--num_outputs", type=flags.OUTPUTS, default=5, help="how many clips (default: 5)")
     parser.add_argument(
-        "--max_batch_size", type=int, default=256, help="clips drawn together; not seen in the output"
+        "--max_batch_size", type=flags.BATCH, default=256, help="clips drawn together; not seen in the output"
     )
     parser.add_argument(
         "--bars",
-        type=int,
+        type=flags.integer(1, flags.MOST_BARS),
         help="bars of a piece: of piano, its beginning included (default: 8), or of a song by a drum model that hears "
         "itself",
     )
@@ -123,7 +125,6 @@ def felt(args: argparse.Namespace, sequences: list[Any], style: Style) -> list[A
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     args = get_parser().parse_args(argv)
-    check_numbers(args)
     style = style_of(args)
     model = load_model(args, frame_models=True)
     check_feel(args, model)

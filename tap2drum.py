@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import configs
+from preprocess import flags
 from preprocess.console import Parser, add_log_flag, run_command
 from render.drum_maps import DRUM_MAPS, load_drum_map
 from render.midi import Style
@@ -31,7 +32,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--input_midi", required=True, help="a MIDI file")
     parser.add_argument(
         "--qpm",
-        type=float,
+        type=flags.QPM,
         default=None,
         help="one tempo for all of it, in quarter notes a minute, 10 to 400, where the file does not say how fast it was "
         "tapped (default: the file's tempos)",

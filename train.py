@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import configs
+from preprocess import flags
 from preprocess.console import Parser, add_log_flag, print_table, run_command
 from preprocess.errors import InputError
 
@@ -40,25 +41,40 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--eval_examples_path", help="held-out TFRecords, for the best checkpoint and early stopping"
     )
-    parser.add_argument("--hparams", default="", help="changes such as batch_size=64,enc_rnn_size=[256]")
-    parser.add_argument("--num_steps", type=int, default=200000, help="the last step (default: 200000)")
-    parser.add_argument("--eval_num_batches", type=int, help="batches an evaluation; default: all examples")
     parser.add_argument(
-        "--eval_every", type=int, default=500, help="steps between validations (default: 500)"
+        "--hparams", type=str, default="", help="changes such as batch_size=64,enc_rnn_size=[256]"
     )
     parser.add_argument(
-        "--save_every", type=int, default=500, help="steps between checkpoints (default: 500)"
+        "--num_steps", type=flags.COUNT, default=200000, help="the last step (default: 200000)"
     )
-    parser.add_argument("--log_every", type=int, default=100, help="steps between log lines (default: 100)")
-    parser.add_argument("--checkpoints_to_keep", type=int, default=5, help="beside the best one (default: 5)")
     parser.add_argument(
-        "--patience", type=int, default=0, help="stop after so many validations without a better one"
+        "--eval_num_batches", type=flags.COUNT, help="batches an evaluation; default: all examples"
+    )
+    parser.add_argument(
+        "--eval_every", type=flags.COUNT, default=500, help="steps between validations (default: 500)"
+    )
+    parser.add_argument(
+        "--save_every", type=flags.COUNT, default=500, help="steps between checkpoints (default: 500)"
+    )
+    parser.add_argument(
+        "--log_every", type=flags.COUNT, default=100, help="steps between log lines (default: 100)"
+    )
+    parser.add_argument(
+        "--checkpoints_to_keep", type=flags.COUNT, default=5, help="beside the best one (default: 5)"
+    )
+    parser.add_argument(
+        "--patience",
+        type=flags.COUNT_OR_NONE,
+        default=0,
+        help="stop after so many validations without a better one",
     )
     parser.add_argument(
         "--init_from", help="weights to start from: checkpoint, run_dir, shipped name or Magenta's"
     )
     parser.add_argument("--precision", choices=PRECISIONS, default="float32")
-    parser.add_argument("--seed", type=int, default=0, help="of weights, batches and noise (default: 0)")
+    parser.add_argument(
+        "--seed", type=flags.SEED, default=0, help="of weights, batches and noise (default: 0)"
+    )
     add_log_flag(parser)
     return parser
 
@@ -80,14 +96,6 @@ def _check(args: argparse.Namespace) -> None:
     for flag in ("run_dir", "examples_path"):
         if not getattr(args, flag):
             raise InputError(f"--{flag} is missing; see --help.")
-    counts = ("num_steps", "eval_every", "save_every", "log_every", "checkpoints_to_keep", "eval_num_batches")
-    for flag in counts:
-        value = getattr(args, flag)
-        if value is not None and value < 1:
-            raise InputError(f"--{flag} is {value}; expected at least 1.")
-    for flag in ("patience", "seed"):
-        if getattr(args, flag) < 0:
-            raise InputError(f"--{flag} is {getattr(args, flag)}; expected 0 or more.")
     for flag in ("eval_every", "save_every"):
         if getattr(args, flag) % args.log_every:
             raise InputError(

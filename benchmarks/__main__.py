@@ -52,9 +52,7 @@ def get_parser() -> argparse.ArgumentParser:
         "python -m benchmarks --groove=groove --output=results.json",
     )
     parser.add_argument("--groove", help="the Groove MIDI folder, for the two conversions")
-    parser.add_argument(
-        "--only", default="", help="names of measurements, separated by commas (default: all)"
-    )
+    parser.add_argument("--only", help="names of measurements, separated by commas (default: all)")
     parser.add_argument(
         "--torch_python",
         default=sys.executable,
@@ -339,7 +337,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.groove:
         groove = str(Path(args.groove).resolve())
         measurements |= {"convert": lambda: convert(groove), "examples": lambda: convert_examples(groove)}
-    chosen = [name for name in args.only.split(",") if name] or list(measurements)
+    chosen = [name for name in (args.only or "").split(",") if name] or list(measurements)
     unknown = sorted(set(chosen) - set(measurements))
     if unknown:
         raise InputError(f"--only names '{unknown[0]}'; expected {', '.join(measurements)}.")

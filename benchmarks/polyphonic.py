@@ -26,6 +26,7 @@ from typing import Any
 
 import configs
 from configuration import frozen
+from preprocess import flags
 from preprocess.console import Parser, print_table, run_command
 from preprocess.errors import InputError
 from preprocess.output_files import write_atomically
@@ -245,9 +246,11 @@ def get_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--data", required=True, help="folder of the four .mat files")
     parser.add_argument("--runs", help="folder of the runs, needed with --models")
-    parser.add_argument("--models", default="", help="configs to train, separated by commas")
+    parser.add_argument("--models", help="configs to train, separated by commas")
     parser.add_argument("--sets", default=",".join(SETS), help=f"of {', '.join(SETS)} (default: all)")
-    parser.add_argument("--samples", type=int, default=8, help="random paths of a bound (default: 8)")
+    parser.add_argument(
+        "--samples", type=flags.integer(1, 100_000), default=8, help="random paths of a bound (default: 8)"
+    )
     return parser
 
 
@@ -259,9 +262,7 @@ def main(argv: list[str] | None = None) -> int:
     unknown = sorted(set(names) - set(SETS))
     if unknown:
         raise InputError(f"--sets names '{unknown[0]}'; expected some of {', '.join(SETS)}.", "bad_flag")
-    if args.samples < 1:
-        raise InputError(f"--samples is {args.samples}; expected at least 1.", "bad_flag")
-    models = [model for model in args.models.split(",") if model]
+    models = [model for model in (args.models or "").split(",") if model]
     if models and not args.runs:
         raise InputError("--runs is missing; it names a folder for what is trained.", "bad_flag")
     for model in models:

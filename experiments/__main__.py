@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from experiments.catalogue import EXPERIMENTS
+from preprocess import flags
 from preprocess.console import Parser, print_table, run_command
 from preprocess.errors import InputError
 
@@ -41,11 +42,10 @@ def get_parser(name: str | None = None) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--songs",
-        default="",
         help="folder with the original's songs, 'track (1).mid' to 'track (34).mid' (default: the tunes that come "
         "with this project)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="random seed (default: %(default)s)")
+    parser.add_argument("--seed", type=flags.SEED, default=0, help="random seed (default: %(default)s)")
     module.add_flags(parser)
     return parser
 

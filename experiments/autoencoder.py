@@ -18,6 +18,7 @@ from experiments.descent import mean_of_last, positive_flag, train
 from experiments.outcome import Finding, Outcome
 from experiments.tunes import load_songs
 from patterns.melody import FRAMES, KEYS
+from preprocess import flags
 from preprocess.errors import InputError
 
 SIZE = FRAMES * len(KEYS)
@@ -30,16 +31,19 @@ ORIGINAL_LOSSES = ((100, "0.8262"), (200, "0.6467"), (400, "0.5559"))
 def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--steps",
-        type=int,
+        type=flags.COUNT_OR_NONE,
         default=300,
         help="training steps for each network (default: 300; the original took 10000)",
     )
     parser.add_argument(
-        "--batch_size", type=int, default=128, help="pairs of songs per training step (default: 128)"
+        "--batch_size",
+        type=flags.integer(0, 65_536),
+        default=128,
+        help="pairs of songs per training step (default: 128)",
     )
     parser.add_argument(
         "--small",
-        type=float,
+        type=flags.number(0, 100),
         default=0.03,
         help="standard deviation of the second network's initial weights (default: 0.03); the first one's is 1",
     )

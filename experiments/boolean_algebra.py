@@ -19,6 +19,7 @@ import numpy as np
 
 from experiments.outcome import Finding, Outcome
 from experiments.tunes import Songs, load_songs
+from preprocess import flags
 from preprocess.console import progress
 from preprocess.errors import InputError
 
@@ -250,7 +251,10 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--rule", choices=[*KINDS, "all"], default="all", help="kind of rules to train (default: all)"
     )
     parser.add_argument(
-        "--passes", type=int, default=200, help="maximum number of passes over the song (default: 200)"
+        "--passes",
+        type=flags.COUNT_OR_NONE,
+        default=200,
+        help="maximum number of passes over the song (default: 200)",
     )
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from experiments.boolean_algebra import START, active_inputs, new_start
 from experiments.outcome import Finding, Outcome
 from experiments.tunes import load_songs
+from preprocess import flags
 from preprocess.console import progress
 from preprocess.errors import InputError
 
@@ -230,11 +231,14 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "errors (default for a single variant)",
     )
     parser.add_argument(
-        "--passes", type=int, default=3000, help="maximum number of passes over the song (default: 3000)"
+        "--passes",
+        type=flags.COUNT_OR_NONE,
+        default=3000,
+        help="maximum number of passes over the song (default: 3000)",
     )
     parser.add_argument(
         "--level",
-        type=float,
+        type=flags.number(0, 1000),
         help="initial level; the higher, the less readily edges are deleted (default: 3 for fixed, else 1)",
     )
 

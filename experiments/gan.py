@@ -20,6 +20,7 @@ from experiments.likeness import differences, mean_difference
 from experiments.outcome import Finding, Outcome
 from experiments.tunes import Songs, load_songs
 from patterns.melody import FRAMES, KEYS
+from preprocess import flags
 
 SIZE = FRAMES * len(KEYS)
 NOISE = 100
@@ -45,12 +46,15 @@ CHECKS = 20
 def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--steps",
-        type=int,
+        type=flags.COUNT_OR_NONE,
         default=3000,
         help="training steps for each GAN (default: 3000; the original took about 7762)",
     )
     parser.add_argument(
-        "--batch_size", type=int, default=64, help="songs per batch, all different (default: 64)"
+        "--batch_size",
+        type=flags.integer(0, 65_536),
+        default=64,
+        help="songs per batch, all different (default: 64)",
     )
 
 

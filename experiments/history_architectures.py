@@ -21,6 +21,7 @@ import numpy as np
 
 from experiments.history_copy import CHANCE, FRAMES, KEYS, LAG, copy_loss, draw_copies
 from experiments.outcome import Finding, Outcome
+from preprocess import flags
 
 LAG_OF_ONES = (1, 2, 4, 8, 12, 16, 24, 28, 32, 36, 40, 48, 56, 64)
 """The third task's lag, by the number of ones among the 13 keys of a frame."""
@@ -41,14 +42,17 @@ ORIGINAL_ERRORS = "about 0.02 to 0.03 for 4 to 9 ones, 4.8 to 6.6 for others"
 def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--steps",
-        type=int,
+        type=flags.COUNT_OR_NONE,
         nargs=3,
         default=(550, 350, 600),
         metavar="N",
         help="training steps for each of the three tasks (default: 550 350 600; original: 1000 1000 1000)",
     )
     parser.add_argument(
-        "--batch", type=int, default=16, help="examples per training step (default: 16; original: 128)"
+        "--batch",
+        type=flags.integer(0, 65_536),
+        default=16,
+        help="examples per training step (default: 16; original: 128)",
     )
 
 

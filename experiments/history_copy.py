@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from experiments.outcome import Finding, Outcome
+from preprocess import flags
 
 FRAMES, LAG, KEYS = 192, 64, 13
 WINDOW = 80
@@ -40,26 +41,32 @@ ORIGINAL_MEMORY_GB = 16
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--steps", type=int, default=200, help="steps of gradient descent (default: 200, like the original)"
+        "--steps",
+        type=flags.COUNT_OR_NONE,
+        default=200,
+        help="steps of gradient descent (default: 200, like the original)",
     )
     parser.add_argument(
         "--batch",
-        type=int,
+        type=flags.integer(0, 65_536),
         default=128,
         help="examples per step of gradient descent (default: 128, like the original)",
     )
     parser.add_argument(
         "--generations",
-        type=int,
+        type=flags.COUNT_OR_NONE,
         default=70,
         help="generations of evolution (default: 70, like the original)",
     )
     parser.add_argument(
-        "--children", type=int, default=200, help="children per generation (default: 200, like the original)"
+        "--children",
+        type=flags.integer(0, flags.MOST_OUTPUTS),
+        default=200,
+        help="children per generation (default: 200, like the original)",
     )
     parser.add_argument(
         "--evolution_batch",
-        type=int,
+        type=flags.integer(0, 65_536),
         default=3,
         help="examples on which each generation is evaluated (default: 3; the original's 128 take about 30 times as "
         "long)",

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from experiments.outcome import Finding, Outcome
+from preprocess import flags
 
 KEYS, PAUSE = 13, 13
 LOCAL_SIZES = (75,)
@@ -76,13 +77,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--steps",
-        type=int,
+        type=flags.COUNT_OR_NONE,
         default=600,
         help="training steps for each network (default: 600; original: 1000, and 3000 for melody)",
     )
     parser.add_argument(
         "--batch",
-        type=int,
+        type=flags.integer(0, 65_536),
         default=16,
         help="songs per training step, 0 for all of them (default: 16; original: 0)",
     )

@@ -21,6 +21,7 @@ from experiments.likeness import Likeness, likeness
 from experiments.outcome import Finding, Outcome
 from experiments.tunes import Songs, load_songs
 from patterns.melody import FRAMES, KEYS
+from preprocess import flags
 from preprocess.console import progress
 from preprocess.errors import InputError
 
@@ -50,11 +51,16 @@ class Found:
 def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--steps",
-        type=int,
+        type=flags.COUNT_OR_NONE,
         default=300,
         help="training steps for the first listener (default: 300; original: 30000)",
     )
-    parser.add_argument("--batch_size", type=int, default=64, help="rolls per training step (default: 64)")
+    parser.add_argument(
+        "--batch_size",
+        type=flags.integer(0, 65_536),
+        default=64,
+        help="rolls per training step (default: 64)",
+    )
     parser.add_argument(
         "--optimizer",
         choices=("adam", "sgd"),
@@ -63,15 +69,21 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--rounds",
-        type=int,
+        type=flags.COUNT_OR_NONE,
         default=3,
         help="rounds of search and training for the second listener (default: 3)",
     )
     parser.add_argument(
-        "--population", type=int, default=1000, help="genetic search: population (default: 1000)"
+        "--population",
+        type=flags.integer(0, flags.MOST_OUTPUTS),
+        default=1000,
+        help="genetic search: population (default: 1000)",
     )
     parser.add_argument(
-        "--generations", type=int, default=25, help="genetic search: generations (default: 25)"
+        "--generations",
+        type=flags.COUNT_OR_NONE,
+        default=25,
+        help="genetic search: generations (default: 25)",
     )
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from experiments.outcome import Finding, Outcome
+from preprocess import flags
 
 KEYS = 13
 UNITS = 100
@@ -30,16 +31,28 @@ KINDS = (SEEING, BLIND, PLAIN)
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--steps", type=int, default=100, help="training steps for each network (default: 100)"
+        "--steps",
+        type=flags.COUNT_OR_NONE,
+        default=100,
+        help="training steps for each network (default: 100)",
     )
     parser.add_argument(
-        "--batch", type=int, default=16, help="songs per training step (default: 16; original: 69)"
+        "--batch",
+        type=flags.integer(0, 65_536),
+        default=16,
+        help="songs per training step (default: 16; original: 69)",
     )
     parser.add_argument(
-        "--units", type=int, default=UNITS, help="units in each LSTM layer (default: 100, like the original)"
+        "--units",
+        type=flags.integer(0, 4096),
+        default=UNITS,
+        help="units in each LSTM layer (default: 100, like the original)",
     )
     parser.add_argument(
-        "--held_out", type=int, default=4, help="hold out every Nth song from training (default: 4)"
+        "--held_out",
+        type=flags.integer(0, flags.MOST),
+        default=4,
+        help="hold out every Nth song from training (default: 4)",
     )
 
 

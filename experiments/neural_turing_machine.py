@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from experiments.outcome import Finding, Outcome
+from preprocess import flags
 
 MARKS = 2
 """Inputs besides the bits: the start marker and the end marker."""
@@ -39,10 +40,10 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         ("locations", 24, "number of memory locations (default: 24; original: 128)"),
         ("width", 12, "values per memory location (default: 12; original: 13)"),
     ):
-        parser.add_argument(f"--{name}", type=int, default=default, help=meaning)
+        parser.add_argument(f"--{name}", type=flags.integer(0, 100_000), default=default, help=meaning)
     parser.add_argument(
         "--learning_rate",
-        type=float,
+        type=flags.number(0, 1000),
         default=1e-3,
         help="learning rate of RMSProp (default: 0.001; original: 0.0001)",
     )

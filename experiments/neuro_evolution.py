@@ -20,6 +20,7 @@ import numpy as np
 
 from experiments.outcome import Finding, Outcome
 from experiments.tunes import load_songs
+from preprocess import flags
 from preprocess.console import progress
 from preprocess.errors import InputError
 
@@ -281,12 +282,15 @@ def evolve_melody(roll: np.ndarray, args: argparse.Namespace, original_fitness: 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--population",
-        type=int,
+        type=flags.integer(0, flags.MOST_OUTPUTS),
         default=150,
         help="population size for the melody (default: 150; original: 1500)",
     )
     parser.add_argument(
-        "--generations", type=int, default=100, help="generations for the melody (default: 100)"
+        "--generations",
+        type=flags.COUNT_OR_NONE,
+        default=100,
+        help="generations for the melody (default: 100)",
     )
     parser.add_argument(
         "--activation",

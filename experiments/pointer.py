@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from experiments.outcome import Finding, Outcome
+from preprocess import flags
 
 FRAMES, FROM, KEYS = 192, 64, 13
 SLOTS, SLOT = 80, 16
@@ -23,10 +24,16 @@ ORIGINAL_SHARE = 0.99993
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--steps", type=int, default=200, help="training steps (default: 200, like the original)"
+        "--steps",
+        type=flags.COUNT_OR_NONE,
+        default=200,
+        help="training steps (default: 200, like the original)",
     )
     parser.add_argument(
-        "--batch", type=int, default=16, help="examples per training step (default: 16; original: 128)"
+        "--batch",
+        type=flags.integer(0, 65_536),
+        default=16,
+        help="examples per training step (default: 16; original: 128)",
     )
 
 

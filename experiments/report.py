@@ -14,6 +14,7 @@ from pathlib import Path
 
 from experiments.catalogue import EXPERIMENTS, SECONDS
 from experiments.outcome import FILE_NAME, Outcome
+from preprocess import flags
 from preprocess.console import Parser, progress
 from preprocess.errors import InputError
 
@@ -80,15 +81,15 @@ def get_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--songs",
-        default="",
         help="folder with the original's songs, 'track (1).mid' to 'track (34).mid' (default: the tunes that come "
         "with this project)",
     )
+    parser.add_argument("--only", help="comma-separated names of the experiments to run (default: all)")
     parser.add_argument(
-        "--only", default="", help="comma-separated names of the experiments to run (default: all)"
-    )
-    parser.add_argument(
-        "--processes", type=int, default=2, help="how many experiments to run at a time (default: 2)"
+        "--processes",
+        type=flags.PROCESSES,
+        default=2,
+        help="how many experiments to run at a time (default: 2)",
     )
     parser.add_argument(
         "--keep", action="store_true", help="skip experiments that already have results in --output_dir"
@@ -99,7 +100,7 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run the command; the exit status is 1 if an experiment failed."""
     args = get_parser().parse_args(argv)
-    names = list(dict.fromkeys(filter(None, args.only.split(",")))) or list(EXPERIMENTS)
+    names = list(dict.fromkeys(filter(None, (args.only or "").split(",")))) or list(EXPERIMENTS)
     folder = Path(args.output_dir).expanduser()
     _check(args, names, folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -28,7 +28,7 @@ class Songs:
     are_original: bool
 
 
-def load_songs(folder: str = "") -> Songs:
+def load_songs(folder: str | None = None) -> Songs:
     """Load the original's 34 songs, `track (1).mid` to `track (34).mid`, from a folder, or else our own tunes.
 
     Raises:

@@ -17,6 +17,7 @@ import numpy as np
 from experiments.descent import positive_flag
 from experiments.outcome import Finding, Outcome
 from patterns.melody import FRAMES, KEYS
+from preprocess import flags
 from preprocess.console import progress
 from preprocess.errors import InputError
 
@@ -53,20 +54,26 @@ class Game:
 def add_flags(parser: argparse.ArgumentParser) -> None:
     game = Game()
     parser.add_argument(
-        "--steps", type=int, default=1500, help="number of keys pressed in each run (default: 1500)"
+        "--steps",
+        type=flags.COUNT_OR_NONE,
+        default=1500,
+        help="number of keys pressed in each run (default: 1500)",
     )
     parser.add_argument(
-        "--runs", type=int, default=4, help="number of runs with and without the penalty each (default: 4)"
+        "--runs",
+        type=flags.integer(0, flags.MOST_OUTPUTS),
+        default=4,
+        help="number of runs with and without the penalty each (default: 4)",
     )
     parser.add_argument(
         "--curiosity",
-        type=float,
+        type=flags.number(0, 1000),
         default=game.curiosity,
         help="probability of pressing a random key (default: %(default)s)",
     )
     parser.add_argument(
         "--growth",
-        type=float,
+        type=flags.number(-1000, 1000),
         default=game.growth,
         help="base of the penalty, which is growth ** n - 1 after n perfect predictions in a row (default: %(default)s)",
     )

@@ -27,16 +27,14 @@ def get_parser() -> argparse.ArgumentParser:
         "Convert drum grids to a TFRecord of NoteSequences, to MIDI files, or both.",
         "python -m patterns.convert --output_file=patterns.tfrecord --midi_dir=patterns_midi",
     )
-    parser.add_argument(
-        "--input_files", default="", help="grids to read, globs with commas (default: the shipped ones)"
-    )
-    parser.add_argument("--output_file", default="", help="TFRecord to write")
-    parser.add_argument("--midi_dir", default="", help="folder for one MIDI file a beat")
+    parser.add_argument("--input_files", help="grids to read, globs with commas (default: the shipped ones)")
+    parser.add_argument("--output_file", help="TFRecord to write")
+    parser.add_argument("--midi_dir", help="folder for one MIDI file a beat")
     parser.add_argument("--force", action="store_true", help="overwrite what is there")
     return parser
 
 
-def read_beats(patterns: str) -> list[Any]:
+def read_beats(patterns: str | None) -> list[Any]:
     """The shipped beats, or those of the named files.
 
     Raises:
@@ -112,7 +110,7 @@ def main(argv: list[str] | None = None) -> int:
     if not (args.output_file or args.midi_dir):
         raise InputError("Nothing to write: give --output_file, --midi_dir or both.", "flags")
     beats = read_beats(args.input_files)
-    output, folder = Path(args.output_file).expanduser(), Path(args.midi_dir).expanduser()
+    output, folder = Path(args.output_file or "").expanduser(), Path(args.midi_dir or "").expanduser()
     paths = [folder / name for name in midi_names(beats)] if args.midi_dir else []
     check_outputs([*([output] if args.output_file else []), *paths], args.force)
     if args.midi_dir:

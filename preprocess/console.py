@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from preprocess import stopping
+from preprocess import flags, stopping
 from preprocess.errors import InputError, OutputError
 from preprocess.output_files import write_error
 
@@ -274,6 +274,7 @@ class Parser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
+        self.register("type", None, flags.text)  # of every flag that has no other type
 
     def error(self, message: str) -> NoReturn:
         """One sentence, where argparse prints all flags."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from preprocess import flags
 from preprocess.errors import InputError
 from preprocess.midi_file import MidiFile
 
@@ -91,7 +92,7 @@ def add_drum_choice_flags(parser: argparse.ArgumentParser) -> None:
     """The flags `--drum_channel` and `--drum_track`, for `drum_choice_of`."""
     parser.add_argument(
         "--drum_channel",
-        type=int,
+        type=flags.integer(1, 16),
         metavar="N",
         help="MIDI channel of the drums, 1 to 16 (default: 10 where it has notes, otherwise what looks like drums)",
     )

@@ -68,8 +68,11 @@ def _refused(value: str, expected: str) -> argparse.ArgumentTypeError:
     return argparse.ArgumentTypeError(f"is {shown if shown.strip() else 'empty'}; expected {expected}.")
 
 
-OUTPUTS = integer(1, 10_000)
+MOST_OUTPUTS = 10_000
+OUTPUTS = integer(1, MOST_OUTPUTS)
 """Clips, pieces or samples that a command makes at once; all of them lie in memory."""
+MOST_BARS = 4096
+"""Bars of a piece."""
 BATCH = integer(1, 65_536)
 """Clips in a batch."""
 PROCESSES = integer(1, 512)
@@ -77,6 +80,8 @@ SHARDS = integer(1, 1_000)
 """Files of a set; all of them are open at once."""
 SEED = integer(0, 2**32 - 1)
 FRACTION = number(0, 1)
+PITCH = integer(0, 127)
+QPM = number(10, 400)
 TEMPERATURE = number(0, 1000)
 COUNT = integer(1, MOST)
 COUNT_OR_NONE = integer(0, MOST)

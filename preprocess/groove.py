@@ -27,6 +27,7 @@ if __name__ == "__main__":  # before all else, so that a signal is heard while t
 
     stopping.listen()
 
+from preprocess import flags
 from preprocess.console import Parser, print_table, progress, run_command
 from preprocess.errors import InputError
 
@@ -391,8 +392,10 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--beat_type", help="beat, fill")
     parser.add_argument("--time_signature", help="4-4, 3-4, ... separated by commas")
     parser.add_argument("--drummer", help="drummer1, ... separated by commas")
-    parser.add_argument("--min_qpm", type=float, default=0.0, help="slowest tempo, in quarters per minute")
-    parser.add_argument("--max_qpm", type=float, default=float("inf"), help="fastest tempo")
+    parser.add_argument(
+        "--min_qpm", type=flags.number(0, 10_000), default=0.0, help="slowest tempo, in quarters per minute"
+    )
+    parser.add_argument("--max_qpm", type=flags.number(0, 10_000), default=float("inf"), help="fastest tempo")
     parser.add_argument("--force", action="store_true", help="overwrite --output_file")
     return parser
 

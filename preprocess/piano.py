@@ -30,6 +30,7 @@ if __name__ == "__main__":  # before all else, so that a signal is heard while t
 
 import numpy as np
 
+from preprocess import flags
 from preprocess.console import Parser, add_log_flag, print_table, progress, run_command
 from preprocess.converters.pianoroll import (
     HIGHEST_PITCH,
@@ -170,12 +171,12 @@ class Checks:
 
 
 CHECK_FLAGS = {
-    "min_pitch": "lowest MIDI pitch",
-    "max_pitch": "highest MIDI pitch",
-    "any_meter": "also 3/4, 6/8 and the like",
-    "max_tempo_changes": "most tempo changes of a piece",
-    "max_off_grid": "largest share of notes off the grid of sixteenths",
-    "min_frames": "shortest piece, in sixteenths",
+    "min_pitch": ("lowest MIDI pitch", flags.PITCH),
+    "max_pitch": ("highest MIDI pitch", flags.PITCH),
+    "any_meter": ("also 3/4, 6/8 and the like", None),
+    "max_tempo_changes": ("most tempo changes of a piece", flags.COUNT_OR_NONE),
+    "max_off_grid": ("largest share of notes off the grid of sixteenths", flags.FRACTION),
+    "min_frames": ("shortest piece, in sixteenths", flags.COUNT),
 }
 
 
@@ -270,16 +271,20 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--output_file", required=True, help="TFRecord to write")
     parser.add_argument("--held_out_file", help="TFRecord for a part of the pieces, to validate on")
     parser.add_argument(
-        "--held_out_percent", type=float, help=f"of the pieces (default: {HELD_OUT_PERCENT:g})"
+        "--held_out_percent",
+        type=flags.number(0.01, 99.99),
+        help=f"of the pieces (default: {HELD_OUT_PERCENT:g})",
     )
-    for name, meaning in CHECK_FLAGS.items():
+    for name, (meaning, kind) in CHECK_FLAGS.items():
         default = getattr(Checks(), name)
-        if isinstance(default, bool):
+        if kind is None:
             parser.add_argument(f"--{name}", action="store_true", help=meaning)
         else:
             meaning += f" (default: {default})"
-            parser.add_argument(f"--{name}", type=type(default), default=default, help=meaning)
-    parser.add_argument("--num_processes", type=int, default=os.cpu_count() or 1, help="default: all cores")
+            parser.add_argument(f"--{name}", type=kind, default=default, help=meaning)
+    parser.add_argument(
+        "--num_processes", type=flags.PROCESSES, default=os.cpu_count() or 1, help="default: all cores"
+    )
     parser.add_argument("--force", action="store_true", help="overwrite the output files")
     add_log_flag(parser)
     return parser
@@ -324,20 +329,10 @@ def _checked(args: argparse.Namespace) -> Checks:
     """
     if args.held_out_percent is not None and not args.held_out_file:
         raise InputError("--held_out_percent is given without a --held_out_file.", "bad_flag")
-    ranges = {
-        "held_out_percent": (0.01, 99.99),
-        "num_processes": (1, None),
-        "min_pitch": (0, 127),
-        "max_pitch": (args.min_pitch, 127),
-        "max_tempo_changes": (0, None),
-        "max_off_grid": (0, 1),
-        "min_frames": (1, None),
-    }
-    for name, (least, most) in ranges.items():
-        value = getattr(args, name)
-        if value is not None and not (value >= least and (most is None or value <= most)):
-            expected = f"{least} or more" if most is None else f"{least} to {most}"
-            raise InputError(f"--{name} is {value}; expected {expected}.", "bad_flag")
+    if args.min_pitch > args.max_pitch:
+        raise InputError(
+            f"--max_pitch is {args.max_pitch}; expected at least --min_pitch, {args.min_pitch}.", "bad_flag"
+        )
     return Checks(**{name: getattr(args, name) for name in CHECK_FLAGS})
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from preprocess import flags
 from preprocess.errors import InputError
 from preprocess.output_files import check_outputs
 from render.drum_maps import DRUM_MAPS, load_drum_map
@@ -18,12 +19,17 @@ MOST_IN_A_PICTURE = 64
 def add_style_flags(parser: argparse.ArgumentParser) -> None:
     """Flags that say how clips are played and written."""
     group = parser.add_argument_group("playing")
-    group.add_argument("--qpm", type=float, help="quarter notes a minute, 10 to 400 (default: 120)")
+    group.add_argument("--qpm", type=flags.QPM, help="quarter notes a minute, 10 to 400 (default: 120)")
     group.add_argument(
-        "--velocity", type=int, default=None, help="1 to 127 for all notes (default: as the model plays them)"
+        "--velocity",
+        type=flags.integer(1, 127),
+        default=None,
+        help="1 to 127 for all notes (default: as the model plays them)",
     )
     group.add_argument("--accents", action="store_true", help="beats louder, off-beat sixteenths softer")
-    group.add_argument("--swing", type=float, default=0.0, help="0 to 0.5 of a sixteenth (default: 0)")
+    group.add_argument(
+        "--swing", type=flags.number(0, 0.5), default=0.0, help="0 to 0.5 of a sixteenth (default: 0)"
+    )
     maps = ", ".join(DRUM_MAPS)
     group.add_argument(
         "--drum_map", help=f"{maps}, or a .toml file (default: the General MIDI notes that the model plays)"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from preprocess import flags
 from preprocess.errors import InputError
 from preprocess.groove_conditions import DRUMMERS, STYLES
 from preprocess.output_files import write_atomically
@@ -33,11 +34,15 @@ def add_groove_flags(parser: argparse.ArgumentParser, default: str, temperature:
     group.add_argument("--config", help=f"name or .toml file (default: the shipped {default})")
     group.add_argument(
         "--temperature",
-        type=float,
+        type=flags.TEMPERATURE,
         help=f"{temperature} (default: 0 for one performance, {SEVERAL_TEMPERATURE} for several)",
     )
-    group.add_argument("--seed", type=int, default=0, help="the same seed gives the same output (default: 0)")
-    group.add_argument("--num_outputs", type=int, default=1, help="how many performances (default: 1)")
+    group.add_argument(
+        "--seed", type=flags.SEED, default=0, help="the same seed gives the same output (default: 0)"
+    )
+    group.add_argument(
+        "--num_outputs", type=flags.OUTPUTS, default=1, help="how many performances (default: 1)"
+    )
     group = parser.add_argument_group("who plays")
     group.add_argument("--drummer", help="drummer1 to drummer10 of the Groove MIDI Dataset (default: any)")
     group.add_argument("--style", help=f"{', '.join(STYLES)} (default: any)")
@@ -54,15 +59,11 @@ def add_groove_flags(parser: argparse.ArgumentParser, default: str, temperature:
 
 
 def check_groove_flags(args: argparse.Namespace) -> None:
-    """Refuse flags that ask for nothing or for the same performance several times; fill in the temperature.
+    """Refuse flags that ask for the same performance several times; fill in the temperature.
 
     Raises:
         InputError: naming the flag.
     """
-    if args.num_outputs < 1:
-        raise InputError(f"--num_outputs is {args.num_outputs}; expected at least 1.", "bad_flag")
-    if args.seed < 0:
-        raise InputError(f"--seed is {args.seed}; expected 0 or more.", "bad_flag")
     for flag, names in (("drummer", DRUMMERS), ("style", STYLES)):
         name = getattr(args, flag)
         if name is not None and name not in names:

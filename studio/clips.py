@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from preprocess import flags
 from preprocess.errors import InputError
 from render.clips import bars_of, meter_of
 from studio.loading import weights_that_fit
@@ -17,26 +18,15 @@ def add_clip_flags(parser: argparse.ArgumentParser) -> None:
     """Flags that say how long clips are, and over which chords."""
     group = parser.add_argument_group("clips")
     group.add_argument(
-        "--length", type=int, help="steps of a clip, for models without levels (default: the model's own)"
+        "--length",
+        type=flags.integer(1, LONGEST),
+        help="steps of a clip, for models without levels (default: the model's own)",
     )
     group.add_argument(
         "--chords",
         help='for models that play over chords, such as "C G Am F": evenly over each clip; where a clip '
         "takes fewer (one a bar for performances), clip after clip",
     )
-
-
-def check_numbers(args: argparse.Namespace) -> None:
-    """Refuse counts, seeds and lengths that make no sense.
-
-    Raises:
-        InputError: naming the flag.
-    """
-    for flag, least in (("num_outputs", 1), ("max_batch_size", 1), ("length", 1), ("seed", 0)):
-        value = getattr(args, flag)
-        if value is not None and value < least:
-            expected = f"at least {least}" if least else "0 or more"
-            raise InputError(f"--{flag} is {value}; expected {expected}.", "bad_flag")
 
 
 def steps_of(model: Any, length: int | None) -> int:
@@ -58,8 +48,6 @@ def steps_of(model: Any, length: int | None) -> int:
             f"{model.config.name} always plays {model.max_length} steps; leave out --length.",
             "bad_flag",
         )
-    if length > LONGEST:
-        raise InputError(f"--length is {length}; expected at most {LONGEST} steps.", "bad_flag")
     return length
 
 

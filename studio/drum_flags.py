@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from preprocess import flags
 from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
 from preprocess.drum_conditions import STYLES, DrumConditions
 from preprocess.errors import InputError
@@ -30,14 +31,18 @@ def add_drum_flags(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--style", help=f"{', '.join(STYLES)} (default: any, as for all of these)")
     group.add_argument(
-        "--density", type=float, help="how many hits, 0 to 1: 0.7 has more than 70 %% of drummers' beats"
+        "--density",
+        type=flags.FRACTION,
+        help="how many hits, 0 to 1: 0.7 has more than 70 %% of drummers' beats",
     )
     group.add_argument(
-        "--syncopation", type=float, help="of kick and snare, 0 to 1: 0.7 has more than 70 %% of beats"
+        "--syncopation",
+        type=flags.FRACTION,
+        help="of kick and snare, 0 to 1: 0.7 has more than 70 %% of beats",
     )
     group.add_argument(
         "--intensity",
-        type=float,
+        type=flags.FRACTION,
         help="as when drummers play softly or loudly, 0 to 1; it changes what is struck, not the velocities",
     )
     group.add_argument(
@@ -45,7 +50,7 @@ def add_drum_flags(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--guidance",
-        type=float,
+        type=flags.number(0, STRONGEST_GUIDANCE),
         help=f"how strongly what is asked for, and a --qpm that is given, are heeded; 0 ignores them, more than 1 "
         f"exaggerates them (default: {GUIDANCE:g})",
     )
@@ -96,11 +101,11 @@ def check_drum_flags(args: argparse.Namespace, model: Any) -> None:
         InputError: naming the flag.
     """
     given = given_flags(args)
-    for flags, able, what in (
+    for asked, able, what in (
         (CONDITION_FLAGS, model.heeds_conditions, "heed what is asked for"),
         ((*LOCK_FLAGS, *OTHER_FLAGS), model.fills_in, "play around what is known"),
     ):
-        flag = next((f for f in flags if f in given), None)
+        flag = next((f for f in asked if f in given), None)
         if flag and not able:
             raise InputError(
                 f"--{flag}: {model.config.name} was not trained to {what}; {OTHER_MODEL}", "bad_flag"
@@ -119,12 +124,6 @@ def check_drum_flags(args: argparse.Namespace, model: Any) -> None:
         raise InputError(
             f"--fill is for single clips, songs have theirs before changes; leave out --{song[0]}.",
             "bad_flag",
-        )
-    if args.input_midi == "":
-        raise InputError("--input_midi is empty; name a file, or leave it out.", "bad_flag")
-    if args.guidance is not None and not 0 <= args.guidance <= STRONGEST_GUIDANCE:
-        raise InputError(
-            f"--guidance is {args.guidance:g}; expected 0 to {STRONGEST_GUIDANCE:g}.", "bad_flag"
         )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import configs
+from preprocess import flags
 from preprocess.console import print_table
 from preprocess.errors import InputError
 from render.clips import bars_of, check_new, in_meter_of, planned_files, style_of, write_clips
@@ -84,17 +85,18 @@ def _write(model: Any, sequences: list[Any], stem: Path, args: argparse.Namespac
 
 def _similar_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input_midi", required=True, help="a MIDI file with one clip")
-    parser.add_argument("--num_outputs", type=int, default=5, help="how many clips (default: 5)")
+    parser.add_argument("--num_outputs", type=flags.OUTPUTS, default=5, help="how many clips (default: 5)")
     parser.add_argument(
-        "--similarity", type=float, default=0.7, help="1 reconstructs the clip, 0 samples (default: 0.7)"
+        "--similarity",
+        type=flags.FRACTION,
+        default=0.7,
+        help="1 reconstructs the clip, 0 samples (default: 0.7)",
     )
 
 
 def _run_similar(args: argparse.Namespace) -> int:
     from models import latent
 
-    if not 0 <= args.similarity <= 1:
-        raise InputError(f"--similarity is {args.similarity}; expected 0 to 1.")
     model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
     stem = _stem(model, args, args.num_outputs)
     batch, mu = _encoded(model, [args.input_midi])
@@ -113,8 +115,8 @@ def _grid_flags(parser: argparse.ArgumentParser) -> None:
     corners = ("top left", "top right", "bottom left", "bottom right")
     for i, corner in enumerate(corners, start=1):
         parser.add_argument(f"--input_midi_{i}", help=f"the clip at the {corner}; all four or none")
-    parser.add_argument("--rows", type=int, default=4, help="default: 4")
-    parser.add_argument("--columns", type=int, default=4, help="default: 4")
+    parser.add_argument("--rows", type=flags.integer(1, 100), default=4, help="default: 4")
+    parser.add_argument("--columns", type=flags.integer(1, 100), default=4, help="default: 4")
 
 
 def _run_grid(args: argparse.Namespace) -> int:
@@ -166,7 +168,7 @@ def _vary_flags(parser: argparse.ArgumentParser) -> None:
         help="of its vector, or of its quantile from 0 to 1; several with commas, --amount=-0.3,0.3 (default: 1)",
     )
     parser.add_argument("--input_midi", help="a MIDI file with one clip; without it samples are moved")
-    parser.add_argument("--num_outputs", type=int, default=4, help="samples to move (default: 4)")
+    parser.add_argument("--num_outputs", type=flags.OUTPUTS, default=4, help="samples to move (default: 4)")
     parser.add_argument("--orthogonal", action="store_true", help="move the other attributes less")
     parser.add_argument("--attributes_file", help="vectors; by default those beside the checkpoint")
 
@@ -236,9 +238,12 @@ def _vary_condition(args: argparse.Namespace, model: Any, amounts: list[float]) 
 def _infill_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input_midi", required=True, help="a MIDI file with one clip")
     parser.add_argument("--bars", required=True, help="bars to renew, from 1: --bars=3, --bars=1,3-4")
-    parser.add_argument("--num_outputs", type=int, default=3, help="how many clips (default: 3)")
+    parser.add_argument("--num_outputs", type=flags.OUTPUTS, default=3, help="how many clips (default: 3)")
     parser.add_argument(
-        "--num_candidates", type=int, default=64, help="the outputs are chosen among so many (default: 64)"
+        "--num_candidates",
+        type=flags.OUTPUTS,
+        default=64,
+        help="the outputs are chosen among so many (default: 64)",
     )
 
 
@@ -280,9 +285,15 @@ def _combine_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input_midi", required=True, help="the clip a of a + (b - c)")
     parser.add_argument("--plus", help="a MIDI file with the clip b")
     parser.add_argument("--minus", help="a MIDI file with the clip c")
-    parser.add_argument("--plus_amount", type=float, default=1.0, help="of b (default: 1)")
-    parser.add_argument("--minus_amount", type=float, default=1.0, help="of c (default: 1)")
-    parser.add_argument("--num_outputs", type=int, default=1, help="draws of the same vector (default: 1)")
+    parser.add_argument(
+        "--plus_amount", type=flags.number(-1000, 1000), default=1.0, help="of b (default: 1)"
+    )
+    parser.add_argument(
+        "--minus_amount", type=flags.number(-1000, 1000), default=1.0, help="of c (default: 1)"
+    )
+    parser.add_argument(
+        "--num_outputs", type=flags.OUTPUTS, default=1, help="draws of the same vector (default: 1)"
+    )
 
 
 def _run_combine(args: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import configs
+from preprocess import flags
 from preprocess.console import print_table, progress
 from preprocess.errors import InputError
 from render.clips import bars_of, check_new, in_meter_of, planned_files, style_of, write_clips
@@ -137,7 +138,7 @@ def _draw_map(embedding: Any, model: Any, colour: str, path: Path) -> None:
 def _neighbours_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--embedding", required=True, help="the .npz file of explore.py embed")
     parser.add_argument("--input_midi", required=True, help="a MIDI file with one clip")
-    parser.add_argument("--num_neighbours", type=int, default=5, help="default: 5")
+    parser.add_argument("--num_neighbours", type=flags.COUNT, default=5, help="default: 5")
     parser.add_argument(
         "--measure", default="cosine", choices=("cosine", "euclidean"), help="what is near (default: cosine)"
     )
@@ -209,13 +210,16 @@ def _cut(embedding: Any, i: int) -> Any:
 def _attributes_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--examples_path", required=True, help="TFRecords: globs separated by commas")
     parser.add_argument(
-        "--max_examples", type=int, default=2000, help="so many clips, chosen at random (default: 2000)"
+        "--max_examples",
+        type=flags.COUNT,
+        default=2000,
+        help="so many clips, chosen at random (default: 2000)",
     )
     parser.add_argument(
         "--attributes_file", help="where to write the vectors; beside the checkpoint by default"
     )
     parser.add_argument("--amounts", default="-1,1", help="added to samples for the report (default: -1,1)")
-    parser.add_argument("--num_samples", type=int, default=64, help="samples to move (default: 64)")
+    parser.add_argument("--num_samples", type=flags.OUTPUTS, default=64, help="samples to move (default: 64)")
     parser.add_argument(
         "--output_dir", default="attributes", help="folder for the report (default: attributes)"
     )

@@ -62,9 +62,6 @@ def primers_of(args: argparse.Namespace, model: Any) -> list[Primer]:
     from preprocess import primers
 
     given = [f for f in ("primer_midi", "primer_pitches", "initiator_file") if getattr(args, f) is not None]
-    for flag in ("primer_midi", "initiator_file"):
-        if getattr(args, flag) == "":
-            raise InputError(f"--{flag} is empty; name a file, or leave it out.", "bad_flag")
     if args.primer_bars is not None and not args.primer_midi:
         raise InputError("--primer_bars says how much of a --primer_midi is heard; name one.", "bad_flag")
     if len(given) > 1:
@@ -74,8 +71,6 @@ def primers_of(args: argparse.Namespace, model: Any) -> list[Primer]:
     kind, per_quarter = _representation(model), model.converter.steps_per_quarter
     if args.primer_midi:
         bars = PRIMER_BARS if args.primer_bars is None else args.primer_bars
-        if bars < 1:
-            raise InputError(f"--primer_bars is {bars}; expected at least 1.", "bad_flag")
         path = Path(args.primer_midi).expanduser()
         frames = min(bars * 4 * per_quarter, LONGEST_PRIMER)
         return [Primer(path.stem, *primers.primer_of_midi(path, frames, kind, per_quarter))]
@@ -108,8 +103,6 @@ def frames_of(args: argparse.Namespace, model: Any, primers: list[Primer]) -> in
     """
     if args.bars is not None and args.length is not None:
         raise InputError("--bars and --length are both given; name one of them.", "bad_flag")
-    if args.bars is not None and args.bars < 1:
-        raise InputError(f"--bars is {args.bars}; expected at least 1.", "bad_flag")
     frames = args.length or (args.bars or DEFAULT_BARS) * 4 * model.converter.steps_per_quarter
     if frames > LONGEST:
         raise InputError(f"A piece of {frames} frames is too long; expected at most {LONGEST}.", "bad_flag")

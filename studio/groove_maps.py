@@ -27,7 +27,7 @@ import numpy as np
 
 from models import numpy_groove
 from models.groove_layout import MAP_KNOTS
-from preprocess import groove_conditions
+from preprocess import flags, groove_conditions
 from preprocess.console import Parser, run_command
 from preprocess.errors import InputError
 
@@ -132,7 +132,7 @@ def get_parser() -> argparse.ArgumentParser:
     for name, share in SHARES.items():
         parser.add_argument(
             f"--{name}_share",
-            type=float,
+            type=flags.FRACTION,
             default=share,
             help=f"0 plays medians, 1 has the drummers' histogram of {name} (default: {share})",
         )
@@ -148,9 +148,6 @@ def main(argv: list[str] | None = None) -> int:
 
     args = get_parser().parse_args(argv)
     shares = {name: getattr(args, f"{name}_share") for name in SHARES}
-    for name, share in shares.items():
-        if not 0 <= share <= 1:
-            raise InputError(f"--{name}_share is {share}; expected 0 to 1.", "bad_flag")
     found = checkpoint.load(checkpoint.resolve(args.run_dir))
     config = Config.from_json(found.config)
     if not numpy_groove.supports(config):

@@ -2,11 +2,11 @@
 
 import argparse
 import contextlib
-import math
 from collections.abc import Iterator
 from typing import Any
 
 import configs
+from preprocess import flags
 from preprocess.errors import InputError
 
 HISTORY_TEMPERATURE = 0.87
@@ -25,11 +25,13 @@ def add_model_flags(parser: argparse.ArgumentParser, draws: bool = True) -> None
         return
     group.add_argument(
         "--temperature",
-        type=float,
+        type=flags.TEMPERATURE,
         help=f"0 takes the likeliest music (default: 0.5; of histdec-drum_4bar {HISTORY_TEMPERATURE}, of piano "
         "models 1)",
     )
-    group.add_argument("--seed", type=int, default=0, help="the same seed gives the same output (default: 0)")
+    group.add_argument(
+        "--seed", type=flags.SEED, default=0, help="the same seed gives the same output (default: 0)"
+    )
 
 
 def load_model(args: argparse.Namespace, frame_models: bool = False, default: str | None = None) -> Any:
@@ -48,8 +50,6 @@ def load_model(args: argparse.Namespace, frame_models: bool = False, default: st
 
     if args.run_dir and args.checkpoint_file:
         raise InputError("--run_dir and --checkpoint_file are both given; name one of them.")
-    if args.temperature is not None and not 0 <= args.temperature < math.inf:
-        raise InputError(f"--temperature is {args.temperature}; expected 0 or more.")
     config = configs.get_config(args.config) if args.config else None
     unnamed = config.name if config else default or configs.DEFAULT_CONFIG
     name = args.run_dir or args.checkpoint_file or unnamed

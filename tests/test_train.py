@@ -281,7 +281,7 @@ def test_data_that_give_no_example_are_refused_with_the_reasons(tmp_path: Path) 
         (["--eval_num_batches=-1", "--mode=eval"], "eval_num_batches is -1"),
         (["--patience=-1"], "patience is -1"),
         (["--seed=-1", "--mode=eval"], "seed is -1"),
-        (["--examples_path="], "--examples_path is missing"),
+        (["--examples_path="], "--examples_path is empty"),
         (["--examples_path=/nowhere/*.tfrecord"], "/nowhere"),
     ],
 )
