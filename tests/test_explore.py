@@ -214,12 +214,15 @@ def test_the_shipped_model_varies_out_of_the_box(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("similar", "--input_midi=BEAT", "--similarity=1.5"), "expected 0 to 1"),
-        (("similar", "--input_midi=BEAT", "--num_outputs=0"), "at least 1"),
-        (("similar", "--input_midi=BEAT", "--seed=-1"), "0 or more"),
+        (("similar", "--input_midi=BEAT", "--similarity=1.5"), "expected a number from 0 to 1"),
+        (
+            ("similar", "--input_midi=BEAT", "--num_outputs=0"),
+            "num_outputs is 0; expected a whole number from 1",
+        ),
+        (("similar", "--input_midi=BEAT", "--seed=-1"), "seed is -1; expected a whole number from 0"),
         (("similar", "--input_midi=absent.mid"), "absent.mid"),
         (("grid", "--input_midi_1=BEAT"), "give all four"),
-        (("grid", "--qpm=1000"), "tempo"),
+        (("grid", "--qpm=1000"), "qpm is 1000; expected a number from 10 to 400"),
         (("vary", "--attribute=hits", "--amount=much"), "expected numbers"),
         (("vary", "--attribute=hits", "--amount=nan"), "expected numbers"),
         (("vary", "--attribute=hits"), "make it with explore.py attributes"),

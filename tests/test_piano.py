@@ -250,10 +250,10 @@ def test_evaluation_reports_nats_beside_simple_models(run_dir: Path, pieces: Pat
         (["--chords=C"], "takes no chords"),
         (["--drum_map=roland_td"], "plays no drums"),
         (["--primer_bars=2"], "says how much of a --primer_midi"),
-        (["--primer_pitches="], "expected MIDI pitches"),
+        (["--primer_pitches="], "--primer_pitches is empty"),
         (["--compare_with=missing.tfrecord"], "missing.tfrecord: no such file"),
         (["--primer_midi="], "--primer_midi is empty"),
-        (["--compare_with="], "no file to read"),
+        (["--compare_with="], "--compare_with is empty"),
     ],
 )
 def test_flags_that_make_no_sense_are_refused(

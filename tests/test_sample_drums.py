@@ -157,7 +157,7 @@ def test_going_on_differs_from_beginning(tiny: Path, beat: Path, tmp_path: Path)
     ("flags", "message"),
     [
         (["--style=polka"], "style is 'polka'; expected one of afrobeat"),
-        (["--density=1.5"], "density is 1.5; expected 0 to 1"),
+        (["--density=1.5"], "density is 1.5; expected a number from 0 to 1"),
         (["--syncopation=nan"], "syncopation is nan"),
         (["--intensity=-1"], "intensity is -1"),
         (["--guidance=-1"], "--guidance is -1"),
@@ -165,7 +165,7 @@ def test_going_on_differs_from_beginning(tiny: Path, beat: Path, tmp_path: Path)
         (["--keep=kick"], "--keep says what stays of an --input_midi"),
         (["--keep_bars=1"], "--keep_bars says what stays of an --input_midi"),
         (["--input_midi={beat}", "--keep=cowbell"], "no drum 'cowbell'"),
-        (["--input_midi={beat}", "--keep="], "no drum ''"),
+        (["--input_midi={beat}", "--keep="], "keep is empty"),
         (["--input_midi={beat}", "--keep_bars=0"], "--keep_bars is '0'; expected bars from 1 to 4"),
         (["--input_midi={beat}", "--keep_bars=1-4"], "nothing is left to draw"),
         (["--input_midi={beat}", "--keep=kick", "--bars=8"], "leave out --bars"),
