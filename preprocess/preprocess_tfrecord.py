@@ -86,7 +86,9 @@ def get_parser() -> argparse.ArgumentParser:
         help="also write the variants (transpositions, random note dropout) that training chooses from",
     )
     parser.add_argument("--runner", choices=("local", "beam"), default="local")
-    parser.add_argument("--pipeline_options", type=str, default="", help="for Beam: --runner=DirectRunner,...")
+    parser.add_argument(
+        "--pipeline_options", type=str, default="", help="for Beam: --runner=DirectRunner,..."
+    )
     parser.add_argument(
         "--num_processes", type=flags.PROCESSES, default=os.cpu_count() or 1, help="default: all cores"
     )
