@@ -13,10 +13,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from configuration import Config, ConfigError, HParams, frozen, merged, override, parse_hparams
+from config_limits import MAX_CONFIG_BYTES, name_of_file
+from configuration import PARTS, Config, ConfigError, HParams, frozen, merged, override, parse_hparams
 from groove_configs import GROOVE_CONFIGS
 from history_configs import HISTORY_CONFIGS
 from piano_configs import PIANO_CONFIGS
+from preprocess.errors import shown
+from preprocess.json_text import check_nesting, too_deep
 
 __all__ = [
     "CONFIG_MAP",
@@ -397,9 +400,6 @@ def get_config(name_or_path: str) -> Config:
     )
 
 
-PARTS = ("encoder", "decoder", "converter")
-
-
 def load_config_file(path: Path) -> Config:
     """A user's config: `base = "hierdec-drum_4bar_small"` and tables of changes.
 
@@ -409,35 +409,49 @@ def load_config_file(path: Path) -> Config:
     Raises:
         ConfigError: naming the file and what is wrong.
     """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: can't be read as a config: {error}.") from error
+    data = _toml(path)
     known = {"base", "name", "description", "hparams", *PARTS, "augmenter"}
     unknown = sorted(set(data) - known)
     if unknown:
-        raise ConfigError(f"{path}: unknown key '{unknown[0]}'; expected {', '.join(sorted(known))}.")
+        raise ConfigError(f"{path}: unknown key {shown(unknown[0])}; expected {', '.join(sorted(known))}.")
     base = data.get("base", "")
     if not isinstance(base, str) or base not in CONFIG_MAP:
-        raise ConfigError(f"{path}: base is {base!r}; expected one of {', '.join(sorted(CONFIG_MAP))}.")
+        raise ConfigError(f"{path}: base is {shown(base)}; expected one of {', '.join(sorted(CONFIG_MAP))}.")
     config = CONFIG_MAP[base]
     for part in ("hparams", *PARTS, "augmenter"):
         if not isinstance(data.get(part, {}), dict):
-            raise ConfigError(f"{path}: {part} is {data[part]!r}; expected a table [{part}].")
+            raise ConfigError(f"{path}: {part} is {shown(data[part])}; expected a table [{part}].")
     parts = {}
     for part in PARTS:
         table, current = data.get(part, {}), getattr(config, part)
         parts[part] = frozen(merged(current, table))
-    own = dataclasses.replace(
-        config,
-        name=str(data.get("name", path.stem)),
-        description=str(data.get("description", f"from {path.name}")),
-        **parts,
-    )
     try:
+        own = dataclasses.replace(
+            config,
+            name=data["name"] if "name" in data else name_of_file(path.stem),
+            description=data.get("description", f"from {path.name}"),
+            **parts,
+        )
         return own.with_augmenter(data.get("augmenter", {})).with_hparams(data.get("hparams", {}))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file; errors as for `load_config_file`."""
+    try:
+        with open(path, "rb") as file:
+            text = file.read(MAX_CONFIG_BYTES + 1)
+        if len(text) > MAX_CONFIG_BYTES:
+            raise ValueError(f"it is longer than {MAX_CONFIG_BYTES} bytes")
+        try:
+            data = tomllib.loads(text.decode("utf-8"))
+        except RecursionError:
+            raise too_deep() from None
+        check_nesting(data)
+        return data
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: can't be read as a config ({error}).") from error
 
 
 def config_with_overrides(name_or_path: str, hparams: str = "") -> Config:

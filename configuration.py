@@ -5,15 +5,17 @@ The configs themselves stand in `configs.py`. The names of the hyperparameters a
 
 import dataclasses
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from config_limits import MAX_CONFIG_BYTES, MAX_WORDS, ConfigError, check_depths, checked_hparam, checked_name
+from config_options import check_part
+from preprocess.errors import shown
+from preprocess.json_text import parse_json
 
-class ConfigError(ValueError):
-    """A config or override that can't be used; the message is one sentence for a person."""
+MAX_TRANSPOSITION, MAX_STRETCH = 48, 16.0
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,9 @@ class HParams:
 class Config:
     """One model: what it is built of, how it is trained, what its examples are.
 
+    Whatever made one, its name can stand in file names, and its parts have known options within the limits of
+    `config_limits.py`.
+
     Attributes:
         name: the name in CONFIG_MAP, or that of the user's file.
         encoder: `{"name": "bidirectional_lstm"}`, or another of `models/build.py`; for a frame model what reads
@@ -87,6 +92,9 @@ class Config:
             has `error_rate`, errors a frame, instead of a stretch; empty for nothing.
         description: one line for `--list_configs`.
         model: "music_vae", or "frame_model" for one that plays frame after frame from what came before.
+
+    Raises:
+        ConfigError: for a name, a part or an option of a part that is not as said.
     """
 
     name: str
@@ -97,6 +105,13 @@ class Config:
     augmenter: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     description: str = ""
     model: str = "music_vae"
+
+    def __post_init__(self) -> None:
+        checked_name(self.name)
+        if not isinstance(self.description, str) or len(self.description) > MAX_WORDS:
+            raise ConfigError(f"The description is {shown(self.description)}; expected a line of text.")
+        for kind in PARTS:
+            check_part(self.model, kind, getattr(self, kind))
 
     @property
     def hyperparameters(self) -> tuple[str, ...]:
@@ -145,17 +160,24 @@ class Config:
                 raise ConfigError(f"{self.name} varies no '{name}'; expected transpose_range or {other}.")
             if name == "error_rate":
                 if not _is_number(value) or not 0 <= value <= 1:
-                    raise ConfigError(f"error_rate is {value!r}; expected a number from 0 to 1.")
+                    raise ConfigError(f"error_rate is {shown(value)}; expected a number from 0 to 1.")
             elif not _is_range(value, whole=name == "transpose_range"):
                 example = "[-5, 5]" if name == "transpose_range" else "[0.9, 1.1]"
-                raise ConfigError(f"{name} is {value!r}; expected the least and the most, as {example}.")
+                raise ConfigError(f"{name} is {shown(value)}; expected the least and the most, as {example}.")
         return dataclasses.replace(self, augmenter=frozen({**self.augmenter, **changes}))
 
     def build_converter(self) -> Any:
-        """The converter between NoteSequences and examples (`preprocess.converters`)."""
+        """The converter between NoteSequences and examples (`preprocess.converters`).
+
+        Raises:
+            InputError: for options that do not go together.
+            ConfigError: where its steps are too wide.
+        """
         from preprocess import converters
 
-        return converters.create(dict(self.converter))
+        converter = converters.create(dict(self.converter))
+        check_depths(converter)
+        return converter
 
     def batch_of(self, examples: Sequence[Any]) -> dict[str, Any]:
         """Examples of the converter as one batch that the model takes (`preprocess.dataset`)."""
@@ -195,15 +217,25 @@ class Config:
         """The inverse of `to_json`.
 
         Raises:
-            ConfigError: where a field is missing, unknown or of another type.
+            ConfigError: where a field is missing, unknown, of another type or out of its limits.
         """
         try:
-            data = json.loads(text)
+            if len(text) > MAX_CONFIG_BYTES:
+                raise ValueError(f"it is longer than {MAX_CONFIG_BYTES} bytes")
+            data = parse_json(text)
             hparams = override(HParams(), data.pop("hparams"))
-            return Config(hparams=hparams, **{k: frozen(v) for k, v in data.items()})
-        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
-            raise ConfigError(f"The stored config is not valid: {error}.") from error
+            augmenter = data.pop("augmenter", {})
+            if not isinstance(augmenter, Mapping):
+                raise TypeError(f"augmenter is {shown(augmenter)}")
+            fields = {k: frozen(v) for k, v in data.items()}
+            return Config(hparams=hparams, **fields).with_augmenter(augmenter)
+        except ConfigError as error:
+            raise ConfigError(f"The stored config is not valid: {error}") from error
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ConfigError(f"The stored config is not valid ({error}).") from error
 
+
+PARTS = ("encoder", "decoder", "converter")
 
 _OF_ALL_TRAINING = (
     *("max_seq_len", "batch_size", "dropout_keep_prob", "learning_rate", "decay_rate", "min_learning_rate"),
@@ -224,7 +256,7 @@ def _shares(changes: Mapping[str, Any]) -> Mapping[str, Any]:
         if name not in Mixture.names():
             raise ConfigError(f"There is no share '{name}'; expected {', '.join(Mixture.names())}.")
         if not _is_number(value) or not 0 <= value <= 1:
-            raise ConfigError(f"{name} is {value!r}; expected a number from 0 to 1.")
+            raise ConfigError(f"{name} is {shown(value)}; expected a number from 0 to 1.")
     return changes
 
 
@@ -233,13 +265,14 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_range(value: Any, whole: bool) -> bool:
-    """Whether a value is two numbers: semitones around 0, or factors of durations above 0."""
+    """Whether a value is two numbers: semitones around 0, or factors of durations, within the limits."""
     if not isinstance(value, list | tuple) or len(value) != 2 or not all(map(_is_number, value)):
         return False
     low, high = value
     if whole:
-        return all(type(v) is int for v in value) and low <= 0 <= high
-    return 0 < low <= high < math.inf
+        most = MAX_TRANSPOSITION
+        return all(type(v) is int for v in value) and -most <= low <= 0 <= high <= most
+    return 1 / MAX_STRETCH <= low <= high <= MAX_STRETCH
 
 
 def frozen(value: Any) -> Any:
@@ -276,53 +309,10 @@ def override(hparams: HParams, changes: Mapping[str, Any]) -> HParams:
     for name, value in changes.items():
         if name not in known:
             raise ConfigError(
-                f"There is no hyperparameter '{name}'; the names are {', '.join(sorted(known))}."
+                f"There is no hyperparameter {shown(name)}; the names are {', '.join(sorted(known))}."
             )
-        checked[name] = _checked(name, value, known[name])
+        checked[name] = checked_hparam(name, value, known[name])
     return dataclasses.replace(hparams, **checked)
-
-
-def _checked(name: str, value: Any, default: Any) -> Any:
-    """`value` in the type of the default; an integer is welcome where a float stands, nothing else is bent."""
-    if isinstance(default, tuple):
-        if isinstance(value, list | tuple) and value and all(type(v) is int and v > 0 for v in value):
-            return tuple(value)
-        raise ConfigError(
-            f"{name} is {value!r}; expected a list of positive whole numbers such as [256,256]."
-        )
-    if isinstance(default, float) and type(value) in (int, float):
-        return _within(name, float(value))
-    if type(value) is type(default):
-        return _within(name, value)
-    raise ConfigError(f"{name} is {value!r}; expected {_TYPE_NAMES[type(default)]} such as {default!r}.")
-
-
-def _within(name: str, value: Any) -> Any:
-    """`value`, where it makes sense as a hyperparameter of that name."""
-    choices = _CHOICES.get(name)
-    if choices and value not in choices:
-        raise ConfigError(f"{name} is {value!r}; expected {' or '.join(choices)}.")
-    least, most = _RANGES.get(name, (None, None))
-    if least is not None and not least <= value <= most:
-        lower = "more than 0" if least == _TINY else f"at least {least:g}"
-        upper = "" if most == math.inf else f" and at most {most:g}"
-        raise ConfigError(f"{name} is {value:g}; expected {lower}{upper}.")
-    return value
-
-
-_TINY = 1e-12
-_RANGES = {
-    **dict.fromkeys(("batch_size", "max_seq_len", "nade_num_hidden"), (1, math.inf)),
-    **dict.fromkeys(("z_size", "free_bits", "max_beta", "sampling_rate"), (0, math.inf)),
-    **dict.fromkeys(("learning_rate", "min_learning_rate"), (0, math.inf)),
-    **dict.fromkeys(("grad_clip", "grad_norm_clip_to_zero"), (_TINY, math.inf)),
-    **dict.fromkeys(("dropout_keep_prob", "decay_rate"), (_TINY, 1)),
-    **dict.fromkeys(("decay_steps", "warmup_steps", "weight_decay"), (0, math.inf)),
-    "beta_rate": (0, 1),
-    "averaging_rate": (0, 0.999999),
-}
-_CHOICES = {"clip_mode": ("global_norm", "value")}
-_TYPE_NAMES = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}
 
 
 def parse_hparams(text: str) -> dict[str, Any]:

@@ -20,3 +20,12 @@ class OutputError(Exception):
     Args:
         message: one sentence: the file or stream, what is wrong, what to do.
     """
+
+
+def shown(value: object) -> str:
+    """A value from a file as a message shows it, however long it is."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # whole numbers of thousands of digits have no text
+        return f"a {type(value).__name__} too large to show"
+    return text if len(text) <= 80 else f"{text[:77]}..."
