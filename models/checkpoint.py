@@ -1,18 +1,22 @@
 """Checkpoints: one safetensors file that holds the weights and, in its header, the config they belong to.
 
 Loading runs no code. A file appears under its name only when it is complete, so a kill at any moment leaves the
-one before. Weights have the names of Magenta's checkpoints.
+one before. A checksum in the header tells damage that leaves the format whole; files from before there was one load
+without. Weights have the names of Magenta's checkpoints.
 """
 
 import json
 import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import google_crc32c
 import numpy as np
 
 from models.errors import CheckpointError
+from preprocess.json_text import parse_json
 
 SHIPPED = Path(__file__).resolve().parents[1] / "checkpoints"
 SUFFIX = ".safetensors"
@@ -48,6 +52,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "step": str(checkpoint.step),
         "notes": json.dumps(checkpoint.notes),
     }
+    header["checksum"] = _checksum(arrays, header)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.parent / f".{path.name}.{os.getpid()}.part"
     try:
@@ -60,31 +65,72 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         partial.unlink(missing_ok=True)
 
 
+def _checksum(arrays: dict[str, np.ndarray], header: dict[str, str]) -> str:
+    """CRC-32C, eight hexadecimal digits, of everything that a file holds but the checksum itself."""
+    crc = 0
+    for name in sorted(arrays):
+        array = arrays[name]
+        crc = google_crc32c.extend(crc, f"{name} {array.dtype.str} {array.shape}".encode())
+        crc = google_crc32c.extend(crc, array.tobytes())
+    for key in sorted(header.keys() - {"checksum"}):
+        crc = google_crc32c.extend(crc, f"{key} {header[key]}".encode())
+    return f"{crc:08x}"
+
+
 def load(path: Path) -> Checkpoint:
     """Read a checkpoint file; weights come back as float32.
 
     Raises:
-        CheckpointError: where the file is missing, damaged or something else.
+        CheckpointError: where the file is missing, damaged or something else, or its weights are not finite.
     """
+    header, arrays = _read(path)
+    weights = {n.removeprefix("model/"): a for n, a in arrays.items() if n.startswith("model/")}
+    if not weights or "config" not in header:
+        raise CheckpointError(f"{path}: is a safetensors file, but not a checkpoint of this project.")
+    if header.get("checksum") not in (None, _checksum(arrays, header)):
+        raise CheckpointError(
+            f"{path}: is damaged, what it holds is not what was written (its checksum differs); take another copy."
+        )
+    try:
+        step, notes = int(header.get("step", "0")), parse_json(header.get("notes", "{}"))
+        if step < 0 or not isinstance(notes, dict):
+            raise ValueError(f"step {step}, notes of type {type(notes).__name__}")
+    except ValueError as error:
+        raise CheckpointError(f"{path}: its header is damaged ({error}).") from error
+    weights = as_weights(weights, str(path))
+    state = {n.removeprefix("state/"): a for n, a in arrays.items() if n.startswith("state/")}
+    return Checkpoint(weights, header["config"], step, state, notes)
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    """The header and the arrays of a safetensors file."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="numpy") as file:
-            header = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except (OSError, SafetensorError) as error:
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    # NumPy lacks some of the format's types, which shows in one of the last three.
+    except (OSError, SafetensorError, TypeError, KeyError, AttributeError) as error:
         raise CheckpointError(f"{path}: can't be read as a checkpoint ({error}).") from error
-    weights = {
-        n.removeprefix("model/"): a.astype(np.float32) for n, a in arrays.items() if n.startswith("model/")
-    }
-    if not weights or "config" not in header:
-        raise CheckpointError(f"{path}: is a safetensors file, but not a checkpoint of this project.")
-    try:
-        step, notes = int(header.get("step", "0")), json.loads(header.get("notes", "{}"))
-    except ValueError as error:
-        raise CheckpointError(f"{path}: its header is damaged ({error}).") from error
-    state = {n.removeprefix("state/"): a for n, a in arrays.items() if n.startswith("state/")}
-    return Checkpoint(weights, header["config"], step, state, notes)
+
+
+def as_weights(arrays: dict[str, np.ndarray], source: str) -> dict[str, np.ndarray]:
+    """Arrays as weights: finite, and float32.
+
+    Raises:
+        CheckpointError: naming the first that holds NaN or infinite numbers, or no numbers.
+    """
+    weights = {}
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fiub":
+            raise CheckpointError(f"{source}: '{name}' holds no real numbers.")
+        weights[name] = array.astype(np.float32, copy=False)
+        if not np.isfinite(weights[name]).all():
+            raise CheckpointError(
+                f"{source}: '{name}' holds NaN or infinite numbers, as after a training that broke down; take an "
+                "earlier checkpoint."
+            )
+    return weights
 
 
 def resolve(name: str) -> Path:
@@ -96,22 +142,48 @@ def resolve(name: str) -> Path:
     Raises:
         CheckpointError: where there is none.
     """
+    return _meant(name)[0]
+
+
+def _meant(name: str) -> list[Path]:
+    """The checkpoint files that a flag means, the first choice first; one, but of a run_dir all. See `resolve`."""
     path = Path(name).expanduser()
     if path.is_file():
-        return path
+        return [path]
     if path.is_dir():
         for folder in (path, path / "train"):
-            if (folder / f"best{SUFFIX}").is_file():
-                return folder / f"best{SUFFIX}"
-            newest = latest(folder)
-            if newest:
-                return newest
+            best = folder / f"best{SUFFIX}"
+            found = [*([best] if best.is_file() else []), *reversed(numbered(folder))]
+            if found:
+                return found
         raise CheckpointError(f"{path}: holds no checkpoint; train first, or name a file.")
     shipped = SHIPPED / f"{name}{SUFFIX}"
     if shipped.is_file():
-        return shipped
+        return [shipped]
     names = ", ".join(sorted(p.stem for p in SHIPPED.glob(f"*{SUFFIX}"))) or "none"
     raise CheckpointError(f"{name}: no such file, run_dir or shipped checkpoint (shipped: {names}).")
+
+
+def load_named(name: str) -> tuple[Path, Checkpoint]:
+    """The checkpoint that a flag means (`resolve`), and where it is.
+
+    Of a run_dir a damaged one is named on standard error, and the next one taken.
+
+    Raises:
+        CheckpointError: where there is none that can be read.
+    """
+    paths = _meant(name)
+    for path in paths[:-1]:
+        try:
+            return path, load(path)
+        except CheckpointError as error:
+            warn_of(error)
+    return paths[-1], load(paths[-1])
+
+
+def warn_of(error: CheckpointError) -> None:
+    """Say on standard error that a checkpoint is left out, and why."""
+    print(f"Left out a checkpoint: {error}", file=sys.stderr)
 
 
 def numbered(folder: Path) -> list[Path]:

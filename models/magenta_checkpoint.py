@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from models.checkpoint import Checkpoint
+from models.checkpoint import Checkpoint, as_weights
 from models.errors import CheckpointError
 
 MAX_MEMBER_BYTES = 4 * 2**30
@@ -133,11 +133,11 @@ def _read_prefix(prefix: str, shown: Path) -> Checkpoint:
     step = int(arrays.pop("global_step", 0))
     slots = {name: array for name, array in arrays.items() if _SLOT.search(name)}
     weights = {
-        name: array.astype(np.float32)
+        name: array
         for name, array in arrays.items()
         if name not in slots and np.issubdtype(array.dtype, np.floating)
     }
-    return Checkpoint(weights, step=step, state=slots)
+    return Checkpoint(as_weights(weights, str(shown)), step=step, state=slots)
 
 
 def write(

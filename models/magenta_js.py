@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from configs import Config
-from models.checkpoint import Checkpoint
+from models.checkpoint import Checkpoint, as_weights
 from models.errors import CheckpointError
 
 CONFIG, MANIFEST, OLD_MANIFEST = "config.json", "weights_manifest.json", "manifest.json"
@@ -314,7 +314,7 @@ def read(folder: Path) -> Checkpoint:
     weights = {n: a for n, a in arrays.items() if a.dtype == np.float32 and not _SLOT.search(n)}
     if not weights:
         raise CheckpointError(f"{manifest}: names no weights.")
-    return Checkpoint(weights)
+    return Checkpoint(as_weights(weights, str(manifest)))
 
 
 def _groups(manifest: Path) -> Iterator[tuple[list[Path], list[_Entry]]]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from models import checkpoint as checkpoints
-from models import quiet, torch_checkpoint
+from models import quiet, torch_checkpoint, weight_check
 from models.errors import CheckpointError
 
 Array = np.ndarray
@@ -42,7 +42,7 @@ class TrainedFrameModel:
         numpy_backend: whether Keras may take its NumPy backend, if none is imported yet.
 
     Raises:
-        CheckpointError: where the config is of another model.
+        CheckpointError: where the config is of another model, or the weights of another config.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class TrainedFrameModel:
     ):
         if config.model != "frame_model":
             raise CheckpointError(f"{source}: {config.name} is a MusicVAE, not a model of frames.")
+        weight_check.check(config, weights, source)
         self.config, self.source = config, source
         self.converter = config.build_converter()
         if numpy_backend:
@@ -204,7 +205,6 @@ def is_one(name: str, config: Any = None) -> bool:
     Raises:
         CheckpointError: where there is no such checkpoint.
     """
-    from configuration import Config
     from models.trained_model import foreign_weights
 
     if config is not None:
@@ -213,7 +213,8 @@ def is_one(name: str, config: Any = None) -> bool:
         return True
     if foreign_weights(name) is not None:
         return False
-    return Config.from_json(checkpoints.load(checkpoints.resolve(name)).config).model == "frame_model"
+    path, found = checkpoints.load_named(name)
+    return weight_check.settled(None, found.config, str(path)).model == "frame_model"
 
 
 def load(name: str, config: Any = None, numpy_backend: bool = False) -> TrainedFrameModel:
@@ -221,18 +222,15 @@ def load(name: str, config: Any = None, numpy_backend: bool = False) -> TrainedF
 
     Args:
         name: a checkpoint, a run_dir, a shipped name, or the author's PyTorch state dicts, `generator.pt,decoder.pt`.
-        config: a `configs.Config`, by default the checkpoint's own, or what PyTorch's tensors tell.
+        config: a `configs.Config`, by default the checkpoint's own, which wins, or what PyTorch's tensors tell.
         numpy_backend: as for `TrainedFrameModel`.
 
     Raises:
         CheckpointError: where there is no such checkpoint, or it does not fit.
     """
-    from configuration import Config
-
     if torch_checkpoint.is_torch_checkpoint(name):
         config, weights = torch_checkpoint.load(name, config)
         return TrainedFrameModel(config, weights, name, numpy_backend)
-    path = checkpoints.resolve(name)
-    found = checkpoints.load(path)
-    stored = config or Config.from_json(found.config)
+    path, found = checkpoints.load_named(name)
+    stored = weight_check.settled(config, found.config, str(path))
     return TrainedFrameModel(stored, found.weights, str(path), numpy_backend)

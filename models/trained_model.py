@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from models import checkpoint as checkpoints
-from models import numpy_groove, numpy_model
+from models import numpy_groove, numpy_model, weight_check
 from models.errors import CheckpointError
 from models.numpy_representations import input_depths, to_compact, to_dense
 
@@ -37,10 +37,11 @@ class TrainedModel:
         source: where they come from, for messages.
 
     Raises:
-        CheckpointError: where the weights can't be decoded with this config.
+        CheckpointError: where the weights are not those of this config (`models.weight_check`).
     """
 
     def __init__(self, config: Any, weights: dict[str, Array], source: str = "weights"):
+        weight_check.check(config, weights, source)
         self.config = config
         self.weights = weights
         self.source = source
@@ -398,13 +399,13 @@ def load(name: str, config: Any = None) -> TrainedModel:
 
     Args:
         name: which.
-        config: a `configs.Config`, needed for Magenta's checkpoints, which do not carry theirs.
+        config: a `configs.Config`, needed for Magenta's checkpoints, which do not carry theirs. A checkpoint's own
+            config wins (`weight_check.settled`).
 
     Raises:
-        CheckpointError: where there is none, or a Magenta checkpoint comes without a config.
+        CheckpointError: where there is none, a Magenta checkpoint comes without a config, or config, checkpoint and
+            weights contradict one another.
     """
-    from configs import Config
-
     weights = foreign_weights(name)
     if weights is not None:
         if config is None:
@@ -412,9 +413,8 @@ def load(name: str, config: Any = None) -> TrainedModel:
                 f"{name}: is a Magenta checkpoint, which does not say its config; give --config."
             )
         return of(config, weights, name)
-    path = checkpoints.resolve(name)
-    found = checkpoints.load(path)
-    stored = config or Config.from_json(found.config)
+    path, found = checkpoints.load_named(name)
+    stored = weight_check.settled(config, found.config, str(path))
     if stored.model != "music_vae":
         raise CheckpointError(
             f"{path}: {stored.name} plays frame after frame and has no latent vector; sample.py and evaluate.py "

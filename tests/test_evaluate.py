@@ -1,5 +1,6 @@
 """evaluate.py from beats to report, on a tiny model trained for a few steps on the project's own beats."""
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 
 import evaluate
 from metrics import drum_hits, variational
+from models import checkpoint
+from models.errors import CheckpointError
 
 HPARAMS = (
     "batch_size=16,z_size=4,enc_rnn_size=[16],dec_rnn_size=[16],free_bits=0,max_beta=1.0,"
@@ -180,8 +183,13 @@ def test_bad_flags_are_refused(flags: list[str], message: str, tmp_path: Path):
 def test_a_model_of_other_clips_is_refused(run_dir: Path, patterns_tfrecord: Path, tmp_path: Path):
     config = tmp_path / "whole_tracks.toml"
     config.write_text('base = "cat-drums_2bar_small"\n[converter]\nslice_bars = 1\n')
-    with pytest.raises(evaluate.InputError, match="slice_bars=1"):
+    with pytest.raises(CheckpointError, match="slice_bars of the converter is 2, not 1 as in whole_tracks"):
         evaluate.main(flags_of(run_dir, patterns_tfrecord, tmp_path / "out", f"--config={config}"))
+    _, found = checkpoint.load_named(str(run_dir))
+    other = dataclasses.replace(found, config=found.config.replace('"slice_bars": 2', '"slice_bars": 1'))
+    checkpoint.save(tmp_path / "other.safetensors", other)
+    with pytest.raises(evaluate.InputError, match="slice_bars=1"):
+        evaluate.main(flags_of(tmp_path / "other.safetensors", patterns_tfrecord, tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
 

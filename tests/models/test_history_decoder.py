@@ -164,7 +164,7 @@ def test_training_falls_on_repeated_bars() -> None:
 
 def test_sizes_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="Lags must be from 1 to 64"):
-        small(lags=(0, 1)).build_model()
+        small(lags=(1, 65)).build_model()
     with pytest.raises(ValueError, match="equal slices"):
         small(z_slices=3).build_model()
     config = small()
