@@ -267,5 +267,6 @@ def _wrong_option(options: Options, part: Mapping[str, Any]) -> str | None:
         if option not in options:
             return f"there is no option {shown(option)}; expected {', '.join(options) or 'none'}"
         if not options[option].fits(value):
-            return f"{option} is {shown(value)}; expected {options[option].expected}"
+            given = list(value) if isinstance(value, tuple) else value
+            return f"{option} is {shown(given)}; expected {options[option].expected}"
     return None

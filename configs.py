@@ -7,6 +7,7 @@ The names of the hyperparameters are Magenta's, and so are 23 of the configs (it
 """
 
 import dataclasses
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -384,6 +385,10 @@ DEFAULT_EDIT_CONFIG = "histdec-drum_4bar_edit"
 """What keeps clips in its latent vector: to interpolate and to edit, where no model is named."""
 
 
+MAX_KEY_PARTS = 100
+"""Dots between which nothing but words stands, in a user's file."""
+
+
 def get_config(name_or_path: str) -> Config:
     """The config of that name, or the one in that TOML file.
 
@@ -444,6 +449,9 @@ def _toml(path: Path) -> dict[str, Any]:
             text = file.read(MAX_CONFIG_BYTES + 1)
         if len(text) > MAX_CONFIG_BYTES:
             raise ValueError(f"it is longer than {MAX_CONFIG_BYTES} bytes")
+        # Python's reader takes time and memory by the square of a key's parts.
+        if any(piece.count(b".") > MAX_KEY_PARTS for piece in re.split(rb"[^\w\"'\- \t.]", text)):
+            raise too_deep(MAX_KEY_PARTS)
         try:
             data = tomllib.loads(text.decode("utf-8"))
         except RecursionError:

@@ -105,7 +105,7 @@ def _check(args: argparse.Namespace) -> None:
 
 def _config(args: argparse.Namespace, run_dir: Path) -> configs.Config:
     """The config of the flags, or that of the run; a run keeps the config that it began with."""
-    from studio.training import config_of
+    from studio.training import check_same, config_of
 
     before = config_of(run_dir)
     if not args.config:
@@ -116,8 +116,8 @@ def _config(args: argparse.Namespace, run_dir: Path) -> configs.Config:
         config = before.with_hparams(configs.parse_hparams(args.hparams))
     else:
         config = configs.config_with_overrides(args.config, args.hparams)
-    if before is not None and before != config:
-        raise InputError(f"{run_dir}: was begun with another config or --hparams; name a new --run_dir.")
+    if before is not None:
+        check_same(run_dir, before, config)
     return config
 
 
@@ -126,12 +126,14 @@ def load_weights(name: str) -> dict[str, Any]:
     from models import checkpoint, trained_model
 
     weights = trained_model.foreign_weights(name)
-    return checkpoint.load(checkpoint.resolve(name)).weights if weights is None else weights
+    return checkpoint.load_named(name)[1].weights if weights is None else weights
 
 
 def _train(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> int:
+    from studio.run_lock import check_free
     from studio.training_data import training_data
 
+    check_free(run_dir)
     if config.model == "frame_model" and args.precision != "float32":
         raise InputError(f"{config.name} computes in float32 alone; leave out --precision.", "bad_flag")
     data = training_data(config, args.examples_path, args.eval_examples_path)
@@ -175,24 +177,24 @@ def _train(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> i
 
 
 def _evaluate(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> int:
+    from models import checkpoint, quiet
+    from preprocess.output_files import check_outputs, write_atomically
     from studio.training_data import training_data
 
+    output = run_dir / "eval.json"
+    path, found = checkpoint.load_named(str(run_dir))
+    check_outputs([output], force=True)
     data = training_data(config, None, args.examples_path)
-
-    from models import quiet
-
     quiet.import_keras()
-    from models import checkpoint, trainer
+    from models import trainer
 
-    path = checkpoint.resolve(str(run_dir))
-    found = checkpoint.load(path)
     model = config.build_model(args.seed)
     checkpoint.assign(model, found.weights, str(path))
     trainer.compile_model(model)
     values = data.validate(model, args.eval_num_batches)
     print_table(f"{path.name}, step {found.step}", ["measure", "value"], list(values.items()))
-    output = run_dir / "eval.json"
-    output.write_text(json.dumps({"checkpoint": path.name, "step": found.step, **values}, indent=1) + "\n")
+    text = json.dumps({"checkpoint": path.name, "step": found.step, **values}, indent=1)
+    write_atomically(output, f"{text}\n".encode())
     print(f"Wrote {output}.")
     return 0
 

@@ -17,6 +17,8 @@ import numpy as np
 from metrics import drum_hits
 from models.errors import CheckpointError
 from models.trained_model import TrainedModel
+from preprocess.errors import shown
+from preprocess.json_text import parse_json
 
 Array = np.ndarray
 
@@ -250,15 +252,17 @@ class AttributeVectors:
             CheckpointError: where the text is something else.
         """
         try:
-            data = json.loads(text)
+            data = parse_json(text)
             each = data["attributes"]
             columns = {
                 key: np.array([entry[key] for entry in each.values()], np.float64)
                 for key in ("vector", "mean", "standard_deviation", "quartiles")
             }
-            return cls(
+            with np.errstate(over="ignore"):  # what is too large becomes infinite, which is refused below
+                vectors = columns["vector"].astype(np.float32)
+            found = cls(
                 names=tuple(each),
-                vectors=columns["vector"].astype(np.float32),
+                vectors=vectors,
                 means=columns["mean"],
                 deviations=columns["standard_deviation"],
                 quartiles=columns["quartiles"],
@@ -267,8 +271,18 @@ class AttributeVectors:
                 encoder=str(data["encoder"]),
                 source=str(data["computed_on"]),
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CheckpointError(f"{source}: holds no attribute vectors ({error!r}).") from error
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+            raise CheckpointError(f"{source}: holds no attribute vectors ({shown(error)}).") from error
+        n, arrays = len(found.names), (found.vectors, found.means, found.deviations, found.quartiles)
+        known = n and all(name in ATTRIBUTES for name in found.names)
+        shapes = found.vectors.ndim == 2, found.means.shape == found.deviations.shape == (n,)
+        if not (known and all(shapes) and found.quartiles.shape == (n, 2)):
+            raise CheckpointError(
+                f"{source}: its attributes are unknown, or not each a vector with its statistics."
+            )
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise CheckpointError(f"{source}: holds NaN or infinite numbers; make it again.")
+        return found
 
 
 def attribute_vectors(mu: Array, values: Array, names: Sequence[str]) -> AttributeVectors:

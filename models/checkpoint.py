@@ -6,7 +6,6 @@ without. Weights have the names of Magenta's checkpoints.
 """
 
 import json
-import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 
 from models.errors import CheckpointError
 from preprocess.json_text import parse_json
+from preprocess.output_files import write_atomically
 
 SHIPPED = Path(__file__).resolve().parents[1] / "checkpoints"
 SUFFIX = ".safetensors"
@@ -42,7 +42,11 @@ class Checkpoint:
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint file, whole or not at all."""
+    """Write a checkpoint file, whole or not at all.
+
+    Raises:
+        InputError, OutputError: as `preprocess.output_files.OutputFile`.
+    """
     from safetensors.numpy import save as to_bytes
 
     arrays = {f"model/{name}": np.asarray(value, order="C") for name, value in checkpoint.weights.items()}
@@ -53,16 +57,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "notes": json.dumps(checkpoint.notes),
     }
     header["checksum"] = _checksum(arrays, header)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.parent / f".{path.name}.{os.getpid()}.part"
-    try:
-        with open(partial, "wb") as file:
-            file.write(to_bytes(arrays, header))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_atomically(path, to_bytes(arrays, header))
 
 
 def _checksum(arrays: dict[str, np.ndarray], header: dict[str, str]) -> str:

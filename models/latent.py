@@ -7,7 +7,9 @@ Long-Term Structure in Music", 2018). All of it runs in NumPy, on arrays and on 
 
 import hashlib
 import io
-from dataclasses import dataclass, fields
+import math
+import zipfile
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from models.errors import CheckpointError
 from models.numpy_outputs import NO_TOKEN
 from models.trained_history import HistoryModel
 from models.trained_model import TrainedModel, slerp_at
+from preprocess.example_check import reason_of_values
 
 Array = np.ndarray
 
@@ -268,15 +271,21 @@ class Embedding:
         return buffer.getvalue()
 
     def check(self, model: TrainedModel) -> None:
-        """Refuse another model's embedding.
+        """Refuse another model's embedding, and values that the model does not play.
 
         Raises:
-            CheckpointError: naming both.
+            CheckpointError: naming both, or what is wrong.
         """
         if self.encoder != fingerprint(model):
             raise CheckpointError(
                 f"The embedding was made with another checkpoint (of {self.config}) than {model.source} "
                 f"(of {model.config.name}); make it again."
+            )
+        form, depths = model.converter.output_form, tuple(model.converter.output_depths)
+        flat = self.values.reshape(-1, *self.values.shape[2:])
+        if self.mu.shape[1] != model.z_size or reason_of_values(flat, form, depths, is_input=False):
+            raise CheckpointError(
+                f"The embedding holds other clips or latent vectors than {model.config.name} has; make it again."
             )
 
 
@@ -287,13 +296,64 @@ def load_embedding(data: bytes, source: str) -> Embedding:
         CheckpointError: where the bytes are no such file.
     """
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as found:
-            arrays: dict[str, Any] = {f.name: found[f.name] for f in fields(Embedding)}
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = {f.name: archive.getinfo(f"{f.name}.npy") for f in fields(Embedding)}
+            size = sum(member.file_size for member in members.values())
+            if size > max(LEAST_LIMIT, MOST_COMPRESSION * len(data)):
+                raise ValueError(f"it claims to hold {size} bytes")
+            found = Embedding(**{name: _npy(archive.read(member)) for name, member in members.items()})
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise CheckpointError(f"{source}: is no array file of explore.py embed ({error}).") from error
     except Exception as error:  # zipfile and zlib have errors of their own
         raise CheckpointError(f"{source}: is damaged ({type(error).__name__}: {error}).") from error
-    return Embedding(**arrays | {name: str(arrays[name]) for name in ("config", "encoder")})
+    wrong = _misshapen(found)
+    if wrong:
+        raise CheckpointError(f"{source}: is no array file of explore.py embed (its {wrong}).")
+    return replace(found, config=str(found.config), encoder=str(found.encoder))
+
+
+MOST_COMPRESSION, LEAST_LIMIT = 50, 64 * 2**20
+"""An .npz file may hold so many times its own size, or so many bytes; latent vectors hardly compress at all."""
+
+
+def _npy(data: bytes) -> Any:
+    """An array of a .npy file whose data are as long as its header says.
+
+    Raises:
+        ValueError: where they are not, or it is no such file.
+    """
+    file = io.BytesIO(data)
+    read_header = np.lib.format.read_array_header_2_0
+    if np.lib.format.read_magic(file) == (1, 0):
+        read_header = np.lib.format.read_array_header_1_0
+    shape, _, dtype = read_header(file)
+    if math.prod(shape) * dtype.itemsize != len(data) - file.tell():
+        raise ValueError(f"an array of shape {list(shape)} has {len(data) - file.tell()} bytes")
+    return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+
+
+def _misshapen(e: Embedding) -> str:
+    """Which array of an embedding is not as it should be, and how; nothing where all are."""
+    clips = e.mu.shape[0] if e.mu.ndim == 2 else -1
+    lengths_fit = e.lengths.ndim in (1, 2) and e.lengths.dtype.kind == "i" and e.values.ndim in (2, 3)
+    fits = {
+        "mu": clips > 0 and e.mu.dtype.kind == "f" and np.isfinite(e.mu).all(),
+        "sigma": e.sigma.shape == e.mu.shape and e.sigma.dtype.kind == "f" and np.isfinite(e.sigma).all(),
+        "names": e.names.shape == (clips,) and e.names.dtype.kind == "U",
+        "clips": e.clips.shape == (clips,) and e.clips.dtype.kind == "i",
+        "values": e.values.ndim in (2, 3) and len(e.values) == clips and e.values.dtype.kind in "iufb",
+        "lengths": lengths_fit
+        and len(e.lengths) == clips
+        and e.lengths.min() >= 0
+        and (e.lengths.ndim == 2 or e.lengths.max() <= e.values.shape[1]),
+        "config": np.shape(e.config) == () and np.asarray(e.config).dtype.kind == "U",
+        "encoder": np.shape(e.encoder) == () and np.asarray(e.encoder).dtype.kind == "U",
+    }
+    for name, is_right in fits.items():
+        if not is_right:
+            array = np.asarray(getattr(e, name))
+            return f"{name} is {array.dtype} {list(array.shape)}, or holds what it can't"
+    return ""
 
 
 def embed(model: TrainedModel, examples: Any) -> Embedding:

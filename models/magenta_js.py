@@ -22,6 +22,8 @@ import numpy as np
 from configs import Config
 from models.checkpoint import Checkpoint, as_weights
 from models.errors import CheckpointError
+from preprocess.errors import shown
+from preprocess.json_text import parse_json
 
 CONFIG, MANIFEST, OLD_MANIFEST = "config.json", "weights_manifest.json", "manifest.json"
 SHARD_BYTES = 4 * 2**20
@@ -335,13 +337,13 @@ def _arrays(manifest: Path) -> dict[str, np.ndarray]:
     try:
         groups = list(_groups(manifest))
     except (KeyError, TypeError, AttributeError, OverflowError, OSError, RuntimeError) as error:
-        raise CheckpointError(f"{manifest}: is no manifest of weights ({error!r}).") from error
+        raise CheckpointError(f"{manifest}: is no manifest of weights ({shown(error)}).") from error
     arrays: dict[str, np.ndarray] = {}
     for shards, entries in groups:
         data, start = _joined(shards, sum(entry.nbytes for entry in entries), manifest), 0
         for entry in entries:
             if entry.name in arrays:
-                raise CheckpointError(f"{manifest}: names the weight '{entry.name}' twice.")
+                raise CheckpointError(f"{manifest}: names the weight {shown(entry.name)} twice.")
             arrays[entry.name] = entry.array(data[start : start + entry.nbytes])
             start += entry.nbytes
     return arrays
@@ -351,8 +353,8 @@ def _json(path: Path) -> Any:
     try:
         with open(path, "rb") as file:
             text = file.read(MAX_JSON_BYTES + 1)
-        return json.loads(text) if len(text) <= MAX_JSON_BYTES else None
-    except (OSError, ValueError, RecursionError) as error:
+        return parse_json(text) if len(text) <= MAX_JSON_BYTES else None
+    except (OSError, ValueError) as error:
         raise CheckpointError(f"{path}: can't be read as JSON ({error}).") from error
 
 
@@ -362,15 +364,19 @@ def _entry(raw: Mapping[str, Any], path: Path) -> _Entry:
     stored = quantization["dtype"] if quantization else dtype
     sizes_fit = len(shape) <= 8 and all(type(size) is int and 0 < size < 2**31 for size in shape)
     if not isinstance(name, str) or not sizes_fit:
-        raise CheckpointError(f"{path}: gives {name!r} the impossible shape {shape!r}.")
+        raise CheckpointError(f"{path}: gives {shown(name)} the impossible shape {shown(shape)}.")
     known = ("uint8", "uint16", "float16") if quantization else ("float32", "int32")
     if dtype not in ("float32", "int32") or stored not in known:
-        raise CheckpointError(f"{path}: '{name}' has the unknown dtype {stored!r} (of {dtype!r}).")
+        raise CheckpointError(
+            f"{path}: {shown(name)} has the unknown dtype {shown(stored)} (of {shown(dtype)})."
+        )
     scale, minimum = 1.0, 0.0
     if quantization and stored != "float16":
         scale, minimum = quantization["scale"], quantization["min"]
         if not all(type(number) in (int, float) and math.isfinite(number) for number in (scale, minimum)):
-            raise CheckpointError(f"{path}: '{name}' is quantized by {scale!r} and {minimum!r}, not numbers.")
+            raise CheckpointError(
+                f"{path}: '{name}' is quantized by {shown(scale)} and {shown(minimum)}, not numbers."
+            )
     return _Entry(name, tuple(shape), dtype, np.dtype(_STORED[stored]), scale, minimum)
 
 

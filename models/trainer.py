@@ -2,12 +2,15 @@
 
 A run_dir holds `config.json`, `train/step-*.safetensors`, `train/best.safetensors`, `log.csv` and TensorBoard's
 event files. A run goes on from its newest checkpoint exactly as if it had never stopped: batches are a function
-of the step, and optimizer and random state are in the checkpoint.
+of the step, and optimizer and random state are in the checkpoint. A damaged checkpoint is named and left out; a run
+whose checkpoints are all damaged is not begun again over them.
 """
 
 import contextlib
 import csv
+import io
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,6 +27,7 @@ from models.errors import CheckpointError
 from models.music_vae import LN2, MusicVAE
 from models.optimizer import ClippedAdam
 from models.schedules import CosineDecayToFloor, ExponentialDecayToFloor
+from preprocess.output_files import write_atomically
 
 
 class BatchSource(Protocol):
@@ -115,7 +119,7 @@ def train(
 
     Raises:
         NotANumber: where the loss stops being a number; the last good checkpoint stays.
-        CheckpointError: where the newest checkpoint does not fit the model.
+        CheckpointError: where the newest checkpoint does not fit the model, or none can be read.
     """
     folder = run_dir / "train"
     step, best, waited = restore(model, folder)
@@ -199,21 +203,27 @@ def _save(
 ) -> None:
     whole = _weights_only(model, config_json, step, notes)
     whole.state.update({n: ops.convert_to_numpy(v) for n, v in _state_variables(model).items()})
-    checkpoint.save(folder / f"step-{step:08d}{checkpoint.SUFFIX}", whole)
-    for old in checkpoint.numbered(folder)[: -max(1, keep)]:
+    saved = folder / f"step-{step:08d}{checkpoint.SUFFIX}"
+    checkpoint.save(saved, whole)
+    # A later one was left out as damaged; this run will get there again and replace it.
+    for old in [path for path in checkpoint.numbered(folder) if path.name <= saved.name][: -max(1, keep)]:
         old.unlink()
 
 
 def restore(model: MusicVAE, folder: Path) -> tuple[int, float, int]:
     """Load the newest checkpoint that can be read: its step, the best validation so far, validations since.
 
+    Damaged ones are named on standard error.
+
     Raises:
-        CheckpointError: where it belongs to another config.
+        CheckpointError: where it belongs to another config, or there are some and none can be read.
     """
-    for path in reversed(checkpoint.numbered(folder)):
+    paths = checkpoint.numbered(folder)
+    for path in reversed(paths):
         try:
             found = checkpoint.load(path)
-        except CheckpointError:
+        except CheckpointError as error:
+            checkpoint.warn_of(error)
             continue
         checkpoint.assign(model, found.weights, str(path))
         for name, variable in _state_variables(model).items():
@@ -222,7 +232,17 @@ def restore(model: MusicVAE, folder: Path) -> tuple[int, float, int]:
                     f"{path}: its optimizer state does not fit; was it trained with other flags?"
                 )
             variable.assign(found.state[name])
-        return found.step, found.notes.get("best", math.inf), int(found.notes.get("waited", 0))
+        notes = [found.notes.get("best", math.inf), found.notes.get("waited", 0)]
+        if not all(isinstance(note, int | float) for note in notes) or not 0 <= notes[1] < 2**31:
+            raise CheckpointError(
+                f"{path}: its notes are no numbers; remove it, and the run goes on from an earlier one."
+            )
+        return found.step, float(notes[0]), int(notes[1])
+    if paths:
+        raise CheckpointError(
+            f"{folder}: none of its {len(paths)} checkpoints can be read, so the run can't go on; name a new --run_dir, "
+            "or remove them to begin again."
+        )
     return 0, math.inf, 0
 
 
@@ -260,10 +280,7 @@ class _Log:
 
         run_dir.mkdir(parents=True, exist_ok=True)
         self.path = run_dir / "log.csv"
-        self.rows: list[dict[str, Any]] = []
-        if self.path.exists():
-            with open(self.path, newline="") as file:
-                self.rows = [dict(row) for row in csv.DictReader(file) if int(row["step"]) <= start_step]
+        self.rows = _logged(self.path, start_step)
         self.events = EventFileWriter(str(run_dir / "train"))
 
     def write(self, step: int, values: dict[str, float]) -> None:
@@ -273,15 +290,47 @@ class _Log:
 
         self.rows.append({"step": step, **{k: round(float(v), 5) for k, v in values.items()}})
         names = list(dict.fromkeys(name for row in self.rows for name in row))
-        partial = self.path.with_suffix(".part")
-        with open(partial, "w", newline="") as file:
-            writer = csv.DictWriter(file, names)
-            writer.writeheader()
-            writer.writerows(self.rows)
-        partial.replace(self.path)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, names)
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_atomically(self.path, text.getvalue().encode())
         summary = Summary(value=[Summary.Value(tag=k, simple_value=float(v)) for k, v in values.items()])
         self.events.add_event(Event(wall_time=time.time(), step=step, summary=summary))
 
     def close(self) -> None:
         """Finish the event file."""
         self.events.close()
+
+
+def _logged(path: Path, last_step: int) -> list[dict[str, Any]]:
+    """The lines of an earlier log up to a step.
+
+    What is damaged of them is left out, which a line on standard error says; the log is a record, and a run goes on
+    without.
+    """
+    if not path.exists():
+        return []
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        print(f"{path}: can't be read ({error.strerror}); it begins anew.", file=sys.stderr)
+        return []
+    rows, damaged = [], 0
+    header = lines[0].split(",") if lines else []
+    for line in lines[1:]:
+        # Nothing in a line is quoted: names and numbers hold no commas.
+        values = line.split(",")
+        try:
+            if len(values) != len(header) or header[0] != "step":
+                raise ValueError
+            is_past = int(values[0]) <= last_step
+            numbers = [float(value) for value in values if value]
+        except ValueError:
+            damaged += 1
+            continue
+        if is_past and numbers:
+            rows.append(dict(zip(header, values, strict=True)))
+    if damaged:
+        print(f"{path}: left out {damaged} damaged lines.", file=sys.stderr)
+    return rows

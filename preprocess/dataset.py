@@ -1,6 +1,7 @@
 """TFRecords of NoteSequences, or preprocessed shards, to arrays in memory and batches drawn from them.
 
-Everything is parsed once; a batch is a few array look-ups. Which examples a batch holds is a function of
+Everything is parsed once; a batch is a few array look-ups. A record that can't be used is left out and counted with its
+reason; a file whose framing or checksums are damaged is refused, since nothing behind the damage can be trusted. Which examples a batch holds is a function of
 (seed, step) alone, so that training resumes exactly where it stopped. Where training varies its music
 (transposition, random note dropout), all variants are made beforehand and each epoch chooses among them.
 """
@@ -15,7 +16,9 @@ import numpy as np
 
 from preprocess.augment import Augmenter
 from preprocess.converters.base import NO_TOKEN, Converter, Example
-from preprocess.errors import InputError
+from preprocess.errors import InputError, shown
+from preprocess.example_check import reason_to_refuse
+from preprocess.example_proto import decode
 from preprocess.note_sequence import read_note_sequences
 from preprocess.tempo_map import at_one_tempo
 from preprocess.tfrecord import expand_patterns, read_records, read_sidecar
@@ -105,6 +108,7 @@ class ExampleCollector:
         self.same = True
         self.names: list[str] = []
         self.reasons: Counter[str] = Counter()
+        self.first_refused = ""
         self._shard_sources: dict[str, int] = {}
 
     def add(self, name: str, versions: list[list[Example]], reasons: Counter[str]) -> None:
@@ -114,6 +118,16 @@ class ExampleCollector:
                 self._append(example, len(self.names), variant)
         self.names.append(name)
         self.reasons += reasons
+
+    def refuse(self, place: str, reason: str) -> None:
+        """Count a record that is no example of the converter's.
+
+        Args:
+            place: its file and number.
+            reason: a code, as of `preprocess.example_check`.
+        """
+        self.reasons[reason] += 1
+        self.first_refused = self.first_refused or f"{place} is the first that can't be used ({reason})."
 
     def add_from_shard(self, name: str, example: Example, variant: int) -> None:
         """Add one example; what has the same name is one source, in whichever shards it lies."""
@@ -214,7 +228,7 @@ def load_examples(
     for path in paths:
         sidecar = read_sidecar(path) or {}
         if sidecar.get("kind") == "examples":
-            _load_shard(path, sidecar, spec, collector, training, on_record)
+            _load_shard(path, sidecar, spec, converter, collector, training, on_record)
         else:
             for name, versions, reasons in _convert_file(
                 path, converter, augmenter, training, collector.reasons
@@ -224,8 +238,10 @@ def load_examples(
     examples = collector.result()
     if not len(examples):
         counted = ", ".join(f"{r}: {n}" for r, n in collector.reasons.most_common()) or "the files are empty"
+        first = f" {collector.first_refused}" if collector.first_refused else ""
         raise InputError(
-            f"{patterns}: {len(collector.names)} NoteSequences gave no example ({counted}).", "no_examples"
+            f"{patterns}: {len(collector.names)} NoteSequences gave no example ({counted}).{first}",
+            "no_examples",
         )
     return examples
 
@@ -247,23 +263,33 @@ def _load_shard(
     path: Path,
     sidecar: dict[str, Any],
     spec: dict[str, Any],
+    converter: Converter,
     collector: ExampleCollector,
     training: bool,
     on_record: Callable[[], None],
 ) -> None:
-    from preprocess.example_proto import decode
+    """Gather a shard's examples; a record that is none of the converter's is left out and counted.
 
+    Raises:
+        InputError: where the shard was made by another converter, or the file is damaged.
+    """
     if sidecar.get("converter") != spec:
         raise InputError(
-            f"{path}: was preprocessed with another converter ({sidecar.get('converter')}); "
-            f"run preprocess_tfrecord again with this config.",
+            f"{path}: was preprocessed with another converter ({shown(sidecar.get('converter'))}); "
+            "run preprocess_tfrecord again with this config.",
             "other_converter",
         )
-    for record in read_records(path):
-        source, variant, example = decode(record)
-        if training or not variant:
-            collector.add_from_shard(source, example, variant)
+    for i, record in enumerate(read_records(path)):
         on_record()
+        try:
+            source, variant, example = decode(record)
+            reason = reason_to_refuse(example, variant, converter)
+        except InputError as error:
+            reason = error.reason
+        if reason:
+            collector.refuse(f"{path}: record {i}", reason)
+        elif training or not variant:
+            collector.add_from_shard(source, example, variant)
     collector.reasons += Counter(sidecar.get("reasons", {}))
 
 
@@ -298,12 +324,14 @@ class Batches:
         """The examples of an epoch in their order; the last two epochs asked for are remembered."""
         if epoch not in self._orders:
             rng = np.random.default_rng([self.seed, epoch])
-            order = rng.permutation(len(self.examples))
+            order = everything = rng.permutation(len(self.examples))
             if self._variants > 1:
                 chosen = rng.integers(0, self._variants, len(self.examples.source_names))
                 variants = self.examples.variants
                 assert variants is not None, "counted from them"
                 order = order[variants[order] == chosen[self.examples.sources[order]]]
+                # Few sources may all lack the variants chosen for them.
+                order = order if len(order) else everything
             if self.max_per_source:
                 # The rank of each example among those of its source, in the order just drawn.
                 sources = self.examples.sources[order]
@@ -313,7 +341,7 @@ class Batches:
                 rank = np.empty(len(order), dtype=np.int64)
                 rank[by_source] = np.arange(len(order)) - first
                 order = order[rank < self.max_per_source]
-            if epoch and len(order):
+            if epoch:
                 order = np.resize(order, self.epoch_size)
             self._orders = {k: v for k, v in self._orders.items() if k == epoch - 1}
             self._orders[epoch] = order

@@ -15,9 +15,10 @@ import numpy as np
 
 from preprocess import piano
 from preprocess.converters.base import Converter
-from preprocess.converters.pianoroll import REPRESENTATIONS
+from preprocess.converters.pianoroll import REPRESENTATIONS, PianorollConverter
 from preprocess.dataset import dropped
-from preprocess.errors import InputError
+from preprocess.errors import InputError, shown
+from preprocess.example_check import reason_to_refuse
 from preprocess.example_proto import decode
 from preprocess.note_sequence import read_note_sequences
 from preprocess.tfrecord import expand_patterns, read_records, read_sidecar
@@ -130,7 +131,7 @@ def load_pieces(
         sidecar = read_sidecar(path) or {}
         if sidecar.get("kind") == "examples":
             reasons += Counter(sidecar.get("reasons", {}))
-            found = _of_shard(path, sidecar, representation, steps_per_quarter, wanted, on_record)
+            found = _of_shard(path, sidecar, representation, steps_per_quarter, wanted, reasons, on_record)
             names += [name for name, _ in found]
             rolls += [piece for _, piece in found]
             continue
@@ -203,22 +204,33 @@ def _of_shard(
     representation: str,
     steps_per_quarter: int,
     wanted: str,
+    reasons: Counter[str],
     on_record: Callable[[], None],
 ) -> list[tuple[str, Keyed]]:
-    """The pieces of a shard of `preprocess_tfrecord`, as they are, with their names; variants are left out."""
+    """The pieces of a shard of `preprocess_tfrecord`, as they are, with their names; variants are left out.
+
+    A record that is no piece is left out and counted among the reasons.
+    """
     spec = sidecar.get("converter", {})
     kept = {"representation": "struck", "steps_per_quarter": 4, "slice_bars": None} | spec
     asked = {"name": "pianoroll", "representation": representation, "steps_per_quarter": steps_per_quarter}
     if wanted or any(kept.get(key) != value for key, value in (asked | {"slice_bars": None}).items()):
         raise InputError(
-            f"{path}: was preprocessed with another converter ({spec}); run preprocess_tfrecord again with this "
+            f"{path}: was preprocessed with another converter ({shown(spec)}); run preprocess_tfrecord again with this "
             "config, or name the TFRecord of NoteSequences, which alone holds velocities.",
             "other_converter",
         )
+    converter = PianorollConverter(representation, steps_per_quarter=steps_per_quarter)
     found: list[tuple[str, Keyed]] = []
     for record in read_records(path):
-        source, variant, example = decode(record)
-        if not variant:
-            found.append((source, (example.inputs.astype(bool), None)))
         on_record()
+        try:
+            source, variant, example = decode(record)
+            reason = reason_to_refuse(example, variant, converter)
+        except InputError as error:
+            reason = error.reason
+        if reason:
+            reasons[reason] += 1
+        elif not variant:
+            found.append((source, (example.inputs, None)))
     return found

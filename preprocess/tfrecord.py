@@ -8,17 +8,20 @@ import glob
 import json
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import google_crc32c
 
-from preprocess.errors import InputError
+from preprocess.errors import InputError, shown
+from preprocess.json_text import parse_json
 from preprocess.output_files import OutputFile, write_atomically
 
 MAX_RECORD_BYTES = 256 * 2**20
+MAX_SIDECAR_BYTES = 256 * 2**20
+"""A description lists every dropped file, of a hundred thousand or more."""
 
 
 def _masked_crc(data: bytes) -> int:
@@ -127,17 +130,45 @@ def read_sidecar(path: str | Path) -> dict[str, Any] | None:
     """The description of the TFRecord file at `path`; None where there is none.
 
     Raises:
-        InputError: where it is there and not JSON.
+        InputError: where it is there and not JSON, or what is read of it is of another type (`bad_sidecar`).
     """
     sidecar = sidecar_path(path)
     if not sidecar.exists():
         return None
     try:
-        description = json.loads(sidecar.read_text(encoding="utf-8"))
+        with open(sidecar, "rb") as file:
+            text = file.read(MAX_SIDECAR_BYTES + 1)
+        if len(text) > MAX_SIDECAR_BYTES:
+            raise ValueError(f"it is longer than {MAX_SIDECAR_BYTES} bytes")
+        description = parse_json(text)
     except (OSError, ValueError) as error:
         raise InputError(
             f"{sidecar}: is not a description of a TFRecord file ({error}).", "bad_sidecar"
         ) from error
     if not isinstance(description, dict):
         raise InputError(f"{sidecar}: is not a description of a TFRecord file.", "bad_sidecar")
+    for key, fits, expected in _SIDECAR:
+        if key in description and not fits(description[key]):
+            raise InputError(
+                f"{sidecar}: {key} is {shown(description[key])}, not {expected}; make the file again, or remove the "
+                "description where it is of NoteSequences.",
+                "bad_sidecar",
+            )
     return description
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**40
+
+
+_SIDECAR: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
+    ("kind", lambda value: isinstance(value, str), "a word"),
+    ("count", _is_count, "a number of records"),
+    ("converter", lambda value: isinstance(value, dict), "a converter's options"),
+    (
+        "reasons",
+        lambda value: isinstance(value, dict) and all(map(_is_count, value.values())),
+        "numbers by reason",
+    ),
+)
+"""What readers take from a sidecar: key, what its value must be, and that in words."""

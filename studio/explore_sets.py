@@ -357,7 +357,7 @@ def read_vectors(path: str | None, model: Any) -> Any:
             f"{file}: can't be read; make it with explore.py attributes --examples_path=....tfrecord."
         ) from error
     found = AttributeVectors.from_json(text, str(file))
-    if found.encoder != latent.fingerprint(model):
+    if found.encoder != latent.fingerprint(model) or found.vectors.shape[1] != model.z_size:
         raise InputError(
             f"{file}: holds the vectors of another checkpoint (of {found.config}); make it again."
         )

@@ -8,7 +8,7 @@ import numpy as np
 
 import configs
 import configuration
-from models import checkpoint
+from models import checkpoint, weight_check
 
 TINY = {"enc_rnn_size": (8,), "dec_rnn_size": (8,), "z_size": 4, "batch_size": 8}
 
@@ -54,3 +54,8 @@ def save_tiny(path: Path, config: configs.Config) -> Path:
     weights[next(n for n in weights if n.endswith("output_projection/bias"))][[0, 1, 4, 5]] += 4.0
     checkpoint.save(path, checkpoint.Checkpoint(weights, config.to_json(), step=7))
     return path
+
+
+def zero_weights(config: Any) -> dict[str, np.ndarray]:
+    """Weights of a config's shapes, all zeros, for what never plays them."""
+    return {name: np.zeros(shape, np.float32) for name, shape in weight_check.shapes_of(config).items()}

@@ -17,7 +17,7 @@ from models.attributes import ATTRIBUTES, AttributeVectors
 from models.errors import CheckpointError
 from models.trained_model import TrainedModel
 from render import clips
-from tests.checkpoints import tiny_config
+from tests.checkpoints import tiny_config, zero_weights
 from tests.conftest import ROOT
 from tests.drum_sequences import drum_sequence
 from tests.models.small_models import MUSIC_VAES
@@ -31,6 +31,11 @@ def vectors(shipped: TrainedModel, beats: Any) -> AttributeVectors:
     names = attributes.names_for(shipped)
     values = attributes.measure_values(shipped, beats.inputs, names, beats.lengths)
     return attributes.attribute_vectors(shipped.posterior(beats.batch(slice(None)))[0], values, names)
+
+
+def model_of(config: configs.Config) -> TrainedModel:
+    """A model whose weights say nothing, for what asks its config and converter alone."""
+    return TrainedModel(config, zero_weights(config))
 
 
 def line(*notes: tuple[int, int, int]) -> Any:
@@ -50,7 +55,7 @@ def measured(sequence: Any, name: str, bars: int = 2, lead_only: bool = False) -
 
 def test_syncopation_is_measured_on_sixteenths_of_four_four_only() -> None:
     for name, in_sixteenths in [("", True), ("_3-4", False), ("_12-8", False), ("_triplets", False)]:
-        model = TrainedModel(configs.get_config(f"hierdec-drum_4bar{name}_small"), {})
+        model = model_of(configs.get_config(f"hierdec-drum_4bar{name}_small"))
         assert ("syncopation" in attributes.names_for(model)) is in_sixteenths
         assert attributes.bars_of(model) == 4
 
@@ -102,7 +107,7 @@ def test_of_a_trio_the_melody_counts_and_not_the_bass() -> None:
 
 
 def test_padding_is_not_measured() -> None:
-    model = TrainedModel(tiny_config("cat-drums_2bar_small"), {})
+    model = model_of(tiny_config("cat-drums_2bar_small"))
     values = np.full((1, 32), -1, np.int32)
     values[0, :16] = 5
     assert attributes.measure_values(model, values, ["hits"], np.array([16]))[0, 0] == 16
@@ -110,7 +115,7 @@ def test_padding_is_not_measured() -> None:
 
 @pytest.mark.parametrize("name", MUSIC_VAES)
 def test_every_config_has_attributes_and_a_length(name: str) -> None:
-    model = TrainedModel(tiny_config(name), {})
+    model = model_of(tiny_config(name))
     names = attributes.names_for(model)
     assert names and set(names) <= set(ATTRIBUTES)
     assert attributes.bars_of(model) == clips.bars_of(model.converter, model.max_length)

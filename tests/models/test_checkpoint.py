@@ -1,5 +1,6 @@
 """Checkpoint files: whole or not there, and refused with a sentence where they do not fit."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from models import checkpoint
 from models.checkpoint import Checkpoint
 from models.errors import CheckpointError
+from preprocess.errors import OutputError
 from tests.checkpoints import randomize, tiny_config
 
 
@@ -52,10 +54,10 @@ def test_save_that_fails_leaves_the_file_before(tmp_path: Path, monkeypatch: pyt
     before = path.read_bytes()
 
     def fail(descriptor: int) -> None:
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(OutputError, match="the disk is full"):
         checkpoint.save(path, example(2))
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["x.safetensors"]

@@ -12,7 +12,7 @@ from metrics import drum_hits
 from models import latent, numpy_model
 from models.errors import CheckpointError
 from models.trained_model import TrainedModel, slerp_at
-from tests.checkpoints import randomize, tiny_config
+from tests.checkpoints import randomize, tiny_config, zero_weights
 from tests.conftest import ROOT
 from tests.models.small_models import for_our_model, random_batch, short
 
@@ -247,7 +247,7 @@ def test_what_infill_refuses(shipped: TrainedModel, beats: Any) -> None:
     ):
         config = tiny_config(name)
         with pytest.raises(ValueError, match=reason):
-            latent.check_infill(TrainedModel(config, {}))
+            latent.check_infill(TrainedModel(config, zero_weights(config)))
     for hole in (np.zeros(64, bool), np.ones(64, bool)):
         with pytest.raises(ValueError, match="must be renewed"):
             latent.infill(shipped, example_of(shipped, beats.inputs[0]), hole)

@@ -20,6 +20,7 @@ from hypothesis.extra import numpy as hnp
 
 import configs
 import export
+from configuration import merged
 from models import checkpoint, magenta_js
 from models.errors import CheckpointError
 from preprocess.errors import InputError
@@ -309,7 +310,7 @@ def changed(name: str, **changes: Any) -> configs.Config:
     """A config with some of its parts' options or hyperparameters replaced."""
     config = configs.CONFIG_MAP[name]
     parts = {
-        part: {**getattr(config, part), **changes.pop(part, {})}
+        part: merged(getattr(config, part), changes.pop(part, {}))
         for part in ("encoder", "decoder", "converter")
     }
     return dataclasses.replace(config, hparams=dataclasses.replace(config.hparams, **changes), **parts)
@@ -330,7 +331,7 @@ NOT_EXPORTABLE = {
     "many outputs": (
         changed("hier-trio_16bar", decoder={"core": "multi_categorical_lstm"}), "'multi_categorical_lstm'"
     ),
-    "unknown data": (changed("cat-drums_2bar_small", converter={"name": "lyrics"}), "'lyrics' data"),
+    "unknown data": (changed("cat-drums_2bar_small", converter={"name": "relative"}), "'relative' data"),
     "end token": (changed("cat-mel_2bar_small", converter={"add_end_token": True}), "add_end_token"),
     "triplets": (changed(SHIPPED, converter={"steps_per_quarter": 3}), "drums on sixteenths"),
     "velocities of taps": (changed("groovae_2bar_humanize", converter={"humanize": False, "tapify": True}), "taps?"),
