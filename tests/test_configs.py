@@ -301,3 +301,145 @@ def test_history_decoders_know_as_many_conditions_as_there_are() -> None:
     from preprocess.drum_conditions import WIDTH
 
     assert CONFIG_MAP["histdec-drum_4bar"].decoder["conditions"] == WIDTH
+
+
+# What a file from elsewhere may not say.
+
+
+def stored(**changes: object) -> str:
+    return json.dumps(json.loads(CONFIG_MAP["hierdec-drum_4bar"].to_json()) | changes)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../x",
+        "/etc/x",
+        "a/b",
+        "a\\b",
+        "..",
+        ".",
+        "",
+        "a" * 101,
+        "a\nb",
+        "a b",
+        "ü",
+        "\x1b[31m",
+        None,
+        3,
+        ["x"],
+    ],
+)
+def test_names_that_could_lead_elsewhere_are_refused(tmp_path: Path, name: object) -> None:
+    with pytest.raises(ConfigError, match="config's name is"):
+        Config.from_json(stored(name=name))
+    with pytest.raises(ConfigError, match="config's name is"):
+        dataclasses.replace(CONFIG_MAP["hierdec-drum_4bar"], name=name)  # type: ignore[arg-type]
+    if isinstance(name, str) and name.isprintable():
+        path = write(tmp_path, f'base = "hierdec-drum_4bar"\nname = {json.dumps(name)}')
+        with pytest.raises(ConfigError, match=r"mine\.toml: The config's name is"):
+            configs.get_config(path)
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"), [("my model", "my_model"), ("..a", "a"), ("übung 1", "_bung_1"), ("a" * 150, "a" * 100)]
+)
+def test_a_files_own_name_becomes_one_that_can_stand_in_others(tmp_path: Path, stem: str, name: str) -> None:
+    path = tmp_path / f"{stem}.toml"
+    path.write_text('base = "hierdec-drum_4bar"\n')
+    assert configs.get_config(str(path)).name == name
+
+
+@pytest.mark.parametrize(
+    ("part", "options", "message"),
+    [
+        ("hparams", {"z_size": 10**9}, "z_size is 1000000000; expected at least 0 and at most 8192"),
+        ("hparams", {"z_size": 10**5000}, "z_size is a int too large|not valid"),
+        ("hparams", {"enc_rnn_size": [10**9]}, "expected a list of positive whole numbers"),
+        ("hparams", {"dec_rnn_size": [8] * 17}, "up to 16 of them"),
+        ("hparams", {"max_seq_len": 10**9}, "max_seq_len is 1000000000"),
+        ("hparams", {"batch_size": 10**9}, "batch_size is 1000000000"),
+        ("hparams", {"free_bits": float("inf")}, "free_bits is inf"),
+        (
+            "decoder",
+            {"name": "lstm_of_mine"},
+            "The decoder is 'lstm_of_mine'; expected a table whose name is",
+        ),
+        ("decoder", {"name": "hierarchical_lstm", "core": "nade_lstm"}, "level_lengths is missing"),
+        ("decoder", {"name": "hierarchical_lstm", "level_lengths": [8, 8]}, "core is missing"),
+        ("decoder", {"name": "categorical_lstm", "size": 3}, "there is no option 'size'"),
+        ("encoder", {"name": ["lstm"]}, "The encoder is"),
+        ("encoder", "lstm", "The encoder is None"),
+        (
+            "converter",
+            {"name": "drums", "slice_bars": "four"},
+            "slice_bars is 'four'; expected a whole number from 1",
+        ),
+        ("converter", {"name": "drums", "slice_bars": 10**9}, "slice_bars is 1000000000"),
+        ("converter", {"name": "drums", "pitch_classes": [[1, 2], [128]]}, "pitch_classes is"),
+        ("augmenter", {"transpose_range": [-(10**9), 10**9]}, "expected the least and the most"),
+        ("augmenter", 3, "augmenter is 3"),
+        ("description", "a" * 1000, "The description is"),
+        ("model", "other", "The model is 'other'"),
+    ],
+)
+def test_parts_and_sizes_are_checked_where_they_are_read(part: str, options: object, message: str) -> None:
+    data = json.loads(CONFIG_MAP["hierdec-drum_4bar"].to_json())
+    changed = {**data["hparams"], **options} if part == "hparams" and isinstance(options, dict) else options
+    if isinstance(options, dict) and options.get("z_size", 0) > 10**1000:
+        text = stored().replace('"z_size": 512', f'"z_size": 1{"0" * 5000}')
+    else:
+        text = stored(**{part: changed})
+    with pytest.raises(ConfigError, match=message):
+        Config.from_json(text)
+
+
+def test_wide_steps_are_refused_before_a_model_is_built() -> None:
+    config = CONFIG_MAP["cat-drums_2bar_small"]
+    wide = dataclasses.replace(config, converter={**config.converter, "pitch_classes": "full"})
+    with pytest.raises(ConfigError, match=r"output depth is 2305843009213693952; at most 16384"):
+        wide.build_converter()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'base = "hierdec-drum_4bar"\nx = ' + "[" * 10**5,
+        'base = "hierdec-drum_4bar"\n[encoder]\nx = ' + "[" * 50 + "1" + "]" * 50,
+        'base = "hierdec-drum_4bar"\n' + "encoder" + ".a" * 20_000 + " = 1",
+        'base = "hierdec-drum_4bar"\ndescription = "' + "a" * 300_000 + '"',
+        "\x00",
+    ],
+)
+def test_files_that_only_cost_time_are_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"mine\.toml: can't be read as a config"):
+        configs.get_config(write(tmp_path, text))
+    if text.count("[") > 1000:
+        with pytest.raises(ConfigError, match="nested deeper"):
+            Config.from_json("[" * 10**5)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@given(data=st.data())
+def test_any_json_in_place_of_any_value_is_taken_or_refused(data: st.DataObject) -> None:
+    """Of any config; what is taken says how wide its steps are, and which weights it has."""
+    from models import weight_check
+    from models.errors import CheckpointError
+    from preprocess.errors import InputError
+
+    config = json.loads(CONFIG_MAP[data.draw(st.sampled_from(sorted(CONFIG_MAP)))].to_json())
+    part = config[data.draw(st.sampled_from(["hparams", "encoder", "decoder", "converter", "augmenter"]))]
+    key = data.draw(st.sampled_from([*part, "name", "core", "lags", "new"]))
+    part[key] = data.draw(JSON)
+    try:
+        found = Config.from_json(json.dumps(config))
+        assert Config.from_json(found.to_json()) == found
+        weight_check.check(found, {}, "x")
+    except (ConfigError, InputError, CheckpointError) as error:
+        assert "\n" not in str(error)

@@ -1,0 +1,244 @@
+"""A run survives what happens to its files, and belongs to one process at a time."""
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import train
+from models import checkpoint
+from models.errors import CheckpointError
+from preprocess.errors import InputError
+from studio import run_lock
+from tests.conftest import ROOT
+from tests.test_train import flags, log_of, newest, steps_of
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in folder.iterdir() if p.suffix == ".safetensors"}
+
+
+def damage(path: Path) -> None:
+    """Another number in the middle of the data, which leaves the format whole."""
+    data = bytearray(path.read_bytes())
+    data[len(data) * 3 // 4] ^= 0x55
+    path.write_bytes(data)
+
+
+def test_damaged_checkpoints_are_left_out_and_a_run_of_damaged_ones_is_refused(
+    patterns_tfrecord: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    run_dir, folder = tmp_path / "run", tmp_path / "run" / "train"
+    assert train.main(flags(run_dir, patterns_tfrecord, "--num_steps=6")) == 0
+    whole = contents(folder)
+    damage(folder / "step-00000006.safetensors")
+    damage(folder / "step-00000004.safetensors")
+    log = run_dir / "log.csv"
+    log.write_bytes(log.read_bytes()[:-7] + b"\x00\xff\n6,7\nstep,,\n")
+    capsys.readouterr()
+    more = "--checkpoints_to_keep=2"
+    assert train.main(flags(run_dir, patterns_tfrecord, "--num_steps=4", more)) == 0
+    said = capsys.readouterr().err
+    assert (
+        said.count("Left out a checkpoint") == 2
+        and f"{folder / 'step-00000006.safetensors'}: is damaged" in said
+    )
+    assert f"{log}: left out 3 damaged lines." in said
+    # Step 4 was trained again; its own work is not what is removed where two are kept.
+    assert steps_of(run_dir) == [2, 4, 6] and [row["step"] for row in log_of(run_dir)] == ["2", "4"]
+    np.testing.assert_equal(
+        checkpoint.load(folder / "step-00000004.safetensors").state, _loaded(tmp_path, whole, 4).state
+    )
+
+    for path in checkpoint.numbered(folder):
+        damage(path) if path.name != "step-00000006.safetensors" else None
+    before = contents(folder)
+    with pytest.raises(CheckpointError, match="none of its 3 checkpoints can be read"):
+        train.main(flags(run_dir, patterns_tfrecord, "--num_steps=8"))
+    assert contents(folder) == before and not (run_dir / run_lock.FILE).exists()
+
+
+def _loaded(tmp_path: Path, files: dict[str, bytes], step: int) -> checkpoint.Checkpoint:
+    path = tmp_path / "copy.safetensors"
+    path.write_bytes(files[f"step-{step:08d}.safetensors"])
+    return checkpoint.load(path)
+
+
+def test_of_a_run_whose_best_is_damaged_the_newest_is_played(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    found = checkpoint.Checkpoint({"decoder/a": np.ones(100, np.float32)}, "{}", 5)
+    for name in ("best", "step-00000004", "step-00000005"):
+        checkpoint.save(tmp_path / "train" / f"{name}.safetensors", found)
+    damage(tmp_path / "train" / "best.safetensors")
+    path, _ = checkpoint.load_named(str(tmp_path))
+    assert path.name == "step-00000005.safetensors"
+    assert f"{tmp_path / 'train' / 'best.safetensors'}: is damaged" in capsys.readouterr().err
+    damage(tmp_path / "train" / "step-00000004.safetensors")
+    damage(tmp_path / "train" / "step-00000005.safetensors")
+    with pytest.raises(CheckpointError, match=r"step-00000004\.safetensors: is damaged"):
+        checkpoint.load_named(str(tmp_path))
+
+
+def test_every_byte_of_a_checkpoint_counts(tmp_path: Path) -> None:
+    """Whichever bit is turned, the file is refused, or says the same."""
+    path = tmp_path / "x.safetensors"
+    found = checkpoint.Checkpoint(
+        {"a": np.arange(3, dtype=np.float32)}, '{"name": "x"}', 7, {"s": np.ones(2)}, {"best": 1.5}
+    )
+    checkpoint.save(path, found)
+    data = path.read_bytes()
+    for i in range(len(data)):
+        path.write_bytes(data[:i] + bytes([data[i] ^ 0x04]) + data[i + 1 :])
+        try:
+            again = checkpoint.load(path)
+        except CheckpointError:
+            continue
+        assert (again.config, again.step, again.notes) == (found.config, found.step, found.notes)
+        np.testing.assert_equal([again.weights, again.state], [found.weights, found.state])
+
+
+def test_a_checkpoint_from_before_there_were_checksums_loads(tmp_path: Path) -> None:
+    from safetensors.numpy import save_file
+
+    save_file({"model/a": np.ones(3, np.float32)}, tmp_path / "x.safetensors", {"config": "{}", "step": "4"})
+    assert checkpoint.load(tmp_path / "x.safetensors").step == 4
+
+
+def test_a_missing_config_is_that_of_the_newest_checkpoint(tmp_path: Path) -> None:
+    from studio.training import config_of
+    from tests.checkpoints import tiny_config, zero_weights
+
+    config = tiny_config()
+    assert config_of(tmp_path) is None
+    found = checkpoint.Checkpoint(zero_weights(config), config.to_json(), 5)
+    checkpoint.save(tmp_path / "train" / "step-00000005.safetensors", found)
+    assert config_of(tmp_path) == config
+    for text in ("", "[" * 10**5, config.to_json().replace('"hierdec-drum_4bar_small"', '"../../x"')):
+        (tmp_path / "config.json").write_text(text)
+        with pytest.raises(ValueError, match=r"config\.json: The stored config is not valid.*remove it"):
+            config_of(tmp_path)
+
+
+def test_a_run_with_other_hyperparameters_says_which(patterns_tfrecord: Path, tmp_path: Path) -> None:
+    from tests.checkpoints import tiny_config
+
+    (tmp_path / "config.json").write_text(tiny_config("cat-drums_2bar_small", z_size=6).to_json())
+    with pytest.raises(InputError, match=r"z_size is 6 there and 4 now.*Leave out --config and --hparams"):
+        train.main(flags(tmp_path, patterns_tfrecord, "--num_steps=2"))
+
+
+# The lock.
+
+HOLD = (
+    "import pathlib, sys, time\nfrom studio import run_lock\n"
+    "with run_lock.locked(pathlib.Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(600)\n"
+)
+
+
+def test_the_lock_names_the_other_process_and_is_taken_over_from_a_dead_one(
+    patterns_tfrecord: Path, tmp_path: Path
+) -> None:
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert other.stdout is not None and other.stdout.readline() == "held\n"
+        said = rf"is being trained by process {other.pid} on .*, since 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d"
+        with pytest.raises(InputError, match=said):
+            train.main(flags(tmp_path, patterns_tfrecord, "--num_steps=2"))
+        with pytest.raises(InputError, match=said), run_lock.locked(tmp_path):
+            pass
+        assert [path.name for path in tmp_path.iterdir()] == [run_lock.FILE]
+    finally:
+        other.send_signal(signal.SIGKILL)
+        other.wait()
+    assert (tmp_path / run_lock.FILE).exists()
+    run_lock.check_free(tmp_path)
+    with run_lock.locked(tmp_path):
+        assert json.loads((tmp_path / run_lock.FILE).read_text())["pid"] == os.getpid()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[[[[", '{"pid": []}', '{"pid": 1, "host": "elsewhere", "started": "x"}']
+)
+def test_a_lock_file_that_nobody_holds_is_taken(tmp_path: Path, text: str) -> None:
+    (tmp_path / run_lock.FILE).write_text(text)
+    run_lock.check_free(tmp_path)
+    with run_lock.locked(tmp_path), pytest.raises(InputError, match=rf"process {os.getpid()} on"):
+        run_lock.check_free(tmp_path)
+
+
+def test_without_locks_of_the_system_the_process_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_lock, "fcntl", None)
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for pid, host, is_held in (
+        (os.getppid(), socket.gethostname(), True),
+        (dead.pid, socket.gethostname(), False),
+        (1, "x", True),
+    ):
+        text = json.dumps({"pid": pid, "host": host, "started": "2026-01-02 03:04:05"})
+        (tmp_path / run_lock.FILE).write_text(text)
+        if is_held:
+            with pytest.raises(
+                InputError, match=f"process {pid} on {host}, since 2026-01-02 03:04:05.*remove"
+            ):
+                run_lock.check_free(tmp_path)
+        else:
+            run_lock.check_free(tmp_path)
+
+
+# Kills, with XLA compiling as it does for people.
+
+
+@pytest.mark.slow
+def test_runs_killed_at_any_moment_go_on_bit_for_bit_under_the_full_compiler(
+    patterns_tfrecord: Path, tmp_path: Path
+) -> None:
+    """Five SIGKILLs, at moments from the start to the middle of a save."""
+    random_parts = "dropout_keep_prob=0.8,sampling_schedule=constant,sampling_rate=0.3"
+    environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"} | {"PYTHONPATH": str(ROOT)}
+
+    def begin(name: str, steps: int) -> subprocess.Popen:
+        arguments = flags(tmp_path / name, patterns_tfrecord, f"--num_steps={steps}", hparams=random_parts)
+        return subprocess.Popen(
+            [sys.executable, str(ROOT / "train.py"), *arguments], cwd=ROOT, env=environment,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    rng = random.Random(0)
+    for kill in range(5):
+        reached = (steps_of(tmp_path / "killed") or [0])[-1]
+        process = begin("killed", 100000)
+        # From the second kill on, some come while it still starts or compiles.
+        waits_for = reached + 2 * rng.randrange(1, 20) if kill % 2 == 0 else reached
+        deadline = time.monotonic() + 300
+        while (steps_of(tmp_path / "killed") or [0])[-1] < waits_for and time.monotonic() < deadline:
+            assert process.poll() is None, process.communicate()[1]
+            time.sleep(0.005)
+        time.sleep(rng.random() * (0.05 if kill % 2 == 0 else 8))
+        process.kill()
+        process.wait()
+    end = steps_of(tmp_path / "killed")[-1] + 6
+    for name in ("killed", "whole"):
+        process = begin(name, end)
+        error = process.communicate(timeout=600)[1]
+        assert (process.returncode, error) == (0, "")
+        assert not [p.name for p in (tmp_path / name).rglob("*") if p.suffix in (".part", ".lock")]
+    killed, whole = newest(tmp_path / "killed"), newest(tmp_path / "whole")
+    assert killed.step == whole.step == end
+    np.testing.assert_equal([killed.weights, killed.state], [whole.weights, whole.state])
+    rows = [log_of(tmp_path / name) for name in ("killed", "whole")]
+    assert [(row["step"], row["loss"]) for row in rows[0]] == [(row["step"], row["loss"]) for row in rows[1]]
