@@ -306,7 +306,7 @@ def verdict(scores: dict[str, Score]) -> str:
     helped = [kind for kind in (SEEING, BLIND) if wrong[kind] < 0.5 * wrong[PLAIN]]
     said = "The network runs, and can be trained by gradient descent, without evolution. "
     if helped == [SEEING]:
-        said += "The memory predicts repeats in unseen songs, provided that the gate sees how near the stored state is"
+        said += "The memory predicts repeats in unseen songs if the gate sees how near the recalled state is"
     elif helped:
         said += f"The memory predicts repeats in unseen songs ({'; '.join(helped)})"
     else:

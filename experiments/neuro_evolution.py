@@ -345,7 +345,11 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
         findings=tuple(findings),
         verdict=f"XOR was {solved} in {len(xor.fitness)} generations. With the original's fitness, the best player of "
         f"the melody gets {best[ORIGINAL]} of {len(target)} frames right; with our fitness, {best[OURS]}, "
-        + (f"{gain} more than a silent player." if gain > 0 else "no more than a silent player."),
+        + (
+            f"{gain} more than a silent player."
+            if gain > 0
+            else f"no better than a silent player ({silent})."
+        ),
         pictures=(
             ("xor.png", "Fitness of the best XOR network in each generation"),
             (

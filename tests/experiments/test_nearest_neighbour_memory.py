@@ -147,9 +147,7 @@ def test_verdict_follows_the_figures() -> None:
         kinds: memory.verdict(dict(zip(memory.KINDS, kinds, strict=True)))
         for kinds in ((good, bad, bad), (good, good, bad), (bad, bad, bad))
     }
-    assert (
-        "provided that the gate sees" in said[good, bad, bad] and "4% (memory, gate" in said[good, bad, bad]
-    )
+    assert "if the gate sees" in said[good, bad, bad] and "4% (memory, gate" in said[good, bad, bad]
     assert "original gate)." in said[good, good, bad].split("Repeated frames")[0]
     assert "neither memory" in said[bad, bad, bad]
 
