@@ -5,19 +5,24 @@ the recipes of the gallery's player, and what is played is what the MIDI file ho
 """
 
 import dataclasses
-import io
-import wave
+import struct
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from preprocess.output_files import write_atomically
+from preprocess.errors import InputError
+from preprocess.output_files import OutputFile
 from render.midi import Style
 
 RATE = 44100
 ATTACK, RELEASE = 0.006, 0.06
 """Seconds in which a pitched note comes and goes; either at once would click."""
+BLOCK = 2**20
+"""Samples that are rendered at once, some 24 seconds."""
+LONGEST = (2**32 - 64) // 2
+"""Samples of a WAV file, whose size has 32 bits."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,10 +111,20 @@ def drum_sounds(seed: int = 0) -> list[np.ndarray]:
     ]
 
 
-def key_sound(pitch: int, seconds: float, timbre: Timbre = PLUCKED) -> np.ndarray:
-    """A pitched note held for so long, and its release: mono at 44.1 kHz, A4 (69) being 440 Hz."""
+def key_sound(
+    pitch: int, seconds: float, timbre: Timbre = PLUCKED, start: int = 0, stop: int | None = None
+) -> np.ndarray:
+    """A pitched note held for so long, and its release: mono at 44.1 kHz, A4 (69) being 440 Hz.
+
+    Args:
+        pitch: MIDI pitch.
+        seconds: how long it is held.
+        timbre: how it sounds.
+        start, stop: which of its samples; all by default.
+    """
     frequency = 440.0 * 2 ** ((pitch - 69) / 12)
-    time = np.arange(int(RATE * (seconds + RELEASE))) / RATE
+    count = int(RATE * (seconds + RELEASE))
+    time = np.arange(start, count if stop is None else min(stop, count)) / RATE
     sound = np.zeros_like(time)
     for i, loudness in enumerate(timbre.harmonics, 1):
         # What lies above half the rate would come back as a wrong note.
@@ -124,36 +139,110 @@ def key_sound(pitch: int, seconds: float, timbre: Timbre = PLUCKED) -> np.ndarra
     return timbre.level * sound * np.sin(np.pi / 2 * np.clip(ends, 0, 1)) ** 2
 
 
-def wav_bytes(sequence: Any, style: Style = Style(), bars: int = 4) -> bytes:
-    """A NoteSequence as a mono 16-bit WAV, exactly `bars` bars long."""
+@dataclasses.dataclass(frozen=True)
+class _Sound:
+    """A note of a clip as sound: from which sample to which, and how to get some of them."""
+
+    start: int
+    stop: int
+    samples: Callable[[int, int], np.ndarray]
+
+
+def _sounds(sequence: Any, style: Style, bars: int) -> list[_Sound]:
+    """The sounds of a NoteSequence's notes, in their order."""
     from render.pianoroll import ROW_OF_PITCH
 
-    seconds = bars * style.quarters_per_bar * 60 / style.qpm
-    out = np.zeros(round(seconds * RATE))
-    sounds = drum_sounds()
+    drums = drum_sounds()
+
+    def drum(row: int, gain: float) -> Callable[[int, int], np.ndarray]:
+        return lambda start, stop: drums[row][start:stop] * gain
+
+    def key(note: Any, gain: float) -> Callable[[int, int], np.ndarray]:
+        held, timbre = note.end_time - note.start_time, timbre_of(note.program)
+        return lambda start, stop: key_sound(note.pitch, held, timbre, start, stop) * gain
+
+    found = []
     for note in as_written(sequence, style, bars).notes:
-        start = round(note.start_time * RATE)
-        if note.is_drum:
-            if note.pitch not in ROW_OF_PITCH:
-                continue
-            sound = sounds[ROW_OF_PITCH[note.pitch]]
-        else:
-            sound = key_sound(note.pitch, note.end_time - note.start_time, timbre_of(note.program))
-        sound = sound[: max(0, len(out) - start)]
-        out[start : start + len(sound)] += sound * (note.velocity / 127) ** 1.5
-    fade = min(len(out), int(RATE * ATTACK))
-    # What still sounds at the end fades in its last moment; cut off, it would click.
-    out[len(out) - fade :] *= np.linspace(1.0, 0.0, fade)
-    out /= max(1.0, np.abs(out).max(initial=0.0))
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes((out * 32767).astype("<i2").tobytes())
-    return buffer.getvalue()
+        start, gain = round(note.start_time * RATE), (note.velocity / 127) ** 1.5
+        if not note.is_drum:
+            length = int(RATE * (note.end_time - note.start_time + RELEASE))
+            found.append(_Sound(start, start + length, key(note, gain)))
+        elif note.pitch in ROW_OF_PITCH:
+            row = ROW_OF_PITCH[note.pitch]
+            found.append(_Sound(start, start + len(drums[row]), drum(row, gain)))
+    return found
+
+
+def _blocks(sounds: list[_Sound], length: int) -> Iterator[np.ndarray]:
+    """The samples of all sounds together, not yet within -1 to 1, block after block."""
+    starting = sorted(range(len(sounds)), key=lambda i: sounds[i].start, reverse=True)
+    heard: list[int] = []
+    fade = min(length, int(RATE * ATTACK))
+    for begin in range(0, length, BLOCK):
+        end = min(length, begin + BLOCK)
+        out = np.zeros(end - begin)
+        while starting and sounds[starting[-1]].start < end:
+            heard.append(starting.pop())
+        # In the notes' order, so that the same clip has the same sound however long the blocks are.
+        heard = sorted(i for i in heard if sounds[i].stop > begin)
+        for sound in (sounds[i] for i in heard):
+            first, last = max(begin, sound.start), min(end, sound.stop)
+            out[first - begin : last - begin] += sound.samples(first - sound.start, last - sound.start)
+        if end > length - fade:
+            # What still sounds at the end fades in its last moment; cut off, it would click.
+            at = np.arange(begin, end) - (length - fade)
+            out *= np.where(at < 0, 1.0, 1.0 - at / max(1, fade - 1))
+        yield out
+
+
+def _wav_parts(sequence: Any, style: Style, bars: int) -> Iterator[bytes]:
+    """The bytes of a WAV file: its header, then block after block."""
+    length = round(bars * style.quarters_per_bar * 60 / style.qpm * RATE)
+    if length > LONGEST:
+        raise InputError(
+            f"{length / RATE / 3600:.1f} hours are too long for a WAV file, which holds up to "
+            f"{LONGEST / RATE / 3600:.1f}; leave out --wav.",
+            "too_long",
+        )
+    sounds = _sounds(sequence, style, bars)
+    # The loudest moment says how loud all is, so a long clip is rendered twice rather than held.
+    single = list(_blocks(sounds, length)) if length <= BLOCK else None
+    peak = max(
+        (float(np.abs(block).max(initial=0.0)) for block in single or _blocks(sounds, length)), default=0.0
+    )
+    size = 2 * length
+    yield struct.pack(
+        "<4sI4s4sIHHIIHH4sI",
+        b"RIFF",
+        36 + size,
+        b"WAVE",
+        b"fmt ",
+        16,
+        1,
+        1,
+        RATE,
+        2 * RATE,
+        2,
+        16,
+        b"data",
+        size,
+    )
+    for block in single or _blocks(sounds, length):
+        yield (block / max(1.0, peak) * 32767).astype("<i2").tobytes()
+
+
+def wav_bytes(sequence: Any, style: Style = Style(), bars: int = 4) -> bytes:
+    """A NoteSequence as a mono 16-bit WAV, exactly `bars` bars long."""
+    return b"".join(_wav_parts(sequence, style, bars))
 
 
 def write_wav(sequence: Any, path: str | Path, style: Style = Style(), bars: int = 4) -> None:
-    """Write a NoteSequence as WAV, whole or not at all."""
-    write_atomically(path, wav_bytes(sequence, style, bars))
+    """Write a NoteSequence as WAV, whole or not at all; no more than some seconds of it are held at once.
+
+    Raises:
+        InputError: where it is longer than such a file can be, or can't stand there.
+        OutputError: where the disk is full.
+    """
+    with OutputFile(path) as file:
+        for part in _wav_parts(sequence, style, bars):
+            file.write(part)

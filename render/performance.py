@@ -112,14 +112,9 @@ class Performances:
         return [*self.midi_paths(), *wavs, *pages]
 
     def rendered(self, args: argparse.Namespace) -> dict[Path, bytes]:
-        """What goes into each of `files`."""
+        """What goes into each of `files` but the sounds."""
         paths = self.midi_paths()
         contents = dict(zip(paths, self.midi, strict=True))
-        if args.wav:
-            from render.audio import wav_bytes
-
-            for path, drums in zip(paths, self.drums, strict=True):
-                contents[path.with_suffix(".wav")] = wav_bytes(drums, self.style, self.bars)
         rows = [("as given", self.given)]
         rows += [(as_text(path.stem), drums) for path, drums in zip(paths, self.drums, strict=False)]
         if args.png:
@@ -163,4 +158,9 @@ def write_all(pieces: list[Performances], args: argparse.Namespace) -> int:
     for piece in pieces:
         for path, data in piece.rendered(args).items():
             write_atomically(path, data)
+        if args.wav:
+            from render.audio import write_wav
+
+            for path, drums in zip(piece.midi_paths(), piece.drums, strict=True):
+                write_wav(drums, path.with_suffix(".wav"), piece.style, piece.bars)
     return len(files)

@@ -1,12 +1,16 @@
 """WAV clips: their length to the sample, sound where notes are, and notes in tune."""
 
 import io
+import resource
+import struct
 import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from preprocess.errors import InputError
+from render import audio
 from render.audio import RATE, RELEASE, TIMBRES, drum_sounds, key_sound, wav_bytes, write_wav
 from render.midi import Style
 from tests.drum_sequences import PITCHES, SIXTEENTH, drum_sequence
@@ -143,3 +147,27 @@ def test_played_timing_and_the_velocity_of_the_flags_are_heard() -> None:
     first = np.flatnonzero(samples > 0)[0]
     assert abs(first - 4.3 * SIXTEENTH * RATE) < 0.002 * RATE
     assert np.abs(samples_of(wav_bytes(sequence, Style(velocity=110), 1))).max() > 5 * samples.max()
+
+
+def test_blocks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    sequence = trio()
+    whole = wav_bytes(sequence, bars=2)
+    monkeypatch.setattr(audio, "BLOCK", 1000)
+    assert wav_bytes(sequence, bars=2) == whole
+
+
+def test_four_silent_hours_are_not_held(tmp_path: Path) -> None:
+    """At 10 quarter notes a minute 600 bars are four hours: 1.27 GB as a file, and 5 GB as numbers."""
+    sequence = drum_sequence([(0, 36, 80, 1)])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    parts = iter(audio._wav_parts(sequence, Style(qpm=10.0), 600))
+    header = next(parts)
+    assert struct.unpack("<I", header[-4:])[0] == 4 * 3600 * RATE * 2
+    assert sum(len(next(parts)) for _ in range(3)) == 3 * 2 * audio.BLOCK
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
+
+
+def test_what_no_wav_file_can_hold_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="too long for a WAV file"):
+        write_wav(drum_sequence([]), tmp_path / "long.wav", Style(qpm=10.0), 6000)
+    assert not list(tmp_path.iterdir())
