@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from preprocess.converters import quick_chords
 from preprocess.note_sequence import NoteSequence, reason_to_refuse
 
 DEFAULT_QPM = 120.0
@@ -254,7 +255,7 @@ class Conditioning:
         lacks_chords = self.chord_encoding is not None and not has_chords
         if not lacks_chords and not (self.condition_on_key and not quantized.key_signatures):
             return quantized, False
-        _remember_transitions()
+        quick_chords.hasten()
         try:
             note_seq.infer_chords_for_sequence(quantized, add_key_signatures=self.condition_on_key)
         except note_seq.ChordInferenceError as error:
@@ -358,20 +359,3 @@ def _chord_class(encoding: str, name: str) -> int:
         return encoder.encode_event(name)
     except (note_seq.ChordSymbolError, note_seq.ChordEncodingError) as error:
         raise Dropped("bad_chord") from error
-
-
-@functools.cache
-def _remember_transitions() -> None:
-    """Let note_seq keep its table of chord transitions; it computes it anew, in 0.7 s, for each sequence."""
-    from note_seq import chord_inference
-
-    compute = chord_inference._key_chord_transition_distribution
-    tables: dict[Any, np.ndarray] = {}
-
-    def remembered(distribution: np.ndarray, **probabilities: float) -> np.ndarray:
-        key = (distribution.tobytes(), *sorted(probabilities.items()))
-        if key not in tables:
-            tables[key] = compute(distribution, **probabilities)
-        return tables[key]
-
-    chord_inference._key_chord_transition_distribution = remembered
