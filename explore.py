@@ -1,7 +1,7 @@
 """Command: what a latent space is good for beyond sampling, one subcommand each.
 
-`similar`, `grid`, `vary`, `infill` and `combine` stand in `studio/explore_clips.py`, `embed`, `neighbours` and
-`attributes`, which are about many clips at once, in `studio/explore_sets.py`.
+`similar`, `grid`, `infill` and `combine` stand in `studio/explore_clips.py`, `vary` in `studio/explore_vary.py`, `embed`,
+`neighbours` and `attributes`, which are about many clips at once, in `studio/explore_sets.py`.
 """
 
 if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
@@ -16,8 +16,11 @@ from typing import Any
 import configs
 from preprocess.console import Parser, add_log_flag, run_command
 from render.clips import add_style_flags, style_of
-from studio import explore_clips, explore_sets
+from studio import explore_clips, explore_sets, explore_vary
+from studio.clip_input import add_input_flags
 from studio.loading import add_model_flags
+
+MAKE_CLIPS = explore_clips.COMMANDS | explore_vary.COMMANDS
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -30,9 +33,7 @@ def get_parser() -> argparse.ArgumentParser:
     commands: Any = parser.add_subparsers(  # type: ignore[call-overload]
         dest="command", required=True, metavar="COMMAND", parser_class=_subparser
     )
-    for name, (description, example, add_flags, run) in (
-        explore_clips.COMMANDS | explore_sets.COMMANDS
-    ).items():
+    for name, (description, example, add_flags, run) in (MAKE_CLIPS | explore_sets.COMMANDS).items():
         made = commands.add_parser(
             name,
             help=description.split(";")[0].rstrip("."),
@@ -41,9 +42,10 @@ def get_parser() -> argparse.ArgumentParser:
         )
         add_flags(made)
         add_model_flags(made, draws=name not in ("embed", "neighbours"))
-        if name in explore_clips.COMMANDS and name != "infill":
+        if name in MAKE_CLIPS and name != "infill":
             made.add_argument("--chords", help='for models that play over chords, such as "C G Am F"')
-        if name in explore_clips.COMMANDS or name == "neighbours":
+        if name in MAKE_CLIPS or name == "neighbours":
+            add_input_flags(made)
             add_style_flags(made)
         add_log_flag(made)
         made.set_defaults(run=run)

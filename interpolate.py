@@ -15,6 +15,7 @@ from preprocess import flags
 from preprocess.console import Parser, add_log_flag, run_command
 from preprocess.errors import InputError
 from render.clips import (
+    Shown,
     add_style_flags,
     bars_of,
     in_meter_of,
@@ -22,11 +23,12 @@ from render.clips import (
     style_of,
     write_clips,
 )
+from studio.clip_input import Clip, add_input_flags, first_bars, read_clip
+from studio.clip_merge import given_sequence, in_its_voices, styles_between
 from studio.clips import (
     add_clip_flags,
     check_controls,
     controls_of,
-    read_clip,
     steps_of,
 )
 from studio.loading import add_model_flags, load_model, player_beside, samples_to_edit, weights_that_fit
@@ -36,7 +38,8 @@ def get_parser() -> argparse.ArgumentParser:
     """The command's flags; those that Magenta has keep their names."""
     parser = Parser(
         "Interpolate between two MIDI files, or between two samples where none is given: one MIDI file of all "
-        "steps, and one a step.",
+        "steps, and one a step. The ends are the clips as they stand in their files, and the tempo goes from that of one "
+        "to that of the other.",
         "interpolate.py --input_midi_1=a.mid --input_midi_2=b.mid --num_outputs=8 --output_dir=morph",
     )
     parser.add_argument(
@@ -54,26 +57,30 @@ def get_parser() -> argparse.ArgumentParser:
     )
     add_model_flags(parser)
     add_clip_flags(parser)
+    add_input_flags(parser)
     add_style_flags(parser)
     add_log_flag(parser)
     return parser
 
 
-def read_clips(args: argparse.Namespace, model: Any) -> list[Any]:
-    """The clips of the two files as examples; none where no files are given."""
+def read_clips(args: argparse.Namespace, model: Any) -> list[Clip]:
+    """The clips of the two files; none where no files are given."""
     if not args.input_midi_1:
         return []
-    return [read_clip(path, model) for path in (args.input_midi_1, args.input_midi_2)]
+    paths = (args.input_midi_1, args.input_midi_2)
+    bars = first_bars(args.bar, len(paths))
+    return [read_clip(path, model, bar) for path, bar in zip(paths, bars, strict=True)]
 
 
-def end_points(clips: list[Any], model: Any, seed: int) -> tuple[Any, Any]:
+def end_points(clips: list[Clip], model: Any, seed: int) -> tuple[Any, Any]:
     """The latent vectors to go between, and those that the ends are played from, `[2, z_size]` each.
 
     Those of the clips, or two samples.
     """
     from models import editing
 
-    batch = model.config.batch_of(clips) if clips else samples_to_edit(model, 2, seed)
+    examples = [clip.example for clip in clips]
+    batch = model.config.batch_of(examples) if clips else samples_to_edit(model, 2, seed)
     if batch is None:
         samples = model.prior_sample(2, seed)
         return samples, samples
@@ -81,7 +88,7 @@ def end_points(clips: list[Any], model: Any, seed: int) -> tuple[Any, Any]:
         return model.posterior(batch)[0], editing.encoded(model, batch)
 
 
-def controls_on_the_way(args: argparse.Namespace, model: Any, clips: list[Any], steps: int) -> Any:
+def controls_on_the_way(args: argparse.Namespace, model: Any, clips: list[Clip], steps: int) -> Any:
     """What all steps are played to: `--chords`, or else what the first clip has.
 
     Returns:
@@ -94,7 +101,7 @@ def controls_on_the_way(args: argparse.Namespace, model: Any, clips: list[Any], 
 
     controls = controls_of(model, args.chords, args.num_outputs, steps)
     if controls is None and clips and model.converter.control_depth:
-        found = model.config.batch_of(clips[:1])["controls"][0]
+        found = model.config.batch_of([clips[0].example])["controls"][0]
         if len(found) != steps:
             raise InputError(
                 f"{args.input_midi_1}: gives {len(found)} steps to play to, not {steps}; leave out --length"
@@ -111,6 +118,8 @@ def main(argv: list[str] | None = None) -> int:
     args = get_parser().parse_args(argv)
     if bool(args.input_midi_1) != bool(args.input_midi_2):
         raise InputError("--input_midi_1 and --input_midi_2 go together; give both, or none for two samples.")
+    import numpy as np
+
     from models import editing
 
     style = style_of(args)
@@ -135,14 +144,19 @@ def main(argv: list[str] | None = None) -> int:
             exact,
             player_beside(model),
         )
+    sequences = model.to_note_sequences(values, controls)
+    styles = [in_meter_of(style, model.converter)] * args.num_outputs
+    labels = [f"step {i} of {args.num_outputs}" for i in range(1, args.num_outputs + 1)]
     if clips:
         # Given clips are the ends themselves, whatever the model makes of their latent vectors.
-        given = model.config.batch_of(clips)
-        values[0], values[-1] = given.get("outputs", given["inputs"])[:, :steps]
-    sequences = model.to_note_sequences(values, controls)
+        between = [in_its_voices(clips[0], sequence) for sequence in sequences[1:-1]]
+        sequences = [given_sequence(clips[0]), *between, given_sequence(clips[1])]
+        way = np.linspace(0, 1, args.num_outputs)
+        styles = styles_between(clips, np.stack([1 - way, way], axis=1), styles[0], args.qpm)
+        labels[0], labels[-1] = (f"{clip.title}, as given" for clip in clips)
     bars = bars_of(model.converter, steps)
-    style = in_meter_of(style, model.converter)
-    files = write_clips(sequences, stem, args, bars, "Interpolation", chain=True, style=style, whole=True)
+    shown = [Shown(*each) for each in zip(labels, sequences, styles, strict=True)]
+    files = write_clips(shown, stem, args, bars, "Interpolation", chain=True, whole=True)
     print(
         f"Wrote {whole} ({bars * len(sequences)} bars) and {len(sequences)} steps ({len(files) - 1} files)."
     )

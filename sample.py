@@ -6,6 +6,7 @@ if __name__ == "__main__":  # before all else, so that a signal is heard while t
     stopping.listen()
 
 import argparse
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,13 @@ from render.clips import (
     bars_of,
     check_new,
     in_meter_of,
+    numbered,
     planned_files,
     style_of,
     write_clips,
 )
 from render.midi import Style
+from studio.clip_input import add_input_flags
 from studio.clips import (
     add_clip_flags,
     check_controls,
@@ -69,6 +72,7 @@ def get_parser() -> argparse.ArgumentParser:
     add_model_flags(parser)
     add_clip_flags(parser)
     add_drum_flags(parser)
+    add_input_flags(parser)
     add_primer_flags(parser)
     add_style_flags(parser)
     parser.add_argument(
@@ -140,7 +144,7 @@ def main(argv: list[str] | None = None) -> int:
     if hears_itself:
         from studio import drums
 
-        drums.sample(args, model, style, lambda sequences: felt(args, sequences, style))
+        drums.sample(args, model, style, lambda sequences, played: felt(args, sequences, played))
         return 0
     stem = Path(args.output_dir).expanduser() / f"{model.config.name}_sample"
     planned_files(stem, args.num_outputs, args)
@@ -148,7 +152,7 @@ def main(argv: list[str] | None = None) -> int:
     sequences = felt(args, decode_in_batches(model, z, args, controls, steps), style)
     style = in_meter_of(style, model.converter)
     bars = bars_of(model.converter, steps)
-    files = write_clips(sequences, stem, args, bars, "Samples", style=style)
+    files = write_clips(numbered(sequences, style, "sample"), stem, args, bars, "Samples")
     print(
         f"Wrote {len(sequences)} clips ({len(files)} files) to {stem.parent}, "
         f"temperature {args.temperature}, seed {args.seed}."
@@ -179,8 +183,18 @@ def sample_frames(args: argparse.Namespace, model: Any, style: Style) -> int:
         for number, primer in enumerate(primers)
         for sequence in frames.play(model, primer, steps, args, number * args.num_outputs)
     ]
-    bars = -(-steps // (4 * model.converter.steps_per_quarter))
-    written = write_clips(sequences, stem, args, bars, "Samples", style=style)
+    bar = frames.bar_frames(model, primers)
+    bars = -(-steps // bar)
+    style = frames.style_of_pieces(style, primers, args.qpm)
+    shown = [
+        dataclasses.replace(piece, given=((0.0, primer.frames / bar),) if primer.frames else ())
+        for piece, primer in zip(
+            numbered(sequences, style, "piece"),
+            [primer for primer in primers for _ in range(args.num_outputs)],
+            strict=True,
+        )
+    ]
+    written = write_clips(shown, stem, args, bars, "Samples")
     written += frames.write_pictures(pictures, sequences, steps, model)
     print(
         f"Wrote {count} pieces of {bars} bars ({len(written)} files) to {stem.parent}, "

@@ -345,7 +345,9 @@ def explain(reasons: Any) -> str:
 
 WHY_DROPPED = {
     "empty": "it has no notes",
+    "no_notes": "it has no notes that the model plays",
     "other_meter": "its meter is not 4/4",
+    "other_grid": "its notes lie on another grid, of triplets or of sixteenths",
     "bad_time_signature": "its time signature is not valid",
     "bad_tempo": "its tempo is not valid",
     "bad_note": "it holds a note that is not valid",

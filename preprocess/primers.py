@@ -1,6 +1,6 @@
 """Primers: the frames that a frame model is given before it goes on by itself.
 
-From a list of starts in the form of MusicGenerator's `initiator.json` (seed 003), from a MIDI file, or from a chord.
+From a list of starts in the form of MusicGenerator's `initiator.json` (seed 003), from music, or from a chord.
 Primers are rolls, bool `[frames, 88]`.
 """
 
@@ -19,8 +19,6 @@ from preprocess.converters.pianoroll import (
     piano_roll,
 )
 from preprocess.errors import InputError
-from preprocess.midi import read_midi
-from preprocess.pieces import QUARTERS_PER_BAR, first_bar
 
 MAX_BYTES = 2**20
 MAX_PRIMERS = 256
@@ -53,32 +51,23 @@ def read_initiators(path: str | Path) -> list[tuple[str, np.ndarray]]:
     return list(primers.items())
 
 
-def primer_of_midi(
-    path: str | Path, frames: int | None = None, representation: str = "struck", steps_per_quarter: int = 4
+def primer_of_sequence(
+    note_sequence: Any, frames: int | None = None, representation: str = "struck", steps_per_quarter: int = 4
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The beginning of a MIDI file, bool `[frames, 88]`, from the bar of its first note, and its velocities, 0 to 1.
+    """The first frames of a NoteSequence, bool `[frames, 88]`, and its velocities, 0 to 1.
 
     Args:
-        path: of the file.
-        frames: as many at most; the whole piece where it is None.
+        note_sequence: is not changed.
+        frames: how many, silent ones among them; up to the end of the last note where it is None.
         representation: "struck" or "sounding", as the model's training pieces.
         steps_per_quarter: frames of a quarter note.
 
     Raises:
-        InputError: where the file can't be read, or holds no note of the 88 keys (`no_notes`).
+        InputError: where it can't be a roll (`negative_time`, `too_long`).
         ValueError: for an unknown representation or less than one frame.
     """
     _check(representation, 1 if frames is None else frames)
-    try:
-        roll = piano_roll(read_midi(path), steps_per_quarter)
-    except InputError as error:
-        message = str(error) if str(path) in str(error) else f"{path}: {error}"
-        raise InputError(message, error.reason) from error
-    first = first_bar(roll.onsets, QUARTERS_PER_BAR * steps_per_quarter)
-    if first == len(roll.onsets):
-        raise InputError(f"{path}: holds no note of a piano.", "no_notes")
-    cells, velocities = roll.cells(representation)
-    return cells[first:][:frames], velocities[first:][:frames]
+    return piano_roll(note_sequence, steps_per_quarter, frames=frames).cells(representation)
 
 
 def primer_of_pitches(pitches: Sequence[int], frames: int = 1, representation: str = "struck") -> np.ndarray:

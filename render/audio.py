@@ -56,16 +56,20 @@ def timbre_of(program: int) -> Timbre:
     return TIMBRES[program // 8 % len(TIMBRES)]
 
 
-def as_written(sequence: Any, style: Style, bars: int) -> Any:
-    """The NoteSequence that the MIDI file of a clip holds.
-
-    Its drums are the General MIDI notes of before the drum map; chord symbols, which the file lacks, are added.
-    """
+def read_back(sequence: Any, style: Style, bars: int) -> Any:
+    """The NoteSequence that is read of the MIDI file of a clip, with the General MIDI drums of before the drum map."""
     from preprocess.midi import read_midi
     from render.midi import midi_bytes
 
-    written = read_midi(midi_bytes(sequence, dataclasses.replace(style, drum_map=None), bars))
-    speed = (sequence.tempos[0].qpm if sequence.tempos else 120.0) / style.qpm
+    return read_midi(midi_bytes(sequence, dataclasses.replace(style, drum_map=None), bars))
+
+
+def as_written(sequence: Any, style: Style, bars: int) -> Any:
+    """What `read_back` gives at one tempo, as pictures show it; chord symbols, which the file lacks, are added."""
+    from preprocess.tempo_map import at_one_tempo
+
+    written = at_one_tempo(read_back(sequence, style, bars))
+    speed = (sequence.tempos[0].qpm if sequence.tempos else 120.0) / written.tempos[0].qpm
     for text in sequence.text_annotations:
         added = written.text_annotations.add()
         added.CopyFrom(text)
@@ -162,7 +166,7 @@ def _sounds(sequence: Any, style: Style, bars: int) -> list[_Sound]:
         return lambda start, stop: key_sound(note.pitch, held, timbre, start, stop) * gain
 
     found = []
-    for note in as_written(sequence, style, bars).notes:
+    for note in read_back(sequence, style, bars).notes:
         start, gain = round(note.start_time * RATE), (note.velocity / 127) ** 1.5
         if not note.is_drum:
             length = int(RATE * (note.end_time - note.start_time + RELEASE))
@@ -197,7 +201,7 @@ def _blocks(sounds: list[_Sound], length: int) -> Iterator[np.ndarray]:
 
 def _wav_parts(sequence: Any, style: Style, bars: int) -> Iterator[bytes]:
     """The bytes of a WAV file: its header, then block after block."""
-    length = round(bars * style.quarters_per_bar * 60 / style.qpm * RATE)
+    length = round(style.seconds(bars * style.quarters_per_bar) * RATE)
     if length > LONGEST:
         raise InputError(
             f"{length / RATE / 3600:.1f} hours are too long for a WAV file, which holds up to "

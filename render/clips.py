@@ -2,6 +2,9 @@
 
 import argparse
 import dataclasses
+import itertools
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,7 @@ from preprocess import flags
 from preprocess.errors import InputError
 from preprocess.output_files import check_outputs
 from render.drum_maps import DRUM_MAPS, load_drum_map
-from render.midi import Style, write_midi
+from render.midi import FINEST, GIVEN, GIVEN_PART, Style, write_midi
 
 MOST_IN_A_PICTURE = 64
 """Clips of one PNG; matplotlib draws no more than 65,536 pixels in height."""
@@ -50,6 +53,8 @@ def style_of(args: argparse.Namespace) -> Style:
     Raises:
         InputError: where a flag makes no sense.
     """
+    if args.qpm is not None and not 10 <= args.qpm <= 400:
+        raise InputError(f"The tempo is {args.qpm}; expected 10 to 400 quarter notes a minute.", "bad_flag")
     return Style(
         qpm=120.0 if args.qpm is None else args.qpm,
         swing=args.swing,
@@ -109,7 +114,14 @@ class ClipFiles:
         return [*self.midi, *single, *self.wav]
 
 
-def planned_files(stem: Path, n: int, args: argparse.Namespace, whole: bool = False) -> ClipFiles:
+def planned_files(
+    stem: Path,
+    n: int,
+    args: argparse.Namespace,
+    whole: bool = False,
+    endings: Sequence[str] = (),
+    others: int = 0,
+) -> ClipFiles:
     """The files of `n` clips, `STEM-000-of-008.mid` and so on, with those that the flags ask for.
 
     Args:
@@ -117,16 +129,19 @@ def planned_files(stem: Path, n: int, args: argparse.Namespace, whole: bool = Fa
         n: number of clips.
         args: the command's flags.
         whole: also all clips in one, `STEM.mid`.
+        endings: what the name of each ends in, before `.mid`.
+        others: clips that a picture shows beside them.
 
     Raises:
         InputError: where one exists and `--force` is not given, or a picture would hold too many clips.
     """
-    if args.png and n > MOST_IN_A_PICTURE:
+    if args.png and n + others > MOST_IN_A_PICTURE:
         raise InputError(
-            f"--png shows at most {MOST_IN_A_PICTURE} clips, not {n}; leave it out or ask for fewer.",
+            f"--png shows at most {MOST_IN_A_PICTURE} clips, not {n + others}; leave it out or ask for fewer.",
             "bad_flag",
         )
-    midi = [stem.with_name(f"{stem.name}-{i:03d}-of-{n:03d}.mid") for i in range(n)]
+    ends = endings or [""] * n
+    midi = [stem.with_name(f"{stem.name}-{i:03d}-of-{n:03d}{end}.mid") for i, end in enumerate(ends)]
     files = ClipFiles(
         midi,
         [path.with_suffix(".wav") for path in midi] if args.wav else [],
@@ -147,27 +162,46 @@ def check_new(paths: list[Path], force: bool) -> None:
     check_outputs(paths, force)
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A clip in pictures and pages.
+
+    Attributes:
+        label: what it is.
+        sequence: its NoteSequence.
+        style: how it is played.
+        given: spans that were given and not played by a model: bars from the beginning, first and end of each.
+    """
+
+    label: str
+    sequence: Any
+    style: Style
+    given: tuple[tuple[float, float], ...] = ()
+
+
 def write_clips(
-    sequences: list[Any],
+    clips: Sequence[Shown],
     stem: Path,
     args: argparse.Namespace,
     bars: int,
     title: str,
     chain: bool = False,
-    style: Style | None = None,
     whole: bool = False,
+    beside: Sequence[Shown] = (),
+    endings: Sequence[str] = (),
 ) -> list[Path]:
-    """Write NoteSequences as MIDI files, and the pictures, page and sounds that the flags ask for.
+    """Write clips as MIDI files, and the pictures, page and sounds that the flags ask for.
 
     Args:
-        sequences: one a clip.
+        clips: what to write.
         stem: folder and beginning of the files' names.
         args: the command's flags.
         bars: length of each clip.
         title: of picture and page.
         chain: the page plays one after the other.
-        style: how they are played; by default as the flags ask, in 4/4.
         whole: also write all clips in one MIDI file.
+        beside: clips that picture and page show before the others, such as the one that they are made of.
+        endings: what the name of each file ends in, before `.mid`.
 
     Returns:
         The files, MIDI first.
@@ -175,32 +209,59 @@ def write_clips(
     Raises:
         InputError: as `planned_files`, before anything is written.
     """
-    style = style or style_of(args)
-    files = planned_files(stem, len(sequences), args, whole)
-    for path, sequence in zip(files.midi, sequences, strict=True):
-        write_midi(sequence, path, style, bars, force=True)
+    files = planned_files(stem, len(clips), args, whole, endings, len(beside))
+    for path, clip in zip(files.midi, clips, strict=True):
+        write_midi(clip.sequence, path, clip.style, bars, force=True)
     if files.whole:
-        everything = joined(sequences, bars, style.quarters_per_bar)
-        write_midi(everything, files.whole, style, bars * len(sequences), force=True)
+        styles = [clip.style for clip in clips]
+        one = joined([clip.sequence for clip in clips], bars, styles[0].quarters_per_bar)
+        write_midi(one, files.whole, joined_style(styles, bars), bars * len(clips), force=True)
     if files.wav:
         from render.audio import write_wav
 
-        for path, sequence in zip(files.wav, sequences, strict=True):
-            write_wav(sequence, path, style, bars)
+        for path, clip in zip(files.wav, clips, strict=True):
+            write_wav(clip.sequence, path, clip.style, bars)
     if files.png:
         from render.audio import as_written
         from render.pianoroll import clip_figure, save_png
 
-        rows = [(p.stem, as_written(s, style, bars)) for p, s in zip(files.midi, sequences, strict=True)]
-        figure = clip_figure(rows, bars, title, style.quarters_per_bar, style.quarters_per_beat)
+        everything = (*beside, *clips)
+        rows = [(c.label, as_written(c.sequence, c.style, bars)) for c in everything]
+        style, given = clips[0].style, [c.given for c in everything]
+        figure = clip_figure(rows, bars, title, style.quarters_per_bar, style.quarters_per_beat, given)
         save_png(figure, files.png)
     if files.html:
         from render.gallery import Clip, Section, write_gallery
 
-        clips = tuple(Clip(p.stem, s, bars) for p, s in zip(files.midi, sequences, strict=True))
+        names = [*(c.label for c in beside), *(path.stem for path in files.midi)]
+        shown = tuple(
+            Clip(c.label, c.sequence, bars, c.style, name)
+            for c, name in zip((*beside, *clips), names, strict=True)
+        )
         text = "Each step plays after the one before." if chain else "Each clip loops."
-        write_gallery(files.html, [Section(title, text, clips, chain)], title, style)
+        write_gallery(files.html, [Section(title, text, shown, chain)], title, clips[0].style)
     return files.all
+
+
+def numbered(sequences: Sequence[Any], style: Style, name: str = "") -> list[Shown]:
+    """Clips of one style that are told from each other by number, from 1, after a name."""
+    return [Shown(f"{name} {i}".strip(), sequence, style) for i, sequence in enumerate(sequences, 1)]
+
+
+def joined_style(styles: Sequence[Style], bars: int) -> Style:
+    """How `joined` clips are played: each at its own tempo, in the meter of the first.
+
+    The resolution is one that holds all of theirs, where a file can say it, and else the finest of them.
+    """
+    resolution = math.lcm(*(style.ticks_per_quarter for style in styles))
+    if resolution > FINEST:
+        resolution = max(style.ticks_per_quarter for style in styles)
+    tempos: list[tuple[float, float]] = []
+    for i, style in enumerate(styles):
+        begin = i * bars * style.quarters_per_bar
+        tempos += [(begin, style.qpm), *((begin + quarter, qpm) for quarter, qpm in style.tempos)]
+    changes = [now for before, now in itertools.pairwise(tempos) if now[1] != before[1]]
+    return dataclasses.replace(styles[0], tempos=tuple(changes), ticks_per_quarter=resolution)
 
 
 def joined(sequences: list[Any], bars: int, quarters_per_bar: float = 4.0) -> Any:
@@ -212,17 +273,19 @@ def joined(sequences: list[Any], bars: int, quarters_per_bar: float = 4.0) -> An
         quarters_per_bar: length of a bar in quarter notes.
 
     Returns:
-        A NoteSequence with their notes, chord symbols and key signatures. Instruments are numbered anew, so
+        A NoteSequence with their notes, chord symbols and key signatures. Instruments are numbered again, so
         that one of them plays one program throughout.
     """
     whole = type(sequences[0])(ticks_per_quarter=sequences[0].ticks_per_quarter)
     qpm = _qpm(sequences[0])
     whole.tempos.add(qpm=qpm)
+    whole.part_infos.add(part=GIVEN_PART, name=GIVEN)
     length = bars * quarters_per_bar * 60 / qpm
     numbers: dict[Any, int] = {}
     for i, sequence in enumerate(sequences):
         speed, begin, end = _qpm(sequence) / qpm, i * length, (i + 1) * length
         player_of = _players(sequence)
+        given = {info.part for info in sequence.part_infos if info.name == GIVEN}
         for note in sequence.notes:
             start = begin + note.start_time * speed
             if start >= end:
@@ -230,6 +293,7 @@ def joined(sequences: list[Any], bars: int, quarters_per_bar: float = 4.0) -> An
             added = whole.notes.add()
             added.CopyFrom(note)
             player = player_of[note.is_drum, note.program, note.instrument]
+            added.part = GIVEN_PART if note.part in given else 0
             added.instrument = numbers.setdefault(player, len(numbers))
             added.start_time, added.end_time = start, min(end, begin + note.end_time * speed)
         for field in ("text_annotations", "key_signatures"):

@@ -16,16 +16,26 @@ from typing import Any
 
 from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
 from preprocess.output_files import write_atomically
-from render.midi import Style, midi_bytes
+from render.midi import GIVEN, Style, midi_bytes
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip to show: a title, and a NoteSequence of so many bars."""
+    """A clip to show.
+
+    Attributes:
+        title: above it.
+        sequence: a NoteSequence.
+        bars: its length.
+        style: how it is played; as the page by default.
+        file: name of the file that is saved, without `.mid`; the title by default.
+    """
 
     title: str
     sequence: Any
     bars: int = 4
+    style: Style | None = None
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,10 +50,16 @@ class Section:
 
 def gallery_html(sections: list[Section], title: str, style: Style = Style()) -> str:
     """The page; every title and text is escaped."""
+    clips = [clip for section in sections for clip in section.clips]
+    # The player swings, and would swing notes that are to stay as they are too: then swing is in the times.
+    if any(info.name == GIVEN for clip in clips for info in clip.sequence.part_infos):
+        swing = 0.0
+    else:
+        swing = style.swing
     template = files("render").joinpath("gallery_template.html").read_text(encoding="utf-8")
     data = {
         "qpm": style.qpm,
-        "swing": style.swing,
+        "swing": swing,
         "bar": style.quarters_per_bar * 4,
         "beat": style.quarters_per_beat * 4,
         "drums": [drum.name for drum in REDUCED_DRUM_CLASSES],
@@ -52,7 +68,7 @@ def gallery_html(sections: list[Section], title: str, style: Style = Style()) ->
                 "title": section.title,
                 "text": section.text,
                 "chain": section.chain,
-                "clips": _clips(section.clips, style),
+                "clips": _clips(section.clips, style, played_straight=swing > 0),
             }
             for section in sections
         ],
@@ -64,21 +80,23 @@ def gallery_html(sections: list[Section], title: str, style: Style = Style()) ->
     return re.sub(r"\{\{(title|data)\}\}", lambda match: parts[match[1]], template)
 
 
-def _clips(clips: tuple[Clip, ...], style: Style) -> list[dict[str, Any]]:
+def _clips(clips: tuple[Clip, ...], style: Style, played_straight: bool) -> list[dict[str, Any]]:
     """The clips of a section, all on the same range of keys."""
     from render.audio import as_written
     from render.pianoroll import contents_of, pitch_range
 
-    straight = dataclasses.replace(style, swing=0.0)  # the player swings
-    lengths = [clip.bars * style.quarters_per_bar * 4 for clip in clips]
-    contents = [
-        contents_of(as_written(clip.sequence, straight, clip.bars), steps)
-        for clip, steps in zip(clips, lengths, strict=True)
-    ]
+    styles = [clip.style or style for clip in clips]
+    lengths = [clip.bars * own.quarters_per_bar * 4 for clip, own in zip(clips, styles, strict=True)]
+    contents = []
+    for clip, own, steps in zip(clips, styles, lengths, strict=True):
+        shown = dataclasses.replace(own, swing=0.0) if played_straight else own
+        contents.append(contents_of(as_written(clip.sequence, shown, clip.bars), steps))
     keys = pitch_range(contents)
     return [
         {
             "title": clip.title,
+            "file": clip.file or clip.title,
+            "speed": round(own.qpm / style.qpm, 6),
             "steps": _step(steps),
             "hits": [[hit.row, _step(hit.start), hit.velocity] for hit in held.hits],
             "keys": [
@@ -87,9 +105,9 @@ def _clips(clips: tuple[Clip, ...], style: Style) -> list[dict[str, Any]]:
             "range": keys if held.keys else None,
             "parts": [_part(part) for part in held.parts],
             "chords": [[_step(start), symbol] for start, symbol in held.chords],
-            "midi": base64.b64encode(midi_bytes(clip.sequence, style, clip.bars)).decode("ascii"),
+            "midi": base64.b64encode(midi_bytes(clip.sequence, own, clip.bars)).decode("ascii"),
         }
-        for clip, steps, held in zip(clips, lengths, contents, strict=True)
+        for clip, own, steps, held in zip(clips, styles, lengths, contents, strict=True)
     ]
 
 

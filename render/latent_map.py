@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
-from render.pianoroll import BAR, COLOURS, GRID, INK, PAPER, ROW_OF_PITCH
+from render.pianoroll import BAR, COLOURS, GRID, INK, PAPER, ROW_OF_PITCH, hit_height, opacity
 
 MOST_COLOURS = 10
 """Files that get a colour of their own; the others share one."""
@@ -51,9 +51,19 @@ def _draw_clip(axis: Any, sequence: Any, bars: int, keys: tuple[int, int] | None
         start, end = (t * SIXTEENTHS_PER_SECOND for t in (note.start_time, note.end_time))
         if note.is_drum and note.pitch in ROW_OF_PITCH:
             row = ROW_OF_PITCH[note.pitch]
-            axis.barh(row, 0.9, left=start, height=0.8, color=COLOURS[REDUCED_DRUM_CLASSES[row].name])
+            colour, high = COLOURS[REDUCED_DRUM_CLASSES[row].name], hit_height(note.velocity)
+            axis.barh(
+                row - 0.43,
+                0.9,
+                left=start,
+                height=high,
+                align="edge",
+                color=colour,
+                alpha=opacity(note.velocity),
+            )
         elif keys is not None and not note.is_drum:
-            axis.barh(base + note.pitch - keys[0], end - start, left=start, color=COLOURS["crash"])
+            place = base + note.pitch - keys[0]
+            axis.barh(place, end - start, left=start, color=COLOURS["crash"], alpha=opacity(note.velocity))
     for spine in axis.spines.values():
         spine.set_color(GRID)
 

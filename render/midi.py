@@ -22,18 +22,32 @@ TICKS_PER_QUARTER = 480
 Marker = tuple[int, str]
 """The bar, counted from 0, at which a section begins, and its name."""
 
+GIVEN_PART, GIVEN = 1, "given"
+"""Part of a NoteSequence whose notes come from a file: they are written as they are, whatever the style."""
+
+FINEST = 32767
+"""Ticks of a quarter note, at most: the header has fifteen bits for them."""
+
+
+SLOWEST, FASTEST = 6e7 / 2**24, 6e7
+"""Quarter notes a minute that a file can say, in microseconds of three bytes."""
+
 
 @dataclass(frozen=True)
 class Style:
     """How a clip is played.
 
+    Swing, velocity, accents and drum map are for what a model plays; notes of the part `GIVEN` stay as they are.
+
     Attributes:
-        qpm: quarter notes a minute, 10 to 400.
+        qpm: quarter notes a minute at the beginning, within what a file can say.
         swing: how far every second sixteenth is late, as a share of a sixteenth, 0 to 0.5 (1/3 is a triplet feel).
         velocity: 1 to 127 for all notes, or None to keep those of the NoteSequence.
         accents: make beats louder and off-beat sixteenths softer, as a drummer would.
         drum_map: MIDI note by drum name; None keeps the NoteSequence's pitches.
         time_signature: numerator and denominator.
+        tempos: later changes of the tempo: the quarter note, and quarter notes a minute from there on.
+        ticks_per_quarter: resolution of the file.
     """
 
     qpm: float = 120.0
@@ -42,12 +56,16 @@ class Style:
     accents: bool = False
     drum_map: Mapping[str, int] | None = None
     time_signature: tuple[int, int] = (4, 4)
+    tempos: tuple[tuple[float, float], ...] = ()
+    ticks_per_quarter: int = TICKS_PER_QUARTER
 
     def __post_init__(self) -> None:
-        if not 10 <= self.qpm <= 400:
-            raise InputError(
-                f"The tempo is {self.qpm}; expected 10 to 400 quarter notes a minute.", "bad_flag"
-            )
+        for qpm in (self.qpm, *(qpm for _, qpm in self.tempos)):
+            if not SLOWEST <= qpm <= FASTEST:
+                raise InputError(
+                    f"The tempo is {qpm}; expected {SLOWEST:g} to {FASTEST:g} quarter notes a minute.",
+                    "bad_flag",
+                )
         if not 0 <= self.swing <= 0.5:
             raise InputError(f"The swing is {self.swing}; expected 0 to 0.5 of a sixteenth.", "bad_flag")
         if self.velocity is not None and not 1 <= self.velocity <= 127:
@@ -58,6 +76,15 @@ class Style:
                 f"The time signature is {numerator}/{denominator}; expected 1 to 255 over 1, 2, 4, ... 32.",
                 "bad_flag",
             )
+
+    def seconds(self, quarters: float) -> float:
+        """When a quarter note is, in seconds from the beginning."""
+        now, before, qpm = 0.0, 0.0, self.qpm
+        for quarter, changed in self.tempos:
+            if quarter >= quarters:
+                break
+            now, before, qpm = now + (quarter - before) * 60 / qpm, quarter, changed
+        return now + (quarters - before) * 60 / qpm
 
     @property
     def quarters_per_bar(self) -> float:
@@ -90,8 +117,8 @@ def midi_bytes(
     if bars is not None and bars < 1:
         raise InputError(f"A clip of {bars} bars can't be written; expected at least 1.", "bad_length")
     source_qpm = sequence.tempos[0].qpm if sequence.tempos else 120.0
-    per_second = source_qpm / 60.0 * TICKS_PER_QUARTER
-    bar = round(style.quarters_per_bar * TICKS_PER_QUARTER)
+    per_second = source_qpm / 60.0 * style.ticks_per_quarter
+    bar = round(style.quarters_per_bar * style.ticks_per_quarter)
     end = bar * (bars if bars is not None else _bars_needed(sequence, per_second, bar))
     if not all(0 <= at * bar < end for at, _ in markers):
         raise ValueError(f"Markers must lie within the {end // bar} bars of the clip.")
@@ -99,18 +126,20 @@ def midi_bytes(
     struck: dict[tuple[int, int], int] = {}
     pitch_map = _pitch_map(style.drum_map)
     channels = _channels(sequence)
+    given = {info.part for info in sequence.part_infos if info.name == GIVEN}
     for note in sorted(sequence.notes, key=lambda n: (n.start_time, n.pitch)):
         if note.start_time < 0 and note.end_time <= 0:
             continue
         written = max(0, round(note.start_time * per_second))
-        start = _swung(written, style.swing)
+        is_given = note.part in given
+        start = written if is_given else _swung(written, style)
         stop = min(max(start + 1, round(note.end_time * per_second)), end)
         if start >= end:
             continue
         channel = DRUM_CHANNEL if note.is_drum else channels[note.instrument]
-        pitch = pitch_map.get(note.pitch, note.pitch) if note.is_drum else note.pitch
+        pitch = pitch_map.get(note.pitch, note.pitch) if note.is_drum and not is_given else note.pitch
         # Accents go by the tick before swing: half-way between sixteenths, the swung one is ambiguous.
-        velocity = _velocity(note.velocity, written, style)
+        velocity = note.velocity if is_given else _velocity(note.velocity, written, style)
         before = struck.get((channel, pitch))
         if before is not None and events[before][0] == start:
             # Two at once are heard as one, the louder; the one before has its end in the next event.
@@ -135,26 +164,26 @@ def _bars_needed(sequence: Any, per_second: float, bar: int) -> int:
     return needed
 
 
-def _swung(tick: int, swing: float) -> int:
+def _swung(tick: int, style: Style) -> int:
     """Delay of the off-beat sixteenth: the second of each pair, and in proportion what lies around it."""
-    if not swing:
+    if not style.swing:
         return tick
-    sixteenth = TICKS_PER_QUARTER // 4
+    sixteenth = style.ticks_per_quarter / 4
     pair, inside = divmod(tick, 2 * sixteenth)
-    middle = round(sixteenth * (1 + swing))
+    middle = round(sixteenth * (1 + style.swing))
     if inside <= sixteenth:
         inside = round(inside * middle / sixteenth)
     else:
         # Rounding must not carry the last ticks into the next pair, or over the end of the clip.
         late = middle + round((inside - sixteenth) * (2 * sixteenth - middle) / sixteenth)
         inside = min(late, 2 * sixteenth - 1)
-    return pair * 2 * sixteenth + inside
+    return round(pair * 2 * sixteenth + inside)
 
 
 def _velocity(velocity: int, tick: int, style: Style) -> int:
     value = style.velocity if style.velocity is not None else velocity
     if style.accents:
-        step = round(tick / (TICKS_PER_QUARTER / 4)) % round(4 * style.quarters_per_beat)
+        step = round(tick / (style.ticks_per_quarter / 4)) % round(4 * style.quarters_per_beat)
         value += 12 if step == 0 else (0, -14)[step % 2]
     return min(127, max(1, value))
 
@@ -180,17 +209,26 @@ def _write_track(
     style: Style,
     markers: list[tuple[int, str]],
 ) -> bytes:
-    file = mido.MidiFile(type=0, ticks_per_beat=TICKS_PER_QUARTER, charset="utf-8")
+    file = mido.MidiFile(type=0, ticks_per_beat=style.ticks_per_quarter, charset="utf-8")
     track = mido.MidiTrack()
     file.tracks.append(track)
     numerator, denominator = style.time_signature
     track.append(mido.MetaMessage("time_signature", numerator=numerator, denominator=denominator))
-    track.append(mido.MetaMessage("set_tempo", tempo=round(6e7 / style.qpm)))
+    track.append(mido.MetaMessage("set_tempo", tempo=_microseconds(style.qpm)))
     programs = {note.instrument: note.program for note in sequence.notes if not note.is_drum}
     for instrument, program in sorted(programs.items()):
         track.append(mido.Message("program_change", channel=channels[instrument], program=program))
     now = 0
-    for tick, message in _in_order(events, markers):
+    changes = ((round(quarter * style.ticks_per_quarter), qpm) for quarter, qpm in style.tempos)
+    metas = [
+        *(
+            (tick, mido.MetaMessage("set_tempo", tempo=_microseconds(qpm)))
+            for tick, qpm in changes
+            if tick < end
+        ),
+        *((tick, mido.MetaMessage("marker", text=name)) for tick, name in sorted(markers)),
+    ]
+    for tick, message in _in_order(events, metas):
         message.time = tick - now
         track.append(message)
         now = tick
@@ -201,21 +239,21 @@ def _write_track(
 
 
 def _in_order(
-    events: list[tuple[int, int, int, int, int]], markers: list[tuple[int, str]]
+    events: list[tuple[int, int, int, int, int]], metas: list[tuple[int, Any]]
 ) -> Iterator[tuple[int, Any]]:
-    """Ticks and messages; a marker stands before the notes that begin with it."""
-    waiting = sorted(markers)
+    """Ticks and messages; a marker or a tempo stands before the notes that begin with it."""
+    waiting = sorted(metas, key=lambda meta: meta[0])
     for tick, is_on, channel, pitch, velocity in sorted(events):
         while waiting and waiting[0][0] <= tick:
-            yield _marker(*waiting.pop(0))
+            yield waiting.pop(0)
         kind = "note_on" if is_on else "note_off"
         yield tick, mido.Message(kind, channel=channel, note=pitch, velocity=velocity)
-    for marker in waiting:
-        yield _marker(*marker)
+    yield from waiting
 
 
-def _marker(tick: int, name: str) -> tuple[int, Any]:
-    return tick, mido.MetaMessage("marker", text=name)
+def _microseconds(qpm: float) -> int:
+    """Of a quarter note."""
+    return min(2**24 - 1, round(6e7 / qpm))
 
 
 def write_midi(

@@ -22,6 +22,7 @@ from preprocess.converters.segments import NO_CHORD
 from preprocess.note_sequence import NoteSequence
 from preprocess.output_files import write_atomically
 
+GIVEN_SHADE = "#e9edf2"
 INK, PAPER, GRID, BAR = "#22223b", "#fbfaf7", "#e6e2da", "#9a8c98"
 COLOURS = {
     "kick": "#c8553d",
@@ -165,12 +166,18 @@ def opacity(velocity: int) -> float:
     return 0.22 + 0.78 * velocity / 127
 
 
+def hit_height(velocity: int) -> float:
+    """How high a hit of this velocity is drawn, as a share of its row: a ghost note is a third of an accent."""
+    return 0.2 + 0.66 * velocity / 127
+
+
 def clip_figure(
     rows: list[tuple[str, Any]],
     bars: int = 4,
     title: str = "",
     quarters_per_bar: float = 4.0,
     quarters_per_beat: float = 1.0,
+    given: Sequence[Sequence[tuple[float, float]]] = (),
 ) -> Figure:
     """Clips one under the other, each with its keys, its drums, or both, as they play any.
 
@@ -180,6 +187,7 @@ def clip_figure(
         title: above the picture.
         quarters_per_bar: length of a bar in quarter notes.
         quarters_per_beat: length of a beat in quarter notes, at which a thin line stands.
+        given: of each clip, first and end of what was given to the model, in bars from the beginning; it is shaded.
     """
     steps = bars * quarters_per_bar * 4
     contents = [contents_of(sequence, steps) for _, sequence in rows]
@@ -197,11 +205,13 @@ def clip_figure(
     if title:
         figure.suptitle(title, x=0.01, ha="left", fontsize=12, color=INK, parse_math=False)
     panels = figure.subfigures(len(rows), 1, squeeze=False)[:, 0]
-    for panel, (label, _), clip in zip(panels, rows, contents, strict=True):
+    spans = given or [()] * len(rows)
+    for panel, (label, _), clip, own in zip(panels, rows, contents, spans, strict=True):
         panel.set_facecolor("none")
         axes = list(panel.subplots(len(heights), 1, squeeze=False, sharex=True, height_ratios=heights)[:, 0])
         for axis in axes:
             _prepare(axis, bars, quarters_per_bar, quarters_per_beat)
+            _shade_given(axis, own, bars, quarters_per_bar * 4)
         if keyed:
             _draw_keys(axes[0], clip, keys)
         if drums:
@@ -245,11 +255,23 @@ def _prepare(axis: Any, bars: int, quarters_per_bar: float, quarters_per_beat: f
         spine.set_visible(False)
 
 
+def _shade_given(axis: Any, spans: Sequence[tuple[float, float]], bars: int, bar: float) -> None:
+    """Shade what was given, with a line and a word where the model goes on."""
+    for first, end in spans:
+        axis.axvspan(first * bar, end * bar, color=GIVEN_SHADE, linewidth=0, zorder=0.2)
+        axis.text(
+            first * bar + 0.3, 1, "given", transform=axis.get_xaxis_transform(), fontsize=6.5, color=BAR,
+            va="top", ha="left",
+        )  # fmt: skip
+        if end < bars:
+            axis.axvline(end * bar, color=INK, linewidth=1.6, zorder=0.6)
+
+
 def _draw_hits(axis: Any, clip: Contents) -> None:
     axis.set_ylim(-0.5, len(REDUCED_DRUM_CLASSES) - 0.5)
     for hit in clip.hits:
         box = FancyBboxPatch(
-            (hit.start, hit.row - 0.34), 0.84, 0.68, boxstyle="round,pad=0,rounding_size=0.18",
+            (hit.start, hit.row - 0.43), 0.84, hit_height(hit.velocity), boxstyle="round,pad=0,rounding_size=0.18",
             facecolor=COLOURS[REDUCED_DRUM_CLASSES[hit.row].name], alpha=opacity(hit.velocity), linewidth=0,
         )  # fmt: skip
         axis.add_patch(box)

@@ -23,6 +23,7 @@ from render.pianoroll import (
     Hit,
     beat_lines,
     contents_of,
+    hit_height,
     opacity,
 )
 
@@ -187,7 +188,7 @@ def _draw_row(
         )  # fmt: skip
     lines = [bar * number for number in range(first, first + length + 1)]
     axis.vlines(lines, -0.5, drums - 0.5 + strip, color=BAR, linewidth=1.1, zorder=0.6, clip_on=False)
-    boxes = [_box(hit.start, hit.row) for hit in hits]
+    boxes = [_box(hit) for hit in hits]
     colours = [to_rgba(COLOURS[REDUCED_DRUM_CLASSES[h.row].name], opacity(h.velocity)) for h in hits]
     axis.add_collection(PolyCollection(boxes, facecolors=colours, linewidths=0, zorder=2))
     names = [drum.name for drum in REDUCED_DRUM_CLASSES]
@@ -200,8 +201,9 @@ def _draw_row(
         axis.set_title(name, loc="left", fontsize=10.5, fontweight="bold", color=INK, pad=4, parse_math=False)
 
 
-def _box(start: float, row: int) -> list[tuple[float, float]]:
-    left, right, low, high = start + 0.06, start + 0.86, row - 0.38, row + 0.38
+def _box(hit: Hit) -> list[tuple[float, float]]:
+    left, right, low = hit.start + 0.06, hit.start + 0.86, hit.row - 0.43
+    high = low + hit_height(hit.velocity)
     return [(left, low), (right, low), (right, high), (left, high)]
 
 

@@ -1,13 +1,11 @@
-"""What commands that play clips of a latent vector share: length, chords, reading a clip, decoding in batches."""
+"""What commands that play clips of a latent vector share: length, chords, decoding in batches."""
 
 import argparse
 import re
-from pathlib import Path
 from typing import Any
 
 from preprocess import flags
 from preprocess.errors import InputError
-from render.clips import bars_of, meter_of
 from studio.loading import weights_that_fit
 
 LONGEST = 65536
@@ -172,33 +170,6 @@ def decode_in_batches(model: Any, z: Any, args: argparse.Namespace, controls: An
             )
             advance(len(z[rows]))
     return model.to_note_sequences(np.stack(values), controls)
-
-
-def read_clip(path: str, model: Any) -> Any:
-    """The first clip of a MIDI file as an example.
-
-    Raises:
-        InputError: naming the file and why no clip can be made of it.
-    """
-    from models.trained_model import NoExtractedExamplesError
-    from preprocess.midi import read_midi
-    from preprocess.tempo_map import at_one_tempo
-
-    try:
-        examples = model.examples_of(at_one_tempo(read_midi(Path(path).expanduser())), path)
-    except InputError as error:
-        raise InputError(f"{path}: {str(error).removeprefix(path + ': ')}", error.reason) from error
-    except NoExtractedExamplesError as error:
-        bars = bars_of(model.converter, model.max_length)
-        numerator, denominator = meter_of(model.converter)
-        raise InputError(
-            f"{str(error).rstrip('.')}; it takes {bars} bar{'s' * (bars > 1)} in {numerator}/{denominator} that "
-            f"{model.config.name} can play.",
-            "no_examples",
-        ) from error
-    if len(examples) > 1:
-        print(f"{path}: holds {len(examples)} different clips; the first one is used.")
-    return examples[0]
 
 
 def bars_of_text(flag: str, text: str, last: int) -> list[int]:

@@ -14,7 +14,7 @@ Array = np.ndarray
 
 CONDITION_FLAGS = ("style", "density", "syncopation", "intensity", "fill", "guidance")
 LOCK_FLAGS = ("keep", "keep_bars")
-OTHER_FLAGS = ("input_midi", "structure")
+OTHER_FLAGS = ("input_midi", "structure", "bar")
 
 GUIDANCE = 2.0
 """Strength of what is asked for where no other is given; see `HistoryPlayer.decode`."""
@@ -117,6 +117,12 @@ def check_drum_flags(args: argparse.Namespace, model: Any) -> None:
     locks = [f for f in LOCK_FLAGS if f in given]
     if locks and args.input_midi is None:
         raise InputError(f"--{locks[0]} says what stays of an --input_midi; name one.", "bad_flag")
+    if args.bar is not None and not locks:
+        raise InputError(
+            "--bar says where the clip of --keep and --keep_bars begins; a file is continued from its end, leave out "
+            "--bar.",
+            "bad_flag",
+        )
     song = [f for f in ("structure", "bars") if getattr(args, f) is not None]
     if locks and song:
         raise InputError(f"--{locks[0]} keeps parts of a single clip; leave out --{song[0]}.", "bad_flag")

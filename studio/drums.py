@@ -1,7 +1,9 @@
 """`sample.py` with drum models that hear themselves: clips that are asked for something, and songs."""
 
 import argparse
+import dataclasses
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +12,13 @@ import numpy as np
 from models.drum_controls import NO_TOKEN
 from models.trained_history import HistoryModel
 from preprocess.console import progress
-from preprocess.converters.drums import DrumsConverter
 from preprocess.drum_conditions import DrumConditions
-from preprocess.errors import InputError
-from preprocess.midi import read_midi
-from preprocess.tempo_map import at_one_tempo
-from render.clips import bars_of, in_meter_of, planned_files, write_clips
+from render.clips import Shown, bars_of, in_meter_of, numbered, planned_files, write_clips
 from render.midi import Style
 from studio import drum_flags, drum_sampling
-from studio.clips import bars_of_text, read_clip
+from studio.clip_input import Clip, first_bars, read_clip, read_last_bars
+from studio.clip_merge import given_sequence, merged, style_like
+from studio.clips import bars_of_text
 from studio.drum_generator import DrumGenerator
 from studio.loading import weights_that_fit
 from studio.song_files import planned_song_files, write_songs
@@ -27,8 +27,8 @@ from studio.songs import compose
 
 Array = np.ndarray
 
-Finish = Callable[[list[Any]], list[Any]]
-"""What is done to NoteSequences before they are written."""
+Finish = Callable[[list[Any], Style], list[Any]]
+"""What is done to NoteSequences before they are written in a style."""
 
 
 def sample(args: argparse.Namespace, model: HistoryModel, style: Style, finish: Finish) -> None:
@@ -54,13 +54,56 @@ def sample(args: argparse.Namespace, model: HistoryModel, style: Style, finish: 
         _sample_clips(args, model, style, conditions, finish)
 
 
+@dataclass(frozen=True)
+class Given:
+    """What `--input_midi` gives to clips that are drawn.
+
+    Attributes:
+        clip: the clip that is changed in part, or the one that comes before.
+        stays: bool `[steps, drums]`, which hits of it stay; None where it comes before.
+    """
+
+    clip: Clip
+    stays: Array | None = None
+
+
 def _sample_clips(
     args: argparse.Namespace, model: HistoryModel, style: Style, conditions: DrumConditions, finish: Finish
 ) -> None:
     n = args.num_outputs
     stem = Path(args.output_dir).expanduser() / f"{model.config.name}_sample"
-    planned_files(stem, n, args)
-    known, mask, past = _given_clip(args, model)
+    planned_files(stem, n, args, others=args.input_midi is not None)
+    given = _given(args, model)
+    if given:
+        style = style_like(given.clip, style, args.qpm)
+    sequences = finish(model.to_note_sequences(_draw(args, model, conditions, given)), style)
+    title, beside = "Samples", []
+    shown = numbered(sequences, style, "sample")
+    if given:
+        beside = [Shown(f"{given.clip.title}, as given", given_sequence(given.clip), style)]
+        title = f"What goes on from {given.clip.title}"
+    if given and given.stays is not None:
+        title = f"{given.clip.title}, changed in part"
+        kept = [merged(given.clip, drawn, given.stays, model.converter.pitch_classes) for drawn in sequences]
+        bars = given.stays.reshape(given.clip.bars, -1).all(axis=1)
+        spans = tuple((float(bar), bar + 1.0) for bar in np.flatnonzero(bars))
+        shown = [dataclasses.replace(s, given=spans) for s in numbered(kept, style, "number")]
+    files = write_clips(shown, stem, args, bars_of(model.converter, model.max_length), title, beside=beside)
+    print(
+        f"Wrote {n} clips ({len(files)} files) to {stem.parent}, temperature {args.temperature}, seed {args.seed}."
+    )
+
+
+def _draw(
+    args: argparse.Namespace, model: HistoryModel, conditions: DrumConditions, given: Given | None
+) -> Array:
+    """Tokens of the clips that the flags ask for, int `[n, steps]`."""
+    n = args.num_outputs
+    known = mask = past = None
+    if given and given.stays is not None:
+        known, mask = np.asarray(given.clip.example.inputs, np.int64), given.stays
+    elif given:
+        past = tokens_before(given.clip, model)
     # What is asked for, and what is heard before, would be contradicted by a latent vector drawn at random.
     by_itself = conditions != DrumConditions() or past is not None
     values: list[Array] = []
@@ -83,57 +126,30 @@ def _sample_clips(
                 )
             )
             advance(some)
-    sequences = finish(model.to_note_sequences(np.stack(values)))
-    bars = bars_of(model.converter, model.max_length)
-    files = write_clips(sequences, stem, args, bars, "Samples", style=style)
-    print(
-        f"Wrote {n} clips ({len(files)} files) to {stem.parent}, temperature {args.temperature}, seed {args.seed}."
-    )
+    return np.stack(values)
 
 
 def _repeated(x: Array | None, n: int) -> Array | None:
     return None if x is None else np.stack([x] * n)
 
 
-def _given_clip(
-    args: argparse.Namespace, model: HistoryModel
-) -> tuple[Array | None, Array | None, Array | None]:
-    """Of `--input_midi` the tokens that are known and which hits of them stay, or else what comes before."""
+def _given(args: argparse.Namespace, model: HistoryModel) -> Given | None:
+    """What `--input_midi` gives, by `--keep` and `--keep_bars`."""
     if args.input_midi is None:
-        return None, None, None
+        return None
     if args.keep is None and args.keep_bars is None:
-        return None, None, last_bars(args.input_midi, model)
+        return Given(read_last_bars(args.input_midi, model))
     length, steps_per_bar = model.max_length, model.converter.steps_per_bar
     bars = (
         [] if args.keep_bars is None else bars_of_text("--keep_bars", args.keep_bars, length // steps_per_bar)
     )
-    mask = drum_flags.kept_hits(args.keep, bars, length, steps_per_bar)
-    return np.asarray(read_clip(args.input_midi, model).inputs, np.int64), mask, None
+    stays = drum_flags.kept_hits(args.keep, bars, length, steps_per_bar)
+    return Given(read_clip(args.input_midi, model, first_bars(args.bar, 1)[0]), stays)
 
 
-def last_bars(path: str, model: HistoryModel) -> Array:
-    """The last tokens of a MIDI file's drums, int64 `[steps]` of a clip; NO_TOKEN before their beginning.
-
-    Raises:
-        InputError: naming the file and why it can't be gone on from.
-    """
-    from models.trained_model import explain
-
-    own = model.converter
-    whole = DrumsConverter(
-        gap_bars=None,
-        pitch_classes=own.pitch_classes,
-        steps_per_quarter=own.steps_per_quarter,
-        quarters_per_bar=own.steps_per_bar // own.steps_per_quarter,
-    )
-    file = Path(path).expanduser()
-    try:
-        examples, reasons = whole.convert(at_one_tempo(read_midi(file)))
-    except InputError as error:
-        raise InputError(f"{file}: {str(error).removeprefix(f'{file}: ')}", error.reason) from error
-    if not examples:
-        raise InputError(f"{file}: can't be gone on from, as {explain(reasons)}.", "no_examples")
-    tokens = np.asarray(examples[-1].inputs, np.int64)[-model.max_length :]
+def tokens_before(past: Clip, model: HistoryModel) -> Array:
+    """The tokens of what comes before, int64 `[steps]` of a clip; NO_TOKEN before their beginning."""
+    tokens = np.asarray(past.example.inputs, np.int64)[-model.max_length :]
     return np.concatenate([np.full(model.max_length - len(tokens), NO_TOKEN, np.int64), tokens])
 
 
@@ -144,15 +160,18 @@ def _sample_songs(
     n = args.num_outputs
     stem = Path(args.output_dir).expanduser() / f"{model.config.name}_song"
     planned_song_files(stem, n, args)
-    past = None if args.input_midi is None else last_bars(args.input_midi, model)
+    past = None if args.input_midi is None else read_last_bars(args.input_midi, model)
+    before = None if past is None else tokens_before(past, model)
+    if past:
+        style = style_like(past, style, args.qpm)
     generator = DrumGenerator(model, args.temperature, args.guidance)
     songs = []
     with progress("Composing", n) as advance, weights_that_fit(model):
         for number in range(n):
             seed = int(np.random.SeedSequence([args.seed, number]).generate_state(1)[0])
-            songs.append(compose(generator, form, seed, conditions, past=past))
+            songs.append(compose(generator, form, seed, conditions, past=before))
             advance()
-    sequences = finish([model.to_note_sequences(song.tokens[None])[0] for song in songs])
+    sequences = finish([model.to_note_sequences(song.tokens[None])[0] for song in songs], style)
     files = write_songs(songs, sequences, stem, args, style, generator.steps_per_bar)
     fills = ", ".join(str(bar + 1) for bar in songs[0].fills)
     print(

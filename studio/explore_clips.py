@@ -1,84 +1,32 @@
-"""The subcommands of `explore.py` that make clips: `similar`, `grid`, `vary`, `infill` and `combine`."""
+"""The subcommands of `explore.py` that make clips of clips: `similar`, `grid`, `infill` and `combine`."""
 
 import argparse
-from pathlib import Path
+import dataclasses
 from typing import Any
 
 import configs
 from preprocess import flags
-from preprocess.console import print_table
 from preprocess.errors import InputError
-from render.clips import bars_of, check_new, in_meter_of, planned_files, style_of, write_clips
-from studio.clips import bars_of_text, check_controls, controls_of, read_clip
-from studio.explore_sets import amounts_of, read_vectors
-from studio.loading import load_model, samples_to_edit, weights_that_fit
-
-CONDITIONS = ("density", "syncopation", "intensity", "tempo")
-"""What `vary` moves by asking for it, where the model can be asked."""
-
-
-def _encoded(model: Any, paths: list[str]) -> tuple[dict[str, Any], Any]:
-    """The first clip of each MIDI file as one batch, and their latent vectors `[n, z_size]`."""
-    from models import editing
-
-    batch = model.config.batch_of([read_clip(path, model) for path in paths])
-    with weights_that_fit(model):
-        return batch, editing.encoded(model, batch)
-
-
-def _samples(model: Any, n: int, seed: int) -> Any:
-    """Latent vectors of samples `[n, z_size]`: from the prior, or where the model edits, of another's samples.
-
-    Raises:
-        InputError: where the model has none.
-    """
-    from models import editing
-
-    if not model.z_size:
-        raise InputError(f"{model.config.name} has no latent vector to explore; sample.py can play it.")
-    batch = samples_to_edit(model, n, seed)
-    return model.prior_sample(n, seed) if batch is None else editing.encoded(model, batch)
-
-
-def _controls(model: Any, args: argparse.Namespace, batch: dict[str, Any], n: int) -> Any:
-    """What all clips are played to: `--chords`, or else what the first clip of a batch has.
-
-    Returns:
-        `[n, steps, control_depth]`, or None where the model has no controls.
-
-    Raises:
-        InputError: where it needs some and there are none.
-    """
-    import numpy as np
-
-    controls = controls_of(model, args.chords, n, model.max_length)
-    if controls is None and "controls" in batch:
-        controls = np.broadcast_to(batch["controls"][0], (n, *batch["controls"].shape[1:]))
-    check_controls(model, controls)
-    return controls
-
-
-def _decode(model: Any, z: Any, args: argparse.Namespace, controls: Any, alike: bool = False) -> Any:
-    """Values for latent vectors; `alike` with the same random numbers, so that only z makes neighbours different."""
-    with weights_that_fit(model):
-        return model.decode_values(z, args.temperature or None, args.seed, controls=controls, alike=alike)
-
-
-def _stem(model: Any, args: argparse.Namespace, n: int) -> Path:
-    """Folder and beginning of the names of `n` clips; where one exists they are refused before any work."""
-    stem = Path(args.output_dir).expanduser() / f"{model.config.name}_{args.command}"
-    planned_files(stem, n, args)
-    return stem
-
-
-def _write(model: Any, sequences: list[Any], stem: Path, args: argparse.Namespace, title: str) -> str:
-    """Write the clips and their extras; returns how many and where, for the closing line."""
-    style = in_meter_of(style_of(args), model.converter)
-    bars = bars_of(model.converter, model.max_length)
-    files = write_clips(sequences, stem, args, bars, title, style=style)
-    n = len(sequences)
-    return f"{n} clip{'s' * (n > 1)} ({len(files)} file{'s' * (len(files) > 1)}) to {stem.parent}"
-
+from render.clips import (
+    Shown,
+    bars_of,
+    check_new,
+    numbered,
+)
+from studio.clip_merge import given_sequence, in_its_voices, merged, styles_between
+from studio.clips import bars_of_text
+from studio.explore_common import (
+    as_given,
+    controls_for,
+    decode,
+    encoded,
+    read_clips,
+    samples,
+    stem_for,
+    style_for,
+    write,
+)
+from studio.loading import load_model
 
 # similar.
 
@@ -90,7 +38,7 @@ def _similar_flags(parser: argparse.ArgumentParser) -> None:
         "--similarity",
         type=flags.FRACTION,
         default=0.7,
-        help="1 reconstructs the clip, 0 samples (default: 0.7)",
+        help="1 is the clip itself, 0 samples (default: 0.7)",
     )
 
 
@@ -98,12 +46,19 @@ def _run_similar(args: argparse.Namespace) -> int:
     from models import latent
 
     model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
-    stem = _stem(model, args, args.num_outputs)
-    batch, mu = _encoded(model, [args.input_midi])
+    stem = stem_for(model, args, args.num_outputs, others=1)
+    (clip,) = read_clips(model, args, [args.input_midi])
+    batch, mu = encoded(model, [clip])
     z = latent.similar(mu[0], args.num_outputs, args.similarity, args.seed)
-    controls = _controls(model, args, batch, len(z))
-    sequences = model.to_note_sequences(_decode(model, z, args, controls), controls)
-    wrote = _write(model, sequences, stem, args, f"Similar to {Path(args.input_midi).name}")
+    controls = controls_for(model, args, batch, len(z))
+    if args.similarity == 1:
+        sequences = [given_sequence(clip)] * args.num_outputs
+    else:
+        drawn = model.to_note_sequences(decode(model, z, args, controls), controls)
+        sequences = [in_its_voices(clip, sequence) for sequence in drawn]
+    style = style_for(model, args, clip)
+    shown = numbered(sequences, style, f"similarity {args.similarity:g}, number")
+    wrote = write(model, shown, stem, args, f"Similar to {clip.title}", [as_given(clip, style)])
     print(f"Wrote {wrote}, similarity {args.similarity:g}, seed {args.seed}.")
     return 0
 
@@ -131,105 +86,44 @@ def _run_grid(args: argparse.Namespace) -> int:
     n = args.rows * args.columns
     # The picture is a sheet too, and not the rows of `write_clips`.
     without_roll = argparse.Namespace(**{**vars(args), "png": False})
-    stem = _stem(model, without_roll, n)
+    stem = stem_for(model, without_roll, n)
     picture = stem.with_suffix(".png")
     if args.png:
         check_new([picture], args.force)
-    batch, corners = _encoded(model, paths) if all(paths) else ({}, _samples(model, 4, args.seed))
-    controls = _controls(model, args, batch, n)
+    clips = read_clips(model, args, paths) if all(paths) else []
+    batch, corners = encoded(model, clips) if clips else ({}, samples(model, 4, args.seed))
+    controls = controls_for(model, args, batch, n)
     z = latent.grid(corners, args.rows, args.columns).reshape(n, -1)
-    sequences = model.to_note_sequences(_decode(model, z, args, controls, alike=True), controls)
-    title = f"{args.rows} by {args.columns} between {'four clips' if batch else 'four samples'}"
-    wrote = _write(model, sequences, stem, without_roll, title)
+    sequences = model.to_note_sequences(decode(model, z, args, controls, alike=True), controls)
+    styles = [style_for(model, args)] * n
+    if clips:
+        weights = _corner_weights(args.rows, args.columns)
+        styles = styles_between(clips, weights, styles[0], args.qpm)
+        sequences = [in_its_voices(clips[0], sequence) for sequence in sequences]
+        for place, corner in zip(*np.nonzero(weights == 1), strict=True):
+            sequences[place] = given_sequence(clips[corner])
+    title = f"{args.rows} by {args.columns} between {'four clips' if clips else 'four samples'}"
+    places = [f"row {i // args.columns + 1}, column {i % args.columns + 1}" for i in range(n)]
+    shown = [Shown(*each) for each in zip(places, sequences, styles, strict=True)]
+    wrote = write(model, shown, stem, without_roll, title)
     if args.png:
         from render.latent_map import grid_figure
         from render.pianoroll import save_png
 
-        rows = [list(row) for row in np.array(sequences, object).reshape(args.rows, args.columns)]
+        rows = [sequences[i : i + args.columns] for i in range(0, n, args.columns)]
         save_png(grid_figure(rows, bars_of(model.converter, model.max_length), title), picture)
-    shown = f" and {picture.name}" if args.png else ""
-    print(f"Wrote {wrote}{shown}: {args.rows} rows of {args.columns}, row by row.")
+    with_picture = f" and {picture.name}" if args.png else ""
+    print(f"Wrote {wrote}{with_picture}: {args.rows} rows of {args.columns}, row by row.")
     return 0
 
 
-# vary.
-
-
-def _vary_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--attribute",
-        required=True,
-        help="hits, hihat, pitch, ... by its latent vector; density, syncopation, intensity and tempo of drum models "
-        "that hear themselves by what they are asked for",
-    )
-    parser.add_argument(
-        "--amount",
-        default="1",
-        help="of its vector, or of its quantile from 0 to 1; several with commas, --amount=-0.3,0.3 (default: 1)",
-    )
-    parser.add_argument("--input_midi", help="a MIDI file with one clip; without it samples are moved")
-    parser.add_argument("--num_outputs", type=flags.OUTPUTS, default=4, help="samples to move (default: 4)")
-    parser.add_argument("--orthogonal", action="store_true", help="move the other attributes less")
-    parser.add_argument("--attributes_file", help="vectors; by default those beside the checkpoint")
-
-
-def _run_vary(args: argparse.Namespace) -> int:
+def _corner_weights(rows: int, columns: int) -> Any:
+    """How much of each corner each place of a sheet has, float `[rows * columns, 4]`, row by row."""
     import numpy as np
 
-    from models import attributes
-
-    amounts = amounts_of(args.amount, "--amount")
-    # What edits knows no conditions.
-    by_asking = args.attribute in CONDITIONS
-    default = configs.DEFAULT_CONFIG if by_asking else configs.DEFAULT_EDIT_CONFIG
-    model = load_model(args, default=default)
-    if by_asking and getattr(model, "heeds_conditions", False):
-        return _vary_condition(args, model, amounts)
-    found = read_vectors(args.attributes_file, model)
-    try:
-        vector = found.vector(args.attribute, args.orthogonal)
-    except ValueError as error:
-        raise InputError(f"--attribute: {error}") from error
-    stem = _stem(model, args, (1 if args.input_midi else args.num_outputs) * len(amounts))
-    batch, z = (
-        _encoded(model, [args.input_midi])
-        if args.input_midi
-        else ({}, _samples(model, args.num_outputs, args.seed))
-    )
-    controls = _controls(model, args, batch, len(z))
-    played = [_decode(model, z + np.float32(a) * vector, args, controls) for a in (0.0, *amounts)]
-    measured = [attributes.measure_values(model, values, found.names) for values in played]
-    rows = [
-        (name, attributes.ATTRIBUTES[name].unit, *(float(np.nanmean(m[:, i])) for m in measured))
-        for i, name in enumerate(found.names)
-    ]
-    columns = ["attribute", "unit", "as it is", *(f"{amount:+g} {args.attribute}" for amount in amounts)]
-    print_table(f"Mean of {len(z)} clip{'s' * (len(z) > 1)}", columns, rows)
-    # Clip by clip, and of each clip amount by amount.
-    values = np.stack(played[1:], axis=1).reshape(-1, *played[0].shape[1:])
-    repeated = None if controls is None else np.repeat(controls, len(amounts), axis=0)
-    sequences = model.to_note_sequences(values, repeated)
-    moved = f"{args.attribute} by {args.amount}"
-    print(f"Wrote {_write(model, sequences, stem, args, moved)}, {moved}.")
-    return 0
-
-
-def _vary_condition(args: argparse.Namespace, model: Any, amounts: list[float]) -> int:
-    """`vary` by what is asked for."""
-    from studio import explore_conditions
-
-    for flag in ("orthogonal", "attributes_file", "chords"):
-        if getattr(args, flag):
-            raise InputError(
-                f"--{flag} is for latent vectors; {args.attribute} of {model.config.name} is asked for by itself, "
-                "leave it out.",
-                "bad_flag",
-            )
-    stem = _stem(model, args, (1 if args.input_midi else args.num_outputs) * len(amounts))
-    sequences = explore_conditions.run(args, model, amounts)
-    moved = f"{args.attribute} by {args.amount}"
-    print(f"Wrote {_write(model, sequences, stem, args, moved)}, {moved}.")
-    return 0
+    down, across = np.linspace(0, 1, rows)[:, None], np.linspace(0, 1, columns)[None]
+    parts = ((1 - down) * (1 - across), (1 - down) * across, down * (1 - across), down * across)
+    return np.stack([np.broadcast_to(part, (rows, columns)).ravel() for part in parts], axis=1)
 
 
 # infill.
@@ -257,22 +151,32 @@ def _run_infill(args: argparse.Namespace) -> int:
         latent.check_infill(model)
     except ValueError as error:
         raise InputError(str(error)) from error
-    stem = _stem(model, args, args.num_outputs)
-    example = read_clip(args.input_midi, model)
+    stem = stem_for(model, args, args.num_outputs, others=1)
+    (clip,) = read_clips(model, args, [args.input_midi])
     per_bar = model.converter.steps_per_bar
-    length = min(int(example.length), model.max_length)
-    bars = bars_of_text("--bars", args.bars, -(-length // per_bar))
+    length = min(int(clip.example.length), model.max_length)
+    bars = bars_of_text("--bars", args.bars, clip.steps // per_bar)
     hole = np.isin(np.arange(model.max_length) // per_bar, bars)
     n = max(args.num_candidates, args.num_outputs)
     try:
-        found = latent.infill(model, example, hole, n, args.temperature or None, args.seed)
+        found = latent.infill(model, clip.example, hole, n, args.temperature or None, args.seed)
     except ValueError as error:
         raise InputError(f"--bars={args.bars}: {error}") from error
-    controls = None if example.controls is None else np.asarray(example.controls, np.float32)[:length]
-    sequences = model.to_note_sequences(found.values[: args.num_outputs], controls)
-    wrote = _write(model, sequences, stem, args, f"{Path(args.input_midi).name}, bars {args.bars} anew")
+    controls = (
+        None if clip.example.controls is None else np.asarray(clip.example.controls, np.float32)[:length]
+    )
+    classes = getattr(model.converter, "pitch_classes", ())
+    sequences = [
+        merged(clip, drawn, ~hole[: clip.steps], classes)
+        for drawn in model.to_note_sequences(found.values[: args.num_outputs], controls)
+    ]
+    style = style_for(model, args, clip)
+    stays = tuple((float(bar), bar + 1.0) for bar in range(clip.bars) if bar not in bars)
+    title = f"{clip.title}, new in bars {args.bars}"
+    shown = [dataclasses.replace(c, given=stays) for c in numbered(sequences, style, "number")]
+    wrote = write(model, shown, stem, args, title, [as_given(clip, style)])
     print(
-        f"Wrote {wrote}, bars {args.bars} anew, the others as they were; {n} candidates, worth "
+        f"Wrote {wrote}: bars {args.bars} are new, the others as they were; {n} candidates, worth "
         f"{found.effective:.1f} equally likely ones."
     )
     return 0
@@ -306,14 +210,18 @@ def _run_combine(args: argparse.Namespace) -> int:
     if len(terms) < 2:
         raise InputError("Neither --plus nor --minus is given; name at least one clip to add or take away.")
     model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
-    stem = _stem(model, args, args.num_outputs)
-    batch, mu = _encoded(model, [path for path, _ in terms])
+    stem = stem_for(model, args, args.num_outputs, others=len(terms))
+    clips = read_clips(model, args, [path for path, _ in terms])
+    batch, mu = encoded(model, clips)
     z = latent.combine(mu, np.array([amount for _, amount in terms]))
-    controls = _controls(model, args, batch, args.num_outputs)
-    values = _decode(model, np.stack([z] * args.num_outputs), args, controls)
-    sequences = model.to_note_sequences(values, controls)
-    sum_of = " ".join(f"{amount:+g} {Path(path).name}" for path, amount in terms)
-    print(f"Wrote {_write(model, sequences, stem, args, sum_of)}: {sum_of}.")
+    controls = controls_for(model, args, batch, args.num_outputs)
+    values = decode(model, np.stack([z] * args.num_outputs), args, controls)
+    sequences = [in_its_voices(clips[0], s) for s in model.to_note_sequences(values, controls)]
+    sum_of = " ".join(f"{amount:+g} {clip.title}" for clip, (_, amount) in zip(clips, terms, strict=True))
+    style = style_for(model, args, clips[0])
+    shown = numbered(sequences, style, "number")
+    beside = [as_given(clip, style_for(model, args, clip)) for clip in clips]
+    print(f"Wrote {write(model, shown, stem, args, sum_of, beside)}: {sum_of}.")
     return 0
 
 
@@ -329,12 +237,6 @@ COMMANDS = {
         "--rows=5 --columns=5 --png --output_dir=sheet",
         _grid_flags,
         _run_grid,
-    ),
-    "vary": (
-        "More or less of an attribute; of your clip, or of samples.",
-        "--attribute=hits --amount=-1,1 --input_midi=beat.mid --output_dir=varied",
-        _vary_flags,
-        _run_vary,
     ),
     "infill": (
         "Some bars of a clip anew; the others stay exactly as they are.",

@@ -4,7 +4,6 @@ import argparse
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,15 +14,12 @@ from preprocess.console import print_table, progress
 from preprocess.drum_conditions import (
     DrumConditions,
     density,
-    measured_clips,
     quantile_of,
     syncopation_of,
     value_at,
 )
-from preprocess.midi import read_midi
-from preprocess.tempo_map import at_one_tempo
 from studio import drum_sampling
-from studio.clips import read_clip
+from studio.clip_input import Clip
 from studio.loading import weights_that_fit
 
 Array = np.ndarray
@@ -117,20 +113,39 @@ def samples_to_move(
     return [dataclasses.replace(c, **like) for c, like in zip(middle, likes, strict=True)]
 
 
-def clip_to_move(path: str, model: HistoryModel) -> tuple[list[DrumConditions], Array]:
-    """What the first clip of a MIDI file is like, and its latent vector `[1, z_size]`."""
-    example = read_clip(path, model)
-    own = measured_clips(at_one_tempo(read_midi(Path(path).expanduser())), model.converter)[0].conditions
+def clip_to_move(clip: Clip, model: HistoryModel) -> tuple[list[DrumConditions], Array]:
+    """What a clip is like, and its latent vector `[1, z_size]`."""
+    tokens = np.asarray(clip.example.inputs, np.int64)[None]
+    known = np.isin(clip.notes.pitches, [pitch for group in model.converter.pitch_classes for pitch in group])
+    loudness = float(clip.notes.velocities[known].mean()) if known.any() else 0.0
+    own = DrumConditions(
+        tempo=float(np.clip(clip.qpm, 10, 400)),
+        intensity=float(quantile_of("intensity", loudness)),
+        density=float(quantile_of("density", density(tokens))[0]),
+        syncopation=float(quantile_of("syncopation", syncopation_of(tokens))[0]),
+    )
     with weights_that_fit(model):
-        return [dataclasses.replace(own, fill=None)], model.posterior(model.config.batch_of([example]))[0]
+        return [own], model.posterior(model.config.batch_of([clip.example]))[0]
 
 
-def run(args: argparse.Namespace, model: HistoryModel, amounts: list[float]) -> list[Any]:
-    """The NoteSequences that the flags ask for, clip by clip and of each amount by amount; prints a table."""
+def run(
+    args: argparse.Namespace, model: HistoryModel, amounts: list[float], clip: Clip | None
+) -> list[list[Any]]:
+    """The NoteSequences that the flags ask for; prints a table.
+
+    Args:
+        args: the flags of `vary`.
+        model: one that heeds conditions.
+        amounts: by how much the condition is moved.
+        clip: what is moved; samples where it is None.
+
+    Returns:
+        Of the clips as they are, then of each amount.
+    """
     own: list[DrumConditions]
     z: Array | None
-    if args.input_midi:
-        own, z = clip_to_move(args.input_midi, model)
+    if clip:
+        own, z = clip_to_move(clip, model)
     else:
         own = samples_to_move(model, args.attribute, args.num_outputs, args.temperature, args.seed)
         z = None
@@ -149,5 +164,4 @@ def run(args: argparse.Namespace, model: HistoryModel, amounts: list[float]) -> 
     ]
     columns = ["attribute", "unit", "as it is", *(f"{amount:+g} {args.attribute}" for amount in amounts)]
     print_table(f"Mean of {len(own)} clip{'s' * (len(own) > 1)}", columns, rows)
-    steps = found.values.shape[2]
-    return model.to_note_sequences(np.stack(list(found.values[1:]), axis=1).reshape(-1, steps))
+    return [model.to_note_sequences(values) for values in found.values]

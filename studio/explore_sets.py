@@ -10,8 +10,9 @@ import configs
 from preprocess import flags
 from preprocess.console import print_table, progress
 from preprocess.errors import InputError
-from render.clips import bars_of, check_new, in_meter_of, planned_files, style_of, write_clips
-from studio.clips import read_clip
+from render.clips import Shown, bars_of, check_new, in_meter_of, planned_files, style_of, write_clips
+from studio.clip_input import first_bars, read_clip
+from studio.clip_merge import given_sequence, style_like
 from studio.loading import load_model
 
 
@@ -161,8 +162,8 @@ def _run_neighbours(args: argparse.Namespace) -> int:
     model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
     embedding.check(model)
     stem = _stem_of_neighbours(model, args, min(args.num_neighbours, len(embedding.mu)))
-    clip = read_clip(args.input_midi, model)
-    mu = model.posterior(model.config.batch_of([clip]))[0][0]
+    clip = read_clip(args.input_midi, model, first_bars(args.bar, 1)[0])
+    mu = model.posterior(model.config.batch_of([clip.example]))[0][0]
     apart = latent.distances(mu, embedding.mu)
     order = np.argsort(apart[args.measure], kind="stable")[: args.num_neighbours]
     rows = [
@@ -180,10 +181,12 @@ def _run_neighbours(args: argparse.Namespace) -> int:
     wrote = ""
     if stem:
         sequences = model.converter.from_tensors([_cut(embedding, i) for i in order])
-        style = in_meter_of(style_of(args), model.converter)
-        title = f"Nearest to {Path(args.input_midi).name}"
+        style = style_like(clip, in_meter_of(style_of(args), model.converter), args.qpm)
+        labels = [f"{rank}: {embedding.names[i]}" for rank, i in enumerate(order, start=1)]
+        shown = [Shown(label, s, style) for label, s in zip(labels, sequences, strict=True)]
+        beside = [Shown(f"{clip.title}, as given", given_sequence(clip), style)]
         bars = bars_of(model.converter, model.max_length)
-        files = write_clips(sequences, stem, args, bars, title, style=style)
+        files = write_clips(shown, stem, args, bars, f"Nearest to {clip.title}", beside=beside)
         wrote = f"; wrote {len(sequences)} clips ({len(files)} files) to {stem.parent}"
     print(f"Found {len(order)} neighbours of {args.input_midi}{wrote}.")
     return 0
@@ -194,7 +197,7 @@ def _stem_of_neighbours(model: Any, args: argparse.Namespace, n: int) -> Path | 
     if not (args.midi or args.png or args.gallery or args.wav):
         return None
     stem = Path(args.output_dir).expanduser() / f"{model.config.name}_neighbours"
-    planned_files(stem, n, args)
+    planned_files(stem, n, args, others=1)
     return stem
 
 

@@ -10,11 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from preprocess.bar_lines import quarters_of
 from preprocess.console import print_table, progress
 from preprocess.converters.pianoroll import Roll, piano_roll, to_note_sequence
 from preprocess.errors import InputError
 from preprocess.piano import transpose
 from render.clips import check_new
+from render.midi import Style
+from studio.clip_input import Clip, read_beginning, window_of
+from studio.clip_merge import merged, style_like
 
 LONGEST_PRIMER = 4096
 """Frames of a primer that a model hears, at most."""
@@ -41,11 +45,13 @@ class Primer:
         name: of the file or entry that it comes from; empty for nothing.
         keys: bool `[frames, 88]`, struck or sounding, as the model has it; or None for nothing.
         velocities: float32 `[frames, 88]`, from 0 to 1; None where only keys are given.
+        clip: the beginning of the MIDI file that it comes from, whose tempo and meter go on; None for others.
     """
 
     name: str = ""
     keys: np.ndarray | None = None
     velocities: np.ndarray | None = None
+    clip: Clip | None = None
 
     @property
     def frames(self) -> int:
@@ -71,9 +77,7 @@ def primers_of(args: argparse.Namespace, model: Any) -> list[Primer]:
     kind, per_quarter = _representation(model), model.converter.steps_per_quarter
     if args.primer_midi:
         bars = PRIMER_BARS if args.primer_bars is None else args.primer_bars
-        path = Path(args.primer_midi).expanduser()
-        frames = min(bars * 4 * per_quarter, LONGEST_PRIMER)
-        return [Primer(path.stem, *primers.primer_of_midi(path, frames, kind, per_quarter))]
+        return [_primer_of_midi(args.primer_midi, bars, kind, per_quarter)]
     if args.primer_pitches is not None:
         try:
             pitches = [int(p) for p in args.primer_pitches.replace(",", " ").split()]
@@ -91,6 +95,33 @@ def primers_of(args: argparse.Namespace, model: Any) -> list[Primer]:
     return [Primer()]
 
 
+def _primer_of_midi(path: str, bars: int, representation: str, steps_per_quarter: int) -> Primer:
+    from preprocess.primers import primer_of_sequence
+
+    clip = read_beginning(path, min(bars, LONGEST_PRIMER), steps_per_quarter)
+    if clip.steps > LONGEST_PRIMER:
+        raise InputError(
+            f"{path}: {bars} bars of it are {clip.steps} frames; give fewer --primer_bars.", "bad_flag"
+        )
+    sequence = window_of(clip).note_sequence()
+    return Primer(
+        clip.title, *primer_of_sequence(sequence, clip.steps, representation, steps_per_quarter), clip
+    )
+
+
+def bar_frames(model: Any, primers: list[Primer]) -> int:
+    """Frames of a bar: of the meter of the primer's file, or of 4/4."""
+    clips = [primer.clip for primer in primers if primer.clip]
+    quarters = quarters_of(clips[0].time_signature) if clips else 4
+    return round(quarters * model.converter.steps_per_quarter)
+
+
+def style_of_pieces(style: Style, primers: list[Primer], qpm: float | None) -> Style:
+    """How pieces are played: at the tempo and in the meter of the primer's file, where there is one."""
+    clips = [primer.clip for primer in primers if primer.clip]
+    return style_like(clips[0], style, qpm) if clips else style
+
+
 def _representation(model: Any) -> str:
     return model.config.converter.get("representation", "struck")
 
@@ -103,7 +134,7 @@ def frames_of(args: argparse.Namespace, model: Any, primers: list[Primer]) -> in
     """
     if args.bars is not None and args.length is not None:
         raise InputError("--bars and --length are both given; name one of them.", "bad_flag")
-    frames = args.length or (args.bars or DEFAULT_BARS) * 4 * model.converter.steps_per_quarter
+    frames = args.length or (args.bars or DEFAULT_BARS) * bar_frames(model, primers)
     if frames > LONGEST:
         raise InputError(f"A piece of {frames} frames is too long; expected at most {LONGEST}.", "bad_flag")
     longest = max(primers, key=lambda primer: primer.frames)
@@ -149,7 +180,12 @@ def play(model: Any, primer: Primer, frames: int, args: argparse.Namespace, firs
             for i in range(count):
                 loud = None if played.velocities is None else played.velocities[i]
                 roll = _whole(primer, played.keys[i], loud, model)
-                sequences.append(to_note_sequence(roll, model.converter.steps_per_quarter))
+                sequence = to_note_sequence(roll, model.converter.steps_per_quarter)
+                if primer.clip:
+                    # What was given stands as it is in its file.
+                    stays = np.arange(frames) < primer.frames
+                    sequence = merged(primer.clip, sequence, stays, one_voice=False)
+                sequences.append(sequence)
     return sequences
 
 

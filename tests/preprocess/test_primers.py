@@ -15,11 +15,10 @@ from preprocess.primers import (
     MAX_BYTES,
     MAX_FRAMES,
     MAX_PRIMERS,
-    primer_of_midi,
     primer_of_pitches,
+    primer_of_sequence,
     read_initiators,
 )
-from render.midi import write_midi
 
 CHORD = {"name": "C_major", "seq": [{"notes": [60, 64, 67]}]}
 JSON = st.recursive(
@@ -120,31 +119,22 @@ def test_files_that_can_not_be_read(tmp_path: Path) -> None:
         read_initiators(tmp_path / "bytes.json")
 
 
-def test_primers_of_midi_files_begin_with_the_bar_of_the_first_note(tmp_path: Path) -> None:
+def test_primers_of_music() -> None:
     onsets = np.zeros((40, KEYS), bool)
-    onsets[[20, 24, 39], [30, 40, 50]] = True
+    onsets[[4, 8, 39], [30, 40, 50]] = True
     loud = np.where(onsets, np.linspace(0.25, 1, 40, endpoint=False)[:, None], 0).astype(np.float32)
     roll = Roll(onsets, Roll.of_struck(onsets, 3).sounding, loud)
-    path = tmp_path / "piece.mid"
-    write_midi(to_note_sequence(roll), path)
-    keys, velocities = primer_of_midi(path)
-    np.testing.assert_array_equal(keys, onsets[16:])
-    np.testing.assert_allclose(velocities, loud[16:], atol=0.5 / 128)
-    keys, velocities = primer_of_midi(path, 10, "sounding")
-    np.testing.assert_array_equal(keys, roll.sounding[16:26])
+    music = to_note_sequence(roll)
+    keys, velocities = primer_of_sequence(music)
+    np.testing.assert_array_equal(keys, onsets)
+    np.testing.assert_allclose(velocities, loud, atol=0.5 / 128)
+    keys, velocities = primer_of_sequence(music, 10, "sounding")
+    np.testing.assert_array_equal(keys, roll.sounding[:10])
     # A held key is as loud as it was struck.
     np.testing.assert_array_equal(velocities[4:7, 30], velocities[4, 30])
-    assert velocities[4, 30] == pytest.approx(loud[20, 30], abs=0.5 / 128)
+    assert velocities[4, 30] == pytest.approx(loud[4, 30], abs=0.5 / 128)
     np.testing.assert_array_equal(velocities > 0, keys)
-    np.testing.assert_array_equal(primer_of_midi(path, 1000)[0], onsets[16:])
-    (tmp_path / "text.mid").write_text("no music")
-    for name in ("text.mid", "absent.mid"):
-        with pytest.raises(InputError, match=rf"^{tmp_path}/{name}"):
-            primer_of_midi(tmp_path / name)
-    write_midi(to_note_sequence(Roll.of_struck(onsets[:3])), tmp_path / "silent.mid")
-    with pytest.raises(InputError, match=r"silent\.mid: holds no note") as error:
-        primer_of_midi(tmp_path / "silent.mid")
-    assert error.value.reason == "no_notes"
+    assert primer_of_sequence(music, 50)[0].shape == (50, KEYS)
 
 
 def test_chords() -> None:
