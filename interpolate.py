@@ -13,6 +13,7 @@ from typing import Any
 import configs
 from preprocess import flags
 from preprocess.console import Parser, add_log_flag, run_command
+from preprocess.drum_tracks import drum_choice_of
 from preprocess.errors import InputError
 from render.clips import (
     Shown,
@@ -69,7 +70,8 @@ def read_clips(args: argparse.Namespace, model: Any) -> list[Clip]:
         return []
     paths = (args.input_midi_1, args.input_midi_2)
     bars = first_bars(args.bar, len(paths))
-    return [read_clip(path, model, bar) for path, bar in zip(paths, bars, strict=True)]
+    drums = drum_choice_of(args)
+    return [read_clip(path, model, bar, drums) for path, bar in zip(paths, bars, strict=True)]
 
 
 def end_points(clips: list[Clip], model: Any, seed: int) -> tuple[Any, Any]:

@@ -1,4 +1,4 @@
-"""Command: the beats of this folder, or of grids of your own, become NoteSequences and MIDI files."""
+"""Command: the beats of this folder, grids of your own or MIDI files become NoteSequences, MIDI files and grids."""
 
 import argparse
 import re
@@ -15,6 +15,7 @@ if __name__ == "__main__":  # before all else, so that a signal is heard while t
     stopping.listen()
 
 from preprocess.console import Parser, run_command
+from preprocess.drum_tracks import DrumChoice, add_drum_choice_flags, drum_choice_of
 from preprocess.errors import InputError
 
 SCHEMA = 1
@@ -24,23 +25,34 @@ LONGEST_STEM = 120
 def get_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = Parser(
-        "Convert drum grids to a TFRecord of NoteSequences, to MIDI files, or both.",
+        "Convert drum grids to a TFRecord of NoteSequences and to MIDI files, and MIDI files to drum grids.",
         "python -m patterns.convert --output_file=patterns.tfrecord --midi_dir=patterns_midi",
     )
-    parser.add_argument("--input_files", help="grids to read, globs with commas (default: the shipped ones)")
+    parser.add_argument(
+        "--input_files",
+        help="grids, or MIDI files, to read: globs with commas (default: the shipped grids)",
+    )
     parser.add_argument("--output_file", help="TFRecord to write")
     parser.add_argument("--midi_dir", help="folder for one MIDI file a beat")
+    parser.add_argument("--text_file", help="file to write the grids to; - prints them")
+    add_drum_choice_flags(parser)
     parser.add_argument("--force", action="store_true", help="overwrite what is there")
     return parser
 
 
-def read_beats(patterns: str | None) -> list[Any]:
-    """The shipped beats, or those of the named files.
+def read_beats(patterns: str | None, choice: DrumChoice = DrumChoice()) -> list[Any]:
+    """The shipped beats, or those of the named files: grids, or MIDI files, of which it says what a grid can't.
+
+    Args:
+        patterns: globs with commas.
+        choice: where the drums of MIDI files are.
 
     Raises:
-        InputError: where a file is missing, is no text, or is no drum grid.
+        InputError: where a file is missing, is no text, no drum grid, or a MIDI file that can't be written as one.
     """
+    from patterns.from_midi import beats_of_midi
     from patterns.notation import load_all, parse
+    from preprocess.sources import MIDI_SUFFIXES
     from preprocess.tfrecord import expand_patterns
 
     if not patterns:
@@ -48,6 +60,11 @@ def read_beats(patterns: str | None) -> list[Any]:
     beats: list[Any] = []
     for pattern in patterns.split(","):
         for path in expand_patterns(pattern):
+            if path.suffix.lower() in MIDI_SUFFIXES:
+                found, remarks = beats_of_midi(path, choice)
+                beats += found
+                print(*remarks, sep="\n", end="\n" * bool(remarks), file=sys.stderr)
+                continue
             try:
                 beats += parse(path.read_text(encoding="utf-8-sig"), str(path))
             except (OSError, UnicodeDecodeError) as error:
@@ -105,14 +122,23 @@ def _write_midi(beats: list[Any], paths: list[Path], force: bool) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     args = get_parser().parse_args(argv)
-    from preprocess.output_files import check_outputs
+    from patterns.notation import format_beat
+    from preprocess.output_files import check_outputs, write_atomically
 
-    if not (args.output_file or args.midi_dir):
-        raise InputError("Nothing to write: give --output_file, --midi_dir or both.", "flags")
-    beats = read_beats(args.input_files)
+    if not (args.output_file or args.midi_dir or args.text_file):
+        raise InputError("Nothing to write: give --output_file, --midi_dir or --text_file.", "flags")
+    beats = read_beats(args.input_files, drum_choice_of(args))
+    text = Path(args.text_file).expanduser() if args.text_file not in (None, "-") else None
     output, folder = Path(args.output_file or "").expanduser(), Path(args.midi_dir or "").expanduser()
     paths = [folder / name for name in midi_names(beats)] if args.midi_dir else []
-    check_outputs([*([output] if args.output_file else []), *paths], args.force)
+    check_outputs([*([output] if args.output_file else []), *([text] if text else []), *paths], args.force)
+    if args.text_file:
+        grids = "\n".join(format_beat(beat) for beat in beats)
+        if text is None:
+            print(grids, end="")
+        else:
+            write_atomically(text, grids.encode())
+            print(f"Wrote {len(beats)} grids to {text}.")
     if args.midi_dir:
         folder.mkdir(parents=True, exist_ok=True)
         _write_midi(beats, paths, args.force)

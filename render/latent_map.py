@@ -33,7 +33,7 @@ def grid_figure(rows: Sequence[Sequence[Any]], bars: int, title: str = "") -> Fi
         for clip, axis in zip(row, places, strict=True):
             _draw_clip(axis, clip, bars, keys)
     if title:
-        figure.suptitle(title, x=0.02, ha="left", fontsize=12, color=INK)
+        figure.suptitle(title, x=0.02, ha="left", fontsize=12, color=INK, parse_math=False)
     figure.tight_layout(pad=0.5, rect=(0, 0, 1, 1 - 0.2 / figure.get_figheight() if title else 1))
     return figure
 
@@ -98,7 +98,7 @@ def map_figure(
         (axis.set_ylabel, shares[1], "second"),
     ):
         set_label(f"{name} principal component, {share:.0%} of the variance", fontsize=9, color=INK)
-    axis.set_title(title, loc="left", fontsize=12, color=INK)
+    axis.set_title(title, loc="left", fontsize=12, color=INK, parse_math=False)
     axis.tick_params(labelsize=7, colors=INK)
     figure.tight_layout()
     return figure
@@ -156,6 +156,6 @@ def effects_figure(
         axis.set_ylabel(moved_by, fontsize=8, color=INK)
         axis.set_title(heading, loc="left", fontsize=10, color=INK)
         axis.tick_params(length=0)
-    figure.suptitle(title, x=0.02, ha="left", fontsize=12, color=INK)
+    figure.suptitle(title, x=0.02, ha="left", fontsize=12, color=INK, parse_math=False)
     figure.tight_layout(rect=(0, 0, 1, 0.97))
     return figure

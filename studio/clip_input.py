@@ -17,6 +17,7 @@ import numpy as np
 
 from preprocess.bar_lines import Bar, quarters_of
 from preprocess.converters.pianoroll import HIGHEST_PITCH, LOWEST_PITCH
+from preprocess.drum_tracks import DrumChoice, add_drum_choice_flags
 from preprocess.errors import InputError
 from render.clips import bars_of, meter_of
 from studio.clip_examples import examples_of_window, is_for_drums
@@ -99,6 +100,7 @@ def add_input_flags(parser: argparse.ArgumentParser) -> None:
         help="bar of the file, from 1, at which the clip begins; one for each file with commas, or one for all "
         "(default: where there is music)",
     )
+    add_drum_choice_flags(parser)
 
 
 def first_bars(text: str | None, files: int) -> list[int | None]:
@@ -117,18 +119,19 @@ def first_bars(text: str | None, files: int) -> list[int | None]:
     return [int(part[:9]) for part in (parts if len(parts) == files else parts * files)]
 
 
-def read_clip(path: str, model: Any, bar: int | None = None) -> Clip:
+def read_clip(path: str, model: Any, bar: int | None = None, drums: DrumChoice = DrumChoice()) -> Clip:
     """A clip of a MIDI file; says in a line where it is only part of it, or more than once in it.
 
     Args:
         path: of the file.
         model: a `TrainedModel`.
         bar: where it begins, from 1; None for where there is music.
+        drums: where the drums of the file are.
 
     Raises:
         InputError: naming the file and why no clip can be made of it.
     """
-    source = read_source(path, is_for_drums(model.converter))
+    source = read_source(path, is_for_drums(model.converter), drums)
     finder = _Finder(source, model)
     if bar is not None and bar > len(source.bars):
         raise InputError(f"{path}: has {len(source.bars)} bars, so no clip begins at bar {bar}.", "bad_flag")
@@ -140,7 +143,7 @@ def read_clip(path: str, model: Any, bar: int | None = None) -> Clip:
     return clip
 
 
-def read_last_bars(path: str, model: Any) -> Clip:
+def read_last_bars(path: str, model: Any, drums: DrumChoice = DrumChoice()) -> Clip:
     """The last bars of a MIDI file, at most as many as the model's clips have; fewer where there are fewer.
 
     Silent bars at the end count, unless all would be silent.
@@ -148,13 +151,14 @@ def read_last_bars(path: str, model: Any) -> Clip:
     Args:
         path: of the file.
         model: of drums.
+        drums: where the drums of the file are.
 
     Raises:
         InputError: naming the file and why it can't be gone on from.
     """
     from models.trained_model import explain
 
-    finder = _Finder(read_source(path, is_for_drums(model.converter)), model)
+    finder = _Finder(read_source(path, is_for_drums(model.converter), drums), model)
     clip = finder.last()
     if clip is None:
         raise InputError(
@@ -164,7 +168,7 @@ def read_last_bars(path: str, model: Any) -> Clip:
     return clip
 
 
-def read_beginning(path: str, bars: int, steps_per_quarter: int) -> Clip:
+def read_beginning(path: str, bars: int, steps_per_quarter: int, drums: DrumChoice = DrumChoice()) -> Clip:
     """The beginning of a piece for piano, as a clip without an example: from a bar with music, in bars of one meter.
 
     Those that are enough in one meter come first; so a pickup bar, or a single odd one, is not what a piece begins with.
@@ -173,11 +177,12 @@ def read_beginning(path: str, bars: int, steps_per_quarter: int) -> Clip:
         path: of the file.
         bars: how many, at most.
         steps_per_quarter: frames of a quarter note.
+        drums: where the drums of the file are, which are left out.
 
     Raises:
         InputError: naming the file, and why there is no beginning in it.
     """
-    source = read_source(path, wants_drums=False)
+    source = read_source(path, False, drums)
     pitches = source.notes.pitches
     notes = source.notes.select((pitches >= LOWEST_PITCH) & (pitches <= HIGHEST_PITCH))
     if not len(notes):
@@ -186,7 +191,7 @@ def read_beginning(path: str, bars: int, steps_per_quarter: int) -> Clip:
 
     def is_played(bar: Bar) -> bool:
         begin, end = bar.start * source.ticks_per_quarter, (bar.start + bar.length) * source.ticks_per_quarter
-        return bool(notes.between(begin - half, end - half).any())
+        return notes.any_between(begin - half, end - half)
 
     def has_whole_frames(bar: Bar) -> bool:
         return bar.is_whole and bar.length * steps_per_quarter == round(bar.length * steps_per_quarter)
@@ -340,7 +345,7 @@ class _Finder:
     def _is_played(self, first: int, end: int) -> bool:
         bars = self.source.bars[first:end]
         begin, stop = bars[0].start, bars[-1].start + bars[-1].length
-        return bool(self.source.notes.between(*self._window(begin, stop)).any())
+        return self.source.notes.any_between(*self._window(begin, stop))
 
     def _window(self, begin: float, stop: float) -> tuple[float, float]:
         """Ticks from which on, and before which, notes belong to the steps between two bar lines."""

@@ -13,6 +13,7 @@ from models.drum_controls import NO_TOKEN
 from models.trained_history import HistoryModel
 from preprocess.console import progress
 from preprocess.drum_conditions import DrumConditions
+from preprocess.drum_tracks import drum_choice_of
 from render.clips import Shown, bars_of, in_meter_of, numbered, planned_files, write_clips
 from render.midi import Style
 from studio import drum_flags, drum_sampling
@@ -138,13 +139,13 @@ def _given(args: argparse.Namespace, model: HistoryModel) -> Given | None:
     if args.input_midi is None:
         return None
     if args.keep is None and args.keep_bars is None:
-        return Given(read_last_bars(args.input_midi, model))
+        return Given(read_last_bars(args.input_midi, model, drum_choice_of(args)))
     length, steps_per_bar = model.max_length, model.converter.steps_per_bar
     bars = (
         [] if args.keep_bars is None else bars_of_text("--keep_bars", args.keep_bars, length // steps_per_bar)
     )
     stays = drum_flags.kept_hits(args.keep, bars, length, steps_per_bar)
-    return Given(read_clip(args.input_midi, model, first_bars(args.bar, 1)[0]), stays)
+    return Given(read_clip(args.input_midi, model, first_bars(args.bar, 1)[0], drum_choice_of(args)), stays)
 
 
 def tokens_before(past: Clip, model: HistoryModel) -> Array:
@@ -160,7 +161,7 @@ def _sample_songs(
     n = args.num_outputs
     stem = Path(args.output_dir).expanduser() / f"{model.config.name}_song"
     planned_song_files(stem, n, args)
-    past = None if args.input_midi is None else read_last_bars(args.input_midi, model)
+    past = None if args.input_midi is None else read_last_bars(args.input_midi, model, drum_choice_of(args))
     before = None if past is None else tokens_before(past, model)
     if past:
         style = style_like(past, style, args.qpm)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from preprocess.drum_tracks import drum_choice_of
 from preprocess.errors import InputError
 from render.clips import Shown, bars_of, in_meter_of, planned_files, style_of, write_clips
 from render.midi import Style
@@ -25,8 +26,10 @@ def encoded(model: Any, clips: Sequence[Clip]) -> tuple[dict[str, Any], Any]:
 
 def read_clips(model: Any, args: argparse.Namespace, paths: Sequence[str]) -> list[Clip]:
     """The clips of files, from the bars that `--bar` names."""
+    drums = drum_choice_of(args)
     return [
-        read_clip(path, model, bar) for path, bar in zip(paths, first_bars(args.bar, len(paths)), strict=True)
+        read_clip(path, model, bar, drums)
+        for path, bar in zip(paths, first_bars(args.bar, len(paths)), strict=True)
     ]
 
 

@@ -150,6 +150,9 @@ def run(
         own = samples_to_move(model, args.attribute, args.num_outputs, args.temperature, args.seed)
         z = None
     found = vary(model, args.attribute, (0.0, *amounts), own, z, args.temperature, args.seed)
+    if clip:
+        # Moved by nothing it is what it was.
+        found.values[[not amount for amount in (0.0, *amounts)]] = np.asarray(clip.example.inputs)
     names = attributes.names_for(model)
     measured = [attributes.measure_values(model, values, names) for values in found.values]
     rows: list[tuple] = [

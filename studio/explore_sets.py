@@ -9,6 +9,7 @@ from typing import Any
 import configs
 from preprocess import flags
 from preprocess.console import print_table, progress
+from preprocess.drum_tracks import drum_choice_of
 from preprocess.errors import InputError
 from render.clips import Shown, bars_of, check_new, in_meter_of, planned_files, style_of, write_clips
 from studio.clip_input import first_bars, read_clip
@@ -162,7 +163,7 @@ def _run_neighbours(args: argparse.Namespace) -> int:
     model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
     embedding.check(model)
     stem = _stem_of_neighbours(model, args, min(args.num_neighbours, len(embedding.mu)))
-    clip = read_clip(args.input_midi, model, first_bars(args.bar, 1)[0])
+    clip = read_clip(args.input_midi, model, first_bars(args.bar, 1)[0], drum_choice_of(args))
     mu = model.posterior(model.config.batch_of([clip.example]))[0][0]
     apart = latent.distances(mu, embedding.mu)
     order = np.argsort(apart[args.measure], kind="stable")[: args.num_neighbours]

@@ -69,7 +69,11 @@ def _run_vary(args: argparse.Namespace) -> int:
     controls = controls_for(model, args, batch, len(z))
     played = [decode(model, z + np.float32(a) * vector, args, controls) for a in (0.0, *amounts)]
     if clip:
-        played[0] = batch.get("outputs", batch["inputs"])
+        # Moved by nothing it is what it was.
+        as_it_is = batch.get("outputs", batch["inputs"])
+        played = [
+            values if amount else as_it_is for values, amount in zip(played, (0.0, *amounts), strict=True)
+        ]
     measured = [attributes.measure_values(model, values, found.names) for values in played]
     rows = [
         (name, attributes.ATTRIBUTES[name].unit, *(float(np.nanmean(m[:, i])) for m in measured))

@@ -13,6 +13,7 @@ import numpy as np
 from preprocess.bar_lines import quarters_of
 from preprocess.console import print_table, progress
 from preprocess.converters.pianoroll import Roll, piano_roll, to_note_sequence
+from preprocess.drum_tracks import DrumChoice, drum_choice_of
 from preprocess.errors import InputError
 from preprocess.piano import transpose
 from render.clips import check_new
@@ -77,7 +78,7 @@ def primers_of(args: argparse.Namespace, model: Any) -> list[Primer]:
     kind, per_quarter = _representation(model), model.converter.steps_per_quarter
     if args.primer_midi:
         bars = PRIMER_BARS if args.primer_bars is None else args.primer_bars
-        return [_primer_of_midi(args.primer_midi, bars, kind, per_quarter)]
+        return [_primer_of_midi(args.primer_midi, bars, kind, per_quarter, drum_choice_of(args))]
     if args.primer_pitches is not None:
         try:
             pitches = [int(p) for p in args.primer_pitches.replace(",", " ").split()]
@@ -95,10 +96,12 @@ def primers_of(args: argparse.Namespace, model: Any) -> list[Primer]:
     return [Primer()]
 
 
-def _primer_of_midi(path: str, bars: int, representation: str, steps_per_quarter: int) -> Primer:
+def _primer_of_midi(
+    path: str, bars: int, representation: str, steps_per_quarter: int, drums: DrumChoice
+) -> Primer:
     from preprocess.primers import primer_of_sequence
 
-    clip = read_beginning(path, min(bars, LONGEST_PRIMER), steps_per_quarter)
+    clip = read_beginning(path, min(bars, LONGEST_PRIMER), steps_per_quarter, drums)
     if clip.steps > LONGEST_PRIMER:
         raise InputError(
             f"{path}: {bars} bars of it are {clip.steps} frames; give fewer --primer_bars.", "bad_flag"

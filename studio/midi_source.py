@@ -10,11 +10,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from preprocess.bar_lines import Bar, bars_until
+from preprocess.drum_tracks import DrumChoice, take_drums
 from preprocess.errors import InputError
+from preprocess.midi_file import MidiFile
 from preprocess.note_sequence import NoteSequence
 from preprocess.tempo_map import DEFAULT_TICKS_PER_QUARTER, TempoMap
 
 Array = np.ndarray
+
+LONGEST_TITLE = 60
+
+MOST_SILENCE = 256.0
+"""Quarter notes of silence behind the last note that a file's end may add: more than the longest clip has."""
 
 LATE_END = 0.25
 """Quarter notes that an end of track may lie behind a bar line without another bar being meant."""
@@ -61,6 +68,10 @@ class Notes:
     def select(self, chosen: Array) -> "Notes":
         """Some of them: a boolean mask or indices."""
         return Notes(*(getattr(self, field.name)[chosen] for field in dataclasses.fields(self)))
+
+    def any_between(self, first: float, end: float) -> bool:
+        """Whether any begins from one tick on and before another; they are in order of time."""
+        return bool(np.searchsorted(self.starts, first) < np.searchsorted(self.starts, end))
 
     def between(self, first: float, end: float) -> Array:
         """Which begin from one tick on and before another, bool `[notes]`."""
@@ -211,34 +222,64 @@ def _in_force(events: list[Any], begin: float, end: float) -> list[Any]:
     return [(max(0.0, event[0] - begin), *event[1:]) for event in (*before, *inside)]
 
 
-def read_source(path: str, wants_drums: bool | None) -> Source:
-    """A MIDI file in ticks and bars.
+def read_source(path: str, wants_drums: bool | None, choice: DrumChoice = DrumChoice()) -> Source:
+    """A MIDI file in ticks and bars; says in lines what was read otherwise than it stands, and what was taken as drums.
 
     Args:
         path: of the file.
         wants_drums: whether only its drums count (True), all but its drums (False) or all of its notes (None).
+        choice: where its drums are.
 
     Raises:
         InputError: naming the file and why it can't be read.
     """
-    from preprocess.midi import read_midi
+    from preprocess.midi import note_sequences, read_bytes
+    from preprocess.midi_file import parse_midi
 
-    file = Path(path).expanduser()
+    name = Path(path).expanduser()
     try:
-        sequence = read_midi(file)
+        file = parse_midi(read_bytes(name))
+        sequence = note_sequences(file, drums=choice)[0]
     except InputError as error:
-        raise InputError(f"{path}: {str(error).removeprefix(f'{file}: ')}", error.reason) from error
-    return source_of(sequence, sequence.sequence_metadata.title or file.stem, wants_drums)
+        raise InputError(f"{path}: {str(error).removeprefix(f'{name}: ')}", error.reason) from error
+    lines = [warning.message for warning in file.warnings]
+    if wants_drums:
+        lines += [take_drums(sequence) or ""]
+    for line in filter(None, lines):
+        print(f"{path}: {line}")
+    return source_of(sequence, title_of(file) or name.stem, wants_drums, _end_of(file, sequence))
 
 
-def source_of(sequence: Any, title: str, wants_drums: bool | None, end_seconds: float = 0.0) -> Source:
+def title_of(file: MidiFile) -> str:
+    """What a file calls itself: the name of a first track that plays nothing; "" where it does not say."""
+    first = file.tracks[0]
+    if file.format != 1 or any(event[0] < 0xF0 for _, event in first.events):
+        return ""
+    try:
+        name = first.name.encode("latin-1").decode("utf-8")
+    except UnicodeDecodeError:
+        name = first.name
+    return "".join(c for c in name if c.isprintable()).strip()[:LONGEST_TITLE]
+
+
+def _end_of(file: MidiFile, sequence: Any) -> float:
+    """Where a file ends, in quarter notes: its last end of track; 0 where that says nothing of the music that was read."""
+    if file.format == 2:
+        return 0.0
+    tick = max(track.events[-1][0] if track.events else 0 for track in file.tracks)
+    if file.seconds_per_tick is None:
+        return tick / file.ticks_per_quarter
+    return float(TempoMap.of(sequence).to_quarters(tick * file.seconds_per_tick))
+
+
+def source_of(sequence: Any, title: str, wants_drums: bool | None, end: float = 0.0) -> Source:
     """A NoteSequence in ticks and bars.
 
     Args:
         sequence: of one that was read from a file.
         title: what it is called.
         wants_drums: as for `read_source`.
-        end_seconds: where the file ends, which may be behind its last note.
+        end: the quarter note at which the file ends, which may be behind its last note.
     """
     tempo_map = TempoMap.of(sequence)
     ticks_per_quarter = sequence.ticks_per_quarter or DEFAULT_TICKS_PER_QUARTER
@@ -246,18 +287,18 @@ def source_of(sequence: Any, title: str, wants_drums: bool | None, end_seconds: 
     audible = every.velocities > 0
     notes = every.select(audible if wants_drums is None else audible & (every.drums == wants_drums))
     # How long a drum sounds says nothing about where the music ends; an end of track that waits behind it does.
-    last = (every.starts + 1 if wants_drums else every.ends).max(initial=0) / ticks_per_quarter
-    late = end_seconds > sequence.total_time + 1e-6
-    end = max(
-        float(last) - LATE_END * (not wants_drums),
-        (float(tempo_map.to_quarters(end_seconds)) - LATE_END) * late,
+    sounding = float(every.ends.max(initial=0)) / ticks_per_quarter
+    last = (
+        float((every.starts + 1).max(initial=0)) / ticks_per_quarter if wants_drums else sounding - LATE_END
     )
+    if end > sounding + 1e-6:
+        last = max(last, min(end, sounding + MOST_SILENCE) - LATE_END)
     return Source(
         title=title,
         sequence=sequence,
         notes=notes,
         has_notes=len(every) > 0,
-        bars=bars_until(sequence, end, tempo_map),
+        bars=bars_until(sequence, last, tempo_map),
         tempo_map=tempo_map,
         ticks_per_quarter=ticks_per_quarter,
     )

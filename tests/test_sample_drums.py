@@ -12,9 +12,9 @@ from models.errors import CheckpointError
 from preprocess.errors import InputError
 from preprocess.midi import read_midi
 from render.midi import Style, write_midi
-from studio.clips import read_clip
+from studio.clip_input import read_clip, read_last_bars
 from studio.drum_flags import drums_of_text, kept_hits
-from studio.drums import last_bars
+from studio.drums import tokens_before
 from tests.checkpoints import save_tiny, tiny_config, tiny_history_config
 from tests.drum_sequences import backbeat, write_beat
 from tests.test_sample import FRAMEWORKS, contents, run
@@ -45,7 +45,7 @@ def beat(tmp_path: Path) -> Path:
 
 def tokens_of(path: Path, checkpoint: Path) -> np.ndarray:
     """The first clip of a file, int `[64]`."""
-    return np.asarray(read_clip(str(path), trained_model.load(str(checkpoint))).inputs, np.int64)
+    return np.asarray(read_clip(str(path), trained_model.load(str(checkpoint))).example.inputs, np.int64)
 
 
 def test_plain_clips_are_those_of_the_model(tiny: Path, tmp_path: Path) -> None:
@@ -134,16 +134,19 @@ def test_the_last_four_bars_of_a_file_are_heard(tiny: Path, tmp_path: Path) -> N
         one[at] = token
     for at in range(0, 16, 2):
         one[at] |= 4
-    short = last_bars(str(write_beat(tmp_path / "short.mid", bars=2)), model)
-    assert short.tolist() == 32 * [-1] + 2 * one
-    assert last_bars(str(write_beat(tmp_path / "long.mid", bars=7)), model).tolist() == 4 * one
+
+    def last_bars(path: Path) -> list[int]:
+        return tokens_before(read_last_bars(str(path), model), model).tolist()
+
+    assert last_bars(write_beat(tmp_path / "short.mid", bars=2)) == 32 * [-1] + 2 * one
+    assert last_bars(write_beat(tmp_path / "long.mid", bars=7)) == 4 * one
     silent = backbeat(1)
     for note in list(silent.notes):
         late = silent.notes.add()
         late.CopyFrom(note)
         late.start_time, late.end_time = note.start_time + 6, note.end_time + 6
     write_midi(silent, tmp_path / "gap.mid", bars=4)
-    assert last_bars(str(tmp_path / "gap.mid"), model).tolist() == one + 32 * [0] + one
+    assert last_bars(tmp_path / "gap.mid") == one + 32 * [0] + one
 
 
 def test_going_on_differs_from_beginning(tiny: Path, beat: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import patterns
 from patterns.beat import LEVELS, Beat
 from patterns.convert import main, midi_names
+from patterns.from_midi import beats_of_midi
 from patterns.kit import KIT, LINES
 from patterns.notation import (
     NotationError,
@@ -23,6 +24,7 @@ from patterns.notation import (
 from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
 from preprocess.errors import InputError
 from preprocess.note_sequence import NoteSequence
+from tests.preprocess.midi_bytes import END, midi
 
 GRID = """\
 # a comment
@@ -299,3 +301,46 @@ def test_messages_and_file_names_stay_short() -> None:
     names = midi_names(parse(text + text))
     assert len(set(names)) == 2
     assert all(len(name) < 200 for name in names)
+
+
+# MIDI files as grids.
+
+
+def struck(beat: Beat) -> list[tuple[int, float, int]]:
+    """Pitch, quarter note and velocity of each hit, in order."""
+    notes = beat_to_note_sequence(beat).notes
+    return sorted((n.pitch, n.start_time * beat.qpm / 60, n.velocity) for n in notes)
+
+
+def test_the_shipped_beats_come_back_from_their_midi_files(tmp_path: Path) -> None:
+    assert main([f"--midi_dir={tmp_path}"]) == 0
+    written = load_all()
+    for beat, name in zip(written, midi_names(written), strict=True):
+        (found,), remarks = beats_of_midi(tmp_path / name)
+        assert remarks == []
+        assert (found.time_signature, found.bars) == (beat.time_signature, beat.bars)
+        assert found.qpm == pytest.approx(beat.qpm, abs=1e-3)
+        for one, other in zip(struck(found), struck(beat), strict=True):
+            assert one[::2] == other[::2] and abs(one[1] - other[1]) < 0.02, name
+        assert parse(format_beat(found)) == [found]
+
+
+def test_each_stretch_of_one_meter_is_a_grid(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    hit = b"\x00\x99\x26\x64\x60\x89\x26\x00\x60\x99\x2a\x40\x83\x20\x89\x2a\x00"
+    meter = {n: b"\x00\xff\x58\x04" + bytes([n, 2, 24, 8]) for n in (3, 4)}
+    tempo = b"\x00\xff\x51\x03" + (500_000).to_bytes(3, "big")
+    slower = b"\x00\xff\x51\x03" + (600_000).to_bytes(3, "big")
+    data = midi(tempo + meter[4] + hit * 3 + meter[3] + slower + hit * 5 + END, division=96 * 6)
+    (tmp_path / "song.mid").write_bytes(data)
+    text = tmp_path / "song.txt"
+    assert main([f"--input_files={tmp_path / 'song.mid'}", f"--text_file={text}"]) == 0
+    assert "Wrote 2 grids" in capsys.readouterr().out
+    first, second = parse(text.read_text())
+    assert (first.time_signature, second.time_signature) == ((4, 4), (3, 4))
+    assert (first.qpm, second.qpm) == (120, 100)
+    assert main([f"--input_files={tmp_path / 'song.mid'}", "--text_file=-"]) == 0
+    assert parse(capsys.readouterr().out) == [first, second]
+    (tmp_path / "empty.mid").write_bytes(midi(END))
+    with pytest.raises(InputError, match=r"empty\.mid: has no drums"):
+        main([f"--input_files={tmp_path / 'empty.mid'}", f"--text_file={tmp_path / 'x.txt'}"])
+    assert not (tmp_path / "x.txt").exists()

@@ -1,0 +1,146 @@
+"""MIDI files as drum grids: what is struck at which step of which bar, for people to read and change."""
+
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from patterns.beat import Beat, default_steps
+from patterns.notation import (
+    MAX_BARS,
+    MAX_STEPS_PER_BAR,
+    MAX_SWING,
+    format_beat,
+    note_sequence_to_beat,
+    parse,
+)
+from preprocess.bar_lines import Bar, bars_until
+from preprocess.converters.segments import lies_on_triplets
+from preprocess.drum_tracks import DrumChoice, take_drums
+from preprocess.errors import InputError
+from preprocess.note_sequence import NoteSequence
+from preprocess.tempo_map import TempoMap, at_one_tempo
+
+SLOWEST, FASTEST = 20.0, 400.0
+"""Quarter notes a minute that a grid can say."""
+
+LEAST_SWING, FEWEST_SWUNG = 0.53, 4
+"""A swing below which a grid is straight, and the off-beat hits that it takes to tell one."""
+
+
+def beats_of_midi(path: Path, choice: DrumChoice = DrumChoice()) -> tuple[list[Beat], list[str]]:
+    """The drums of a MIDI file as grids, one for each stretch of one meter, and what is to be said of them.
+
+    A grid has thirds of a quarter where the hits of its stretch lie on them, else sixteenths; with swing, where the second
+    sixteenths are late alike. Its tempo is that at which the stretch begins. Velocities become the nearest of the four
+    that a grid can write, and drums that it has no line for are left out.
+
+    Args:
+        path: of the file.
+        choice: where its drums are.
+
+    Raises:
+        InputError: naming the file, and why its drums can't be written down.
+    """
+    from preprocess.midi import read_midi_file
+
+    try:
+        reading = read_midi_file(path, drums=choice)
+    except InputError as error:
+        raise InputError(f"{path}: {str(error).removeprefix(f'{path}: ')}", error.reason) from error
+    sequence, remarks = reading.sequences[0], [warning.message for warning in reading.warnings]
+    remarks += filter(None, [take_drums(sequence)])
+    tempo_map = TempoMap.of(sequence)
+    if tempo_map.changes:
+        remarks.append(
+            "its tempo changes, which a grid has no sign for; each grid has the tempo of its beginning."
+        )
+    beats: list[Beat] = []
+    for number, (begin, bars) in enumerate(_stretches(sequence, tempo_map), 1):
+        name = path.stem if number == 1 else f"{path.stem} {number}"
+        beats.append(_beat(sequence, begin, bars, tempo_map.qpm_at(begin), name, path))
+    if not beats:
+        raise InputError(f"{path}: has no drums that a grid has a line for.", "no_drums")
+    return beats, [f"{path}: {remark}" for remark in remarks]
+
+
+def _stretches(sequence: Any, tempo_map: TempoMap) -> Iterator[tuple[float, list[Bar]]]:
+    """Where stretches of one meter begin, in quarter notes, and their bars: those with drums, at most `MAX_BARS`."""
+    starts = [float(tempo_map.to_quarters(n.start_time)) for n in sequence.notes if n.is_drum and n.velocity]
+    if not starts:
+        return
+    bars = bars_until(sequence, max(starts) + 1e-3, tempo_map)
+    for _, same in groupby(bars, lambda bar: (bar.time_signature, bar.is_whole)):
+        run = list(same)
+        for i in range(0, len(run), MAX_BARS):
+            part = run[i : i + MAX_BARS]
+            end = part[-1].start + part[-1].length
+            if any(part[0].start - 1 / 8 <= start < end - 1 / 8 for start in starts):
+                yield part[0].start, part
+
+
+def _beat(sequence: Any, begin: float, bars: list[Bar], qpm: float, name: str, path: Path) -> Beat:
+    """The grid of a stretch.
+
+    Raises:
+        InputError: where its tempo or its meter can't be written.
+    """
+    meter = bars[0].time_signature
+    if not SLOWEST <= qpm <= FASTEST:
+        raise InputError(
+            f"{path}: is at {qpm:g} quarter notes a minute; a grid says {SLOWEST:g} to {FASTEST:g}.",
+            "bad_tempo",
+        )
+    part = _part(at_one_tempo(sequence, qpm), begin, bars, qpm)
+    positions = np.array([note.start_time * qpm / 60 for note in part.notes])
+    grid = default_steps(meter)
+    if lies_on_triplets(positions) and 12 * meter[0] % meter[1] == 0:
+        grid = 12 * meter[0] // meter[1]
+    elif grid * meter[1] == 16 * meter[0] and grid % 2 == 0:
+        swing = _swing(positions)
+        if swing > LEAST_SWING:
+            part.text_annotations.add(text=f"swing: {swing}")
+    if grid != default_steps(meter):
+        part.text_annotations.add(text=f"grid: {grid}")
+    part.sequence_metadata.title = name
+    beat = note_sequence_to_beat(part)
+    if grid > MAX_STEPS_PER_BAR or not _is_written(beat):
+        raise InputError(f"{path}: is in {meter[0]}/{meter[1]}, which a grid can't say.", "other_meter")
+    return beat
+
+
+def _part(even: Any, begin: float, bars: list[Bar], qpm: float) -> Any:
+    """The drums of some bars of music at one tempo, which begins with the first of them."""
+    first, length = begin * 60 / qpm, sum(bar.length for bar in bars) * 60 / qpm
+    half = 60 / qpm / 8
+    part = NoteSequence(ticks_per_quarter=even.ticks_per_quarter)
+    part.tempos.add(qpm=qpm)
+    numerator, denominator = bars[0].time_signature
+    part.time_signatures.add(numerator=numerator, denominator=denominator)
+    for note in even.notes:
+        if note.is_drum and note.velocity and -half <= note.start_time - first < length - half:
+            added = part.notes.add()
+            added.CopyFrom(note)
+            added.start_time = max(0.0, note.start_time - first)
+            added.end_time = max(added.start_time, note.end_time - first)
+    part.total_time = length
+    return part
+
+
+def _swing(positions: np.ndarray) -> float:
+    """Where the second sixteenth of each pair falls within the eighth: 0.5 for straight, 0.7 at most."""
+    within = positions * 2 % 1
+    late = within[(within > 0.4) & (within < 0.8)]
+    if len(late) < FEWEST_SWUNG:
+        return 0.5
+    return round(min(MAX_SWING, max(0.5, float(np.median(late)))), 2)
+
+
+def _is_written(beat: Beat) -> bool:
+    """Whether the notation can say it."""
+    try:
+        return len(parse(format_beat(beat))) == 1
+    except InputError:
+        return False
