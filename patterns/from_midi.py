@@ -26,6 +26,12 @@ from preprocess.tempo_map import TempoMap, at_one_tempo
 SLOWEST, FASTEST = 20.0, 400.0
 """Quarter notes a minute that a grid can say."""
 
+ON_THE_GRID = 0.02
+"""Quarter notes between a hit and a step that it lies on."""
+
+FINER_GRIDS = (6, 8, 12)
+"""Steps of a quarter note that are tried where neither thirds nor fourths hold all hits."""
+
 LEAST_SWING, FEWEST_SWUNG = 0.53, 4
 """A swing below which a grid is straight, and the off-beat hits that it takes to tell one."""
 
@@ -33,8 +39,8 @@ LEAST_SWING, FEWEST_SWUNG = 0.53, 4
 def beats_of_midi(path: Path, choice: DrumChoice = DrumChoice()) -> tuple[list[Beat], list[str]]:
     """The drums of a MIDI file as grids, one for each stretch of one meter, and what is to be said of them.
 
-    A grid has thirds of a quarter where the hits of its stretch lie on them, else sixteenths; with swing, where the second
-    sixteenths are late alike. Its tempo is that at which the stretch begins. Velocities become the nearest of the four
+    A grid has sixteenths, with swing where the second ones are late alike; or thirds of a quarter, or finer steps, where the
+    hits of its stretch lie on them. Its tempo is that at which the stretch begins. Velocities become the nearest of the four
     that a grid can write, and drums that it has no line for are left out.
 
     Args:
@@ -95,13 +101,12 @@ def _beat(sequence: Any, begin: float, bars: list[Bar], qpm: float, name: str, p
         )
     part = _part(at_one_tempo(sequence, qpm), begin, bars, qpm)
     positions = np.array([note.start_time * qpm / 60 for note in part.notes])
-    grid = default_steps(meter)
-    if lies_on_triplets(positions) and 12 * meter[0] % meter[1] == 0:
-        grid = 12 * meter[0] // meter[1]
-    elif grid * meter[1] == 16 * meter[0] and grid % 2 == 0:
-        swing = _swing(positions)
-        if swing > LEAST_SWING:
-            part.text_annotations.add(text=f"swing: {swing}")
+    per_quarter, swing = _grid_of(positions)
+    grid = max(1, round(per_quarter * 4 * meter[0] / meter[1]))
+    if per_quarter * 4 * meter[0] % meter[1] or (swing != 0.5 and grid % 2):
+        grid, swing = default_steps(meter), 0.5
+    if swing != 0.5:
+        part.text_annotations.add(text=f"swing: {swing}")
     if grid != default_steps(meter):
         part.text_annotations.add(text=f"grid: {grid}")
     part.sequence_metadata.title = name
@@ -127,6 +132,36 @@ def _part(even: Any, begin: float, bars: list[Bar], qpm: float) -> Any:
             added.end_time = max(added.start_time, note.end_time - first)
     part.total_time = length
     return part
+
+
+def _grid_of(positions: np.ndarray) -> tuple[int, float]:
+    """Steps of a quarter note, and swing, of hits at quarter notes: the coarsest grid that all lie on.
+
+    Where they lie on none, as when they were played, thirds or fourths of a quarter, whichever is nearer.
+    """
+
+    def lies_on(steps: int) -> bool:
+        return bool(
+            np.abs(positions * steps - np.round(positions * steps)).max(initial=0) / steps < ON_THE_GRID
+        )
+
+    for steps in (4, 3):
+        if lies_on(steps):
+            return steps, 0.5
+    swing = _swing(positions)
+    if swing > LEAST_SWING:
+        # What is late by the swing goes back to its sixteenth.
+        within = positions * 2 % 1
+        late = np.abs(within - swing) < 2 * ON_THE_GRID
+        straight = np.where(late, positions - within / 2 + 0.25, positions)
+        if np.abs(straight * 4 - np.round(straight * 4)).max(initial=0) / 4 < ON_THE_GRID:
+            return 4, swing
+    for steps in FINER_GRIDS:
+        if lies_on(steps):
+            return steps, 0.5
+    if lies_on_triplets(positions):
+        return 3, 0.5
+    return 4, swing if swing > LEAST_SWING else 0.5
 
 
 def _swing(positions: np.ndarray) -> float:
