@@ -14,6 +14,8 @@ STYLES = (
 )  # fmt: skip
 WIDTH = 1 + len(DRUMMERS) + len(STYLES)
 REFERENCE_QPM = 120.0
+SLOWEST, FASTEST = 50.0, 290.0
+"""Tempos of the data set's performances in 4/4; what is slower or faster counts as the nearest of them."""
 
 _NAME = re.compile(r"(?:.*/)?(?P<drummer>drummer\d+)/.*?\d+_(?P<style>[a-z]+)[^/]*\.midi?")
 
@@ -29,7 +31,7 @@ def row(qpm: float, drummer: str | None = None, style: str | None = None) -> tup
     drummers, styles = (
         [float(name == known) for name in names] for names, known in ((DRUMMERS, drummer), (STYLES, style))
     )
-    return (math.log2(qpm / REFERENCE_QPM), *drummers, *styles)
+    return (math.log2(min(FASTEST, max(SLOWEST, qpm)) / REFERENCE_QPM), *drummers, *styles)
 
 
 def named(file_name: str) -> tuple[str | None, str | None]:

@@ -1,6 +1,7 @@
 """Sequences that get a drummer's feel, and who that drummer may be."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from models.trained_model import load
 from preprocess import groove_conditions
 from preprocess.converters.groove_hits import GrooveConverter
 from preprocess.errors import InputError
-from studio.performing import felt
+from studio import performing
+from studio.performing import conditions_at, felt, humanized
 from tests.checkpoints import save_tiny, tiny_config
 from tests.drum_sequences import backbeat, drum_sequence
 
@@ -55,6 +57,38 @@ def test_who_plays_and_how_fast_matters(tiny: Path) -> None:
     assert len({way[0].SerializeToString() for way in ways}) == 4
 
 
+def test_the_tempo_of_each_bar_is_told() -> None:
+    positions = np.array([0.0, 4.0, 15.6, 30.0, 64.0])
+    told = conditions_at(positions, np.array([60.0, 80.0, 120.0, 90.0, 240.0]), "drummer2")
+    assert told.shape == (80, groove_conditions.WIDTH)
+    assert told[::16, 0].tolist() == [-1, 0, 0, 0, 1]
+    assert (told[:, 1:] == groove_conditions.row(120, "drummer2")[1:]).all()
+
+
+def test_swing_and_triplets_of_a_sequence_survive(tiny: Path) -> None:
+    beat = drum_sequence([(step, 42, 80, 1) for step in range(64)])
+    for step, note in enumerate(beat.notes):
+        note.start_time += (step % 2) * 0.03  # 0.24 of a step
+    (played,) = felt([beat], model=load(str(tiny)))
+    late = [(note.start_time / 0.125) - step for step, note in enumerate(played.notes)]
+    assert np.mean(late[1::2]) - np.mean(late[::2]) == pytest.approx(0.24, abs=0.15)
+    starts = [note.start_time for note in played.notes]
+    assert starts == sorted(starts)
+
+
+def test_silent_windows_are_skipped_and_many_are_played_in_parts(tiny: Path, monkeypatch: Any) -> None:
+    model = load(str(tiny))
+    positions = np.array([0.0, 3.0, 70.0, 500.0, 501.0, 900.0])
+    grid = model.converter.grid_of_hits(positions, np.arange(6), np.full(6, 80))
+    (whole,) = humanized(model, grid, temperature=1.0, seed=4)
+    monkeypatch.setattr(performing, "WINDOWS_AT_ONCE", 2)
+    (parts,) = humanized(model, grid, temperature=1.0, seed=4)
+    for one, other in zip(whole, parts, strict=True):
+        assert one.shape == (912, 9)
+        np.testing.assert_allclose(one, other, atol=1e-5)
+    assert (whole[0] == grid[0]).all() and whole[1][whole[0] > 0].min() > 0
+
+
 def test_silence_is_left_alone(tiny: Path) -> None:
     silence = drum_sequence([])
     assert felt([silence], model=load(str(tiny))) == [silence]
@@ -90,6 +124,8 @@ def test_conditions_as_numbers() -> None:
         11 + groove_conditions.STYLES.index("funk"),
     ]
     assert groove_conditions.row(60, "somebody") == (-1.0, *[0.0] * 28)
+    assert groove_conditions.row(3.6) == groove_conditions.row(50)
+    assert groove_conditions.row(6e7) == groove_conditions.row(290)
 
 
 def test_controls_hold_taps_and_conditions() -> None:
