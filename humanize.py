@@ -16,8 +16,7 @@ from preprocess import flags
 from preprocess.console import Parser, add_log_flag, progress, run_command
 from preprocess.drum_tracks import DrumChoice, add_drum_choice_flags, drum_choice_of
 from preprocess.errors import InputError
-from render.midi import Style
-from render.performance import Performances, add_groove_flags, check_groove_flags, write_all
+from render.performance import Performances, add_groove_flags, check_groove_flags, style_of, write_all
 from studio.loading import load_model
 
 DEFAULT_CONFIG = "groovae_2bar_humanize_small"
@@ -90,15 +89,6 @@ def load(args: argparse.Namespace) -> Any:
     return model
 
 
-def style_of(file: Any) -> Style:
-    """How pictures and sounds show the drums of a `MidiHits`: at the first tempo, in the meter that most of it is in."""
-    numerator, denominator = file.meter
-    known = denominator <= 32
-    return Style(
-        min(400.0, max(10.0, file.qpm)), time_signature=(numerator, denominator) if known else (4, 4)
-    )
-
-
 def humanize(path: Path, model: Any, choice: DrumChoice, args: argparse.Namespace) -> Performances:
     """The performances of one file.
 
@@ -125,7 +115,7 @@ def humanize(path: Path, model: Any, choice: DrumChoice, args: argparse.Namespac
     played = [as_performed(file, drums, one, args.timing, args.velocity) for one in performances]
     for warning in file.warnings:
         print(f"humanize.py: {path}: {warning.message}", file=sys.stderr)
-    style, shown = style_of(file), Performances.are_shown(args)
+    style, shown = style_of(file.qpm, file.meter), Performances.are_shown(args)
     return Performances(
         stem=Path(os.path.expanduser(args.output_dir)) / f"{path.stem}_humanized",
         midi=[file.with_hits(*one) for one in played],

@@ -15,8 +15,7 @@ import configs
 from preprocess import flags
 from preprocess.console import Parser, add_log_flag, run_command
 from render.drum_maps import DRUM_MAPS, load_drum_map
-from render.midi import Style
-from render.performance import Performances, add_groove_flags, check_groove_flags, write_all
+from render.performance import Performances, add_groove_flags, check_groove_flags, style_of, write_all
 from studio.loading import load_model
 
 DEFAULT_CONFIG = "groovae_2bar_tap_small"
@@ -68,12 +67,10 @@ def perform(path: Path, args: argparse.Namespace) -> Performances:
     from studio.performing import conditions_at, drums_of_taps
     from studio.taps import Taps, shown
 
-    if args.qpm is not None:
-        Style(args.qpm)  # refuses what no clip is played at
     taps = Taps(path, args.qpm)
     for warning in taps.warnings:
         print(f"tap2drum.py: {path}: {warning.message}", file=sys.stderr)
-    style = taps.style(load_drum_map(args.drum_map))
+    style = style_of(float(taps.qpms[0]), taps.meter, load_drum_map(args.drum_map))
     model = load(args)
     drums = np.full(len(taps.positions), TAP_DRUM)
     grid = model.converter.grid_of_hits(taps.positions, drums, taps.velocities)
@@ -85,7 +82,7 @@ def perform(path: Path, args: argparse.Namespace) -> Performances:
         midi=[taps.midi(sequence, style) for sequence in sequences],
         drums=sequences,
         given=shown(taps),
-        bars=taps.bars,
+        bars=taps.bars(style.quarters_per_bar),
         style=style,
         title=f"{as_text(path.stem)}, from taps to drums",
     )

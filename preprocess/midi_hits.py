@@ -5,17 +5,17 @@ lost on the way through one. So the bytes of every other event are kept as they 
 that change are written anew. What a file's bytes say wrongly (a track's length, the count of tracks) is written right.
 """
 
-from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from preprocess.converters.groove_hits import Triple
 from preprocess.drum_tracks import DrumChoice, drum_parts
 from preprocess.errors import InputError
+from preprocess.hit_events import Hit, hits_of, restruck
 from preprocess.midi import DRUM_CHANNEL, read_bytes
 from preprocess.midi_file import METER, TEMPO, Event, MidiFile, MidiWarning, Track, microseconds, parse_midi
 from preprocess.midi_writer import LONGEST_DELTA, file_bytes, meter_event, tempo_event
@@ -28,30 +28,6 @@ FINE = 480
 
 Part = tuple[int, int]
 """Index of a track, and a channel from 0."""
-
-
-class Hit(NamedTuple):
-    """A note that is a drum, or a tap.
-
-    Attributes:
-        start, end: in ticks; equal where it has no length, or no end.
-        pitch, velocity: 0 to 127 and 1 to 127.
-        track: index of its track.
-        channel: 0 to 15.
-        on, off: indices of its two events in the track; `off` is None where it has no end of its own.
-        earliest, latest: ticks between which its program stays the same and its track lasts.
-    """
-
-    start: int
-    end: int
-    pitch: int
-    velocity: int
-    track: int
-    channel: int
-    on: int
-    off: int | None
-    earliest: int
-    latest: int
 
 
 class MidiHits:
@@ -86,7 +62,7 @@ class MidiHits:
         channels: dict[int, set[int]] = defaultdict(set)
         for track, channel in parts:
             channels[track].add(channel)
-        self.hits = [hit for i in sorted(channels) for hit in _hits(self._tracks[i], i, channels[i])]
+        self.hits = [hit for i in sorted(channels) for hit in hits_of(self._tracks[i], i, channels[i])]
         if not self.hits:
             raise InputError("The file has no notes.", "empty") if drums is None else _no_drums()
         if file.format != 2:
@@ -106,9 +82,12 @@ class MidiHits:
             for _, event in track.events
             if event[0] & 0xF0 == 0x90 and event[2]
         }
-        if self._file.format != 2:
+        tracks = {track for track, _ in played}
+        if self._file.format != 2 or len(tracks) < 2:
             return played
-        return {part for part in played if part[0] == min(played)[0]}
+        sentence = f"Its {len(tracks)} patterns are pieces of their own; the first one was taken."
+        self.warnings.append(MidiWarning("patterns", sentence))
+        return {part for part in played if part[0] == min(tracks)}
 
     def _lay(self) -> None:
         """Find where hits are on the grid, and how fast the music is there."""
@@ -197,7 +176,7 @@ class MidiHits:
             if (hit.track, hit.channel, hit.pitch) in changed:
                 pairs[hit.track].append((old, hit))
         tracks = [
-            _restruck(events, of_track) if of_track else events
+            restruck(events, of_track) if of_track else events
             for events, of_track in zip(self._tracks, pairs, strict=True)
         ]
         return file_bytes(self._file, self._scale, tracks)
@@ -361,61 +340,3 @@ def _scale(file: MidiFile) -> int:
 def _longest_delta(events: Sequence[Event]) -> int:
     ticks = [0, *(tick for tick, _ in events)]
     return max(later - tick for tick, later in zip(ticks, [*ticks[1:], ticks[-1]], strict=True))
-
-
-def _hits(events: Sequence[Event], track: int, channels: Collection[int]) -> Iterable[Hit]:
-    """The notes of some of a track's channels, paired as `read_midi` does: an end closes all that began before it.
-
-    Where there is only what began at the same tick, it is a note without length, as drum triggers send. Of several
-    notes that an end closes, the last one has it, and the others have none.
-    """
-    programs: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    sounding: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
-    ended: dict[int, tuple[int, int | None]] = {}
-    for i, (tick, data) in enumerate(events):
-        kind, channel = data[0] & 0xF0, data[0] & 0x0F
-        if kind == 0xC0:
-            programs[channel].append((i, tick))
-        if kind not in (0x80, 0x90) or channel not in channels:
-            continue
-        waiting = sounding[channel, data[1]]
-        if kind == 0x90 and data[2]:
-            waiting.append((tick, i))
-            ended[i] = tick, None
-        elif waiting:
-            count = bisect_left(waiting, (tick,)) or len(waiting)
-            for _, on in waiting[:count]:
-                ended[on] = tick, None
-            ended[waiting[count - 1][1]] = tick, i
-            del waiting[:count]
-    last_tick = events[-1][0] if events else 0
-    for on, (end, off) in ended.items():
-        start, message = events[on]
-        channel = message[0] & 0x0F
-        at = bisect_right(programs[channel], (on, 0))
-        earliest = programs[channel][at - 1][1] if at else 0
-        latest = programs[channel][at][1] if at < len(programs[channel]) else last_tick - (end > start)
-        yield Hit(start, end, message[1], message[2], track, channel, on, off, earliest, latest)
-
-
-def _restruck(events: Sequence[Event], pairs: list[tuple[Hit, Hit]]) -> list[Event]:
-    """A track's events with hits, of all that its pitches have, replaced by others: (old, new)."""
-    last_tick = events[-1][0]
-    replaced = {index for old, _ in pairs for index in (old.on, old.off)}
-    # At one tick: what ends, then everything in its order, then the ends of notes without length.
-    keyed = [((tick, 1, i), data) for i, (tick, data) in enumerate(events) if i not in replaced]
-    following: dict[tuple[int, int], tuple[Hit, Hit]] = {}
-    for old, new in reversed(pairs):
-        note = new.channel, new.pitch
-        on = events[old.on][1]
-        keyed.append(((new.start, 1, old.on), on[:2] + bytes([new.velocity])))
-        if old.off is not None:
-            end = min(new.end, max(last_tick, new.start + 1)) if old.end > old.start else new.start
-            if note in following and old.end > old.start:
-                old_next, new_next = following[note]
-                if old.end <= old_next.start:
-                    end = max(new.start + 1, min(end, new_next.start))
-            keyed.append(((end, 0 if end > new.start else 2, old.off), events[old.off][1]))
-        following[note] = (old, new)
-    keyed.sort(key=lambda pair: pair[0])
-    return [(key[0], data) for key, data in keyed]

@@ -2,6 +2,7 @@
 
 import argparse
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ SEVERAL_TEMPERATURE = 0.5
 """The default temperature of several performances; a single one is the typical one."""
 PICTURE_BARS = 8
 """A picture shows so many bars at most; more could not be told apart."""
+SLOWEST, FASTEST, FINEST_DENOMINATOR = 10.0, 400.0, 32
+"""Limits of a `Style`."""
 
 
 def add_groove_flags(parser: argparse.ArgumentParser, default: str, temperature: str) -> None:
@@ -75,6 +78,12 @@ def check_groove_flags(args: argparse.Namespace) -> None:
             "--temperature=0 gives the same performance every time; raise it, or leave out --num_outputs.",
             "bad_flag",
         )
+
+
+def style_of(qpm: float, meter: tuple[int, int], drum_map: Mapping[str, int] | None = None) -> Style:
+    """How pictures and sounds show drums of a file: its tempo and meter, as far as a clip can have them."""
+    shown = meter if meter[1] <= FINEST_DENOMINATOR else (4, 4)
+    return Style(min(FASTEST, max(SLOWEST, qpm)), drum_map=drum_map, time_signature=shown)
 
 
 @dataclass(frozen=True)

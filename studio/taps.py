@@ -59,11 +59,9 @@ class Taps:
         last = self._grid.bar_line_after(int(self._grid.ticks(self.positions).max()))
         self._end = round(last * TICKS_PER_QUARTER / self._ticks_per_quarter)
 
-    @property
-    def bars(self) -> int:
-        """How many bars of `meter` hold them."""
-        numerator, denominator = self.meter
-        return max(1, math.ceil(self._end * denominator / (4 * numerator * TICKS_PER_QUARTER)))
+    def bars(self, quarters_per_bar: float) -> int:
+        """How many bars of so many quarter notes hold them."""
+        return max(1, math.ceil(self._end / (quarters_per_bar * TICKS_PER_QUARTER)))
 
     def quarters(self, positions: Any) -> Any:
         """Quarter notes from the beginning of the file, of positions in steps."""
@@ -85,13 +83,9 @@ class Taps:
                 added.end_time = added.start_time + length
         return placed
 
-    def style(self, drum_map: Any) -> Style:
-        """Tempo, meter and drum map of the drums to them."""
-        return Style(self.qpms[0], drum_map=drum_map, time_signature=self.meter)
-
     def midi(self, sequence: Any, style: Style) -> bytes:
         """The file of a performance, under the tempos and meters of the taps."""
-        data = midi_bytes(sequence, style, self.bars)
+        data = midi_bytes(sequence, style, self.bars(style.quarters_per_bar))
         return conducted(data, self._conductor, self._end)
 
 
