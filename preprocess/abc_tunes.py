@@ -45,9 +45,13 @@ def read_tune_book(data: bytes) -> Score:
                 sequence = FullTune(header + tune).note_sequence
         except InputError as error:
             score.dropped.append((name, error.reason, f"Tune {name}: {error}"))
-        except Exception as error:  # noqa: BLE001 - note-seq raises many kinds on damaged tunes
+        except abc_parser.ABCParseError as error:
             reason = _REASONS.get(type(error).__name__, "abc_unreadable")
-            score.dropped.append((name, reason, f"Tune {name}: {error}"))
+            what = str(error.args[-1] if error.args else "can't be read").rstrip(".")
+            score.dropped.append((name, reason, f"Tune {name}: {what}."))
+        except Exception:  # noqa: BLE001 - note-seq raises many kinds on damaged tunes
+            message = f"Tune {name}: a field or a note in it makes no sense."
+            score.dropped.append((name, "abc_unreadable", message))
         else:
             if sequence.notes:
                 score.sequences.append(sequence)

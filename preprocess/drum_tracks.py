@@ -207,7 +207,7 @@ def _tracks_named(file: MidiFile, wanted: str) -> set[int]:
     """The indices of the tracks of a number, from 1, or a name."""
     if wanted.strip().isdecimal() and 1 <= int(wanted) <= len(file.tracks):
         return {int(wanted) - 1}
-    names = [_readable(track.name or track.instrument) for track in file.tracks]
+    names = [readable(track.name or track.instrument) for track in file.tracks]
     found = {i for i, name in enumerate(names) if name.strip().casefold() == wanted.strip().casefold()}
     if not found:
         there = ", ".join(f"{i} ({name!r})" if name else str(i) for i, name in enumerate(names[:20], 1))
@@ -227,7 +227,7 @@ def _parts_of(file: MidiFile) -> list[Part]:
             elif kind == 0x90 and event[2]:
                 part = parts.get((index, channel))
                 if part is None:
-                    name = f"{_readable(track.name)} / {_readable(track.instrument)}".strip(" /")
+                    name = f"{readable(track.name)} / {readable(track.instrument)}".strip(" /")
                     part = parts[index, channel] = Part(index, channel, name)
                 part.program = programs[channel]
                 part.notes.append((tick / file.ticks_per_quarter, event[1]))
@@ -301,13 +301,13 @@ def plays_drums(notes: list[tuple[float, int]]) -> bool:
 
 def _plain(name: str) -> str:
     """A name in lower case, in the encoding in which it is text, with words apart that only their case parts."""
-    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", _readable(name))
+    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", readable(name))
     return re.sub(
         r"[áàâã]", "a", re.sub(r"[éèê]", "e", re.sub(r"[íì]", "i", re.sub(r"[óòôõ]", "o", text.lower())))
     )
 
 
-def _readable(name: str) -> str:
+def readable(name: str) -> str:
     """A name that was read as Latin-1, as UTF-8 where it is that."""
     try:
         return name.encode("latin-1").decode("utf-8")
@@ -320,7 +320,7 @@ def _described(parts: list[Part]) -> str:
     tracks = sorted({part.track for part in parts})
     numbers = ", ".join(str(index + 1) for index in tracks[:8]) + (", ..." if len(tracks) > 8 else "")
     names = {part.names for part in parts if part.names}
-    called = f" ({', '.join(sorted(_readable(n) for n in names)[:8])})" if names else ""
+    called = f" ({', '.join(sorted(readable(n) for n in names)[:8])})" if names else ""
     return f"{'track' if len(tracks) == 1 else 'tracks'} {numbers}{called}"
 
 

@@ -9,16 +9,19 @@ track), a note-off closing every note of its pitch that started before it.
 It differs where note-seq loses music. Tempos, meters and keys count on every track, not on the first alone; the
 tracks of a format 2 file are pieces of their own, not layers; time in SMPTE frames is read. Notes without length
 (note-seq drops them, and drum machines send them) and notes that never end are notes; drums may be on other
-channels than 10 (`preprocess.drum_tracks`); and a damaged key signature is left out with a warning.
+channels than 10 (`preprocess.drum_tracks`); and a damaged key signature is left out with a warning. The file's
+name for itself is kept as the title.
 """
 
 import bisect
+import os
+import stat
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from preprocess.drum_tracks import DRUM_CHANNEL, DrumChoice, drum_parts
+from preprocess.drum_tracks import DRUM_CHANNEL, DrumChoice, drum_parts, readable
 from preprocess.errors import InputError
 from preprocess.midi_file import (
     KEY,
@@ -54,10 +57,12 @@ class MidiReading:
 
     Attributes:
         sequences: one NoteSequence, or one for each pattern with notes of a format 2 file; never empty.
+        ends: of each, where its last track ends in seconds, which may be behind its last note: silent bars count.
         warnings: what was read otherwise than it stands.
     """
 
     sequences: list[Any]
+    ends: list[float]
     warnings: list[MidiWarning]
 
 
@@ -137,7 +142,8 @@ def read_midi_file(
     """
     data = source if isinstance(source, bytes) else read_bytes(source, limits)
     file = parse_midi(data, limits)
-    return MidiReading(note_sequences(file, limits, drums), file.warnings)
+    pieces = _pieces(file, limits, drums)
+    return MidiReading([sequence for sequence, _ in pieces], [end for _, end in pieces], file.warnings)
 
 
 def read_bytes(path: Path | str, limits: Limits = Limits()) -> bytes:
@@ -146,13 +152,18 @@ def read_bytes(path: Path | str, limits: Limits = Limits()) -> bytes:
     Raises:
         InputError: where it can't be read (`unreadable`) or is too large (`file_too_large`).
     """
-    path = Path(path)
     try:
-        if path.stat().st_size > limits.bytes:
-            raise InputError(f"{path}: is larger than {limits.bytes} bytes.", "file_too_large")
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: can't be read ({error.strerror}).", "unreadable") from error
+        # What is no file might never end.
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise InputError(f"{path}: is no file; name a MIDI file.", "unreadable")
+        with open(path, "rb") as file:
+            data = file.read(limits.bytes + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{path}: can't be read ({reason}).", "unreadable") from error
+    if len(data) > limits.bytes:
+        raise InputError(f"{path}: is larger than {limits.bytes} bytes.", "file_too_large")
+    return data
 
 
 def note_sequences(file: MidiFile, limits: Limits = Limits(), drums: DrumChoice = DrumChoice()) -> list[Any]:
@@ -161,17 +172,22 @@ def note_sequences(file: MidiFile, limits: Limits = Limits(), drums: DrumChoice 
     Raises:
         InputError: as `read_midi_file` does.
     """
+    return [sequence for sequence, _ in _pieces(file, limits, drums)]
+
+
+def _pieces(file: MidiFile, limits: Limits, drums: DrumChoice) -> list[tuple[Any, float]]:
+    """The NoteSequences of a parsed file, and where they end."""
     parts, sentence = drum_parts(file, drums)
     if sentence:
         file.warnings.append(MidiWarning("drums_elsewhere", sentence))
     if file.format != 2 or len(file.tracks) == 1:
         return [_note_sequence(file, file.tracks, 0, limits, parts)]
-    sequences = []
+    pieces = []
     for index, track in enumerate(file.tracks):
-        sequence = _note_sequence(file, [_pattern(track, file.tracks[0])], index, limits, parts)
-        if sequence.notes:
-            sequences.append(sequence)
-    return sequences or [_note_sequence(file, file.tracks[:1], 0, limits, parts)]
+        piece = _note_sequence(file, [_pattern(track, file.tracks[0])], index, limits, parts)
+        if piece[0].notes:
+            pieces.append(piece)
+    return pieces or [_note_sequence(file, file.tracks[:1], 0, limits, parts)]
 
 
 def _pattern(track: Track, first: Track) -> Track:
@@ -230,8 +246,16 @@ def _merged(tracks: list[Track], kind: int) -> list[tuple[int, int, bytes]]:
 
 def _note_sequence(
     file: MidiFile, tracks: list[Track], first: int, limits: Limits, parts: frozenset[tuple[int, int]]
-) -> Any:
-    """The NoteSequence of tracks that sound together; `parts` are those that are drums, `first` the first's index."""
+) -> tuple[Any, float]:
+    """The NoteSequence of tracks that sound together, and where the last of them ends.
+
+    Args:
+        file: holds the tracks.
+        tracks: all its tracks, or one of them.
+        first: the index of the first of them.
+        limits: what the file may hold.
+        parts: those that are drums.
+    """
     clock = _Clock(tracks, file.ticks_per_quarter, file.seconds_per_tick)
     # A bare end of track may be late; what counts is the last thing that is played.
     last = max(next((t for t, e in reversed(track.events) if e[0] < 0xF0), 0) for track in tracks)
@@ -240,7 +264,7 @@ def _note_sequence(
     sequence = NoteSequence(ticks_per_quarter=file.ticks_per_quarter)
     sequence.source_info.parser = _PARSER_PRETTY_MIDI
     sequence.source_info.encoding_type = _ENCODING_MIDI
-    _add_meters(sequence, tracks, clock)
+    _add_meters(sequence, tracks, clock, file.warnings)
     _add_keys(sequence, tracks, clock, file.warnings)
     for time, qpm in clock.tempos:
         sequence.tempos.add(time=time, qpm=qpm)
@@ -253,15 +277,27 @@ def _note_sequence(
             latest = last if clock.time(tracks[group.track].events[-1][0]) > limits.seconds else None
             group.end_notes(drums[i], max(1, file.ticks_per_quarter // 4), latest)
     _add_notes(sequence, instruments, drums, clock)
-    return sequence
+    _add_title(sequence, tracks)
+    ends = max(clock.time(track.events[-1][0]) if track.events else 0.0 for track in tracks)
+    return sequence, max(sequence.total_time, min(ends, limits.seconds))
 
 
-def _add_meters(sequence: Any, tracks: list[Track], clock: _Clock) -> None:
+def _add_title(sequence: Any, tracks: list[Track]) -> None:
+    """The name of the first track is the file's where that track is the only one, or has no notes."""
+    name = readable(tracks[0].name).strip()
+    if name and (len(tracks) == 1 or all(event[0] & 0xF0 != 0x90 for _, event in tracks[0].events)):
+        sequence.sequence_metadata.title = name
+
+
+def _add_meters(sequence: Any, tracks: list[Track], clock: _Clock, warnings: list[MidiWarning]) -> None:
     """All meters of the first track, and those of others that change something; at one tick the last one stays."""
     meters: list[tuple[int, int, int]] = []
     for tick, index, data in _merged(tracks, METER):
-        if len(data) < 2 or data[1] > 30 or data[0] == 0:
-            raise InputError("A time signature is cut off or has no such numbers.", "bad_time_signature")
+        if len(data) < 2 or data[1] > 30:
+            raise InputError("A time signature is cut off or has no such denominator.", "bad_time_signature")
+        if data[0] == 0:
+            _warn(warnings, "time_signature", "A time signature has no beats; it was left out.")
+            continue
         meter = (tick, data[0], 2 ** data[1])
         if index and meters and meters[-1][0] == tick:
             meters.pop()
@@ -273,11 +309,10 @@ def _add_meters(sequence: Any, tracks: list[Track], clock: _Clock) -> None:
 
 def _add_keys(sequence: Any, tracks: list[Track], clock: _Clock, warnings: list[MidiWarning]) -> None:
     keys: list[tuple[int, int, int]] = []
-    odd = False
     for tick, index, data in _merged(tracks, KEY):
         sharps = int.from_bytes(data[:1], "big", signed=True) if data else 8
         if len(data) < 2 or not -7 <= sharps <= 7 or data[1] > 1:
-            odd = True
+            _warn(warnings, "key_signature", "A key signature names no key; it was left out.")
             continue
         minor = int(data[1])
         key = (tick, (7 * sharps + 9 * minor) % 12, minor)
@@ -285,8 +320,12 @@ def _add_keys(sequence: Any, tracks: list[Track], clock: _Clock, warnings: list[
             keys.append(key)
     for tick, tonic, minor in keys:
         sequence.key_signatures.add(time=clock.time(tick), key=tonic, mode=minor)
-    if odd and all(warning.code != "key_signature" for warning in warnings):
-        warnings.append(MidiWarning("key_signature", "A key signature names no key; it was left out."))
+
+
+def _warn(warnings: list[MidiWarning], code: str, message: str) -> None:
+    """Add a warning, once of each code."""
+    if all(warning.code != code for warning in warnings):
+        warnings.append(MidiWarning(code, message))
 
 
 def _instruments(tracks: list[Track]) -> list[_Instrument]:

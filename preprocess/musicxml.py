@@ -16,6 +16,7 @@ from preprocess.errors import InputError
 from preprocess.midi_file import MidiWarning
 from preprocess.score import READING_QPM, Score, lay_tempos
 from preprocess.score_repeats import write_out
+from preprocess.sources import ZIP_ERRORS
 
 _STEPS = (
     ("C", 0),
@@ -104,8 +105,18 @@ def read_musicxml(data: bytes) -> Score:
             sequence = musicxml_reader.musicxml_to_sequence_proto(ParsedScore(root))
     except InputError:
         raise
-    except Exception as error:  # noqa: BLE001 - note-seq raises many kinds on damaged scores
+    except (
+        ET.ParseError,
+        musicxml_parser.MusicXMLParseError,
+        musicxml_reader.MusicXMLConversionError,
+    ) as error:
         raise InputError(f"The MusicXML file can't be read ({error}).", "bad_score") from error
+    except (*ZIP_ERRORS, AttributeError, TypeError, ArithmeticError, LookupError) as error:
+        # What note-seq and we do not find, or find to be no number.
+        message = (
+            "The MusicXML file can't be read: it lacks an element that a score needs, or a number is none."
+        )
+        raise InputError(message, "bad_score") from error
     if not sequence.notes:
         raise InputError("The XML file holds no notes; is it a MusicXML score?", "bad_score")
     for note in sequence.notes:

@@ -2,12 +2,12 @@
 
 import warnings
 import zipfile
-import zlib
 from io import BytesIO
 
 from preprocess.errors import InputError
 from preprocess.midi_file import Limits
 from preprocess.score import Score
+from preprocess.sources import ZIP_ERRORS
 
 MAX_UNPACKED_BYTES = 64 * 2**20
 
@@ -56,7 +56,7 @@ def _check_archive(data: bytes) -> None:
                 )
             for member in archive.infolist():
                 _check_xml(archive.read(member))
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
+    except ZIP_ERRORS as error:
         raise InputError(f"The compressed score can't be unpacked ({error}).", "bad_score") from error
 
 

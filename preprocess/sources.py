@@ -5,8 +5,10 @@ brackets and commas, is that file; only otherwise is it taken as a glob.
 """
 
 import glob
+import lzma
 import os
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -18,14 +20,9 @@ from preprocess.errors import InputError
 MIDI_SUFFIXES = (".mid", ".midi", ".smf", ".kar", ".rmi")
 SCORE_SUFFIXES = (".xml", ".mxl", ".musicxml", ".abc")
 MUSIC_SUFFIXES = MIDI_SUFFIXES + SCORE_SUFFIXES
-_UNREADABLE = (
-    OSError,
-    EOFError,
-    zipfile.BadZipFile,
-    zlib.error,
-    RuntimeError,
-    NotImplementedError,
-    ValueError,
+ZIP_ERRORS = (
+    *(OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(RuntimeError, NotImplementedError, ValueError, KeyError, IndexError, OverflowError),
 )
 """What reading a damaged or encrypted zip raises."""
 
@@ -112,7 +109,7 @@ def as_text(name: str) -> str:
 def _is_zip(path: Path) -> bool:
     try:
         return path.is_file() and zipfile.is_zipfile(path)
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 
@@ -179,7 +176,7 @@ class Archive:
     def __init__(self, path: str):
         try:
             self._zip = zipfile.ZipFile(path)
-        except _UNREADABLE as error:
+        except ZIP_ERRORS as error:
             raise InputError(f"{path}: can't be read ({error}).", "unreadable") from error
         self._members = self._zip.infolist()
 
@@ -198,7 +195,7 @@ class Archive:
         try:
             with self._zip.open(self._members[member]) as file:
                 data = file.read(limit + 1)
-        except _UNREADABLE as error:
+        except ZIP_ERRORS as error:
             raise InputError(f"{name}: can't be read ({error}).", "unreadable") from error
         if len(data) > limit:
             raise InputError(f"{name}: is larger than {limit} bytes.", "file_too_large")
@@ -218,6 +215,8 @@ def read_file(source: Source, limit: int) -> bytes:
         InputError: where it can't be read (`unreadable`) or is larger than `limit` (`file_too_large`).
     """
     try:
+        if not os.path.isfile(source.path) and os.path.exists(source.path):
+            raise InputError(f"{source.name}: is no file.", "unreadable")
         with open(source.path, "rb") as file:
             data = file.read(limit + 1)
     except OSError as error:

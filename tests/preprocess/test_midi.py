@@ -126,6 +126,7 @@ FORGIVEN = {
     "key mode 2": (midi(meta(0x59, b"\x00\x02") + NOTES), "key_signature"),
     "empty key": (midi(meta(0x59, b"") + NOTES), "key_signature"),
     "odd key on another track": (midi(END, meta(0x59, b"\x80\x00") + NOTES), "key_signature"),
+    "meter without beats": (midi(meta(0x58, b"\0\2\x18\x08") + NOTES), "time_signature"),
     "format 7": (midi(NOTES).replace(b"\0\1", b"\0\7", 1), "unknown_format"),
 }
 
@@ -162,6 +163,7 @@ def as_note_seq_would(sequence: Any, theirs: Any, path: Path) -> Any:
     del result.notes[:]
     result.notes.extend(kept)
     result.total_time = max(n.end_time for n in kept)
+    result.ClearField("sequence_metadata")
     for kind, name in ((METER, "time_signatures"), (KEY, "key_signatures")):
         if any(event[1] == kind for track in file.tracks[1:] for event in track.conductor):
             assert len(getattr(result, name)) >= len(getattr(theirs, name))
@@ -222,6 +224,90 @@ def test_what_a_daw_opens(name: str) -> None:
     ]
     assert [warning.code for warning in reading.warnings] == [code]
     assert all(warning.message.endswith(".") for warning in reading.warnings)
+
+
+def tempo(qpm: int) -> bytes:
+    return meta(0x51, (60_000_000 // qpm).to_bytes(3, "big"))
+
+
+METER_3_4, METER_5_8 = meta(0x58, b"\3\2\x18\x08"), meta(0x58, b"\5\3\x18\x08")
+
+
+@pytest.mark.parametrize(
+    ("tracks", "tempos", "meters"),
+    [
+        ([END, tempo(150) + METER_3_4 + NOTES], [(0, 150)], [(0, 3, 4)]),
+        ([tempo(100) + END, tempo(150) + NOTES], [(0, 150)], []),
+        ([tempo(100) + NOTES, delta(480) + tempo(150)[1:] + END], [(0, 100), (0.6, 150)], []),
+        ([METER_3_4 + NOTES, METER_3_4 + END, delta(1440) + METER_5_8[1:] + END], [(0, 120)], [(0, 3, 4), (1.5, 5, 8)]),
+        ([METER_5_8 + END, METER_3_4 + NOTES], [(0, 120)], [(0, 3, 4)]),
+        ([tempo(150) + NOTES, tempo(150) + END, delta(9) + tempo(150)[1:] + END], [(0, 150)], []),
+    ],
+)  # fmt: skip
+def test_tempos_and_meters_on_any_track(tracks: list[bytes], tempos: list, meters: list) -> None:
+    sequence = read_midi(midi(*tracks))
+    assert [(round(t.time, 9), round(t.qpm, 6)) for t in sequence.tempos] == tempos
+    assert [(t.time, t.numerator, t.denominator) for t in sequence.time_signatures] == meters
+
+
+def test_type_2_tracks_are_pieces_of_their_own() -> None:
+    data = midi(tempo(100) + METER_3_4 + END, NOTE + END, tempo(150) + NOTE * 2 + END).replace(
+        b"\0\1", b"\0\2", 1
+    )
+    reading = read_midi_file(data)
+    assert [[n.start_time for n in s.notes] for s in reading.sequences] == [[0], [0, 0.4]]
+    assert [s.tempos[0].qpm for s in reading.sequences] == [100, 150]
+    assert [s.time_signatures[0].numerator for s in reading.sequences] == [3, 3]
+    assert all(n.is_drum for s in reading.sequences for n in s.notes)
+    assert read_midi(data) == reading.sequences[0]
+
+
+@pytest.mark.parametrize(
+    ("division", "ticks_a_second"), [(0xE728, 1000), (0xE250, 2400), (0xE850, 1920), (0xE350, 2400 / 1.001)]
+)
+def test_smpte_time(division: int, ticks_a_second: float) -> None:
+    """25 frames of 40 ticks, 30 and 24 of 80, and 29.97 of 80; tempos only say where the quarter notes are."""
+    sequence = read_midi(midi(tempo(150) + NOTES, division=division))
+    found = [(n.start_time, n.end_time) for n in sequence.notes]
+    assert found == [
+        pytest.approx((i * 480 / ticks_a_second, (i + 1) * 480 / ticks_a_second)) for i in (0, 1)
+    ]
+    assert [t.qpm for t in sequence.tempos] == pytest.approx([150], rel=1e-3)
+    assert sequence.ticks_per_quarter == round(ticks_a_second * 0.4)
+
+
+@pytest.mark.parametrize(
+    ("channel", "track", "notes"),
+    [
+        (9, "00 99 24 64 81 70 99 24 64 81 70 99 24 64 83 60", [(0, 0.125), (0.25, 0.375), (0.5, 0.625)]),
+        (0, "00 90 24 64 81 70 90 24 64 83 60", [(0, 0.25), (0.25, 0.75)]),
+        (9, "00 99 24 64 3c 99 24 64 83 60", [(0, 0.0625), (0.0625, 0.1875)]),
+        (9, "00 99 24 64 00 89 24 00 81 70 99 24 64 00 99 24 00 00", [(0, 0.125), (0.25, 0.375)]),
+        (0, "00 90 24 64 00 80 24 00 00", [(0, 0.125)]),
+        (9, "00 99 24 64 00 89 24 00 3c 99 24 64 00 89 24 00 00", [(0, 0.0625), (0.0625, 0.1875)]),
+        (0, "00 90 24 64 81 70 90 24 64 00 80 24 00 81 70 80 24 00 00", [(0, 0.25), (0.25, 0.5)]),
+        (9, "83 60 99 24 64 00", [(0.5, 0.625)]),
+    ],
+)  # fmt: skip
+def test_notes_without_end_or_length(channel: int, track: str, notes: list[tuple[float, float]]) -> None:
+    """Drums last a sixteenth at most, others until the track ends; none beyond the next one of its pitch."""
+    sequence = read_midi(midi(bytes.fromhex(track) + END[1:]))
+    assert [(n.start_time, n.end_time) for n in sequence.notes] == notes
+    assert all(n.is_drum == (channel == 9) for n in sequence.notes)
+
+
+def test_where_a_file_ends_and_what_it_is_called() -> None:
+    name = meta(0x03, "Größe".encode())
+    reading = read_midi_file(midi(name + END, NOTE + delta(480) + END[1:]))
+    assert reading.ends == [1.0] and reading.sequences[0].total_time == 0.5
+    assert reading.sequences[0].sequence_metadata.title == "Größe"
+    assert read_midi_file(midi(NOTE + delta(2**28 - 1) + END[1:])).ends == [Limits().seconds]
+    assert read_midi(midi(name + NOTE + END, NOTE + END)).sequence_metadata.title == ""
+
+
+def test_what_never_ends_is_not_read() -> None:
+    with pytest.raises(InputError, match="is no file"):
+        read_midi("/dev/zero")
 
 
 def test_nothing_played() -> None:
