@@ -16,7 +16,7 @@ from preprocess.drum_tracks import DrumChoice
 from preprocess.errors import InputError
 from preprocess.midi_file import Limits, MidiWarning
 from preprocess.pools import map_in_processes
-from preprocess.sources import MIDI_SUFFIXES, Archive, Source, read_file
+from preprocess.sources import MIDI_SUFFIXES, Archive, Source, read_path
 
 BATCH_FILES = 8
 BATCH_BYTES = 2**20
@@ -100,7 +100,7 @@ def convert_source(source: Source, options: Options, content: Content = None) ->
         if isinstance(content, InputError):
             raise content
         if content is None:
-            content = read_file(source, options.limits.bytes)
+            content = read_path(source.path, options.limits.bytes, source.name)
         _convert(result, content, options)
     except InputError as error:
         result.drops.append(Drop(error.reason, str(error)))

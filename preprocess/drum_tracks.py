@@ -6,13 +6,13 @@ no pitched instrument would play, is taken as drums; a person can say which one 
 """
 
 import argparse
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from preprocess import flags
+from preprocess.drum_names import names_kit, names_pitched, readable, single_drum
 from preprocess.errors import InputError
 from preprocess.midi_file import MidiFile
 
@@ -31,24 +31,8 @@ _TOGETHER = 1 / 12
 _PITCHED_DRUM_PROGRAMS = range(112, 120)
 """General MIDI's programs from tinkle bell to reverse cymbal: percussion that is played at pitches."""
 
-_DRUM_WORDS = (
-    "drum drums drumkit drumset drumloop drumrack kit perc percs percussion percussions percusion percussao "
-    "percussie perkussion perkusja percussioni batterie bateria batteria schlagzeug trommel trommeln slagverk "
-    "slagwerk trumset trummor trommer rummut bicie davul perkusyon bd kick kicks kik bassdrum kickdrum sd sn snare "
-    "snares snaredrum hh hat hats hihat hihats oh ch ohh chh phh clhat ophat openhat closedhat tom toms ride rides "
-    "crash cymbal cymbals clap claps rim rimshot sidestick cowbell shaker shakers tamb tambourine conga congas bongo "
-    "bongos clave claves maracas guiro cabasa agogo timbales becken caisse charleston charley bombo caja platillos "
-    "ударные барабаны барабан перкуссия ドラム ドラムス パーカッション 鼓 架子鼓 打击乐 드럼 퍼커션 "
-    "tr808 tr909 tr707 tr606 808 909 707 606 beatbox"
-)
-_DRUM_WORD = re.compile(rf"(?<![^\W\d_])(?:{'|'.join(_DRUM_WORDS.split())})(?![^\W\d_])")
-_PHRASES = re.compile(
-    r"bass[ _-]?drum|grosse caisse|caisse claire|hi[ _-]hat|open hat|closed hat|drum(?:kit|set|s|\b)|[a-z]drums?\b"
-)
-_NOT_DRUMS = re.compile(
-    r"steel|timpan|kettle|melodic|piano|guitar|bass(?! ?-?_?drum)|synth(?! ?drum)|lead|pad\b|string|organ|vocal|voice"
-    r"|choir|brass|flute|sax|violin|808 ?bass"
-)
+_SINGLE_DRUM_PITCHES = 4
+"""So many a track of one drum may have: its articulations, or two toms."""
 
 
 @dataclass(frozen=True)
@@ -241,14 +225,15 @@ def _look_like_drums(parts: list[Part]) -> tuple[list[Part], str]:
     for part in parts:
         per_track[part.track].append(part)
     # A name is of all that its track holds, so it decides nothing where several channels share a track.
-    named = [p for p in candidates if len(per_track[p.track]) == 1 and names_drums(p.names)]
+    named = [p for p in candidates if len(per_track[p.track]) == 1 and _named_as_drums(p)]
     if named:
         return named, "is named as drums are" if len(named) == 1 else "are named as drums are"
-    played = [p for p in candidates if not names_other(p.names) and plays_drums(p.notes)]
+    unnamed = [p for p in candidates if not names_pitched(p.names)]
+    played = [p for p in unnamed if plays_drums(p.notes)]
     if played:
         return played, "plays as drums do" if len(played) == 1 else "play as drums do"
     # A track for each drum, none of them named.
-    single = [p for p in candidates if not names_other(p.names) and len(p.pitches) <= 2]
+    single = [p for p in unnamed if len(p.pitches) <= 2]
     if len(single) > 1 and plays_drums([note for part in single for note in part.notes]):
         return single, "play as drums do"
     return [], ""
@@ -258,17 +243,42 @@ def _in_range(pitches: Iterable[int]) -> bool:
     return all(LOWEST_DRUM <= pitch <= HIGHEST_DRUM for pitch in pitches)
 
 
-def names_drums(name: str) -> bool:
-    """Whether a track of that name holds drums: in the words and abbreviations of several languages."""
-    text = _plain(name)
-    if names_other(name):
-        return False
-    return bool(_DRUM_WORD.search(text) or _PHRASES.search(text))
+def _named_as_drums(part: Part) -> bool:
+    """Whether a part's name says that it holds drums, and its notes do not say otherwise.
+
+    A kit's name is believed where it says nothing else; a title such as "The Little Drum" only where most notes lie
+    where kits have theirs. A single drum's track has few pitches; "Ch 1" or "Tom" may be anything else.
+    """
+    if single_drum(part.names) is not None:
+        return len(part.pitches) <= _SINGLE_DRUM_PITCHES
+    kit = names_kit(part.names)
+    if kit != "as part of a title":
+        return kit == "alone"
+    usual = _KICKS | _SNARES | _CYMBALS | _TOMS
+    return sum(pitch in usual for _, pitch in part.notes) >= 0.6 * len(part.notes)
 
 
-def names_other(name: str) -> bool:
-    """Whether a track's name says that it holds a pitched instrument."""
-    return bool(_NOT_DRUMS.search(_plain(name)))
+def drum_pitches(file: MidiFile, parts: frozenset[tuple[int, int]]) -> dict[tuple[int, int], int]:
+    """The pitches of parts whose own do not say which drum they are, by (index of the track, channel from 0).
+
+    FL Studio writes a track for each drum with the same note, C5, in all of them. Where at least two named parts have
+    that in common, their names say what they are.
+
+    Args:
+        file: a parsed file.
+        parts: those that are drums, of `drum_parts`.
+    """
+    named = {}
+    for part in _parts_of(file):
+        pitch = single_drum(part.names)
+        if (part.track, part.channel) in parts and pitch is not None and len(part.pitches) == 1:
+            named[part.track, part.channel] = (pitch, min(part.pitches))
+    meanings = defaultdict(set)
+    for pitch, own in named.values():
+        meanings[own].add(pitch)
+    if all(len(pitches) < 2 for pitches in meanings.values()):
+        return {}
+    return {place: pitch for place, (pitch, _) in named.items()}
 
 
 def plays_drums(notes: list[tuple[float, int]]) -> bool:
@@ -297,22 +307,6 @@ def plays_drums(notes: list[tuple[float, int]]) -> bool:
         struck += 1
         together += bool(near & _CYMBALS or (pitch in _KICKS and near & _SNARES))
     return together >= 2 and together >= 0.15 * struck
-
-
-def _plain(name: str) -> str:
-    """A name in lower case, in the encoding in which it is text, with words apart that only their case parts."""
-    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", readable(name))
-    return re.sub(
-        r"[áàâã]", "a", re.sub(r"[éèê]", "e", re.sub(r"[íì]", "i", re.sub(r"[óòôõ]", "o", text.lower())))
-    )
-
-
-def readable(name: str) -> str:
-    """A name that was read as Latin-1, as UTF-8 where it is that."""
-    try:
-        return name.encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        return name
 
 
 def _described(parts: list[Part]) -> str:

@@ -14,14 +14,13 @@ name for itself is kept as the title.
 """
 
 import bisect
-import os
-import stat
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from preprocess.drum_tracks import DRUM_CHANNEL, DrumChoice, drum_parts, readable
+from preprocess.drum_names import readable
+from preprocess.drum_tracks import DRUM_CHANNEL, DrumChoice, drum_parts, drum_pitches
 from preprocess.errors import InputError
 from preprocess.midi_file import (
     KEY,
@@ -37,6 +36,7 @@ from preprocess.midi_file import (
     parse_midi,
 )  # fmt: skip
 from preprocess.note_sequence import NoteSequence
+from preprocess.sources import read_path
 
 __all__ = [
     "DRUM_CHANNEL",
@@ -152,18 +152,7 @@ def read_bytes(path: Path | str, limits: Limits = Limits()) -> bytes:
     Raises:
         InputError: where it can't be read (`unreadable`) or is too large (`file_too_large`).
     """
-    try:
-        # What is no file might never end.
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise InputError(f"{path}: is no file; name a MIDI file.", "unreadable")
-        with open(path, "rb") as file:
-            data = file.read(limits.bytes + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"{path}: can't be read ({reason}).", "unreadable") from error
-    if len(data) > limits.bytes:
-        raise InputError(f"{path}: is larger than {limits.bytes} bytes.", "file_too_large")
-    return data
+    return read_path(path, limits.bytes)
 
 
 def note_sequences(file: MidiFile, limits: Limits = Limits(), drums: DrumChoice = DrumChoice()) -> list[Any]:
@@ -269,7 +258,15 @@ def _note_sequence(
     for time, qpm in clock.tempos:
         sequence.tempos.add(time=time, qpm=qpm)
     instruments = _instruments(tracks)
-    drums = [(group.track + first, group.channel) in parts for group in instruments]
+    places = [(group.track + first, group.channel) for group in instruments]
+    drums = [place in parts for place in places]
+    if parts and DRUM_CHANNEL not in {channel for _, channel in parts}:
+        named = drum_pitches(file, parts)
+        for place, group in zip(places, instruments, strict=True):
+            if place in named:
+                group.notes = [
+                    (start, end, named[place], velocity) for start, end, _, velocity in group.notes
+                ]
     for i, group in enumerate(instruments):
         if group.name:
             sequence.instrument_infos.add(name=group.name, instrument=i)

@@ -135,6 +135,7 @@ def _files_of(folder: Path, recursive: bool, unreadable: list[tuple[str, str]]) 
             if identity is None or identity in seen_folders:
                 continue
             seen_folders.add(identity)
+        real_place = os.path.realpath(place)
         try:
             with os.scandir(place) as entries:
                 listed = sorted(entries, key=lambda entry: entry.name)
@@ -153,8 +154,10 @@ def _files_of(folder: Path, recursive: bool, unreadable: list[tuple[str, str]]) 
                     seen_folders.add(identity)
                     waiting.append(entry.path)
             elif entry.is_file():
-                seen_files.add(os.path.realpath(entry.path))
-                yield entry.path
+                real = os.path.join(real_place, entry.name)
+                if real not in seen_files:
+                    seen_files.add(real)
+                    yield entry.path
 
 
 def _identity(path: str | Path) -> tuple[int, int] | None:
@@ -208,21 +211,29 @@ class Archive:
         self._zip.close()
 
 
-def read_file(source: Source, limit: int) -> bytes:
-    """The bytes of a file that is not in a zip.
+def read_path(path: str | Path, limit: int, name: str = "") -> bytes:
+    """The bytes of a file.
+
+    Args:
+        path: of the file.
+        limit: the most bytes that it may have.
+        name: what messages call it; by default its path.
 
     Raises:
-        InputError: where it can't be read (`unreadable`) or is larger than `limit` (`file_too_large`).
+        InputError: where it can't be read, or is no file and might never end (`unreadable`), or is larger than
+            `limit` (`file_too_large`).
     """
+    name = name or str(path)
     try:
-        if not os.path.isfile(source.path) and os.path.exists(source.path):
-            raise InputError(f"{source.name}: is no file.", "unreadable")
-        with open(source.path, "rb") as file:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise InputError(f"{name}: is no file.", "unreadable")
+        with open(path, "rb") as file:
             data = file.read(limit + 1)
-    except OSError as error:
-        raise InputError(f"{source.name}: can't be read ({error.strerror}).", "unreadable") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{name}: can't be read ({reason}).", "unreadable") from error
     if len(data) > limit:
-        raise InputError(f"{source.name}: is larger than {limit} bytes.", "file_too_large")
+        raise InputError(f"{name}: is larger than {limit} bytes.", "file_too_large")
     return data
 
 

@@ -4,9 +4,7 @@ The format: little-endian length (8 bytes), its masked CRC-32C (4), the record, 
 Beside `examples.tfrecord` stands `examples.tfrecord.json`: how many records, of what kind, made how.
 """
 
-import glob
 import json
-import os
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +16,7 @@ import google_crc32c
 from preprocess.errors import InputError, shown
 from preprocess.json_text import parse_json
 from preprocess.output_files import OutputFile, write_atomically
+from preprocess.sources import named_files
 
 MAX_RECORD_BYTES = 256 * 2**20
 MAX_SIDECAR_BYTES = 256 * 2**20
@@ -101,19 +100,15 @@ class RecordWriter:
 
 
 def expand_patterns(patterns: str) -> list[Path]:
-    """The files of Magenta's `--examples_path`: globs separated by commas, sorted, without temporary files.
+    """The files of Magenta's `--examples_path`: names or globs separated by commas, without what stands beside them.
 
     Raises:
         InputError: where a pattern matches nothing (`no_files`).
     """
-    paths: list[Path] = []
-    for pattern in filter(None, (p.strip() for p in patterns.split(","))):
-        found = sorted(glob.glob(os.path.expanduser(pattern)))
-        found = [p for p in found if os.path.isfile(p) and not p.endswith((".json", ".part"))]
-        if not found:
-            raise InputError(f"{pattern}: no such file; examples are named by a path or a glob.", "no_files")
-        paths += [Path(p) for p in found]
-    return list(dict.fromkeys(paths))
+    found = [path for path in named_files(patterns) if path.suffix not in (".json", ".part")]
+    if not found:
+        raise InputError(f"{patterns}: no such file; examples are named by a path or a glob.", "no_files")
+    return found
 
 
 def sidecar_path(path: str | Path) -> Path:
