@@ -82,6 +82,7 @@ def add_drum_choice_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--drum_track",
+        type=flags.text,
         metavar="TRACK",
         help="track of the drums: its number in the file, from 1, or its name",
     )
@@ -91,13 +92,9 @@ def drum_choice_of(args: argparse.Namespace) -> DrumChoice:
     """What the flags of `add_drum_choice_flags` say.
 
     Raises:
-        InputError: for a channel out of range, an empty track, or both flags at once (`bad_flag`).
+        InputError: for both flags at once (`bad_flag`).
     """
     channel, track = args.drum_channel, args.drum_track
-    if channel is not None and not 1 <= channel <= 16:
-        raise InputError(f"--drum_channel is {channel}; expected 1 to 16.", "bad_flag")
-    if track is not None and not track.strip():
-        raise InputError("--drum_track is empty; name a track or give its number, from 1.", "bad_flag")
     if channel is not None and track is not None:
         raise InputError(
             "--drum_channel and --drum_track both say where the drums are; give one.", "bad_flag"

@@ -1,11 +1,11 @@
 """Drums on other channels than 10: by names, by notes, by a person's word; a piano piece never becomes drums."""
 
-import argparse
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from preprocess.console import Parser
 from preprocess.drum_tracks import DrumChoice, add_drum_choice_flags, drum_choice_of, drum_parts, take_drums
 from preprocess.errors import InputError
 from preprocess.midi import read_midi, read_midi_file
@@ -145,7 +145,7 @@ def test_a_person_says_where_they_are() -> None:
 
 
 def test_flags() -> None:
-    parser = argparse.ArgumentParser()
+    parser = Parser("", "")
     add_drum_choice_flags(parser)
     assert drum_choice_of(parser.parse_args([])) == DrumChoice()
     assert drum_choice_of(parser.parse_args(["--drum_channel=16"])) == DrumChoice(channel=16)
