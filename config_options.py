@@ -189,7 +189,8 @@ _VOICES: Options = {"voices": _whole(1, 88), "objective": _WORD, "leak": _SHARE}
 
 
 def _is_part(parts: Mapping[str, Options], x: Any) -> bool:
-    return isinstance(x, Mapping) and x.get("name") in parts and _wrong_option(parts[x["name"]], x) is None
+    name = x.get("name") if isinstance(x, Mapping) else None
+    return isinstance(name, str) and name in parts and _wrong_option(parts[name], x) is None
 
 
 _OF_FRAMES: Options = {

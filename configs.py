@@ -437,7 +437,9 @@ def load_config_file(path: Path) -> Config:
             description=data.get("description", f"from {path.name}"),
             **parts,
         )
-        return own.with_augmenter(data.get("augmenter", {})).with_hparams(data.get("hparams", {}))
+        return _consistent(
+            own.with_augmenter(data.get("augmenter", {})).with_hparams(data.get("hparams", {}))
+        )
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
 
@@ -463,8 +465,23 @@ def _toml(path: Path) -> dict[str, Any]:
 
 
 def config_with_overrides(name_or_path: str, hparams: str = "") -> Config:
-    """`get_config`, with the changes of a `--hparams` flag."""
-    return get_config(name_or_path).with_hparams(parse_hparams(hparams))
+    """`get_config`, with the changes of a `--hparams` flag.
+
+    Raises:
+        ConfigError: where there is no such config, or the changes can't be made.
+    """
+    return _consistent(get_config(name_or_path).with_hparams(parse_hparams(hparams)))
+
+
+def _consistent(config: Config) -> Config:
+    """The config, unless its parts do not go together or make too large a model, which is a ConfigError."""
+    from models import weight_check
+
+    try:
+        weight_check.shapes_of(config)
+    except ValueError as error:
+        raise ConfigError(f"{config.name}: {str(error).rstrip('.')}.") from error
+    return config
 
 
 def register_in_magenta(names: tuple[str, ...] | None = None) -> None:

@@ -58,9 +58,10 @@ def main(argv: list[str] | None = None) -> int:
     index = output.with_name(f"{output.name}.index")
     if (output.exists() or index.exists()) and not args.force:
         raise InputError(f"{output}: exists already; give --force to overwrite it.", "exists")
-    found = _read(args.run_dir or args.checkpoint_file, args.config)
+    source = args.run_dir or args.checkpoint_file
+    found = _read(source, args.config)
     try:
-        _write(output, found, args)
+        _write(output, found, source, args)
     except OSError as error:
         raise InputError(f"{output}: can't be written ({error.strerror}).", "unwritable") from error
     return 0
@@ -82,14 +83,15 @@ def _read(name: str, config: str | None) -> Any:
         return dataclasses.replace(found, config=configs.get_config(config).to_json(), state={})
     if config:
         raise InputError(f"{name}: says its config itself; leave out --config.")
-    return dataclasses.replace(checkpoint.load(checkpoint.resolve(name)), state={})
+    return dataclasses.replace(checkpoint.load_named(name)[1], state={})
 
 
-def _write(output: Path, found: Any, args: argparse.Namespace) -> None:
+def _write(output: Path, found: Any, source: str, args: argparse.Namespace) -> None:
     """Write a checkpoint in the format that the flags say, and report it."""
-    from models import checkpoint, magenta_checkpoint, magenta_js
+    from models import checkpoint, magenta_checkpoint, magenta_js, weight_check
 
-    config = configs.Config.from_json(found.config)
+    config = weight_check.settled(None, found.config, source)
+    weight_check.check(config, found.weights, source)
     if args.format != "safetensors" and config.model == "frame_model":
         raise InputError(f"{config.name} is no MusicVAE, which alone Magenta and magenta.js know.")
     if args.format != "safetensors" and config.decoder["name"] == "history_lstm":

@@ -5,12 +5,14 @@ member: only checkpoint files of bounded size are taken, into a fresh temporary 
 """
 
 import lzma
+import math
 import os
 import re
 import tarfile
 import tempfile
 import zlib
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
@@ -108,7 +110,7 @@ def _prefix_in(folder: Path, shown: Path) -> str:
     return str(max(found, key=step)).removesuffix(".index")
 
 
-def _tensorflow() -> object:
+def _tensorflow() -> Any:
     from models.quiet import without_start_up_notes
 
     try:
@@ -124,7 +126,8 @@ def _tensorflow() -> object:
 def _read_prefix(prefix: str, shown: Path) -> Checkpoint:
     tf = _tensorflow()
     try:
-        reader = tf.train.load_checkpoint(prefix)  # type: ignore[attr-defined]
+        reader = tf.train.load_checkpoint(prefix)
+        _check_claims(reader, prefix)
         arrays = {name: reader.get_tensor(name) for name in sorted(reader.get_variable_to_shape_map())}
     except Exception as error:  # noqa: BLE001 - TensorFlow raises many kinds on damaged files
         # A tar's temporary folder is gone when somebody reads this.
@@ -138,6 +141,17 @@ def _read_prefix(prefix: str, shown: Path) -> Checkpoint:
         if name not in slots and np.issubdtype(array.dtype, np.floating)
     }
     return Checkpoint(as_weights(weights, str(shown)), step=step, state=slots)
+
+
+def _check_claims(reader: Any, prefix: str) -> None:
+    """Raise a ValueError where variables claim more than the data files hold, before anything is allocated for them."""
+    types = reader.get_variable_to_dtype_map()
+    shapes = reader.get_variable_to_shape_map().items()
+    claimed = sum(math.prod(shape) * max(1, types[name].size) for name, shape in shapes)
+    folder, stem = Path(prefix).parent, Path(prefix).name
+    held = sum(p.stat().st_size for p in folder.iterdir() if p.name.startswith(f"{stem}.data-"))
+    if claimed > held:
+        raise ValueError(f"its variables claim {claimed} bytes, and its data files have {held}")
 
 
 def write(
@@ -158,11 +172,11 @@ def write(
     arrays = {**floats, "global_step": np.int64(step)}
     names = sorted(arrays)
     with tempfile.TemporaryDirectory(dir=prefix.parent) as folder:
-        tf.raw_ops.SaveV2(  # type: ignore[attr-defined]
+        tf.raw_ops.SaveV2(
             prefix=os.path.join(folder, prefix.name),
             tensor_names=names,
             shape_and_slices=[""] * len(names),
-            tensors=[tf.constant(arrays[n]) for n in names],  # type: ignore[attr-defined]
+            tensors=[tf.constant(arrays[n]) for n in names],
         )
         # The index makes a checkpoint one and the state file makes it the folder's newest, so they come last.
         files = sorted(os.listdir(folder), key=lambda name: name.endswith(".index"))

@@ -37,11 +37,16 @@ def shapes_of(config: Any) -> Shapes:
     """The shapes of all weights that a config's model has, by name.
 
     Raises:
-        ValueError: where the config's parts do not go together.
+        ValueError: where the config's parts do not go together, or make a larger model than any is taken to be.
     """
+    of_model = weight_shapes.of_music_vae
     if config.model == "frame_model":
-        return frame_weight_shapes.of_frame_model(config)
-    return weight_shapes.of_music_vae(config)
+        of_model = frame_weight_shapes.of_frame_model
+    shapes = of_model(config)
+    count = parameters_of(shapes)
+    if count > MAX_PARAMETERS:
+        raise ValueError(f"its sizes make {count:,} weights, and at most {MAX_PARAMETERS:,} are taken")
+    return shapes
 
 
 def parameters_of(shapes: Shapes) -> int:
@@ -67,11 +72,6 @@ def check(config: Any, weights: Weights, source: str) -> None:
         shapes = shapes_of(config)
     except ValueError as error:
         raise CheckpointError(f"{source}: its config, {config.name}, is not valid: {error}.") from error
-    if parameters_of(shapes) > MAX_PARAMETERS:
-        raise CheckpointError(
-            f"{source}: its config, {config.name}, has {parameters_of(shapes):,} weights, more than the "
-            f"{MAX_PARAMETERS:,} that are taken."
-        )
     wrong = differences(shapes, weights)
     if wrong:
         more = f" (and {len(wrong) - 1} more differ)" if len(wrong) > 1 else ""

@@ -239,10 +239,8 @@ def load_examples(
     if not len(examples):
         counted = ", ".join(f"{r}: {n}" for r, n in collector.reasons.most_common()) or "the files are empty"
         first = f" {collector.first_refused}" if collector.first_refused else ""
-        raise InputError(
-            f"{patterns}: {len(collector.names)} NoteSequences gave no example ({counted}).{first}",
-            "no_examples",
-        )
+        sources = f"{len(collector.names)} NoteSequences gave" if collector.names else "the files hold"
+        raise InputError(f"{patterns}: {sources} no example ({counted}).{first}", "no_examples")
     return examples
 
 

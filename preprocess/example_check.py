@@ -43,22 +43,22 @@ def reason_of_values(values: np.ndarray, form: str, depths: tuple[int, ...], is_
         depths: width of the dense tensor, for `multi_one_hot` of each part.
         is_input: whether an encoder reads them.
     """
-    kind = {"dense": "f", "dense_roll": "b"}.get(form, "i")
+    kinds = {"dense": "f", "dense_roll": "b"}.get(form, "iu")
     # As an input a roll has one more value, for silence, which its compact form does without.
     silence = int(is_input and form in ("roll", "dense_roll"))
     width = {"one_hot": None, "roll": None, "multi_one_hot": len(depths)}.get(form, sum(depths) - silence)
     if values.ndim != (1 if width is None else 2) or (width is not None and values.shape[1] != width):
         return "bad_shape"
-    if values.dtype.kind != kind:
+    if values.dtype.kind not in kinds:
         return "bad_type"
-    if kind == "f" and not np.isfinite(values).all():
+    if kinds == "f" and not np.isfinite(values).all():
         return "not_a_number"
-    if kind == "i":
-        kinds = [2 ** (depths[0] - silence)] if form == "roll" else depths
+    if kinds == "iu":
+        counts = [2 ** (depths[0] - silence)] if form == "roll" else depths
         parts = values.T if values.ndim == 2 else [values]
         if any(
             part.size and not NO_TOKEN <= int(part.min()) <= int(part.max()) < count
-            for part, count in zip(parts, kinds, strict=True)
+            for part, count in zip(parts, counts, strict=True)
         ):
             return "bad_token"
     return ""

@@ -18,7 +18,8 @@ from preprocess.json_text import parse_json
 from preprocess.output_files import OutputFile, write_atomically
 from preprocess.sources import named_files
 
-MAX_RECORD_BYTES = 256 * 2**20
+MAX_RECORD_BYTES = 64 * 2**20
+"""A NoteSequence of a million notes has half as many."""
 MAX_SIDECAR_BYTES = 256 * 2**20
 """A description lists every dropped file, of a hundred thousand or more."""
 

@@ -141,15 +141,14 @@ def get_parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
-    from configs import Config
-    from models import checkpoint
+    from models import checkpoint, weight_check
     from models.trained_model import TrainedModel
     from studio.training_data import load_examples
 
     args = get_parser().parse_args(argv)
     shares = {name: getattr(args, f"{name}_share") for name in SHARES}
-    found = checkpoint.load(checkpoint.resolve(args.run_dir))
-    config = Config.from_json(found.config)
+    path, found = checkpoint.load_named(args.run_dir)
+    config = weight_check.settled(None, found.config, str(path))
     if not numpy_groove.supports(config):
         raise InputError(f"{config.name} is no groove model with mixtures.", "other_model")
     examples = load_examples(args.examples_path, config).batch(slice(None))

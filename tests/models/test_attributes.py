@@ -1,6 +1,7 @@
 """models/attributes.py: attributes are counted right, and their vectors move what they are named after."""
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +193,32 @@ def test_vectors_come_back_from_their_file(vectors: AttributeVectors) -> None:
     for text in ("", "[]", "{}", named.to_json()[:-20], '{"attributes": {"hits": {}}}'):
         with pytest.raises(CheckpointError, match=r"x\.json: holds no attribute vectors"):
             AttributeVectors.from_json(text, "x.json")
+
+
+WRONG: list[tuple[str, Any]] = [
+    ("vector", [1.0]), ("vector", "abc"), ("vector", None), ("vector", [[1.0] * 64]), ("vector", [1e39] * 64),
+    ("vector", [float("nan")] * 64), ("mean", [1.0, 2.0]), ("mean", {}), ("mean", float("inf")), ("quartiles", [1, 2, 3]),
+    ("quartiles", 3), ("standard_deviation", 10**400), ("clips", []), ("clips", float("inf")), ("attributes", {}),
+    ("attributes", []), ("attributes", {"loudness of blue": None}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", range(len(WRONG)))
+def test_vectors_of_other_shapes_are_refused(vectors: AttributeVectors, case: int) -> None:
+    key, value = WRONG[case]
+    data = json.loads(vectors.to_json())
+    if key in data:
+        data[key] = value
+    else:
+        data["attributes"]["hits"][key] = value
+    with pytest.raises(CheckpointError, match=r"x\.json: (holds|its attributes)") as error:
+        AttributeVectors.from_json(json.dumps(data), "x.json")
+    assert len(str(error.value)) < 300
+
+
+def test_deep_vectors_are_refused() -> None:
+    with pytest.raises(CheckpointError, match="nested deeper"):
+        AttributeVectors.from_json('{"attributes":' * 10**5, "x.json")
 
 
 def test_vectors_stand_beside_their_checkpoint() -> None:

@@ -1,5 +1,8 @@
 """models/latent.py: grids, variations, filling in and neighbours do what their descriptions promise."""
 
+import dataclasses
+import io
+import zipfile
 from typing import Any
 
 import numpy as np
@@ -310,3 +313,54 @@ def test_one_clip_has_a_place_on_the_map() -> None:
     coordinates, shares = latent.principal_components(np.ones((1, 5)))
     np.testing.assert_array_equal(coordinates, [[0, 0]])
     np.testing.assert_array_equal(shares, [0, 0])
+
+
+def test_embeddings_of_other_shapes_or_sizes_are_refused(shipped: TrainedModel, beats: Any) -> None:
+    embedding = latent.embed(shipped, beats)
+    whole = {f.name: np.asarray(getattr(embedding, f.name)) for f in dataclasses.fields(embedding)}
+
+    def packed(**changes: Any) -> bytes:
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **{**whole, **changes})
+        return buffer.getvalue()
+
+    latent.load_embedding(packed(), "x.npz").check(shipped)
+    wrong = {
+        "mu": [whole["mu"][0], whole["mu"][:-1], whole["mu"] * np.nan, whole["mu"].astype(int)],
+        "sigma": [whole["sigma"][:, :-1], np.full_like(whole["sigma"], np.inf), whole["sigma"].astype("U8")],
+        "names": [whole["names"][:-1], np.zeros(len(beats)), np.array(3)],
+        "clips": [whole["clips"] * 0.5, whole["clips"][:2]],
+        "values": [whole["values"][0], whole["values"][:-1], whole["values"].astype("U3")],
+        "lengths": [
+            whole["lengths"] * 1.0,
+            whole["lengths"] + 10**6,
+            -whole["lengths"],
+            np.zeros((3, 3, 3), int),
+        ],
+        "config": [np.zeros(3), np.array(["a", "b"])],
+        "encoder": [np.array(3.5)],
+    }
+    for name, values in wrong.items():
+        for value in values:
+            with pytest.raises(
+                CheckpointError, match=r"x\.npz: is no array file of explore\.py embed \(its "
+            ):
+                latent.load_embedding(packed(**{name: value}), "x.npz")
+    with pytest.raises(CheckpointError, match="holds other clips"):
+        latent.load_embedding(packed(values=whole["values"] + 512), "x.npz").check(shipped)
+    with pytest.raises(CheckpointError, match=r"x\.npz: is no array file"):
+        latent.load_embedding(packed(mu=np.array([{}], object)), "x.npz")
+
+    header, bomb = io.BytesIO(), io.BytesIO()
+    shape = {"descr": "<f4", "fortran_order": False, "shape": (10**9, 64)}
+    np.lib.format.write_array_header_1_0(header, shape)
+    for data, said in (
+        (header.getvalue(), "an array of shape"),
+        (bytes(2 * 10**7), "claims to hold 160000000 bytes"),
+    ):
+        with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name in whole:
+                archive.writestr(f"{name}.npy", data)
+        with pytest.raises(CheckpointError, match=said):
+            latent.load_embedding(bomb.getvalue(), "x.npz")
+        bomb = io.BytesIO()
