@@ -61,6 +61,7 @@ def get_parser() -> argparse.ArgumentParser:
     add_input_flags(parser)
     add_style_flags(parser)
     add_log_flag(parser)
+    parser.take_magenta_flags("music_vae_generate")
     return parser
 
 

@@ -12,6 +12,7 @@ import configs
 import interpolate
 import sample
 from preprocess.console import Parser, run_command
+from preprocess.errors import InputError
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -23,12 +24,18 @@ def get_parser() -> argparse.ArgumentParser:
         "--temperature=0.5 --num_outputs=8 --output_dir=generated",
     )
     parser.add_argument("--mode", choices=("sample", "interpolate"), default="sample")
+    parser.take_magenta_flags("music_vae_generate")
     return parser
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     args, rest = get_parser().parse_known_args(argv)
+    for flag in ("input_midi_1", "input_midi_2"):
+        if args.mode == "sample" and any(given.lstrip("-").partition("=")[0] == flag for given in rest):
+            raise InputError(
+                f"--{flag} is for --mode=interpolate; add it, or leave out the flag.", "bad_flag"
+            )
     return (sample if args.mode == "sample" else interpolate).main(rest)
 
 

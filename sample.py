@@ -81,6 +81,7 @@ def get_parser() -> argparse.ArgumentParser:
         help="drums get the velocities and the timing of a drummer, at --qpm and in --style, as humanize.py gives them",
     )
     add_log_flag(parser)
+    parser.take_magenta_flags("music_vae_generate")
     return parser
 
 

@@ -7,6 +7,7 @@ if __name__ == "__main__":  # before all else, so that a signal is heard while t
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,11 @@ def get_parser() -> argparse.ArgumentParser:
         help="TFRecords: globs separated by commas; for frame models also a polyphonic set, as JSB_Chorales.mat",
     )
     parser.add_argument(
+        "--tfds_name",
+        help="a MIDI data set of TensorFlow Datasets in place of --examples_path, such as groove/2bar-midionly: its "
+        "train split, and its validation split to validate on",
+    )
+    parser.add_argument(
         "--eval_examples_path", help="held-out TFRecords, for the best checkpoint and early stopping"
     )
     parser.add_argument(
@@ -46,6 +52,12 @@ def get_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--num_steps", type=flags.COUNT, default=200000, help="the last step (default: 200000)"
+    )
+    parser.add_argument(
+        "--eval_dir_suffix",
+        default="",
+        type=str,
+        help="with --mode=eval: write evalSUFFIX.json rather than eval.json",
     )
     parser.add_argument(
         "--eval_num_batches", type=flags.COUNT, help="batches an evaluation; default: all examples"
@@ -60,7 +72,16 @@ def get_parser() -> argparse.ArgumentParser:
         "--log_every", type=flags.COUNT, default=100, help="steps between log lines (default: 100)"
     )
     parser.add_argument(
-        "--checkpoints_to_keep", type=flags.COUNT, default=5, help="beside the best one (default: 5)"
+        "--checkpoints_to_keep",
+        type=flags.COUNT_OR_NONE,
+        default=5,
+        help="the newest, beside the best one; 0 keeps all (default: 5)",
+    )
+    parser.add_argument(
+        "--keep_checkpoint_every_n_hours",
+        type=flags.number(above=0, at_most=flags.MOST),
+        metavar="HOURS",
+        help="also keep one checkpoint of so many hours of training (default: none)",
     )
     parser.add_argument(
         "--patience",
@@ -76,6 +97,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--seed", type=flags.SEED, default=0, help="of weights, batches and noise (default: 0)"
     )
     add_log_flag(parser)
+    parser.take_magenta_flags("music_vae_train")
     return parser
 
 
@@ -89,18 +111,39 @@ def main(argv: list[str] | None = None) -> int:
     _check(args)
     run_dir = Path(args.run_dir).expanduser()
     config = _config(args, run_dir)
+    if args.tfds_name:
+        _take_tfds(args, run_dir)
     return (_train if args.mode == "train" else _evaluate)(args, run_dir, config)
 
 
 def _check(args: argparse.Namespace) -> None:
-    for flag in ("run_dir", "examples_path"):
-        if not getattr(args, flag):
-            raise InputError(f"--{flag} is missing; see --help.")
+    if args.tfds_name and (args.examples_path or args.eval_examples_path):
+        raise InputError("--tfds_name takes the place of --examples_path and --eval_examples_path; give one.")
+    if not args.run_dir:
+        raise InputError("--run_dir is missing; see --help.")
+    if not args.examples_path and not args.tfds_name:
+        raise InputError("--examples_path is missing; see --help.")
+    if not re.fullmatch(r"[\w.-]{0,100}", args.eval_dir_suffix):
+        raise InputError(
+            f"--eval_dir_suffix is {args.eval_dir_suffix}; expected letters, digits, points and hyphens."
+        )
     for flag in ("eval_every", "save_every"):
         if getattr(args, flag) % args.log_every:
             raise InputError(
                 f"--{flag}={getattr(args, flag)} must be a multiple of --log_every={args.log_every}."
             )
+
+
+def _take_tfds(args: argparse.Namespace, run_dir: Path) -> None:
+    """Write the data set of `--tfds_name` to the run's folder, and let the other flags name it there."""
+    from preprocess.tfds import write_split
+
+    splits = {split: run_dir / "tfds" / f"{split}.tfrecord" for split in ("train", "validation")}
+    if args.mode == "train":
+        write_split(args.tfds_name, "train", splits["train"])
+    write_split(args.tfds_name, "validation", splits["validation"])
+    args.examples_path = str(splits["train" if args.mode == "train" else "validation"])
+    args.eval_examples_path = str(splits["validation"]) if args.mode == "train" else None
 
 
 def _config(args: argparse.Namespace, run_dir: Path) -> configs.Config:
@@ -160,8 +203,9 @@ def _train(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> i
         args.log_every,
         args.save_every,
         args.eval_every,
-        args.checkpoints_to_keep,
+        args.checkpoints_to_keep or flags.MOST,
         args.patience,
+        args.keep_checkpoint_every_n_hours,
     )
     size = model.count_params()
     print(f"Training {config.name} ({size:,} numbers) on {keras.backend.backend()}; the first step compiles.")
@@ -181,7 +225,7 @@ def _evaluate(args: argparse.Namespace, run_dir: Path, config: configs.Config) -
     from preprocess.output_files import check_outputs, write_atomically
     from studio.training_data import training_data
 
-    output = run_dir / "eval.json"
+    output = run_dir / f"eval{args.eval_dir_suffix}.json"
     path, found = checkpoint.load_named(str(run_dir))
     check_outputs([output], force=True)
     data = training_data(config, None, args.examples_path)

@@ -53,6 +53,7 @@ class Settings:
         eval_every: steps between validations; a multiple of `log_every`.
         checkpoints_to_keep: newest numbered checkpoints kept beside the best.
         patience: validations without a better one before training stops; 0 for never.
+        hours_between_kept: also keep a checkpoint whenever so many hours have passed since the one kept before.
     """
 
     num_steps: int
@@ -61,6 +62,7 @@ class Settings:
     eval_every: int = 500
     checkpoints_to_keep: int = 5
     patience: int = 0
+    hours_between_kept: float | None = None
 
 
 def compile_model(model: MusicVAE) -> None:
@@ -164,7 +166,7 @@ def train(
                 config_json,
                 step,
                 {"best": best, "waited": waited},
-                settings.checkpoints_to_keep,
+                settings,
             )
     log.close()
     return line
@@ -199,15 +201,38 @@ def _weights_only(model: MusicVAE, config_json: str, step: int, notes: dict[str,
 
 
 def _save(
-    model: MusicVAE, folder: Path, config_json: str, step: int, notes: dict[str, float], keep: int
+    model: MusicVAE,
+    folder: Path,
+    config_json: str,
+    step: int,
+    notes: dict[str, float],
+    settings: Settings,
 ) -> None:
     whole = _weights_only(model, config_json, step, notes)
     whole.state.update({n: ops.convert_to_numpy(v) for n, v in _state_variables(model).items()})
     saved = folder / f"step-{step:08d}{checkpoint.SUFFIX}"
     checkpoint.save(saved, whole)
     # A later one was left out as damaged; this run will get there again and replace it.
-    for old in [path for path in checkpoint.numbered(folder) if path.name <= saved.name][: -max(1, keep)]:
-        old.unlink()
+    remove_old([path for path in checkpoint.numbered(folder) if path.name <= saved.name], settings)
+
+
+def remove_old(checkpoints: list[Path], settings: Settings) -> None:
+    """Remove all but the newest of some checkpoints, and but one of so many hours.
+
+    Args:
+        checkpoints: the oldest first.
+        settings: `checkpoints_to_keep` and `hours_between_kept`.
+    """
+    kept = None
+    for old in checkpoints[: -max(1, settings.checkpoints_to_keep)]:
+        written = old.stat().st_mtime
+        # The oldest begins the first span of hours; it and those that begin the next ones stay.
+        if settings.hours_between_kept and (
+            kept is None or written - kept >= 3600 * settings.hours_between_kept
+        ):
+            kept = written
+        else:
+            old.unlink()
 
 
 def restore(model: MusicVAE, folder: Path) -> tuple[int, float, int]:

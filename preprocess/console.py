@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from preprocess import flags, stopping
+from preprocess import flags, magenta_flags, stopping
 from preprocess.errors import InputError, OutputError
 from preprocess.output_files import write_error
 
@@ -275,6 +275,17 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
         self.register("type", None, flags.text)  # of every flag that has no other type
+        self._is_magentas = False
+
+    def take_magenta_flags(self, script: str) -> None:
+        """Also take, or refuse with what replaces them, the flags of Magenta's script of that name, in absl's form."""
+        magenta_flags.add_magenta_flags(self, script)
+        self._is_magentas = True
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self._is_magentas:
+            args = magenta_flags.in_our_form(sys.argv[1:] if args is None else args, self)
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """One sentence, where argparse prints all flags."""

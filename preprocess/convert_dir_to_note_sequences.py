@@ -74,6 +74,7 @@ def get_parser() -> argparse.ArgumentParser:
     )
     add_drum_choice_flags(parser)
     add_log_flag(parser)
+    parser.take_magenta_flags("convert_dir_to_note_sequences")
     return parser
 
 

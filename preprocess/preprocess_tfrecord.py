@@ -94,6 +94,7 @@ def get_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--force", action="store_true", help="overwrite shards of the same name")
     add_log_flag(parser)
+    parser.take_magenta_flags("preprocess_tfrecord")
     return parser
 
 
