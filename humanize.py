@@ -16,7 +16,14 @@ from preprocess import flags
 from preprocess.console import Parser, add_log_flag, progress, run_command
 from preprocess.drum_tracks import DrumChoice, add_drum_choice_flags, drum_choice_of
 from preprocess.errors import InputError
-from render.performance import Performances, add_groove_flags, check_groove_flags, style_of, write_all
+from render.performance import (
+    Performances,
+    add_groove_flags,
+    check_groove_flags,
+    shown_name,
+    style_of,
+    write_all,
+)
 from studio.loading import load_model
 
 DEFAULT_CONFIG = "groovae_2bar_humanize_small"
@@ -98,7 +105,6 @@ def humanize(path: Path, model: Any, choice: DrumChoice, args: argparse.Namespac
     import numpy as np
 
     from preprocess.midi_hits import as_performed, read_hits
-    from preprocess.sources import as_text
     from studio.performing import conditions_at, humanized
 
     file = read_hits(path, choice)
@@ -115,7 +121,7 @@ def humanize(path: Path, model: Any, choice: DrumChoice, args: argparse.Namespac
     played = [as_performed(file, drums, one, args.timing, args.velocity) for one in performances]
     for warning in file.warnings:
         print(f"humanize.py: {path}: {warning.message}", file=sys.stderr)
-    style, shown = style_of(file.qpm, file.meter), Performances.are_shown(args)
+    style, shown = style_of(file.tempos(), file.meter), Performances.are_shown(args)
     return Performances(
         stem=Path(os.path.expanduser(args.output_dir)) / f"{path.stem}_humanized",
         midi=[file.with_hits(*one) for one in played],
@@ -123,7 +129,7 @@ def humanize(path: Path, model: Any, choice: DrumChoice, args: argparse.Namespac
         given=file.drum_sequence() if shown else None,
         bars=int((file.quarters().max() + 0.125) / style.quarters_per_bar) + 1,
         style=style,
-        title=f"{as_text(path.stem)}, humanized",
+        title=f"{shown_name(path)}, humanized",
     )
 
 

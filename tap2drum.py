@@ -15,7 +15,14 @@ import configs
 from preprocess import flags
 from preprocess.console import Parser, add_log_flag, run_command
 from render.drum_maps import DRUM_MAPS, load_drum_map
-from render.performance import Performances, add_groove_flags, check_groove_flags, style_of, write_all
+from render.performance import (
+    Performances,
+    add_groove_flags,
+    check_groove_flags,
+    shown_name,
+    style_of,
+    write_all,
+)
 from studio.loading import load_model
 
 DEFAULT_CONFIG = "groovae_2bar_tap_small"
@@ -63,14 +70,13 @@ def perform(path: Path, args: argparse.Namespace) -> Performances:
     import numpy as np
 
     from preprocess.converters.groove_hits import TAP_DRUM
-    from preprocess.sources import as_text
     from studio.performing import conditions_at, drums_of_taps
     from studio.taps import Taps, shown
 
     taps = Taps(path, args.qpm)
     for warning in taps.warnings:
         print(f"tap2drum.py: {path}: {warning.message}", file=sys.stderr)
-    style = style_of(float(taps.qpms[0]), taps.meter, load_drum_map(args.drum_map))
+    style = style_of(taps.tempos, taps.meter, load_drum_map(args.drum_map))
     model = load(args)
     drums = np.full(len(taps.positions), TAP_DRUM)
     grid = model.converter.grid_of_hits(taps.positions, drums, taps.velocities)
@@ -84,7 +90,7 @@ def perform(path: Path, args: argparse.Namespace) -> Performances:
         given=shown(taps),
         bars=taps.bars(style.quarters_per_bar),
         style=style,
-        title=f"{as_text(path.stem)}, from taps to drums",
+        title=f"{shown_name(path)}, from taps to drums",
     )
 
 
@@ -94,9 +100,11 @@ def main(argv: list[str] | None = None) -> int:
     check_groove_flags(args)
     piece = perform(Path(os.path.expanduser(args.input_midi)), args)
     count = write_all([piece], args)
+    tempos = sorted({piece.style.qpm, *(qpm for _, qpm in piece.style.tempos)})
+    speed = " to ".join(f"{qpm:g}" for qpm in dict.fromkeys([tempos[0], tempos[-1]]))
     print(
         f"Wrote {args.num_outputs} performances of {piece.bars} bars ({count} files) to {args.output_dir}, "
-        f"{piece.style.qpm:g} quarter notes a minute, temperature {args.temperature}, seed {args.seed}."
+        f"{speed} quarter notes a minute, temperature {args.temperature}, seed {args.seed}."
     )
     return 0
 

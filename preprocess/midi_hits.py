@@ -231,13 +231,17 @@ class MidiHits:
         sequence.total_time = max(note.end_time for note in sequence.notes)
         return sequence
 
+    def tempos(self) -> list[tuple[float, float]]:
+        """Quarter note, and quarter notes a minute from there on, the first at 0; the first one alone of patterns."""
+        if self._file.seconds_per_tick is not None or len(self.grids) > 1:
+            return [(0.0, self.qpm)]
+        changes = dict(self._changes(self._patterns()[self.hits[0].track if self._file.format == 2 else 0]))
+        return [(tick / self.ticks_per_quarter, qpm) for tick, qpm in changes.items()]
+
     def seconds(self, quarters: np.ndarray) -> np.ndarray:
-        """When quarter notes sound, by the tempos of the first pattern."""
-        if self._file.seconds_per_tick is not None:
-            return quarters * self._file.ticks_per_quarter * self._file.seconds_per_tick
-        changes = self._changes(self._patterns()[0])
-        begins = np.array([tick for tick, _ in changes]) / self.ticks_per_quarter
-        lengths = np.array([60.0 / qpm for _, qpm in changes])
+        """When quarter notes sound, by `tempos`."""
+        begins, qpms = np.array(self.tempos()).T
+        lengths = 60.0 / qpms
         times = np.concatenate([[0.0], np.cumsum(np.diff(begins) * lengths[:-1])])
         place = np.searchsorted(begins, quarters, side="right") - 1
         return times[place] + (quarters - begins[place]) * lengths[place]

@@ -1,13 +1,15 @@
 """Performances to files, for `humanize.py` and `tap2drum.py`: MIDI, picture, page and sound."""
 
 import argparse
+import dataclasses
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from preprocess import flags
+from preprocess.console import printable
 from preprocess.errors import InputError
 from preprocess.groove_conditions import DRUMMERS, STYLES
 from preprocess.output_files import write_atomically
@@ -19,8 +21,8 @@ SEVERAL_TEMPERATURE = 0.5
 """The default temperature of several performances; a single one is the typical one."""
 PICTURE_BARS = 8
 """A picture shows so many bars at most; more could not be told apart."""
-SLOWEST, FASTEST, FINEST_DENOMINATOR = 10.0, 400.0, 32
-"""Limits of a `Style`."""
+FINEST_DENOMINATOR = 32
+"""Of the time signatures that a `Style` has."""
 
 
 def add_groove_flags(parser: argparse.ArgumentParser, default: str, temperature: str) -> None:
@@ -80,10 +82,25 @@ def check_groove_flags(args: argparse.Namespace) -> None:
         )
 
 
-def style_of(qpm: float, meter: tuple[int, int], drum_map: Mapping[str, int] | None = None) -> Style:
-    """How pictures and sounds show drums of a file: its tempo and meter, as far as a clip can have them."""
+def style_of(
+    tempos: Sequence[tuple[float, float]],
+    meter: tuple[int, int],
+    drum_map: Mapping[str, int] | None = None,
+) -> Style:
+    """How pictures and sounds show drums of a file.
+
+    Args:
+        tempos: quarter note, and quarter notes a minute from there on; the first at 0.
+        meter: numerator and denominator; 4/4 is shown for one that no clip has.
+        drum_map: MIDI note by drum name.
+    """
     shown = meter if meter[1] <= FINEST_DENOMINATOR else (4, 4)
-    return Style(min(FASTEST, max(SLOWEST, qpm)), drum_map=drum_map, time_signature=shown)
+    return Style(tempos[0][1], drum_map=drum_map, time_signature=shown, tempos=tuple(tempos[1:]))
+
+
+def shown_name(path: Path) -> str:
+    """A file's name without its suffix, as titles show it: what is not text, and escape codes, can be seen."""
+    return printable(as_text(path.stem), line=True)
 
 
 @dataclass(frozen=True)
@@ -125,7 +142,7 @@ class Performances:
         paths = self.midi_paths()
         contents = dict(zip(paths, self.midi, strict=True))
         rows = [("as given", self.given)]
-        rows += [(as_text(path.stem), drums) for path, drums in zip(paths, self.drums, strict=False)]
+        rows += [(shown_name(path), drums) for path, drums in zip(paths, self.drums, strict=False)]
         if args.png:
             from render.pianoroll import clip_figure, png_bytes
 
@@ -141,7 +158,9 @@ class Performances:
                 Section("As given", "", (given,)),
                 Section("Performed", "Each clip loops.", tuple(performed)),
             ]
-            contents[self._path(".html")] = gallery_html(sections, self.title, self.style).encode("utf-8")
+            # The page plays at one tempo.
+            style = dataclasses.replace(self.style, tempos=())
+            contents[self._path(".html")] = gallery_html(sections, self.title, style).encode("utf-8")
         return contents
 
     @staticmethod

@@ -29,6 +29,7 @@ class Taps:
         positions: in steps, float `[taps]`.
         velocities: int `[taps]`.
         qpms: the tempo at each, float `[taps]`.
+        tempos: quarter note, and quarter notes a minute from there on; the first at 0.
         meter: that of most of them.
         warnings: what was read otherwise than it stands.
 
@@ -45,12 +46,14 @@ class Taps:
             self._grid, self.positions, self.qpms = file.grids[0], file.positions, file.qpms
             self._ticks_per_quarter = file.ticks_per_quarter
             self._conductor = file.conductor(TICKS_PER_QUARTER)
+            self.tempos = file.tempos()
         else:
             quarters = file.seconds(file.quarters()) * qpm / 60
             ticks = np.rint(quarters * TICKS_PER_QUARTER)
             self._grid = StepGrid(TICKS_PER_QUARTER, [(0, *self.meter)], int(ticks.max()))
             self.positions, self.qpms = quarters * 4, np.full(len(ticks), qpm)
             self._ticks_per_quarter = TICKS_PER_QUARTER
+            self.tempos = [(0.0, qpm)]
             numerator, denominator = self.meter
             self._conductor = [
                 (0, meter_event(numerator, denominator)),

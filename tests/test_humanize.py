@@ -1,5 +1,6 @@
 """humanize.py: the hits get velocities and timing; how many there are and all else in the file stays."""
 
+import wave
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -464,6 +465,17 @@ def test_pictures_page_and_sound_are_written(tiny: Path, tmp_path: Path) -> None
     humanized(tiny, beat, tmp_path / "out", "--png", "--gallery", "--wav")
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {f"beat_humanized.{kind}" for kind in ("mid", "png", "html", "wav")}
+
+
+def test_sound_follows_the_tempo_map(tiny: Path, tmp_path: Path) -> None:
+    """A bar at 120 and a bar at 60, in a meter that holds for both."""
+    kit = struck(range(0, 2 * BAR, 240), 42)
+    (tmp_path / "beat.mid").write_bytes(
+        midi(track((0, tempo(500000)), (BAR, tempo(1000000)), *kit, end=2 * BAR))
+    )
+    humanized(tiny, tmp_path / "beat.mid", tmp_path / "out", "--wav", "--gallery")
+    with wave.open(str(tmp_path / "out" / "beat_humanized.wav")) as sound:
+        assert sound.getnframes() / sound.getframerate() == pytest.approx(6, abs=0.01)
 
 
 @pytest.mark.parametrize(

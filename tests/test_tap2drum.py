@@ -198,6 +198,16 @@ def test_the_tempo_map_of_the_taps_is_kept(tiny: Path, tmp_path: Path) -> None:
     assert drums["one"][:8] == drums["many"][:8]
 
 
+def test_the_first_of_several_patterns_is_taken(tiny: Path, tmp_path: Path, capsys: Any) -> None:
+    data = bytearray(midi(track((0, tempo(600000))), *(track(*struck([0, tick], 60)) for tick in (480, 960))))
+    data[9] = 2
+    (tmp_path / "taps.mid").write_bytes(data)
+    (path,) = drummed(tiny, tmp_path / "taps.mid", tmp_path / "out", "--temperature=0")
+    assert {hit.start for hit in MidiHits(path.read_bytes()).hits} == {0, 480}
+    printed = capsys.readouterr()
+    assert "2 patterns" in printed.err and "100 quarter notes" in printed.out
+
+
 @pytest.mark.parametrize("signature", [(2, 4), (3, 4), (5, 4), (6, 8), (12, 8), (7, 8)])
 def test_the_meter_of_the_taps_is_kept(tiny: Path, tmp_path: Path, signature: tuple[int, int]) -> None:
     bar = BAR * signature[0] // signature[1]
