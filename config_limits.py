@@ -115,8 +115,8 @@ def checked_hparam(name: str, value: Any, default: Any) -> Any:
     return float(value) if is_number else value
 
 
-def check_depths(converter: Any) -> None:
-    """Raise a ConfigError where a converter's steps are wider than any model here takes them."""
+def check_widths(converter: Any) -> None:
+    """Raise a ConfigError where a converter's examples are wider or longer than any model here takes them."""
     for way in ("input_depth", "output_depth", "control_depth"):
         depth = getattr(converter, way)
         if depth > MAX_DEPTH:
@@ -124,3 +124,8 @@ def check_depths(converter: Any) -> None:
                 f"The converter's {way.replace('_', ' ')} is {shown(depth)}; at most {MAX_DEPTH} are taken. Rolls "
                 "(roll_input, roll_output) take many drums."
             )
+    bars = getattr(converter, "slice_bars", None) or getattr(converter, "split_bars", None) or 0
+    steps = bars * getattr(converter, "steps_per_bar", 0)
+    steps = max(steps, converter.segments * getattr(converter, "max_events_per_instrument", 0))
+    if steps > MAX_STEPS:
+        raise ConfigError(f"The converter's examples have {steps} steps; at most {MAX_STEPS} are taken.")

@@ -177,8 +177,12 @@ READERS: Mapping[str, Options] = {
 }  # fmt: skip
 
 _MACHINE: Options = {
-    "hidden": _whole(1, 1024), "steps": _whole(1, 1000), "chain": _whole(1, 1000), "objective": _WORD,
-    "annealing": _wholes(1, 10**4, 2, 2), "at_least_one": _FLAG,
+    "hidden": _whole(1, 256),
+    "steps": _whole(1, 100),
+    "chain": _whole(1, 100),
+    "objective": _WORD,
+    "annealing": _wholes(1, 1000, 2, 2),
+    "at_least_one": _FLAG,
 }  # fmt: skip
 KEY_DECODERS: Mapping[str, Options] = {
     "independent": {"units": _UNITS, "at_least_one": _FLAG, "objective": _WORD},

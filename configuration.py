@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from config_limits import MAX_CONFIG_BYTES, MAX_WORDS, ConfigError, check_depths, checked_hparam, checked_name
+from config_limits import MAX_CONFIG_BYTES, MAX_WORDS, ConfigError, check_widths, checked_hparam, checked_name
 from config_options import check_part
 from preprocess.errors import shown
 from preprocess.json_text import parse_json
@@ -171,12 +171,12 @@ class Config:
 
         Raises:
             InputError: for options that do not go together.
-            ConfigError: where its steps are too wide.
+            ConfigError: where its examples are too wide or too long.
         """
         from preprocess import converters
 
         converter = converters.create(dict(self.converter))
-        check_depths(converter)
+        check_widths(converter)
         return converter
 
     def batch_of(self, examples: Sequence[Any]) -> dict[str, Any]:

@@ -402,6 +402,47 @@ def test_wide_steps_are_refused_before_a_model_is_built() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("cat-drums_2bar_small", {"slice_bars": 1000}),
+        ("groovae_2bar_humanize", {"split_bars": 1000}),
+        ("hier-multiperf_vel_1bar_med", {"hop_size_bars": 1000}),
+        ("hier-multiperf_vel_1bar_med", {"max_num_instruments": 128, "max_events_per_instrument": 8000}),
+    ],
+)
+def test_long_examples_are_refused_before_music_is_converted(name: str, options: dict) -> None:
+    config = CONFIG_MAP[name]
+    with pytest.raises(ConfigError, match=r"examples have \d+ steps; at most 8192"):
+        dataclasses.replace(config, converter={**config.converter, **options}).build_converter()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[decoder]\nlevel_lengths = [4, 4]", r"mine: the decoder's level lengths \[4, 4\] make 16 steps"),
+        ("[hparams]\nmax_seq_len = 32", "make 64 steps, but max_seq_len is 32"),
+        (
+            "[hparams]\nenc_rnn_size = [8192, 8192, 8192]",
+            "its sizes make [0-9,]+ weights, and at most 536,870,912",
+        ),
+        ("[encoder]\nname = 'bars'\nbars = 4\nbar_sizes = [8]", "goes with a history_lstm alone"),
+    ],
+)
+def test_parts_that_do_not_go_together_are_refused_with_the_file(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"mine\.toml: .*{message}"):
+        configs.get_config(write(tmp_path, f'base = "hierdec-drum_4bar"\n{text}\n'))
+
+
+def test_hparams_that_do_not_go_with_the_parts_are_refused() -> None:
+    with pytest.raises(
+        ConfigError, match=r"hierdec-drum_4bar_small: the decoder's level lengths .* max_seq_len is 1\."
+    ):
+        configs.config_with_overrides("hierdec-drum_4bar_small", "max_seq_len=1")
+
+
+@pytest.mark.parametrize(
     "text",
     [
         'base = "hierdec-drum_4bar"\nx = ' + "[" * 10**5,

@@ -214,6 +214,25 @@ def test_what_is_no_checkpoint_gets_one_sentence_that_names_it(source: Path, tmp
         assert "/tmp" not in message.replace(str(tmp_path), ""), f"{name}: names a folder that is gone"
 
 
+def test_variables_that_claim_more_than_the_files_hold_are_refused(tmp_path: Path) -> None:
+    """Before anything is allocated for them, however large the index says they are."""
+    prefix = tmp_path / "model.ckpt-1"
+    magenta_checkpoint.write(prefix, {"decoder/a": np.zeros((64, 64), np.float32)})
+    assert magenta_checkpoint.read(prefix).weights["decoder/a"].shape == (64, 64)
+    (data,) = tmp_path.glob("*.data-*")
+    data.write_bytes(data.read_bytes()[:1000])
+    with pytest.raises(
+        CheckpointError, match="its variables claim 16392 bytes, and its data files have 1000"
+    ):
+        magenta_checkpoint.read(prefix)
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    magenta_checkpoint.write(tmp_path / "model.ckpt-1", {"decoder/a": np.full(3, np.nan, np.float32)})
+    with pytest.raises(CheckpointError, match="'decoder/a' holds NaN or infinite numbers"):
+        magenta_checkpoint.read(tmp_path)
+
+
 def test_without_tensorflow_says_what_to_install(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     with pytest.raises(CheckpointError, match="pip install tensorflow"):
