@@ -233,4 +233,5 @@ def load(name: str, config: Any = None, numpy_backend: bool = False) -> TrainedF
         return TrainedFrameModel(config, weights, name, numpy_backend)
     path, found = checkpoints.load_named(name)
     stored = weight_check.settled(config, found.config, str(path))
+    weight_check.check(stored, found.weights, str(path), is_own=bool(found.config))
     return TrainedFrameModel(stored, found.weights, str(path), numpy_backend)

@@ -417,6 +417,7 @@ def load(name: str, config: Any = None) -> TrainedModel:
         return of(config, weights, name)
     path, found = checkpoints.load_named(name)
     stored = weight_check.settled(config, found.config, str(path))
+    weight_check.check(stored, found.weights, str(path), is_own=bool(found.config))
     if stored.model != "music_vae":
         raise CheckpointError(
             f"{path}: {stored.name} plays frame after frame and has no latent vector; sample.py and evaluate.py "

@@ -54,7 +54,7 @@ def parameters_of(shapes: Shapes) -> int:
     return sum(prod(shape) for shape in shapes.values())
 
 
-def check(config: Any, weights: Weights, source: str) -> None:
+def check(config: Any, weights: Weights, source: str, is_own: bool = False) -> None:
     """Compare the name and shape of every weight with what a config needs.
 
     Weights of a decoder alone, as exports to a browser are, are right without their encoder.
@@ -63,6 +63,7 @@ def check(config: Any, weights: Weights, source: str) -> None:
         config: a `configs.Config`.
         weights: arrays by name.
         source: where they come from, for the message.
+        is_own: whether the config came with the weights.
 
     Raises:
         CheckpointError: where a weight is missing, left over or of another shape, where the config's parts don't go
@@ -76,7 +77,7 @@ def check(config: Any, weights: Weights, source: str) -> None:
     if wrong:
         more = f" (and {len(wrong) - 1} more differ)" if len(wrong) > 1 else ""
         raise CheckpointError(
-            f"{source}: its weights don't fit {config.name}: {wrong[0]}{more}. {_remedy(weights)}"
+            f"{source}: its weights don't fit {config.name}: {wrong[0]}{more}. {_remedy(weights, is_own)}"
         )
 
 
@@ -102,10 +103,12 @@ def differences(shapes: Shapes, weights: Weights) -> list[str]:
     ]
 
 
-def _remedy(weights: Weights) -> str:
-    """Which configs weights do fit, for the end of a message."""
+def _remedy(weights: Weights, is_own: bool) -> str:
+    """What to do, for the end of a message: where the config was named, which configs the weights do fit."""
     from configs import CONFIG_MAP
 
+    if is_own:
+        return "Its config and its weights are of two models; take another copy of the file."
     fitting = [name for name, config in CONFIG_MAP.items() if not differences(shapes_of(config), weights)]
     if fitting:
         return f"They fit {' and '.join(fitting[:3])}; give that as --config."
