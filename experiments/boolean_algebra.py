@@ -325,6 +325,7 @@ def _draw(
     pictures.save_rolls(
         folder / "replay.png",
         {songs.name: songs.first} | {f"{name}, replay": roll for name, roll in replays.items()},
+        truth=songs.first,
     )
     pictures.save_rolls(folder / "improvisation.png", improvised)
     names = []

@@ -318,7 +318,8 @@ def _draw(
     ):
         curves = {title: [getattr(done, field) for done in history] for title, history in histories.items()}
         pictures.save_curves(folder / f"{name}.png", curves, meaning, "pass")
-    pictures.save_rolls(folder / "replay.png", replays)
+    song = next(iter(replays.values()))
+    pictures.save_rolls(folder / "replay.png", replays, truth=song)
     pictures.save_rolls(folder / "improvisation.png", improvised)
     names = []
     for title, roll in improvised.items():

@@ -329,7 +329,7 @@ def draw_pictures(
         "how much the gate trusts the recalled frame": np.repeat(1 - gate[0], 3, axis=-1),
         **{f"prediction: {kind}": np.asarray(models[kind](seen))[0] for kind in KINDS},
     }
-    save_rolls(folder / "answers.png", rolls, "Each frame, predicted from the ones before it")
+    save_rolls(folder / "answers.png", rolls, "Each frame, predicted from the ones before it", songs[0, 1:])
     reminded = np.eye(places.shape[1] + 1)[places[0]].T
     save_matrices(
         folder / "reminded.png", {"nearest state": reminded}, "frame that followed it", "present frame"

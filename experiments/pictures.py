@@ -10,6 +10,9 @@ from matplotlib.figure import Figure
 from patterns.melody import KEYS, roll_to_note_sequence
 from render.pianoroll import GRID, INK, PAPER, PART_COLOURS, save_png
 
+WRONG = PART_COLOURS[1]
+"""Of frames that are not as they should be."""
+
 
 def _figure(width: float, height: float, title: str) -> Figure:
     figure = Figure(figsize=(width, height), facecolor=PAPER)
@@ -27,18 +30,24 @@ def _prepare(axis: Any, heading: str) -> None:
         axis.spines[side].set_visible(False)
 
 
-def save_rolls(path: Path, rolls: Mapping[str, np.ndarray], title: str = "") -> None:
+def save_rolls(
+    path: Path, rolls: Mapping[str, np.ndarray], title: str = "", truth: np.ndarray | None = None
+) -> None:
     """Plot piano rolls one below the other, low keys at the bottom.
 
     Args:
         path: PNG file to write.
         rolls: rolls by heading, `[frames, keys]` each, values from 0 (white) to 1 (black).
         title: title of the whole figure.
+        truth: what rolls of this shape should be, `[frames, keys]`; their wrong frames are coloured.
     """
     figure = _figure(11, 0.6 + 1.7 * len(rolls), title)
     axes = figure.subplots(len(rolls), 1, squeeze=False)[:, 0]
     for axis, (heading, roll) in zip(axes, rolls.items(), strict=True):
-        _prepare(axis, heading)
+        wrong = wrong_frames(roll, truth)
+        _prepare(axis, f"{heading}: {len(wrong)} wrong frames, coloured" if len(wrong) else heading)
+        for frame in wrong:
+            axis.axvspan(frame - 0.5, frame + 0.5, color=WRONG, alpha=0.35, linewidth=0, zorder=2)
         axis.imshow(np.asarray(roll).T, aspect="auto", origin="lower", cmap="Greys", vmin=0, vmax=1)
         axis.set_xticks(np.arange(0, len(roll), 8) - 0.5, [str(i) for i in range(0, len(roll), 8)])
         axis.grid(axis="x", color=GRID)
@@ -46,6 +55,18 @@ def save_rolls(path: Path, rolls: Mapping[str, np.ndarray], title: str = "") -> 
         axis.set_yticks(named, [KEYS[key] for key in named])
     axes[-1].set_xlabel("frame (an eighth note each)", fontsize=8, color=INK)
     save_png(figure, path)
+
+
+def wrong_frames(roll: np.ndarray, truth: np.ndarray | None) -> np.ndarray:
+    """The frames, int, in which a key is at least half on and should not be, or the other way round.
+
+    Args:
+        roll: `[frames, keys]`, from 0 to 1.
+        truth: what it should be; none is wrong where it is None or of another shape.
+    """
+    if truth is None or np.shape(roll) != np.shape(truth):
+        return np.zeros(0, np.int64)
+    return np.flatnonzero(((np.asarray(roll) >= 0.5) != (np.asarray(truth) >= 0.5)).any(axis=1))
 
 
 def save_curves(
@@ -74,7 +95,9 @@ def save_curves(
     for i, (name, curve) in enumerate(curves.items()):
         places, values = curve if isinstance(curve, tuple) else (range(len(curve)), curve)
         colour = PART_COLOURS[i % len(PART_COLOURS)]
-        axis.plot(list(places), list(values), label=name, linewidth=1.3, color=colour)
+        # A line through one point is none.
+        marker = "o" if len(values) == 1 else None
+        axis.plot(list(places), list(values), label=name, linewidth=1.3, color=colour, marker=marker)
     for name, value in (marks or {}).items():
         axis.axhline(value, color=INK, linewidth=0.8, linestyle=":")
         axis.annotate(

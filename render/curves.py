@@ -102,7 +102,9 @@ def _points(rows: Sequence[Mapping[str, Any]], name: str) -> Points:
 def _draw_panel(axis: Any, heading: str, training: Points, held_out: Points) -> None:
     axis.set_facecolor(PAPER)
     axis.set_title(heading, loc="left", fontsize=9, color=INK)
-    axis.plot(*zip(*training, strict=True), color=TRAINING, linewidth=1.3, label="training")
+    # A line through one point is none.
+    marker = "o" if len(training) == 1 else None
+    axis.plot(*zip(*training, strict=True), color=TRAINING, linewidth=1.3, marker=marker, label="training")
     if held_out:
         step, best = min(held_out, key=lambda point: point[1])
         label = f"held out, best {best:.3f} after {step:,} steps"

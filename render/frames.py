@@ -55,6 +55,9 @@ class NearestPair:
 def expected_figure(keys: np.ndarray, expected: np.ndarray, title: str = "") -> Figure:
     """What is played, and below it how likely a model took each key to be, given the frames before.
 
+    A mark stands above frames in which a key is played that was thought unlikely (below a half), or is not that was
+    likely.
+
     Args:
         keys: bool `[frames, 88]`.
         expected: probabilities, `[frames, 88]`, from 0 to 1.
@@ -74,7 +77,10 @@ def expected_figure(keys: np.ndarray, expected: np.ndarray, title: str = "") -> 
     figure = _figure(_width(len(keys)), 2 * height + 1.2, title)
     played, likely = figure.subplots(2, 1, sharex=True)
     _draw_roll(played, keys, shown)
-    _heading(played, "played")
+    wrong = np.flatnonzero((keys != (expected >= 0.5)).any(axis=1))
+    for frame in wrong:
+        played.axvspan(frame, frame + 1, 0.96, 1.0, color=ONE_ONLY, linewidth=0, zorder=3)
+    _heading(played, f"played; {len(wrong)} of {len(keys)} frames otherwise than was likelier, marked above")
     image = _draw_image(likely, expected.T, (LOWEST_PITCH - 0.5, HIGHEST_PITCH + 0.5), 1.0)
     _draw_grid(likely, len(keys), above=True)
     _name_octaves(likely, shown, above=True)

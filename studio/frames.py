@@ -248,12 +248,11 @@ def write_pictures(paths: list[Path], sequences: list[Any], frames: int, model: 
     """Write the attention pictures of some pieces of so many frames, where any are asked for."""
     from render.frames import save_attention
 
-    for path, sequence in zip(paths, sequences if paths else [], strict=True):
+    for number, (path, sequence) in enumerate(zip(paths, sequences if paths else [], strict=True), 1):
         roll = piano_roll(sequence, model.converter.steps_per_quarter, frames=frames)
         keys, _ = roll.cells(_representation(model))
         weights, lags = model.attention(keys)
-        name = path.stem.removesuffix("-attention")
-        save_attention(path, keys, weights, lags, f"{name}: what is read of the past")
+        save_attention(path, keys, weights, lags, f"Piece {number}: what is read of the past")
     return paths
 
 

@@ -81,20 +81,21 @@ def write_songs(
 
         for path, song, sequence in zip(files.wav, songs, sequences, strict=True):
             write_wav(sequence, path, style, song.form.bars)
-    for path, song, sequence in zip(files.png, songs, sequences, strict=False):
-        _draw(path, song, sequence, style, steps_per_bar)
+    titles = [f"Song {number}" for number in range(1, len(songs) + 1)]
+    for path, title, song, sequence in zip(files.png, titles, songs, sequences, strict=False):
+        _draw(path, title, song, sequence, style, steps_per_bar)
     if files.html:
         from render.gallery import Clip, Section, write_gallery
 
         clips = tuple(
-            Clip(path.stem, sequence, song.form.bars)
-            for path, song, sequence in zip(files.midi, songs, sequences, strict=True)
+            Clip(title, sequence, song.form.bars, file=path.stem)
+            for path, title, song, sequence in zip(files.midi, titles, songs, sequences, strict=True)
         )
         write_gallery(files.html, [Section("Songs", str(songs[0].form), clips)], "Songs", style)
     return files.all
 
 
-def _draw(path: Path, song: Song, sequence: Any, style: Style, steps_per_bar: int) -> None:
+def _draw(path: Path, title: str, song: Song, sequence: Any, style: Style, steps_per_bar: int) -> None:
     from render.audio import as_written
     from render.pianoroll import save_png
     from render.song import song_figure
@@ -104,7 +105,7 @@ def _draw(path: Path, song: Song, sequence: Any, style: Style, steps_per_bar: in
         song.tokens,
         [(section.name, section.bars) for section in song.sections],
         song.fills,
-        path.stem,
+        title,
         steps_per_bar,
         style.quarters_per_bar,
         style.quarters_per_beat,
