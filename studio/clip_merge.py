@@ -133,6 +133,8 @@ def merged(
     keeper = _Keeper(clip, stays, pitch_classes)
     sequence = given_sequence(clip, keeper.kept)
     new = [note for note in in_its_voices(clip, drawn).notes if not keeper.holds(note)]
+    for note in new:
+        keeper.keep_out(note)
     if one_voice:
         _end_where_others_begin(sequence, new)
     sequence.notes.extend(new)
@@ -174,14 +176,26 @@ class _Keeper:
     def _drum(self, note: Any) -> int | None:
         return self.drum_of.get(note.pitch) if note.is_drum else None
 
+    def _step(self, note: Any) -> int:
+        """The step that a drawn note is nearest to."""
+        millionths = np.array(round(note.start_time * QPM / 60 * 1e6))
+        return min(self.last, int(nearest_steps(millionths, 1_000_000, self.clip.steps_per_quarter)))
+
     def holds(self, note: Any) -> bool:
         """Whether a drawn note stands where the file's stay."""
-        micros = np.array(round(note.start_time * QPM / 60 * 1e6))
-        step = min(self.last, int(nearest_steps(micros, 1_000_000, self.clip.steps_per_quarter)))
-        drum = self._drum(note)
+        step, drum = self._step(note), self._drum(note)
         if drum is None:
             return bool(self.stays[step].all())
         return bool(self.stays[step, drum]) or (step, drum) in self._taken
+
+    def keep_out(self, note: Any) -> None:
+        """Let a drawn note that is played early begin on its bar line rather than in a bar that stays."""
+        per_second = QPM / 60 * self.clip.steps_per_quarter
+        # Rounded, or what stands on a step would lie before it.
+        place = min(self.last, int(note.start_time * per_second + 1e-6))
+        if self.stays[place].all():
+            note.start_time = self._step(note) / per_second
+            note.end_time = max(note.end_time, note.start_time)
 
 
 def _end_where_others_begin(sequence: Any, new: Sequence[Any]) -> None:
