@@ -7,10 +7,7 @@ whose checkpoints are all damaged is not begun again over them.
 """
 
 import contextlib
-import csv
-import io
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,8 +23,8 @@ from models.checkpoint import Checkpoint
 from models.errors import CheckpointError
 from models.music_vae import LN2, MusicVAE
 from models.optimizer import ClippedAdam
+from models.run_log import RunLog
 from models.schedules import CosineDecayToFloor, ExponentialDecayToFloor
-from preprocess.output_files import write_atomically
 
 
 class BatchSource(Protocol):
@@ -125,7 +122,7 @@ def train(
     """
     folder = run_dir / "train"
     step, best, waited = restore(model, folder)
-    log = _Log(run_dir, step)
+    log = RunLog(run_dir, step)
     line: dict[str, float] = {}
     out_of_patience = bool(settings.patience) and waited >= settings.patience
     while step < settings.num_steps and not out_of_patience:
@@ -168,7 +165,6 @@ def train(
                 {"best": best, "waited": waited},
                 settings,
             )
-    log.close()
     return line
 
 
@@ -295,67 +291,3 @@ def validation(model: MusicVAE, batches: list[dict[str, np.ndarray]], seed: int 
         "val_accuracy": float(mean["accuracy"].mean()),
         "val_active_units": float((mean["mu"].var(axis=0) > 0.01).sum()),
     }
-
-
-class _Log:
-    """`log.csv` and TensorBoard's event file, both without TensorFlow."""
-
-    def __init__(self, run_dir: Path, start_step: int):
-        from tensorboard.summary.writer.event_file_writer import EventFileWriter
-
-        run_dir.mkdir(parents=True, exist_ok=True)
-        self.path = run_dir / "log.csv"
-        self.rows = _logged(self.path, start_step)
-        self.events = EventFileWriter(str(run_dir / "train"))
-
-    def write(self, step: int, values: dict[str, float]) -> None:
-        """Append a line."""
-        from tensorboard.compat.proto.event_pb2 import Event
-        from tensorboard.compat.proto.summary_pb2 import Summary
-
-        self.rows.append({"step": step, **{k: round(float(v), 5) for k, v in values.items()}})
-        names = list(dict.fromkeys(name for row in self.rows for name in row))
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, names)
-        writer.writeheader()
-        writer.writerows(self.rows)
-        write_atomically(self.path, text.getvalue().encode())
-        summary = Summary(value=[Summary.Value(tag=k, simple_value=float(v)) for k, v in values.items()])
-        self.events.add_event(Event(wall_time=time.time(), step=step, summary=summary))
-
-    def close(self) -> None:
-        """Finish the event file."""
-        self.events.close()
-
-
-def _logged(path: Path, last_step: int) -> list[dict[str, Any]]:
-    """The lines of an earlier log up to a step.
-
-    What is damaged of them is left out, which a line on standard error says; the log is a record, and a run goes on
-    without.
-    """
-    if not path.exists():
-        return []
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError as error:
-        print(f"{path}: can't be read ({error.strerror}); it begins anew.", file=sys.stderr)
-        return []
-    rows, damaged = [], 0
-    header = lines[0].split(",") if lines else []
-    for line in lines[1:]:
-        # Nothing in a line is quoted: names and numbers hold no commas.
-        values = line.split(",")
-        try:
-            if len(values) != len(header) or header[0] != "step":
-                raise ValueError
-            is_past = int(values[0]) <= last_step
-            numbers = [float(value) for value in values if value]
-        except ValueError:
-            damaged += 1
-            continue
-        if is_past and numbers:
-            rows.append(dict(zip(header, values, strict=True)))
-    if damaged:
-        print(f"{path}: left out {damaged} damaged lines.", file=sys.stderr)
-    return rows

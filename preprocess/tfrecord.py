@@ -69,6 +69,14 @@ def _damaged(path: str | Path, offset: int, what: str) -> InputError:
     return InputError(f"{path}: {whole}", "bad_record")
 
 
+def framed(record: bytes) -> bytes:
+    """A record as it stands in a file, with its length and checksums."""
+    header = struct.pack("<Q", len(record))
+    return b"".join(
+        (header, struct.pack("<I", _masked_crc(header)), record, struct.pack("<I", _masked_crc(record)))
+    )
+
+
 class RecordWriter:
     """Writes a TFRecord file that appears under its name only when it is complete.
 
@@ -86,9 +94,7 @@ class RecordWriter:
 
     def write(self, record: bytes) -> None:
         """Append one record."""
-        header = struct.pack("<Q", len(record))
-        self.file.write(header + struct.pack("<I", _masked_crc(header)))
-        self.file.write(record + struct.pack("<I", _masked_crc(record)))
+        self.file.write(framed(record))
         self.count += 1
 
     def __enter__(self) -> Self:
