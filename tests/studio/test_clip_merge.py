@@ -17,6 +17,7 @@ from models import trained_model
 from render.midi import Style, midi_bytes
 from studio.clip_input import read_clip
 from studio.clip_merge import given_sequence, merged, resolution_for, style_like, styles_between
+from tests.checkpoints import save_tiny, tiny_history_config
 from tests.studio.test_clip_input import BAR, TICKS, beat, meter, note, tempo, track, write
 
 PERCUSSION = [(0, tempo(92)), *beat(0, 4)]
@@ -62,14 +63,21 @@ def model() -> Any:
     return trained_model.load("histdec-drum_4bar")
 
 
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The flag that names a drum model of random weights, which is quick."""
+    path = tmp_path_factory.mktemp("checkpoint") / "tiny.safetensors"
+    return f"--checkpoint_file={save_tiny(path, tiny_history_config())}"
+
+
 @pytest.fixture
 def percussion(tmp_path: Path) -> str:
     return write(tmp_path / "percussion.mid", track(PERCUSSION))
 
 
-def test_infill_keeps_the_other_bars_to_the_tick(percussion: str, tmp_path: Path) -> None:
+def test_infill_keeps_the_other_bars_to_the_tick(tiny: str, percussion: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    flags = [f"--input_midi={percussion}", "--bars=2", "--num_outputs=2", "--num_candidates=2"]
+    flags = [tiny, f"--input_midi={percussion}", "--bars=2", "--num_outputs=2", "--num_candidates=2"]
     assert explore.main(["infill", *flags, "--swing=0.3", "--accents", f"--output_dir={out}"]) == 0
     before = struck(Path(percussion))
     for path in out.glob("*.mid"):
@@ -80,9 +88,9 @@ def test_infill_keeps_the_other_bars_to_the_tick(percussion: str, tmp_path: Path
     assert {tuple(tempos(path)) for path in out.glob("*.mid")} == {((0, 70),)}
 
 
-def test_drums_and_bars_that_are_kept(percussion: str, tmp_path: Path) -> None:
+def test_drums_and_bars_that_are_kept(tiny: str, percussion: str, tmp_path: Path) -> None:
     before = struck(Path(percussion))
-    flags = [f"--input_midi={percussion}", "--num_outputs=1", "--feel"]
+    flags = [tiny, f"--input_midi={percussion}", "--num_outputs=1", "--feel"]
     assert sample.main([*flags, "--keep=snare", f"--output_dir={tmp_path / 'drums'}"]) == 0
     (path,) = (tmp_path / "drums").iterdir()
     snares = {37, 38, 39, 40, 56, 88}  # and what the model doesn't know
@@ -97,12 +105,12 @@ def test_drums_and_bars_that_are_kept(percussion: str, tmp_path: Path) -> None:
     ]
 
 
-def test_nothing_changed_is_the_clip_itself(percussion: str, tmp_path: Path) -> None:
+def test_nothing_changed_is_the_clip_itself(tiny: str, percussion: str, tmp_path: Path) -> None:
     before = struck(Path(percussion))
-    common = [f"--input_midi={percussion}", "--num_outputs=1"]
+    common = [f"--input_midi={percussion}", tiny, "--num_outputs=1"]
     assert explore.main(["similar", *common, "--similarity=1", f"--output_dir={tmp_path / 's'}"]) == 0
     flags = ["--attribute=density", "--amount=0,0.2", "--png", f"--output_dir={tmp_path / 'v'}"]
-    assert explore.main(["vary", common[0], *flags]) == 0
+    assert explore.main(["vary", *common[:2], *flags]) == 0
     varied = sorted((tmp_path / "v").glob("*.mid"))
     assert [path.name.split("_")[-1] for path in varied] == ["density+0.mid", "density+0.2.mid"]
     for path in (next((tmp_path / "s").glob("*.mid")), varied[0]):
@@ -110,11 +118,11 @@ def test_nothing_changed_is_the_clip_itself(percussion: str, tmp_path: Path) -> 
     assert struck(varied[1]) != before and tempos(varied[1]) == [(0, 92)]
 
 
-def test_the_ends_of_an_interpolation_are_the_clips(percussion: str, tmp_path: Path) -> None:
+def test_the_ends_of_an_interpolation_are_the_clips(tiny: str, percussion: str, tmp_path: Path) -> None:
     changing = [(bar * 4 * 96, tempo(100 + bar)) for bar in range(8)]
     coarse = [(tick * 96 // TICKS, data) for tick, data in beat(0, 8)]
     other = write(tmp_path / "other.mid", track([*changing, *coarse]), division=96)
-    flags = [f"--input_midi_1={percussion}", f"--input_midi_2={other}", "--bar=1,3", "--num_outputs=3"]
+    flags = [f"--input_midi_1={percussion}", f"--input_midi_2={other}", "--bar=1,3", "--num_outputs=3", tiny]
     assert interpolate.main([*flags, f"--output_dir={tmp_path / 'out'}"]) == 0
     first, middle, last = sorted((tmp_path / "out").glob("*-of-003.mid"))
     assert struck(first) == struck(Path(percussion)) and tempos(first) == [(0, 92)]
@@ -128,9 +136,11 @@ def test_the_ends_of_an_interpolation_are_the_clips(percussion: str, tmp_path: P
     assert len(struck(whole)) == sum(len(struck(path)) for path in (first, middle, last))
 
 
-def test_what_goes_on_goes_on_at_the_tempo_and_in_the_meter(tmp_path: Path) -> None:
+def test_what_goes_on_goes_on_at_the_tempo_and_in_the_meter(tiny: str, tmp_path: Path) -> None:
     last = write(tmp_path / "a.mid", track([(0, tempo(140)), (3 * BAR, tempo(71)), *beat(0, 5)]))
-    assert sample.main([f"--input_midi={last}", "--num_outputs=1", f"--output_dir={tmp_path / 'on'}"]) == 0
+    assert (
+        sample.main([tiny, f"--input_midi={last}", "--num_outputs=1", f"--output_dir={tmp_path / 'on'}"]) == 0
+    )
     assert tempos(next((tmp_path / "on").iterdir())) == [(0, 71)]
     keys = [e for i in range(24) for e in note(i * TICKS // 2 + 5, 60 + i % 5, 50 + i, 200, channel=0)]
     waltz = write(tmp_path / "waltz.mid", track([(0, meter(3)), (0, tempo(84)), *keys]))
