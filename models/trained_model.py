@@ -355,6 +355,7 @@ WHY_DROPPED = {
     "negative_time": "a note lies before the start",
     "no_drums": "it has no drums; a drum track is on MIDI channel 10",
     "no_melody": "it has no melody",
+    "other_programs": "it has instruments whose MIDI programs the model leaves out",
     "polyphonic": "it plays several notes at once",
     "no_chords": "its chords can't be told",
     "coincident_chords": "two of its chords stand at the same time",

@@ -153,8 +153,10 @@ class MelodyConverter:
     ) -> tuple[list[Example], Counter[str]]:
         """All distinct examples, and how often a stretch of music was dropped for which reason.
 
-        The reasons: `empty`, `other_meter`, `bad_time_signature`, `time_changes`, `negative_time`, `bad_note`
-        (it ends before it begins), `no_melody`, `polyphonic`, `too_short`; with chords or keys `no_chords`
+        `other_programs` counts the stretches of which instruments were left out that are not of `valid_programs` (a
+        violin is none of Magenta's melodies), whether others gave examples or not. The other reasons: `empty`,
+        `other_meter`, `bad_time_signature`, `time_changes`, `negative_time`, `bad_note` (it ends before it begins),
+        `no_melody`, `polyphonic`, `too_short`; with chords or keys `no_chords`
         (none could be inferred), `coincident_chords`, `bad_chord` and `bad_key`.
         """
         examples: list[Example] = []
@@ -163,13 +165,23 @@ class MelodyConverter:
         segments = list(split(note_sequence, self.presplit_on_time_changes, reasons))
         sources = self.conditioning.sources(note_sequence, segments, self.presplit_on_time_changes)
         for segment, source in zip(segments, sources, strict=True):
+            reasons["other_programs"] += self._leaves_out(notes, segment)
             try:
                 examples += self._convert_segment(segment, notes, source)
             except Dropped as dropped:
                 reasons[dropped.reason] += 1
         if not segments and not reasons:
             reasons["empty"] += 1
-        return examples, reasons
+        return examples, +reasons
+
+    def _leaves_out(self, notes: MelodyNotes, segment: Segment) -> bool:
+        """Whether an instrument of a stretch is left out for its program alone."""
+        if self.valid_programs is None:
+            return False
+        here = segment.notes
+        played = notes.sounding[here] & (notes.pitches[here] >= self.min_pitch)
+        played &= notes.pitches[here] <= self.max_pitch
+        return bool(played.any() and not np.isin(notes.programs[here][played], self.valid_programs).all())
 
     def _convert_segment(self, segment: Segment, notes: MelodyNotes, source: Any) -> list[Example]:
         tracks = self.tracks(segment, notes)

@@ -305,6 +305,20 @@ def key(number: int) -> Any:
     return sequence
 
 
+def test_instruments_that_are_left_out_for_their_program_are_counted() -> None:
+    violin, both = line((0, 60, 4), (4, 62, 4)), line((0, 60, 4), (4, 62, 4))
+    for note in violin.notes:
+        note.program = 40
+    note = both.notes.add()
+    note.CopyFrom(violin.notes[0])
+    note.instrument = 1
+    piano = MelodyConverter(valid_programs=range(32))
+    assert piano.convert(violin)[1] == {"other_programs": 1, "no_melody": 1}
+    examples, reasons = piano.convert(both)
+    assert len(examples) == 1 and reasons == {"other_programs": 1}
+    assert MelodyConverter().convert(violin)[1] == {}
+
+
 TRIAD = {"chord_encoding": "triad"}
 WHOLE = {"presplit_on_time_changes": False}
 
