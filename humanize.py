@@ -19,6 +19,8 @@ from preprocess.errors import InputError
 from render.performance import (
     Performances,
     add_groove_flags,
+    are_shown,
+    check_files,
     check_groove_flags,
     shown_name,
     style_of,
@@ -96,6 +98,11 @@ def load(args: argparse.Namespace) -> Any:
     return model
 
 
+def stem_of(path: Path, args: argparse.Namespace) -> Path:
+    """Where the performances of a file go, without number and ending."""
+    return Path(os.path.expanduser(args.output_dir)) / f"{path.stem}_humanized"
+
+
 def humanize(path: Path, model: Any, choice: DrumChoice, args: argparse.Namespace) -> Performances:
     """The performances of one file.
 
@@ -121,9 +128,9 @@ def humanize(path: Path, model: Any, choice: DrumChoice, args: argparse.Namespac
     played = [as_performed(file, drums, one, args.timing, args.velocity) for one in performances]
     for warning in file.warnings:
         print(f"humanize.py: {path}: {warning.message}", file=sys.stderr)
-    style, shown = style_of(file.tempos(), file.meter), Performances.are_shown(args)
+    style, shown = style_of(file.tempos(), file.meter), are_shown(args)
     return Performances(
-        stem=Path(os.path.expanduser(args.output_dir)) / f"{path.stem}_humanized",
+        stem=stem_of(path, args),
         midi=[file.with_hits(*one) for one in played],
         drums=[file.drum_sequence(*one) for one in played] if shown else [],
         given=file.drum_sequence() if shown else None,
@@ -139,6 +146,7 @@ def main(argv: list[str] | None = None) -> int:
     check_groove_flags(args)
     choice = drum_choice_of(args)
     paths = input_files(args.input_midi)
+    check_files([stem_of(path, args) for path in paths], args)
     model = load(args)
     pieces: list[Performances] = []
     left_out: list[InputError] = []

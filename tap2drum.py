@@ -18,6 +18,7 @@ from render.drum_maps import DRUM_MAPS, load_drum_map
 from render.performance import (
     Performances,
     add_groove_flags,
+    check_files,
     check_groove_flags,
     shown_name,
     style_of,
@@ -73,6 +74,8 @@ def perform(path: Path, args: argparse.Namespace) -> Performances:
     from studio.performing import conditions_at, drums_of_taps
     from studio.taps import Taps, shown
 
+    stem = Path(os.path.expanduser(args.output_dir)) / f"{path.stem}_drums"
+    check_files([stem], args)
     taps = Taps(path, args.qpm)
     for warning in taps.warnings:
         print(f"tap2drum.py: {path}: {warning.message}", file=sys.stderr)
@@ -84,7 +87,7 @@ def perform(path: Path, args: argparse.Namespace) -> Performances:
     played = drums_of_taps(model, grid, args.temperature, args.seed, args.num_outputs, conditions)
     sequences = [taps.as_played(sequence) for sequence in played]
     return Performances(
-        stem=Path(os.path.expanduser(args.output_dir)) / f"{path.stem}_drums",
+        stem=stem,
         midi=[taps.midi(sequence, style) for sequence in sequences],
         drums=sequences,
         given=shown(taps),

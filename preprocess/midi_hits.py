@@ -21,7 +21,7 @@ from preprocess.midi_file import METER, TEMPO, Event, MidiFile, MidiWarning, Tra
 from preprocess.midi_writer import LONGEST_DELTA, file_bytes, meter_event, tempo_event
 from preprocess.note_sequence import NoteSequence
 from preprocess.played_hits import Strokes
-from preprocess.step_grid import BAR, MAX_STEPS, STEPS_PER_QUARTER, Meter, StepGrid
+from preprocess.step_grid import BAR, MAX_STEPS, STEPS_PER_QUARTER, Meter, StepGrid, too_long
 
 FINE = 480
 """Ticks of a quarter note below which a file is written with more of them, or timing would be coarse."""
@@ -108,7 +108,7 @@ class MidiHits:
             # As far from the one before as no window of the models reaches.
             begin = (self.positions[mine].max() // (2 * BAR) + 1) * 2 * BAR
             if begin > MAX_STEPS:
-                raise InputError(f"The music lasts longer than {MAX_STEPS} sixteenths.", "too_long")
+                raise too_long()
 
     def _patterns(self) -> list[list[Track]]:
         """The tracks that sound together; all of them, or each for itself with what the first one says at tick 0."""

@@ -75,7 +75,7 @@ class StepGrid:
         self._ticks = np.array([stretch.tick for stretch in stretches], np.float64)
         self._steps = np.array([stretch.step for stretch in stretches], np.float64)
         if self.positions([last_tick])[0] >= MAX_STEPS:
-            raise InputError(f"The music lasts longer than {MAX_STEPS} sixteenths.", "too_long")
+            raise too_long()
 
     def meters_at(self, ticks: np.ndarray) -> list[tuple[int, int]]:
         """Numerator and denominator of the meter at each tick."""
@@ -108,6 +108,11 @@ class StepGrid:
         following = np.searchsorted(self._steps - 0.5, positions, side="right")
         ends = np.append(self._ticks[1:], np.inf)[np.maximum(following - 1, 0)]
         return self.ticks(positions) >= ends - self.ticks_per_step / 2
+
+
+def too_long() -> InputError:
+    """The refusal of music of more than `MAX_STEPS`."""
+    return InputError(f"The music lasts longer than {MAX_STEPS} sixteenths; split the file.", "too_long")
 
 
 def _changes(meters: Iterable[Meter], ticks_per_quarter: int) -> list[Meter]:

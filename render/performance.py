@@ -103,6 +103,40 @@ def shown_name(path: Path) -> str:
     return printable(as_text(path.stem), line=True)
 
 
+def are_shown(args: argparse.Namespace) -> bool:
+    """Whether the flags ask for more than MIDI files."""
+    return bool(args.png or args.gallery or args.wav)
+
+
+def midi_paths(stem: Path, count: int) -> list[Path]:
+    """`STEM.mid`, or `STEM-000-of-008.mid` and so on."""
+    numbers = [""] if count == 1 else [f"-{i:03d}-of-{count:03d}" for i in range(count)]
+    return [_path(stem, f"{number}.mid") for number in numbers]
+
+
+def check_files(stems: Sequence[Path], args: argparse.Namespace) -> int:
+    """How many files the performances of inputs take; refuse to begin where one of them can't be written.
+
+    Raises:
+        InputError: naming a file that exists, that can't be there, or that two inputs would write.
+    """
+    files: list[Path] = []
+    for stem in stems:
+        midi = midi_paths(stem, args.num_outputs)
+        wavs = [path.with_suffix(".wav") for path in midi] if args.wav else []
+        pages = [_path(stem, f".{kind}") for kind, on in (("png", args.png), ("html", args.gallery)) if on]
+        files += [*midi, *wavs, *pages]
+    for path, times in Counter(files).items():
+        if times > 1:
+            raise InputError(f"{path}: two of the inputs would become this file; rename one.", "same_name")
+    check_new(files, args.force)
+    return len(files)
+
+
+def _path(stem: Path, ending: str) -> Path:
+    return stem.with_name(stem.name + ending)
+
+
 @dataclass(frozen=True)
 class Performances:
     """What one input became.
@@ -126,19 +160,11 @@ class Performances:
     title: str
 
     def midi_paths(self) -> list[Path]:
-        """`STEM.mid`, or `STEM-000-of-008.mid` and so on."""
-        n = len(self.midi)
-        numbers = [""] if n == 1 else [f"-{i:03d}-of-{n:03d}" for i in range(n)]
-        return [self._path(f"{number}.mid") for number in numbers]
-
-    def files(self, args: argparse.Namespace) -> list[Path]:
-        """All files that the flags ask for, MIDI first."""
-        wavs = [path.with_suffix(".wav") for path in self.midi_paths()] if args.wav else []
-        pages = [self._path(f".{kind}") for kind, on in (("png", args.png), ("html", args.gallery)) if on]
-        return [*self.midi_paths(), *wavs, *pages]
+        """Of each performance."""
+        return midi_paths(self.stem, len(self.midi))
 
     def rendered(self, args: argparse.Namespace) -> dict[Path, bytes]:
-        """What goes into each of `files` but the sounds."""
+        """The files to write and what goes into them, but for the sounds."""
         paths = self.midi_paths()
         contents = dict(zip(paths, self.midi, strict=True))
         rows = [("as given", self.given)]
@@ -149,7 +175,7 @@ class Performances:
             bars = min(self.bars, PICTURE_BARS)
             lengths = self.style.quarters_per_bar, self.style.quarters_per_beat
             figure = clip_figure(rows, bars, self.title, *lengths)
-            contents[self._path(".png")] = png_bytes(figure)
+            contents[_path(self.stem, ".png")] = png_bytes(figure)
         if args.gallery:
             from render.gallery import Clip, Section, gallery_html
 
@@ -160,16 +186,8 @@ class Performances:
             ]
             # The page plays at one tempo.
             style = dataclasses.replace(self.style, tempos=())
-            contents[self._path(".html")] = gallery_html(sections, self.title, style).encode("utf-8")
+            contents[_path(self.stem, ".html")] = gallery_html(sections, self.title, style).encode("utf-8")
         return contents
-
-    @staticmethod
-    def are_shown(args: argparse.Namespace) -> bool:
-        """Whether the flags ask for more than MIDI files."""
-        return bool(args.png or args.gallery or args.wav)
-
-    def _path(self, ending: str) -> Path:
-        return self.stem.with_name(self.stem.name + ending)
 
 
 def write_all(pieces: list[Performances], args: argparse.Namespace) -> int:
@@ -178,11 +196,7 @@ def write_all(pieces: list[Performances], args: argparse.Namespace) -> int:
     Raises:
         InputError: naming a file that exists, or that two inputs would write.
     """
-    files = [path for piece in pieces for path in piece.files(args)]
-    for path, times in Counter(files).items():
-        if times > 1:
-            raise InputError(f"{path}: two of the inputs would become this file; rename one.", "same_name")
-    check_new(files, args.force)
+    count = check_files([piece.stem for piece in pieces], args)
     for piece in pieces:
         for path, data in piece.rendered(args).items():
             write_atomically(path, data)
@@ -191,4 +205,4 @@ def write_all(pieces: list[Performances], args: argparse.Namespace) -> int:
 
             for path, drums in zip(piece.midi_paths(), piece.drums, strict=True):
                 write_wav(drums, path.with_suffix(".wav"), piece.style, piece.bars)
-    return len(files)
+    return count
