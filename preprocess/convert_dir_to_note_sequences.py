@@ -163,7 +163,8 @@ def main(argv: list[str] | None = None) -> int:
         options = Options(input_dir.stem, limits, drums)
         for converted in convert_sources(found.sources, options, args.num_processes):
             records = converted.records
-            chosen = other if records and is_held_out(records[0], args.held_out_percent) else writer
+            out = held_out and records and is_held_out(records[0], args.held_out_percent)
+            chosen = other if out else writer
             for record in records:
                 chosen.write(record)
             tally.add(converted)

@@ -388,12 +388,14 @@ def _instruments(tracks: list[Track]) -> list[_Instrument]:
 def _add_notes(sequence: Any, instruments: list[_Instrument], drums: list[bool], clock: _Clock) -> None:
     time, total = clock.time, 0.0
     add = sequence.notes.add
+    scale = clock.scales[0] if len(clock.scales) == 1 else 0.0
     for i, group in enumerate(instruments):
         common = {"instrument": i, "program": group.program, "is_drum": drums[i]}
         for start, end, pitch, velocity in group.notes:
-            end_time = time(end)
-            total = max(total, end_time)
-            add(start_time=time(start), end_time=end_time, pitch=pitch, velocity=velocity, **common)
+            start_time, end_time = (start * scale, end * scale) if scale else (time(start), time(end))
+            if end_time > total:
+                total = end_time
+            add(start_time=start_time, end_time=end_time, pitch=pitch, velocity=velocity, **common)
     for i, group in enumerate(instruments):
         common = {"instrument": i, "program": group.program, "is_drum": drums[i]}
         for tick, bend in group.bends:

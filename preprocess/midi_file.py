@@ -298,7 +298,9 @@ class _TrackReader:
         chunk, events = self._chunk, self.track.events
         at, tick, end, running, size, cancelled = 0, 0, len(chunk), 0, 0, False
         append, last = events.append, self._budget
-        while at < end and not self.ended:
+        # No event is shorter than two bytes.
+        many = end > 2 * last
+        while at < end:
             delta = chunk[at]
             at += 1
             if delta & 0x80:
@@ -328,13 +330,15 @@ class _TrackReader:
                 event, at = self._system_event(tick, status, at)
                 cancelled = cancelled or status < 0xF8
                 append((tick, event))
+                if self.ended:
+                    break
                 continue
             if (event[1] | event[-1]) & 0x80:
                 event, at = self._with_real_time(event, at - size + 1, size)
             if at > end:
                 raise IndexError
             append((tick, event))
-            if len(events) > last:
+            if many and len(events) > last:
                 raise InputError("The file holds too many events.", "too_many_events")
         if len(events) > last:
             raise InputError("The file holds too many events.", "too_many_events")
