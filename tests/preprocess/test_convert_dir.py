@@ -6,7 +6,9 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ from preprocess.conversion import Converted, Options, convert_sources
 from preprocess.convert_dir_to_note_sequences import console_main, main
 from preprocess.errors import InputError
 from preprocess.note_sequence import NoteSequence
+from preprocess.pools import map_in_processes
 from preprocess.sources import Source
 from preprocess.tfrecord import read_records, read_sidecar
 from tests.conftest import ROOT
@@ -232,3 +235,81 @@ def test_pieces_are_held_out_by_their_notes(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="exists already"):
         run(folder, tmp_path / "c", f"--held_out_file={held_out}")
     assert not (tmp_path / "c").exists()
+
+
+def test_files_without_notes_are_dropped_and_warnings_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "music"
+    folder.mkdir()
+    files = {
+        "empty.mid": midi(END),
+        "short header.mid": midi(NOTE + END, count=2),
+        "piano.mid": piece([60, 62]),
+        "both.mid": midi(NOTE + END, piece([60])[22:]),
+        "named.mid": midi(b"\0\xff\3\4Kick\0\x90\x24\x40\x60\x80\x24\0" + END),
+    }
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    output = tmp_path / "out"
+    run(folder, output)
+    sidecar = read_sidecar(output) or {}
+    assert [(d["file"], d["reason"]) for d in sidecar["dropped"]] == [("empty.mid", "no_notes")]
+    assert sidecar["files"] == {"read": 4, "dropped": 1, "other": 0}
+    assert sidecar["warnings"] == {"drums_elsewhere": 1, "track_count": 1}
+    assert sidecar["notes"] == {"drums_only": 2, "no_drums": 1, "both": 1}
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "2 with drums alone, 1 with drums and other notes, 1 with no drums" in printed
+    assert "drums_elsewhere" in printed and "no_notes" in printed
+    (tmp_path / "channel").mkdir()
+    (tmp_path / "channel" / "a.mid").write_bytes(files["piano.mid"])
+    (sequence,) = run(tmp_path / "channel", output, "--drum_channel=1", "--force")
+    assert all(note.is_drum for note in sequence.notes)
+
+
+def test_a_book_of_tunes_is_counted_tune_by_tune(tmp_path: Path) -> None:
+    pytest.importorskip("note_seq")
+    folder = tmp_path / "music"
+    folder.mkdir()
+    tune = "X:{0}\nT:Tune {0}\nM:4/4\nL:1/4\nK:C\n{1}|\n"
+    (folder / "a.abc").write_text(
+        "\n".join(tune.format(i, m) for i, m in enumerate(("CDEF", "C&D", "[CE]2"), 1))
+    )
+    (folder / "b.abc").write_text(tune.format(1, "C&D"))
+    output = tmp_path / "out"
+    sequences = run(folder, output)
+    assert len({sequence.id for sequence in sequences}) == len(sequences) == 2
+    sidecar = read_sidecar(output) or {}
+    assert [(t["tune"], t["reason"]) for t in sidecar["dropped_tunes"]] == [
+        ("a.abc, 2 (Tune 2)", "abc_unreadable"),
+        ("b.abc, 1 (Tune 1)", "abc_unreadable"),
+    ]
+    assert [(d["file"], d["reason"]) for d in sidecar["dropped"]] == [("b.abc", "abc_unreadable")]
+
+
+def test_only_a_few_files_are_handed_out_at_a_time() -> None:
+    taken = []
+
+    def batches() -> Iterator[list[int]]:
+        for i in range(100):
+            taken.append(i)
+            yield [i]
+
+    results = map_in_processes(abs, batches(), 2, abs)
+    for i, result in enumerate(results):
+        assert result == i and len(taken) <= i + 5
+    assert len(taken) == 100
+
+
+def test_a_zip_is_opened_once(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+    original = zipfile.ZipFile.__init__
+
+    def counted(archive: zipfile.ZipFile, *arguments: Any, **options: Any) -> None:
+        opened.append(arguments)
+        original(archive, *arguments, **options)
+
+    path = zipped(folder, tmp_path / "music.zip")
+    monkeypatch.setattr(zipfile.ZipFile, "__init__", counted)
+    run(path, tmp_path / "out")
+    assert len(opened) == 2, "once to look for files, once to read them"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from configs import get_config
 from preprocess.errors import InputError
 from preprocess.example_proto import decode
 from preprocess.note_sequence import NoteSequence
@@ -140,3 +141,76 @@ def test_beam_gives_the_same_set(beats: Path) -> None:
     assert contents(local) == contents(beam)
     local_sidecar, beam_sidecar = read_sidecar(local[0]) or {}, read_sidecar(beam[0]) or {}
     assert local_sidecar["reasons"] == beam_sidecar["reasons"]
+
+
+def odd_records() -> dict[str, bytes]:
+    """Records that hold no music, by the reason for which they are dropped."""
+    records = {"bad_record": b"\xff rubbish", "no_notes": b""}
+    for reason in ("quantized", "bad_time", "too_long", "bad_tempo", "no_drums"):
+        sequence = backbeat(4)
+        if reason == "quantized":
+            sequence.quantization_info.steps_per_quarter = 4
+        elif reason == "bad_time":
+            sequence.notes[3].end_time = float("nan")
+        elif reason == "too_long":
+            sequence.notes[3].end_time = 1e300
+        elif reason == "bad_tempo":
+            sequence.tempos.add(time=1, qpm=0)
+        else:
+            for note in sequence.notes:
+                note.is_drum = False
+        records[reason] = sequence.SerializeToString()
+    return records
+
+
+def test_odd_records_are_counted_and_end_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "odd.tfrecord"
+    odd = odd_records()
+    with RecordWriter(path) as writer:
+        for record in [*odd.values(), backbeat(4).SerializeToString()]:
+            writer.write(record)
+    paths = run(path, "out", "--no-enable_filtering")
+    sidecar = read_sidecar(paths[0]) or {}
+    assert (
+        sidecar["without_example"] == dict.fromkeys(odd, 1)
+        and sum(map(len, map(list, map(read_records, paths)))) == 1
+    )
+    assert "NoteSequences without" in capsys.readouterr().out.replace("\n", " ")
+    run(path, "filtered")
+
+
+def test_a_converter_that_fails_drops_one_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    from preprocess.converters import drums
+
+    def fail(*arguments: object) -> None:
+        raise IndexError
+
+    monkeypatch.setattr(drums.DrumsConverter, "convert", fail)
+    assert Transform(get_config(CONFIG).converter_spec, None)(backbeat(4).SerializeToString()) == (
+        [],
+        Counter(["converter_failed"]),
+    )
+
+
+def test_examples_are_found_in_bars_unless_wanted_otherwise() -> None:
+    """A tempo that changes in each bar: Magenta's splitting finds no four bars in it."""
+    sequence = backbeat(8)
+    bar = 4 * 60 / sequence.tempos[0].qpm
+    faster = type(sequence)()
+    faster.CopyFrom(sequence)
+    del faster.tempos[:]
+    for note in faster.notes:
+        index = int(note.start_time / bar + 1e-6)
+        start = sum(bar / (1 + i / 10) for i in range(index))
+        note.start_time = start + (note.start_time - index * bar) / (1 + index / 10)
+        note.end_time = note.start_time + 0.05
+    for i in range(8):
+        at = sum(bar / (1 + j / 10) for j in range(i))
+        faster.tempos.add(time=at, qpm=sequence.tempos[0].qpm * (1 + i / 10))
+    faster.total_time = max(note.end_time for note in faster.notes)
+    spec = get_config(CONFIG).converter_spec
+    by_bars, _ = Transform(spec, None)(faster.SerializeToString())
+    steady, _ = Transform(spec, None)(sequence.SerializeToString())
+    split, _ = Transform(spec, None, at_one_tempo=False)(faster.SerializeToString())
+    inputs = [[decode(record)[2].inputs.tolist() for record in records] for records in (by_bars, steady)]
+    assert inputs[0] == inputs[1] and inputs[0] and not split
