@@ -173,10 +173,14 @@ def load_weights(name: str) -> dict[str, Any]:
 
 
 def _train(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> int:
+    from preprocess.output_files import check_folder
     from studio.run_lock import check_free
     from studio.training_data import training_data
 
+    check_folder(run_dir)
     check_free(run_dir)
+    # Before the examples are read and Keras is imported, which takes longer.
+    weights = load_weights(args.init_from) if args.init_from else None
     if config.model == "frame_model" and args.precision != "float32":
         raise InputError(f"{config.name} computes in float32 alone; leave out --precision.", "bad_flag")
     data = training_data(config, args.examples_path, args.eval_examples_path)
@@ -194,10 +198,10 @@ def _train(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> i
         model = training.built(config, args.seed)
     except ValueError as error:
         raise InputError(f"{config.name}: {error}", "bad_config") from error
-    if args.init_from:
+    if weights is not None:
         from models import checkpoint
 
-        checkpoint.assign(model, load_weights(args.init_from), args.init_from)
+        checkpoint.assign(model, weights, args.init_from)
     settings = trainer.Settings(
         args.num_steps,
         args.log_every,

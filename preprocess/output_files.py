@@ -259,10 +259,23 @@ def check_folder(folder: str | Path) -> None:
         if not stat.S_ISDIR(mode):
             what = "it" if place == folder else place
             raise InputError(f"{folder}: can't be written, {what} is a file; name a folder.", "unwritable")
-        if not os.access(place, os.W_OK | os.X_OK):
-            what = "can't be written" if place == folder else f"can't be made, as {place} can't be written"
-            raise InputError(f"{folder}: {what} by you; name another folder.", "unwritable")
+        _try_to_write(place, folder)
         return
+
+
+def _try_to_write(place: Path, folder: Path) -> None:
+    """Make a folder in one that is there and remove it: what may be written is known by no other means everywhere."""
+    trial = partial_path(place / "trial")
+    try:
+        os.mkdir(trial)
+        os.rmdir(trial)
+    except OSError as error:
+        if error.errno not in _BAD_PLACE:
+            raise write_error(folder, error) from error
+        what = "can't be written" if place == folder else f"can't be made, as {place} can't be written"
+        raise InputError(
+            f"{folder}: {what} ({error.strerror}); name another folder.", "unwritable"
+        ) from error
 
 
 def _with_parents(folder: Path) -> Iterator[Path]:

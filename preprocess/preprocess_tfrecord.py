@@ -67,7 +67,10 @@ def get_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--enable_filtering", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument(
-        "--max_total_time", type=flags.number(above=0), default=1800.0, help="seconds (default: 1800)"
+        "--max_total_time",
+        type=flags.number(above=0, at_most=flags.MOST),
+        default=1800.0,
+        help="seconds (default: 1800)",
     )
     parser.add_argument("--max_num_notes", type=flags.COUNT, default=10000, help="default: 10000")
     parser.add_argument("--min_velocities", type=flags.COUNT, default=1, help="default: 1")

@@ -102,7 +102,7 @@ COMMANDS = (
              inputs=("input_midi", "checkpoint_file")),
     _explore("combine", SMALL, "--input_midi={beat}", "--plus={beat}", "--output_dir={out}", inputs=("input_midi", "plus", "minus")),
     _explore("embed", SMALL, "--input_dir={midi}", "--output_file={out}/e.npz", inputs=("input_dir", "examples_path"), output="output_file"),
-    _explore("neighbours", SMALL, "--embedding={embedding}", "--input_midi={beat}", "--output_dir={out}", inputs=("embedding", "input_midi")),
+    _explore("neighbours", SMALL, "--embedding={embedding}", "--input_midi={beat}", "--midi", "--output_dir={out}", inputs=("embedding", "input_midi")),
     _explore("attributes", SMALL, "--examples_path={records}", "--max_examples=8", "--num_samples=2", "--attributes_file={out}/a.json",
              "--output_dir={out}", inputs=("examples_path",)),
     Command("export", ("--checkpoint_file={checkpoint}", "--output={out}/x.safetensors"), ("checkpoint_file", "run_dir"), ("output",)),
@@ -253,6 +253,7 @@ def _run(module: str, arguments: list[str], folder: Path, file_bytes: int | None
     os.chdir(folder)
     sys.path.insert(0, str(ROOT))
     sys.argv = [f"{module}.py", *arguments]
+    sys.modules.pop(module, None)  # or runpy would warn
     try:
         os.fstat(1)
         sys.stdout = sys.__stdout__ = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
