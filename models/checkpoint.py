@@ -78,7 +78,7 @@ def load(path: Path) -> Checkpoint:
     Raises:
         CheckpointError: where the file is missing, damaged or something else, or its weights are not finite.
     """
-    header, arrays = _read(path)
+    header, arrays = read_safetensors(path)
     weights = {n.removeprefix("model/"): a for n, a in arrays.items() if n.startswith("model/")}
     if not weights or "config" not in header:
         raise CheckpointError(f"{path}: is a safetensors file, but not a checkpoint of this project.")
@@ -97,16 +97,24 @@ def load(path: Path) -> Checkpoint:
     return Checkpoint(weights, header["config"], step, state, notes)
 
 
-def _read(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
-    """The header and the arrays of a safetensors file."""
+def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    """The metadata and the arrays of a safetensors file.
+
+    Raises:
+        CheckpointError: where it can't be read, or holds numbers of a type that NumPy has not.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="numpy") as file:
             return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    # NumPy lacks some of the format's types, which shows in one of the last three.
-    except (OSError, SafetensorError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path}: can't be read as a checkpoint ({error}).") from error
+    except (TypeError, KeyError, AttributeError) as error:
+        raise CheckpointError(
+            f"{path}: can't be read as a checkpoint, its numbers are of a type such as bfloat16 that NumPy has not; "
+            "save them as float32."
+        ) from error
 
 
 def as_weights(arrays: dict[str, np.ndarray], source: str) -> dict[str, np.ndarray]:

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from models.checkpoint import read_safetensors
 from models.errors import CheckpointError
 from models.numpy_model import FORGET_BIAS
 
@@ -179,13 +180,7 @@ def read(path: str | Path) -> Tensors:
 
 
 def _from_export(path: Path) -> Tensors:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        arrays = load_file(path)
-    except (OSError, SafetensorError, TypeError, KeyError) as error:
-        raise CheckpointError(f"{path}: can't be read as a safetensors file ({error}).") from error
+    _, arrays = read_safetensors(path)
     for name, array in arrays.items():
         if not np.issubdtype(array.dtype, np.floating):
             raise CheckpointError(f"{path}: '{name}' is no floating-point tensor.")

@@ -1,5 +1,6 @@
 """A run survives what happens to its files, and belongs to one process at a time."""
 
+import contextlib
 import json
 import os
 import random
@@ -8,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -207,35 +209,40 @@ def test_without_locks_of_the_system_the_process_is_asked_for(
 def test_runs_killed_at_any_moment_go_on_bit_for_bit_under_the_full_compiler(
     patterns_tfrecord: Path, tmp_path: Path
 ) -> None:
-    """Five SIGKILLs, at moments from the start to the middle of a save."""
-    random_parts = "dropout_keep_prob=0.8,sampling_schedule=constant,sampling_rate=0.3"
+    """Five SIGKILLs, three among steps and saves, two while it starts or compiles; with dropout and latent noise."""
     environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"} | {"PYTHONPATH": str(ROOT)}
 
-    def begin(name: str, steps: int) -> subprocess.Popen:
-        arguments = flags(tmp_path / name, patterns_tfrecord, f"--num_steps={steps}", hparams=random_parts)
-        return subprocess.Popen(
+    @contextlib.contextmanager
+    def begun(name: str, steps: int) -> Iterator[subprocess.Popen]:
+        more = f"--num_steps={steps}"
+        arguments = flags(tmp_path / name, patterns_tfrecord, more, hparams="dropout_keep_prob=0.8")
+        process = subprocess.Popen(
             [sys.executable, str(ROOT / "train.py"), *arguments], cwd=ROOT, env=environment,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def last_step() -> int:
+        return (steps_of(tmp_path / "killed") or [0])[-1]
 
     rng = random.Random(0)
     for kill in range(5):
-        reached = (steps_of(tmp_path / "killed") or [0])[-1]
-        process = begin("killed", 100000)
-        # From the second kill on, some come while it still starts or compiles.
-        waits_for = reached + 2 * rng.randrange(1, 20) if kill % 2 == 0 else reached
-        deadline = time.monotonic() + 300
-        while (steps_of(tmp_path / "killed") or [0])[-1] < waits_for and time.monotonic() < deadline:
-            assert process.poll() is None, process.communicate()[1]
-            time.sleep(0.005)
-        time.sleep(rng.random() * (0.05 if kill % 2 == 0 else 8))
-        process.kill()
-        process.wait()
-    end = steps_of(tmp_path / "killed")[-1] + 6
+        among_steps = kill % 2 == 0
+        waits_for = last_step() + (2 * rng.randrange(1, 20) if among_steps else 0)
+        with begun("killed", 100000) as process:
+            while last_step() < waits_for:
+                assert process.poll() is None, process.communicate()[1]
+                time.sleep(0.005)
+            time.sleep(rng.random() * (0.05 if among_steps else 8))
+    end = last_step() + 6
     for name in ("killed", "whole"):
-        process = begin(name, end)
-        error = process.communicate(timeout=600)[1]
-        assert (process.returncode, error) == (0, "")
+        with begun(name, end) as process:
+            error = process.communicate()[1]
+            assert (process.returncode, error) == (0, "")
         assert not [p.name for p in (tmp_path / name).rglob("*") if p.suffix in (".part", ".lock")]
     killed, whole = newest(tmp_path / "killed"), newest(tmp_path / "whole")
     assert killed.step == whole.step == end

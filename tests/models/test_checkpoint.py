@@ -1,6 +1,7 @@
 """Checkpoint files: whole or not there, and refused with a sentence where they do not fit."""
 
 import errno
+import json
 import os
 from pathlib import Path
 
@@ -122,3 +123,25 @@ def test_weights_must_fit_the_model() -> None:
         with pytest.raises(CheckpointError, match=message):
             checkpoint.assign(model, wrong, "x")
         np.testing.assert_array_equal(np.asarray(model.named_weights()[name]), 2 * weights[name])
+
+
+@pytest.mark.parametrize("kind", ["BF16", "F8_E4M3", "C64", "F4", "unknown"])
+def test_numbers_of_other_types_are_refused(tmp_path: Path, kind: str) -> None:
+    """As a checkpoint of ours and as an export of PyTorch's."""
+    from models import torch_checkpoint
+
+    path = tmp_path / "x.safetensors"
+    for name, metadata in (("model/a", {"__metadata__": {"config": "{}"}}), ("local_lstm.weight_ih_l0", {})):
+        header = json.dumps(
+            {name: {"dtype": kind, "shape": [2], "data_offsets": [0, 16]}, **metadata}
+        ).encode()
+        if kind in ("BF16", "F8_E4M3"):
+            size = {"BF16": 4, "F8_E4M3": 2}[kind]
+            header = header.replace(b"16]", f"{size}]".encode())
+        path.write_bytes(
+            len(header).to_bytes(8, "little") + header + bytes(size if kind[:2] in ("BF", "F8") else 16)
+        )
+        with pytest.raises(CheckpointError, match=r"x\.safetensors: "):
+            checkpoint.load(path)
+        with pytest.raises(CheckpointError, match=r"x\.safetensors: "):
+            torch_checkpoint.read(path)
