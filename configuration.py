@@ -12,7 +12,7 @@ from typing import Any
 
 from config_limits import MAX_CONFIG_BYTES, MAX_WORDS, ConfigError, check_widths, checked_hparam, checked_name
 from config_options import check_part
-from preprocess.errors import shown
+from preprocess.errors import because, shown
 from preprocess.json_text import parse_json
 
 MAX_TRANSPOSITION, MAX_STRETCH = 48, 16.0
@@ -226,13 +226,16 @@ class Config:
             hparams = override(HParams(), data.pop("hparams"))
             augmenter = data.pop("augmenter", {})
             if not isinstance(augmenter, Mapping):
-                raise TypeError(f"augmenter is {shown(augmenter)}")
+                raise ValueError(f"augmenter is {shown(augmenter)}")
+            unknown = set(data) - {f.name for f in dataclasses.fields(Config)}
+            if unknown:
+                raise ValueError(f"there is no part {shown(min(unknown))}")
             fields = {k: frozen(v) for k, v in data.items()}
             return Config(hparams=hparams, **fields).with_augmenter(augmenter)
         except ConfigError as error:
             raise ConfigError(f"The stored config is not valid: {error}") from error
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ConfigError(f"The stored config is not valid ({error}).") from error
+            raise ConfigError(f"The stored config is not valid ({because(error)}).") from error
 
 
 PARTS = ("encoder", "decoder", "converter")

@@ -17,7 +17,7 @@ import numpy as np
 from metrics import drum_hits
 from models.errors import CheckpointError
 from models.trained_model import TrainedModel
-from preprocess.errors import shown
+from preprocess.errors import because
 from preprocess.json_text import parse_json
 
 Array = np.ndarray
@@ -272,7 +272,7 @@ class AttributeVectors:
                 source=str(data["computed_on"]),
             )
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-            raise CheckpointError(f"{source}: holds no attribute vectors ({shown(error)}).") from error
+            raise CheckpointError(f"{source}: holds no attribute vectors ({because(error)}).") from error
         n, arrays = len(found.names), (found.vectors, found.means, found.deviations, found.quartiles)
         known = n and all(name in ATTRIBUTES for name in found.names)
         shapes = found.vectors.ndim == 2, found.means.shape == found.deviations.shape == (n,)

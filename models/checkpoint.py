@@ -15,6 +15,7 @@ import google_crc32c
 import numpy as np
 
 from models.errors import CheckpointError
+from preprocess.errors import because
 from preprocess.json_text import parse_json
 from preprocess.output_files import write_atomically
 
@@ -91,7 +92,7 @@ def load(path: Path) -> Checkpoint:
         if step < 0 or not isinstance(notes, dict):
             raise ValueError(f"step {step}, notes of type {type(notes).__name__}")
     except ValueError as error:
-        raise CheckpointError(f"{path}: its header is damaged ({error}).") from error
+        raise CheckpointError(f"{path}: its header is damaged ({because(error)}).") from error
     weights = as_weights(weights, str(path))
     state = {n.removeprefix("state/"): a for n, a in arrays.items() if n.startswith("state/")}
     return Checkpoint(weights, header["config"], step, state, notes)

@@ -18,6 +18,7 @@ import numpy as np
 
 from models.checkpoint import Checkpoint, as_weights
 from models.errors import CheckpointError
+from preprocess.errors import because
 
 MAX_MEMBER_BYTES = 4 * 2**30
 MAX_TOTAL_BYTES = 8 * 2**30
@@ -50,7 +51,9 @@ def read(path: Path) -> Checkpoint:
                 _unpack(path, Path(folder))
             # Damage shows as one of these, by compression and by where the file is cut.
             except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:
-                reason = " ".join(str(error).split()) or type(error).__name__
+                # What fails to open has been tried as each kind in turn, and the message lists them all.
+                is_none = str(error).startswith("file could not be opened")
+                reason = "it is packed in no known way" if is_none else because(error)
                 raise CheckpointError(f"{path}: is no tar, or a damaged one ({reason}).") from error
             return _read_prefix(_prefix_in(Path(folder), path), path)
     if path.is_dir():

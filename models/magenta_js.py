@@ -22,7 +22,7 @@ import numpy as np
 from configs import Config
 from models.checkpoint import Checkpoint, as_weights
 from models.errors import CheckpointError
-from preprocess.errors import shown
+from preprocess.errors import because, shown
 from preprocess.json_text import parse_json
 
 CONFIG, MANIFEST, OLD_MANIFEST = "config.json", "weights_manifest.json", "manifest.json"
@@ -337,7 +337,7 @@ def _arrays(manifest: Path) -> dict[str, np.ndarray]:
     try:
         groups = list(_groups(manifest))
     except (KeyError, TypeError, AttributeError, OverflowError, OSError, RuntimeError) as error:
-        raise CheckpointError(f"{manifest}: is no manifest of weights ({shown(error)}).") from error
+        raise CheckpointError(f"{manifest}: is no manifest of weights ({because(error)}).") from error
     arrays: dict[str, np.ndarray] = {}
     for shards, entries in groups:
         data, start = _joined(shards, sum(entry.nbytes for entry in entries), manifest), 0

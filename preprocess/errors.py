@@ -1,5 +1,10 @@
 """Bad input, and output that can't be written, said so that a person can do something about it."""
 
+import re
+
+LONGEST_REASON = 300
+_SPEAKS_OF_PYTHON = re.compile(r"NoneType|object|literal|operand|argument|Error\(|Exception|negative seek")
+
 
 class InputError(Exception):
     """A file or flag that can't be used; a command ends with status 2.
@@ -20,6 +25,20 @@ class OutputError(Exception):
     Args:
         message: one sentence: the file or stream, what is wrong, what to do.
     """
+
+
+def because(error: BaseException) -> str:
+    """What a parser's exception says of its input, for the end of a sentence; in words where it speaks of Python."""
+    if isinstance(error, KeyError):
+        return f"it has no {shown(error.args[0] if error.args else '')}"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, TypeError | AttributeError | IndexError):
+        return "a part of it is missing, or is not what stands there usually"
+    text = " ".join(str(error).split()).rstrip(".")
+    if not text or _SPEAKS_OF_PYTHON.search(text):
+        return "a number or word in it can't be read"
+    return text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON - 3]}..."
 
 
 def shown(value: object) -> str:

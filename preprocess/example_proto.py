@@ -11,7 +11,7 @@ import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from preprocess.converters.base import Example
-from preprocess.errors import InputError
+from preprocess.errors import InputError, because
 
 
 def _example_class() -> Any:
@@ -109,7 +109,7 @@ def decode(record: bytes) -> tuple[str, int, Example]:
         source = feature["source"].bytes_list.value[0].decode("utf-8")
         return source, feature["variant"].int64_list.value[0], example
     except Exception as error:  # noqa: BLE001 - protobuf's DecodeError, wherever its version keeps it
-        raise InputError(f"A record is not a training example ({error}).", "bad_record") from error
+        raise InputError(f"A record is not a training example ({because(error)}).", "bad_record") from error
 
 
 def _array(feature: Any, name: str) -> np.ndarray:

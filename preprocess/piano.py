@@ -45,7 +45,7 @@ from preprocess.converters.pianoroll import (
     to_note_sequence,
 )
 from preprocess.converters.segments import note_field
-from preprocess.errors import InputError
+from preprocess.errors import InputError, because
 
 __all__ = ["KEYS", "LOWEST_PITCH", "Roll", "clock", "piano_roll", "to_note_sequence"]
 
@@ -209,7 +209,7 @@ def load_frames(path: str | Path) -> dict[str, list[np.ndarray]]:
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror or error}).", "unreadable") from error
     except Exception as error:  # noqa: BLE001 - SciPy raises many kinds on damaged files
-        message = f"{path}: is not a set of {KEYS}-key frames in traindata, validdata and testdata ({error})."
+        message = f"{path}: is not a set of {KEYS}-key frames in traindata, validdata and testdata ({because(error)})."
         raise InputError(message, "bad_mat") from error
 
 

@@ -3,9 +3,11 @@
 import warnings
 import zipfile
 from io import BytesIO
+from typing import Any
 
-from preprocess.errors import InputError
-from preprocess.midi_file import Limits
+from preprocess.errors import InputError, because
+from preprocess.midi_file import Limits, MidiWarning
+from preprocess.note_sequence import reason_to_refuse
 from preprocess.score import Score
 from preprocess.sources import ZIP_ERRORS
 
@@ -40,10 +42,48 @@ def read_score(data: bytes, suffix: str, limits: Limits = Limits()) -> Score:
 
 
 def _checked(score: Score, limits: Limits) -> Score:
-    for sequence in score.sequences:
-        if sequence.total_time > limits.seconds:
-            raise InputError(f"The music lasts longer than {limits.seconds:.0f} seconds.", "too_long")
+    """The score without meters that are none; what can't be played is refused, in a book tune by tune."""
+    sound: list[Any] = []
+    is_book = len(score.sequences) + len(score.dropped) > 1
+    for number, sequence in enumerate(score.sequences, 1):
+        _leave_out_odd_meters(sequence, score.warnings)
+        fault = _fault_of(sequence, limits)
+        if fault is None:
+            sound.append(sequence)
+        elif is_book:
+            name = sequence.sequence_metadata.title or str(number)
+            score.dropped.append((name, fault.reason, f"Tune {name}: {fault}"))
+        else:
+            raise fault
+    score.sequences[:] = sound
     return score
+
+
+def _fault_of(sequence: Any, limits: Limits) -> InputError | None:
+    """Why a NoteSequence is none that could be played, if it is not."""
+    if sequence.total_time > limits.seconds:
+        return InputError(f"The music lasts longer than {limits.seconds:.0f} seconds.", "too_long")
+    if reason := reason_to_refuse(sequence):
+        return InputError(f"Its times or tempos are impossible ({reason}).", reason)
+    for note in sequence.notes:
+        if not 0 <= note.start_time <= note.end_time or not 0 <= note.pitch <= 127:
+            return InputError(
+                "A note begins before the music does, ends before it begins, or is higher or lower than MIDI goes.",
+                "bad_note",
+            )
+    return None
+
+
+def _leave_out_odd_meters(sequence: Any, warnings: list[MidiWarning]) -> None:
+    """Take out meters without beats or of no note value, with a warning, as in MIDI files."""
+    for i, meter in reversed(list(enumerate(sequence.time_signatures))):
+        if meter.numerator < 1 or meter.denominator < 1 or meter.denominator & (meter.denominator - 1):
+            del sequence.time_signatures[i]
+            if all(warning.code != "time_signature" for warning in warnings):
+                sentence = (
+                    f"A meter of {meter.numerator}/{meter.denominator} does not exist; it was left out."
+                )
+                warnings.append(MidiWarning("time_signature", sentence))
 
 
 def _check_archive(data: bytes) -> None:
@@ -57,7 +97,9 @@ def _check_archive(data: bytes) -> None:
             for member in archive.infolist():
                 _check_xml(archive.read(member))
     except ZIP_ERRORS as error:
-        raise InputError(f"The compressed score can't be unpacked ({error}).", "bad_score") from error
+        raise InputError(
+            f"The compressed score can't be unpacked ({because(error)}).", "bad_score"
+        ) from error
 
 
 def _check_xml(data: bytes) -> None:

@@ -186,7 +186,7 @@ class Archive:
     def names(self) -> Iterator[tuple[int, str]]:
         """Number and name of each file."""
         for i, info in enumerate(self._members):
-            if not info.is_dir():
+            if info.filename and not info.filename.endswith("/"):
                 yield i, info.filename
 
     def read(self, member: int, name: str, limit: int) -> bytes:

@@ -83,3 +83,13 @@ def test_too_long() -> None:
     with pytest.raises(InputError) as caught:
         read_score(MUSICXML, ".xml", Limits(seconds=0.9))
     assert caught.value.reason == "too_long"
+
+
+def test_impossible_scores_are_refused_and_odd_meters_left_out() -> None:
+    book = b"X:1\nT:One\nM:4/0\nL:1/8\nK:C\nCDEF|\n\nX:2\nT:Two\nM:4/4\nL:1/8\nK:C\nC99999999|\n"
+    score = read_score(book, ".abc")
+    assert [len(s.notes) for s in score.sequences] == [4]
+    assert not score.sequences[0].time_signatures
+    assert [w.code for w in score.warnings] == ["time_signature"]
+    ((name, reason, _),) = score.dropped
+    assert (name, reason) == ("Two", "too_long")

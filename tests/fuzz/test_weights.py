@@ -1,0 +1,116 @@
+"""The campaigns of weights: checkpoints of ours, of Magenta and of magenta.js, attribute vectors and embeddings."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import configs
+from models import checkpoint, latent, magenta_checkpoint, magenta_js, trained_frame_model, trained_model
+from models.attributes import AttributeVectors
+from models.errors import CheckpointError
+from tests.fuzz import campaign, weight_inputs
+from tests.fuzz.campaign import Wrong
+from tests.fuzz.weight_inputs import Files
+
+
+def read_checkpoint(item: Files, folder: Path) -> None:
+    """As a command does: which kind of model it is, loaded, and what it plays."""
+    path = item.write(folder)
+    name = str(path)
+    if trained_frame_model.is_one(name):
+        trained_frame_model.load(name)
+        return
+    model = trained_model.load(name)
+    if any(c in model.config.name for c in "/\\\0\n") or model.config.name in ("", ".", ".."):
+        raise Wrong(f"the config's name is {model.config.name!r}")
+    if not all(np.isfinite(array).all() for array in model.weights.values()):
+        raise Wrong("weights that are not finite were accepted")
+    if model.config.name in configs.CONFIG_MAP and "groove" in model.config.name:
+        return
+    z = model.prior_sample(2, seed=1)
+    sequences = (
+        model.to_note_sequences(model.decode_values(z, 0.5, 1)) if not model.converter.control_depth else []
+    )
+    if sequences and len(sequences) != 2:
+        raise Wrong(f"two samples are {len(sequences)}")
+
+
+def read_with_config(read: Callable[[Path], Any]) -> Callable[[Files, Path], None]:
+    """Weights that carry no config, as the command reads them with --config."""
+
+    def read_files(item: Files, folder: Path) -> None:
+        path = item.write(folder)
+        found = read(path)
+        if not isinstance(found, checkpoint.Checkpoint) or not found.weights:
+            raise Wrong("nothing was read, and nothing was said")
+        escaped = [p for p in folder.parent.iterdir() if p != folder]
+        if escaped:
+            raise Wrong(f"{escaped} was written beside the folder")
+        with pytest.raises(CheckpointError) as caught:
+            trained_model.load(str(path), configs.CONFIG_MAP["cat-drums_2bar_small"])
+        campaign.check_message(caught.value)
+
+    return read_files
+
+
+KINDS: dict[str, tuple[Callable[[random.Random], Files], Callable[[Files, Path], None]]] = {
+    "safetensors": (weight_inputs.checkpoint_file, read_checkpoint),
+    "magenta_js": (weight_inputs.magenta_js_folder, read_with_config(magenta_js.read)),
+    "tar": (weight_inputs.tar_file, read_with_config(magenta_checkpoint.read)),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_weights_are_read_or_refused_in_a_sentence(
+    kind: str, kept: Path, tmp_path: Path, record_property: Any
+) -> None:
+    make, read = KINDS[kind]
+
+    def read_in_a_folder(item: Files) -> None:
+        with campaign.fresh_folder(tmp_path) as outer:
+            inner = outer / "inner"
+            inner.mkdir()
+            read(item, inner)
+
+    if kind == "tar":
+        make(random.Random(0))  # imports TensorFlow, which is none of an input's business
+    campaign.check(campaign.run(kind, make, read_in_a_folder, kept), record_property)
+
+
+def read_attributes(text: str) -> None:
+    found = AttributeVectors.from_json(text, "beats.attributes.json")
+    count = len(found.names)
+    shapes = found.means.shape, found.deviations.shape, found.quartiles.shape
+    if (
+        not count
+        or found.vectors.ndim != 2
+        or len(found.vectors) != count
+        or shapes != ((count,), (count,), (count, 2))
+    ):
+        raise Wrong(f"{count} attributes, vectors {found.vectors.shape}, others {shapes}")
+    if not np.isfinite(found.vectors).all():
+        raise Wrong("vectors that are not finite")
+
+
+def read_embedding(data: bytes) -> None:
+    found = latent.load_embedding(data, "mine.npz")
+    n = len(found.mu)
+    if found.mu.ndim != 2 or found.sigma.shape != found.mu.shape or found.mu.dtype.kind != "f":
+        raise Wrong(f"mu is {found.mu.dtype} {found.mu.shape}, sigma {found.sigma.shape}")
+    if not all(len(a) == n for a in (found.names, found.clips, found.values, found.lengths)):
+        raise Wrong("the arrays are not of one length")
+    if not np.isfinite(found.mu).all() or found.clips.dtype.kind not in "iu":
+        raise Wrong("mu is not finite, or clips are no numbers")
+
+
+@pytest.mark.parametrize("kind", ["attributes", "npz"])
+def test_vectors_are_read_or_refused_in_a_sentence(kind: str, kept: Path, record_property: Any) -> None:
+    make, read = {
+        "attributes": (weight_inputs.attributes_file, read_attributes),
+        "npz": (weight_inputs.embedding_file, read_embedding),
+    }[kind]
+    campaign.check(campaign.run(kind, make, read, kept), record_property)
