@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO := demo
 STEPS ?= 900
 
-.PHONY: demo test test-slow test-jax lint types clean
+.PHONY: demo test test-slow test-jax fuzz lint types clean
 
 $(VENV)/.installed: requirements.lock
 	$(PYTHON) -m venv $(VENV)
@@ -49,6 +49,13 @@ JAX_CHOICE := not (whatever or outputs_of_a_decoder or parts_that or gradients_a
     or cat-drums_2bar_small or hits_control
 test-jax: $(VENV)/.installed
 	KERAS_BACKEND=jax $(QUICK_COMPILER) $(PYTEST) --dist worksteal -m "not slow" $(JAX_TESTS) -k "$(JAX_CHOICE)"
+
+# 10,000 mutated MIDI files and 2,000 inputs of each other kind, in one process each of two; `make test` has a few
+# hundred of each. Other inputs: make fuzz FUZZ_SEED=1000000.
+FUZZ_INPUTS ?= 2000
+FUZZ_SEED ?= 0
+fuzz: $(VENV)/.installed
+	FUZZ_INPUTS=$(FUZZ_INPUTS) FUZZ_SEED=$(FUZZ_SEED) $(QUICK_COMPILER) $(PYTEST) --dist worksteal tests/fuzz -m "not slow"
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
