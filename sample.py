@@ -187,16 +187,13 @@ def sample_frames(args: argparse.Namespace, model: Any, style: Style) -> int:
     bar = frames.bar_frames(model, primers)
     bars = -(-steps // bar)
     style = frames.style_of_pieces(style, primers, args.qpm)
+    begun = [primer.frames for primer in primers for _ in range(args.num_outputs)]
     shown = [
-        dataclasses.replace(piece, given=((0.0, primer.frames / bar),) if primer.frames else ())
-        for piece, primer in zip(
-            numbered(sequences, style, "piece"),
-            [primer for primer in primers for _ in range(args.num_outputs)],
-            strict=True,
-        )
+        dataclasses.replace(piece, given=((0.0, given / bar),) if given else ())
+        for piece, given in zip(numbered(sequences, style, "piece"), begun, strict=True)
     ]
     written = write_clips(shown, stem, args, bars, "Samples")
-    written += frames.write_pictures(pictures, sequences, steps, model)
+    written += frames.write_pictures(pictures, sequences, begun, steps, model)
     print(
         f"Wrote {count} pieces of {bars} bars ({len(written)} files) to {stem.parent}, "
         f"temperature {args.temperature}, seed {args.seed}."
@@ -209,7 +206,6 @@ def sample_frames(args: argparse.Namespace, model: Any, style: Style) -> int:
     if silent:
         print(f"{silent} of them without a note; a higher --temperature plays more.")
     if training is not None:
-        begun = [primer.frames for primer in primers for _ in range(args.num_outputs)]
         frames.report_nearest(sequences, begun, model, training, nearest)
     return 0
 

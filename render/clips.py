@@ -235,7 +235,7 @@ def write_clips(
 
         names = [*(c.label for c in beside), *(path.stem for path in files.midi)]
         shown = tuple(
-            Clip(c.label, c.sequence, bars, c.style, name)
+            Clip(c.label, c.sequence, bars, c.style, name, c.given)
             for c, name in zip((*beside, *clips), names, strict=True)
         )
         text = "Each step plays after the one before." if chain else "Each clip loops."

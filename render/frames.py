@@ -96,7 +96,9 @@ def save_expected(path: Path, keys: np.ndarray, expected: np.ndarray, title: str
     _save(expected_figure(keys, expected, title), path, len(keys))
 
 
-def attention_figure(keys: np.ndarray, weights: np.ndarray, lags: Sequence[int], title: str = "") -> Figure:
+def attention_figure(
+    keys: np.ndarray, weights: np.ndarray, lags: Sequence[int], title: str = "", begun: int = 0
+) -> Figure:
     """What is played, below it how much of each lag is read to predict each frame, and the mean of that.
 
     Args:
@@ -104,6 +106,7 @@ def attention_figure(keys: np.ndarray, weights: np.ndarray, lags: Sequence[int],
         weights: share of each lag in what is read before a frame is played, `[frames, lags]`, from 0 to 1.
         lags: so many frames before the predicted one each of them lies, 1 or more; in any order.
         title: above the picture.
+        begun: frames that were given and not played, at whose end a line stands; 0 for none.
 
     Raises:
         ValueError: where the shapes don't fit, or weights or lags are out of range.
@@ -128,7 +131,9 @@ def attention_figure(keys: np.ndarray, weights: np.ndarray, lags: Sequence[int],
     )
     (played, corner), (read, mean) = axes
     _draw_roll(played, keys, shown)
-    _heading(played, "played")
+    _heading(played, "given up to the line, then played" if begun else "played")
+    for axis in (played, read) if begun else ():
+        axis.axvline(begun, color=ONE_ONLY, linewidth=1.6, zorder=3)
     # The shortest lag stands at the top, next to the roll.
     image = _draw_image(read, weights.T[::-1], (-0.5, len(lags) - 0.5), max(float(weights.max()), 1e-6))
     _draw_grid(read, len(keys), above=True)
@@ -145,10 +150,15 @@ def attention_figure(keys: np.ndarray, weights: np.ndarray, lags: Sequence[int],
 
 
 def save_attention(
-    path: Path, keys: np.ndarray, weights: np.ndarray, lags: Sequence[int], title: str = ""
+    path: Path,
+    keys: np.ndarray,
+    weights: np.ndarray,
+    lags: Sequence[int],
+    title: str = "",
+    begun: int = 0,
 ) -> None:
     """Write `attention_figure` as PNG, whole or not at all; folders are made."""
-    _save(attention_figure(keys, weights, lags, title), path, len(keys))
+    _save(attention_figure(keys, weights, lags, title, begun), path, len(keys))
 
 
 def nearest_figure(pairs: Sequence[NearestPair], title: str = "") -> Figure:

@@ -29,6 +29,7 @@ class Clip:
         bars: its length.
         style: how it is played; as the page by default.
         file: name of the file that is saved, without `.mid`; the title by default.
+        given: spans that were given to the model and not played by it: bars from the beginning, first and end of each.
     """
 
     title: str
@@ -36,6 +37,7 @@ class Clip:
     bars: int = 4
     style: Style | None = None
     file: str = ""
+    given: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,10 @@ def _clips(clips: tuple[Clip, ...], style: Style, played_straight: bool) -> list
             "file": clip.file or clip.title,
             "speed": round(own.qpm / style.qpm, 6),
             "steps": _step(steps),
+            "given": [
+                [_step(first * own.quarters_per_bar * 4), _step(end * own.quarters_per_bar * 4)]
+                for first, end in clip.given
+            ],
             "hits": [[hit.row, _step(hit.start), hit.velocity] for hit in held.hits],
             "keys": [
                 [key.pitch, _step(key.start), _step(key.length), key.velocity, key.part] for key in held.keys

@@ -244,15 +244,26 @@ def planned_pictures(stem: Path, count: int, frames: int, args: argparse.Namespa
     return paths
 
 
-def write_pictures(paths: list[Path], sequences: list[Any], frames: int, model: Any) -> list[Path]:
-    """Write the attention pictures of some pieces of so many frames, where any are asked for."""
+def write_pictures(
+    paths: list[Path], sequences: list[Any], begun: list[int], frames: int, model: Any
+) -> list[Path]:
+    """Write the attention pictures of some pieces, where any are asked for.
+
+    Args:
+        paths: one a piece, or none.
+        sequences: the pieces.
+        begun: frames of each that it was given.
+        frames: of each piece.
+        model: which played them.
+    """
     from render.frames import save_attention
 
-    for number, (path, sequence) in enumerate(zip(paths, sequences if paths else [], strict=True), 1):
+    pieces = zip(paths, sequences if paths else [], begun if paths else [], strict=True)
+    for number, (path, sequence, given) in enumerate(pieces, 1):
         roll = piano_roll(sequence, model.converter.steps_per_quarter, frames=frames)
         keys, _ = roll.cells(_representation(model))
         weights, lags = model.attention(keys)
-        save_attention(path, keys, weights, lags, f"Piece {number}: what is read of the past")
+        save_attention(path, keys, weights, lags, f"Piece {number}: what is read of the past", given)
     return paths
 
 
