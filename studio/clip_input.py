@@ -156,13 +156,11 @@ def read_last_bars(path: str, model: Any, drums: DrumChoice = DrumChoice()) -> C
     Raises:
         InputError: naming the file and why it can't be gone on from.
     """
-    from models.trained_model import explain
-
     finder = _Finder(read_source(path, is_for_drums(model.converter), drums), model)
     clip = finder.last()
     if clip is None:
         raise InputError(
-            f"{path}: can't be gone on from, as {explain(finder.reasons)}.",
+            f"{path}: can't be gone on from, as {_explained(finder.reasons, model)}.",
             "no_examples",
         )
     return clip
@@ -234,16 +232,26 @@ def read_beginning(path: str, bars: int, steps_per_quarter: int, drums: DrumChoi
 
 
 def _no_clip(path: str, model: Any, reasons: Counter[str], bar: int | None) -> InputError:
-    from models.trained_model import explain
-
     bars = bars_of(model.converter, model.max_length)
-    numerator, denominator = meter_of(model.converter)
     where = f"no clip begins at bar {bar}" if bar is not None else "can't be encoded"
     return InputError(
-        f"{path}: {where}, as {explain(reasons)}; it takes {bars} bar{'s' * (bars > 1)} in "
-        f"{numerator}/{denominator} that {model.config.name} can play, or a part of them to repeat.",
+        f"{path}: {where}, as {_explained(reasons, model)}; it takes {bars} bar{'s' * (bars > 1)} in "
+        f"{_meter(model)} that {model.config.name} can play, or a part of them to repeat.",
         "no_examples",
     )
+
+
+def _explained(reasons: Counter[str], model: Any) -> str:
+    """Why there is no clip, in words; of another meter it says which one the model plays."""
+    from models.trained_model import WHY_DROPPED, explain
+
+    other = WHY_DROPPED["other_meter"]
+    return explain(reasons).replace(other, f"its meter is not {_meter(model)}")
+
+
+def _meter(model: Any) -> str:
+    numerator, denominator = meter_of(model.converter)
+    return f"{numerator}/{denominator}"
 
 
 class _Finder:
