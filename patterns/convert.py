@@ -1,18 +1,20 @@
 """Command: the beats of this folder, grids of your own or MIDI files become NoteSequences, MIDI files and grids."""
 
+if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+    if not __package__:  # run as a script: the packages stand beside this one
+        import os
+        import sys
+
+        sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    from preprocess import stopping
+
+    stopping.listen()
+
 import argparse
 import re
 import sys
 from pathlib import Path
 from typing import Any
-
-if __package__ in (None, ""):  # run as a script: the packages stand beside this one
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
-
-if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
-    from preprocess import stopping
-
-    stopping.listen()
 
 from preprocess.console import Parser, run_command
 from preprocess.drum_tracks import DrumChoice, add_drum_choice_flags, drum_choice_of

@@ -4,6 +4,16 @@ Magenta's command of that name, with a pool of processes, a reason for every fil
 output that appears whole or not at all.
 """
 
+if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+    if not __package__:  # run as a script: the packages stand beside this one
+        import os
+        import sys
+
+        sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    from preprocess import stopping
+
+    stopping.listen()
+
 import argparse
 import os
 import sys
@@ -12,14 +22,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-
-if __package__ in (None, ""):  # run as a script: the packages stand beside this one
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
-
-if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
-    from preprocess import stopping
-
-    stopping.listen()
 
 from preprocess import flags
 from preprocess.console import Parser, add_log_flag, print_table, progress, run_command

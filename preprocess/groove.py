@@ -7,6 +7,16 @@ split. The folder and the official zip are read alike; the zip member by member,
 As a command it writes the selected files as a TFRecord of NoteSequences.
 """
 
+if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+    if not __package__:  # run as a script: the packages stand beside this one
+        import os
+        import sys
+
+        sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    from preprocess import stopping
+
+    stopping.listen()
+
 import argparse
 import csv
 import io
@@ -18,14 +28,6 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
-
-if __package__ in (None, ""):  # run as a script: the packages stand beside this one
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
-
-if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
-    from preprocess import stopping
-
-    stopping.listen()
 
 from preprocess import flags
 from preprocess.console import Parser, print_table, progress, run_command

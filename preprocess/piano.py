@@ -9,6 +9,16 @@ files, and the 34 songs of the seed in its first form of 13 keys.
 As a command it checks a folder of MIDI files and writes the usable pieces as a TFRecord of NoteSequences.
 """
 
+if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+    if not __package__:  # run as a script: the packages stand beside this one
+        import os
+        import sys
+
+        sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    from preprocess import stopping
+
+    stopping.listen()
+
 import argparse
 import itertools
 import os
@@ -19,14 +29,6 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-
-if __package__ in (None, ""):  # run as a script: the packages stand beside this one
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
-
-if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
-    from preprocess import stopping
-
-    stopping.listen()
 
 import numpy as np
 

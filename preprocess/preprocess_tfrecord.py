@@ -4,6 +4,16 @@ Locally a pool of processes does the work; `--runner=beam` gives the same transf
 need many machines. Shards are the same however many processes made them.
 """
 
+if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+    if not __package__:  # run as a script: the packages stand beside this one
+        import os
+        import sys
+
+        sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    from preprocess import stopping
+
+    stopping.listen()
+
 import argparse
 import json
 import os
@@ -13,14 +23,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-
-if __package__ in (None, ""):  # run as a script: the packages stand beside this one
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
-
-if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
-    from preprocess import stopping
-
-    stopping.listen()
 
 import configs
 from preprocess import flags

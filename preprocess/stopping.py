@@ -17,6 +17,7 @@ SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if 
 _pipe: tuple[int, int] | None = None
 _before: dict[int, object] = {}
 _outcome: int | None = None
+_errors = 2
 
 
 def listen() -> bool:
@@ -25,7 +26,7 @@ def listen() -> bool:
     A signal that was ignored when the process began stays ignored, as `nohup` and shells want it. Outside the main
     thread nothing is done.
     """
-    global _pipe
+    global _pipe, _errors
     if _pipe is not None:
         return False
     try:
@@ -39,6 +40,7 @@ def listen() -> bool:
     import threading
 
     _fill_standard_streams()
+    _errors = os.dup(2)  # which stays what it is while the messages of libraries are silenced
     _pipe = os.pipe()
     os.set_blocking(_pipe[1], False)
     signal.set_wakeup_fd(_pipe[1], warn_on_full_buffer=False)
@@ -50,7 +52,7 @@ def listen() -> bool:
 
 def listen_no_more() -> None:
     """Undo `listen`, for a process that goes on after a command: a test, or a notebook."""
-    global _pipe, _outcome
+    global _pipe, _outcome, _errors
     if _pipe is None:
         return
     signal.set_wakeup_fd(-1)
@@ -58,6 +60,8 @@ def listen_no_more() -> None:
         signal.signal(number, handler)  # type: ignore[arg-type]
     _before.clear()
     os.close(_pipe[1])  # which ends the thread
+    os.close(_errors)
+    _errors = 2
     _pipe = _outcome = None
 
 
@@ -92,30 +96,41 @@ def _wait(pipe: int) -> None:
 def _end(number: int) -> None:
     if _outcome is not None:
         os._exit(_outcome)
-    try:
-        _end_children()
-        getattr(sys.modules.get("preprocess.output_files"), "abandon_all", lambda: None)()
-        # A progress bar hides the cursor and does not end its line.
-        os.write(2, b"\x1b[?25h\nStopped.\n" if os.isatty(2) else b"Stopped.\n")
-    finally:
-        os._exit(128 + number)
+    # One after the other, whatever becomes of the one before: the main thread goes on meanwhile, and modules may be half
+    # imported.
+    for step in (_end_workers, _remove_unfinished, _end_children, _say_so):
+        try:
+            step()
+        except Exception:  # noqa: BLE001, S110 - there is nobody left to tell
+            pass
+    os._exit(128 + number)
+
+
+def _end_workers() -> None:
+    """End the processes of pools for sure."""
+    for worker in getattr(sys.modules.get("multiprocessing"), "active_children", list)():
+        worker.kill()
+
+
+def _remove_unfinished() -> None:
+    getattr(sys.modules.get("preprocess.output_files"), "abandon_all", lambda: None)()
 
 
 def _end_children() -> None:
-    """End the workers of pools for sure, and ask other processes, which may be commands themselves, to end."""
-    # Modules may be half imported.
-    workers: list = getattr(sys.modules.get("multiprocessing"), "active_children", list)()
-    for worker in workers:
-        worker.kill()
-    known = {worker.pid for worker in workers}
-    try:
-        for thread in os.listdir("/proc/self/task"):
+    """Ask other processes, which may be commands themselves, to end."""
+    for thread in os.listdir("/proc/self/task"):  # only Linux has such a list
+        try:
             with open(f"/proc/self/task/{thread}/children") as file:
-                for child in map(int, file.read().split()):
-                    if child not in known:
-                        os.kill(child, signal.SIGTERM)
-    except (OSError, ValueError):  # only Linux has such a list
-        pass
+                children = file.read().split()
+            for child in children:
+                os.kill(int(child), signal.SIGTERM)
+        except (OSError, ValueError):  # gone meanwhile
+            pass
+
+
+def _say_so() -> None:
+    # A progress bar hides the cursor and does not end its line.
+    os.write(_errors, b"\x1b[?25h\nStopped.\n" if os.isatty(_errors) else b"Stopped.\n")
 
 
 def _fill_standard_streams() -> None:
