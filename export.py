@@ -14,6 +14,7 @@ from typing import Any
 import configs
 from preprocess.console import Parser, run_command
 from preprocess.errors import InputError
+from preprocess.output_files import check_folder
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -58,6 +59,7 @@ def main(argv: list[str] | None = None) -> int:
     index = output.with_name(f"{output.name}.index")
     if (output.exists() or index.exists()) and not args.force:
         raise InputError(f"{output}: exists already; give --force to overwrite it.", "exists")
+    check_folder(output.parent)
     source = args.run_dir or args.checkpoint_file
     found = _read(source, args.config)
     try:

@@ -25,6 +25,7 @@ import configs
 from benchmarks.flops import training_flops
 from preprocess.console import Parser, print_table, run_command
 from preprocess.errors import InputError
+from preprocess.output_files import check_outputs, write_atomically
 from tests.reference import ROOT, magenta_is_installed, run_magenta
 
 CONFIG = "hierdec-drum_4bar"
@@ -341,6 +342,8 @@ def main(argv: list[str] | None = None) -> int:
     unknown = sorted(set(chosen) - set(measurements))
     if unknown:
         raise InputError(f"--only names '{unknown[0]}'; expected {', '.join(measurements)}.")
+    if args.output:
+        check_outputs([Path(args.output)], force=True)
     if chosen != ["piano"] and not magenta_is_installed():
         raise InputError("Magenta is not installed; make test installs it. Only --only=piano does without.")
     if "piano" in chosen and torch_version(args.torch_python) is None:
@@ -359,7 +362,8 @@ def main(argv: list[str] | None = None) -> int:
             line = f"{one['name']}: {one['original']:.3g} s, ours {one['ours']:.3g} s; {one['note']}"
             print(line.rstrip("; "), file=sys.stderr, flush=True)
         if args.output:  # what is measured is kept, whatever becomes of the rest
-            Path(args.output).write_text(json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n")
+            text = json.dumps({"machine": machine, "rows": rows}, indent=1)
+            write_atomically(args.output, f"{text}\n".encode())
     columns = ["what", "original (s)", "ours (s)", "times faster", "note"]
     print_table(f"Beside the originals on {machine}", columns, [tuple(r.values()) for r in rows])
     if args.output:

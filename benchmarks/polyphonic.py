@@ -271,7 +271,7 @@ def main(argv: list[str] | None = None) -> int:
             check_recipe(model, name, file.parent)
             if not file.exists():
                 result = train_and_score(model, name, data, file.parent, args.samples)
-                file.write_text(json.dumps(result, indent=1) + "\n")
+                write_atomically(file, f"{json.dumps(result, indent=1)}\n".encode())
             kept = keep(json.loads(file.read_text()))
             print(f"{model} on {name}: {kept['nats']:.3f} nats a frame; wrote {file} and {RESULTS}.")
     results = json.loads(RESULTS.read_text()) + [row for name in names for row in baselines(name, data)]

@@ -15,6 +15,7 @@ from experiments.catalogue import EXPERIMENTS
 from preprocess import flags
 from preprocess.console import Parser, print_table, run_command
 from preprocess.errors import InputError
+from preprocess.output_files import check_folder
 
 
 def get_parser(name: str | None = None) -> argparse.ArgumentParser:
@@ -56,6 +57,7 @@ def run_one(name: str, argv: list[str]) -> int:
     folder = Path(args.output_dir).expanduser()
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--output_dir={folder}: is a file; name a folder.", "bad_flag")
+    check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
     outcome = importlib.import_module(f"experiments.{name}").run(args, folder)

@@ -4,6 +4,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from preprocess.output_files import write_atomically
+
 FILE_NAME = "outcome.json"
 
 
@@ -45,7 +47,7 @@ class Outcome:
     def write(self, folder: Path) -> Path:
         """Write `outcome.json` to a folder and return its path."""
         path = folder / FILE_NAME
-        path.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_atomically(path, f"{json.dumps(asdict(self), indent=1, ensure_ascii=False)}\n".encode())
         return path
 
     @classmethod

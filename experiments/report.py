@@ -17,6 +17,7 @@ from experiments.outcome import FILE_NAME, Outcome
 from preprocess import flags
 from preprocess.console import Parser, progress
 from preprocess.errors import InputError
+from preprocess.output_files import check_folder, write_atomically
 
 PAGE = "report.html"
 DURATIONS = "seconds.json"
@@ -103,6 +104,7 @@ def main(argv: list[str] | None = None) -> int:
     names = list(dict.fromkeys(filter(None, (args.only or "").split(",")))) or list(EXPERIMENTS)
     folder = Path(args.output_dir).expanduser()
     _check(args, names, folder)
+    check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     durations = _durations(folder)
     kept = [name for name in names if args.keep and (folder / name / FILE_NAME).exists()]
@@ -112,17 +114,20 @@ def main(argv: list[str] | None = None) -> int:
         results[result.name] = result
         if result.seconds is not None:
             durations[result.name] = round(result.seconds, 1)
+        keep()
+
+    def keep() -> None:
+        """Write what there is: a signal ends this process at once, and finished experiments are not to be lost."""
+        write_atomically(folder / DURATIONS, f"{json.dumps(durations, indent=1)}\n".encode())
+        found = [results[name] for name in names if name in results]
+        write_atomically(folder / PAGE, page(found, bool(args.songs)).encode())
 
     songs = str(Path(args.songs).expanduser()) if args.songs else ""
     waiting = sorted((name for name in names if name not in kept), key=lambda name: -SECONDS.get(name, 0))
-    try:
-        run_all({name: folder / name for name in waiting}, songs, args.processes, note)
-    finally:  # after Ctrl-C too, so that finished experiments are not lost
-        (folder / DURATIONS).write_text(json.dumps(durations, indent=1) + "\n", encoding="utf-8")
-        done = [results[name] for name in names if name in results]
-        (folder / PAGE).write_text(page(done, bool(args.songs)), encoding="utf-8")
-        failed = [result.name for result in done if result.outcome is None]
-        print(f"Wrote {folder / PAGE}: {len(done)} of {len(names)} experiments, {len(failed)} failed.")
+    keep()
+    run_all({name: folder / name for name in waiting}, songs, args.processes, note)
+    failed = [name for name in names if results[name].outcome is None]
+    print(f"Wrote {folder / PAGE}: {len(names)} experiments, {len(failed)} failed.")
     for name in failed:
         print(f"{name} failed: {results[name].error}", file=sys.stderr)
     return 1 if failed else 0

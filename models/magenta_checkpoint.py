@@ -9,7 +9,6 @@ import math
 import os
 import re
 import tarfile
-import tempfile
 import zlib
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,7 +17,8 @@ import numpy as np
 
 from models.checkpoint import Checkpoint, as_weights
 from models.errors import CheckpointError
-from preprocess.errors import because
+from preprocess.errors import OutputError, because
+from preprocess.output_files import is_full, temporary_folder, write_error
 
 MAX_MEMBER_BYTES = 4 * 2**30
 MAX_TOTAL_BYTES = 8 * 2**30
@@ -46,16 +46,18 @@ def read(path: Path) -> Checkpoint:
         CheckpointError: where there is no checkpoint, or the tar is damaged or holds what it should not.
     """
     if path.is_file() and path.suffix != ".index":
-        with tempfile.TemporaryDirectory() as folder:
+        with temporary_folder() as folder:
             try:
-                _unpack(path, Path(folder))
+                _unpack(path, folder)
             # Damage shows as one of these, by compression and by where the file is cut.
             except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+                if isinstance(error, OSError) and is_full(error):
+                    raise write_error(folder, error) from error
                 # What fails to open has been tried as each kind in turn, and the message lists them all.
                 is_none = str(error).startswith("file could not be opened")
                 reason = "it is packed in no known way" if is_none else because(error)
                 raise CheckpointError(f"{path}: is no tar, or a damaged one ({reason}).") from error
-            return _read_prefix(_prefix_in(Path(folder), path), path)
+            return _read_prefix(_prefix_in(folder, path), path)
     if path.is_dir():
         return _read_prefix(_prefix_in(path, path), path)
     prefix = str(path).removesuffix(".index")
@@ -174,13 +176,16 @@ def write(
     floats = {name: np.asarray(array, np.float32) for name, array in {**weights, **(slots or {})}.items()}
     arrays = {**floats, "global_step": np.int64(step)}
     names = sorted(arrays)
-    with tempfile.TemporaryDirectory(dir=prefix.parent) as folder:
-        tf.raw_ops.SaveV2(
-            prefix=os.path.join(folder, prefix.name),
-            tensor_names=names,
-            shape_and_slices=[""] * len(names),
-            tensors=[tf.constant(arrays[n]) for n in names],
-        )
+    with temporary_folder(prefix) as folder:
+        try:
+            tf.raw_ops.SaveV2(
+                prefix=os.path.join(folder, prefix.name),
+                tensor_names=names,
+                shape_and_slices=[""] * len(names),
+                tensors=[tf.constant(arrays[n]) for n in names],
+            )
+        except tf.errors.OpError as error:
+            raise OutputError(f"{prefix}: can't be written ({because(error)}).") from error
         # The index makes a checkpoint one and the state file makes it the folder's newest, so they come last.
         files = sorted(os.listdir(folder), key=lambda name: name.endswith(".index"))
         state = f'model_checkpoint_path: "{prefix.name}"\nall_model_checkpoint_paths: "{prefix.name}"\n'

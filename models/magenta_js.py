@@ -9,9 +9,7 @@ can't build. Nothing here needs TensorFlow.
 
 import json
 import math
-import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +22,7 @@ from models.checkpoint import Checkpoint, as_weights
 from models.errors import CheckpointError
 from preprocess.errors import because, shown
 from preprocess.json_text import parse_json
+from preprocess.output_files import publish_folder, temporary_folder, write_atomically
 
 CONFIG, MANIFEST, OLD_MANIFEST = "config.json", "weights_manifest.json", "manifest.json"
 SHARD_BYTES = 4 * 2**20
@@ -253,24 +252,10 @@ def _stored(name: str, array: np.ndarray, quantization: str | None) -> tuple[dic
 
 def _write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write files to a folder beside the target and move it there when it is complete."""
-    # Not tempfile.mkdtemp: its folders are closed to the web server that shall serve them.
-    partial = folder.parent / f".{folder.name}.{os.getpid()}.part"
-    previous = folder.parent / f".{folder.name}.{os.getpid()}.old"
-    try:
-        partial.mkdir(parents=True)
+    with temporary_folder(folder) as partial:
         for name, content in files.items():
-            with open(partial / name, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        if folder.exists():
-            os.replace(folder, previous)
-        os.replace(partial, folder)
-    finally:
-        if previous.exists() and not folder.exists():
-            os.replace(previous, folder)
-        for path in (partial, previous):
-            shutil.rmtree(path, ignore_errors=True)
+            write_atomically(partial / name, content)
+        publish_folder(partial, folder)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import stat
+import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -37,8 +38,14 @@ _BAD_PLACE = (
 
 _lock = threading.RLock()
 _unfinished: set["OutputFile"] = set()
+_folders: set[Path] = set()
 _numbers = itertools.count()
 _swept: set[Path] = set()
+
+
+def is_full(error: OSError) -> bool:
+    """Whether an error is that of a full disk, of a quota, or of a limit on files."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write_error(path: str | Path, error: OSError) -> OutputError:
@@ -156,9 +163,64 @@ def write_atomically(path: str | Path, data: bytes) -> None:
         file.write(data)
 
 
+@contextlib.contextmanager
+def temporary_folder(target: Path | None = None) -> Iterator[Path]:
+    """A folder that is removed at the end, or where the process is stopped.
+
+    Args:
+        target: it is made beside this one, to be given to `publish_folder`; by default among the system's temporary
+            files.
+
+    Raises:
+        InputError, OutputError: as `OutputFile`.
+    """
+    if target is not None:
+        check_folder(target)
+        sweep(target.parent)
+    with _lock:
+        try:
+            if target is None:
+                folder = Path(tempfile.mkdtemp())
+            else:
+                folder = partial_path(target)
+                folder.mkdir(parents=True)
+        except OSError as error:
+            raise write_error(target or tempfile.gettempdir(), error) from error
+        _folders.add(folder)
+    try:
+        yield folder
+    finally:
+        with _lock:
+            _folders.discard(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def publish_folder(folder: Path, target: Path) -> None:
+    """Give a complete folder its name in place of the one that stands there."""
+    previous = partial_path(target)
+    with _lock:
+        try:
+            if target.exists():
+                os.replace(target, previous)
+            try:
+                os.replace(folder, target)
+            except OSError:
+                if previous.exists():
+                    os.replace(previous, target)
+                raise
+        except OSError as error:
+            raise write_error(target, error) from error
+        if previous.is_dir():
+            shutil.rmtree(previous, ignore_errors=True)
+        else:
+            previous.unlink(missing_ok=True)
+
+
 def abandon_all() -> None:
     """Remove all unfinished files of this process, and let no other be begun or finished: the process ends."""
     _lock.acquire()  # for ever
+    for folder in list(_folders):
+        shutil.rmtree(folder, ignore_errors=True)
     for file in list(_unfinished):
         with contextlib.suppress(OSError):
             os.unlink(file._partial)

@@ -23,7 +23,7 @@ import export
 from configuration import merged
 from models import checkpoint, magenta_js
 from models.errors import CheckpointError
-from preprocess.errors import InputError
+from preprocess.errors import InputError, OutputError
 from tests.browser import headless_chromium
 from tests.checkpoints import randomize
 
@@ -271,14 +271,14 @@ def test_an_export_is_whole_or_absent(tmp_path: Path, monkeypatch: pytest.Monkey
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", failing)
-        with pytest.raises(OSError, match="no space"):
+        with pytest.raises(OutputError, match="no space"):
             magenta_js.write(folder, first, FLAT)
         assert list(tmp_path.iterdir()) == []
     magenta_js.write(folder, first, FLAT)
     left[0] = calls
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", failing)
-        with pytest.raises(OSError, match="no space"):
+        with pytest.raises(OutputError, match="no space"):
             magenta_js.write(folder, second, FLAT)
     assert_same(magenta_js.read(folder).weights, first)
     magenta_js.write(folder, second, FLAT)

@@ -10,7 +10,15 @@ import pytest
 
 from preprocess import output_files
 from preprocess.errors import InputError, OutputError
-from preprocess.output_files import OutputFile, check_folder, check_outputs, publish, write_atomically
+from preprocess.output_files import (
+    OutputFile,
+    check_folder,
+    check_outputs,
+    publish,
+    publish_folder,
+    temporary_folder,
+    write_atomically,
+)
 from tests.conftest import ROOT
 
 DEAD = 2**22 + 1  # above Linux's largest process number
@@ -150,3 +158,29 @@ def test_nothing_is_left_open_or_counted(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), OutputFile(tmp_path / "b"):
         raise RuntimeError
     assert not output_files._unfinished and names(tmp_path) == ["a"]
+
+
+def test_a_folder_appears_as_a_whole(tmp_path: Path) -> None:
+    target = tmp_path / "export"
+    for content in (b"old", b"new"):
+        with temporary_folder(target) as folder:
+            assert folder.parent == tmp_path
+            write_atomically(folder / "file", content)
+            publish_folder(folder, target)
+    assert (target / "file").read_bytes() == b"new" and names(tmp_path) == ["export"]
+    with pytest.raises(RuntimeError), temporary_folder(target) as folder:
+        raise RuntimeError
+    with temporary_folder() as elsewhere:
+        assert elsewhere.is_dir() and elsewhere.parent != tmp_path
+    assert not elsewhere.exists() and names(tmp_path) == ["export"]
+
+
+def test_a_stopped_process_leaves_no_folder(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys, time\nfrom pathlib import Path\nfrom preprocess import stopping\nstopping.listen()\n"
+        "from preprocess.output_files import *\n"
+        "with temporary_folder(Path(sys.argv[1])) as folder:\n"
+        "    write_atomically(folder / 'a', b'a')\n    os.kill(os.getpid(), signal.SIGTERM)\n    time.sleep(30)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "out")], cwd=ROOT, capture_output=True)
+    assert (done.returncode, done.stderr) == (143, b"Stopped.\n") and names(tmp_path) == []
