@@ -8,8 +8,8 @@ import re
 from preprocess.errors import InputError
 from preprocess.score import Score
 
-MAX_TUNE = 200_000
-"""Characters of a tune; the longest in books have 20,000."""
+MAX_TUNE = 100_000
+"""Characters of a tune, some fifty pages; reading them takes seconds."""
 
 _FIELD = re.compile(r"[A-Za-z+]:")
 _REASONS = {

@@ -10,6 +10,9 @@ MAX_MEASURES = 20_000
 MAX_ELEMENTS = 4_000_000
 """So much a score may have when it is written out."""
 
+MAX_PASSES = 64
+"""Endings of later passes are none."""
+
 _KEPT = ("divisions", "key", "time", "transpose")
 """What goes on from measure to measure, in the order in which MusicXML has it."""
 
@@ -138,7 +141,9 @@ def _read(group: list[ET.Element]) -> Measure:
         for ending in element.findall("barline/ending"):
             if ending.get("type") == "start":
                 numbers = (ending.get("number") or "1").replace(" ", ",").replace(".", ",").split(",")
-                result.ending = frozenset(int(n) for n in numbers if n.isdecimal())
+                result.ending = frozenset(
+                    int(n) for n in numbers if n.isdecimal() and 0 < int(n[:3]) <= MAX_PASSES
+                )
             else:
                 result.ending_stops = True
         for sound in [*element.findall("sound"), *element.findall("direction/sound")]:
@@ -155,16 +160,18 @@ def _endings(measures: list[Measure]) -> dict[int, _Ending]:
             while last + 1 < len(measures) and not (measures[last].ending_stops or measures[last + 1].ending):
                 last += 1
             spans.append((first, last, measure.ending))
+    groups: list[list[tuple[int, int, frozenset[int]]]] = []
+    for span in spans:
+        if groups and groups[-1][-1][1] + 1 == span[0]:
+            groups[-1].append(span)
+        else:
+            groups.append([span])
     result: dict[int, _Ending] = {}
-    for i, (first, last, numbers) in enumerate(spans):
-        begin = end = i
-        while begin and spans[begin - 1][1] + 1 == spans[begin][0]:
-            begin -= 1
-        while end + 1 < len(spans) and spans[end][1] + 1 == spans[end + 1][0]:
-            end += 1
-        passes = max(max(span[2]) for span in spans[begin : end + 1])
-        ending = _Ending(first, last, numbers, passes, closes=i == end)
-        result |= dict.fromkeys(range(first, last + 1), ending)
+    for group in groups:
+        passes = max(max(numbers) for _, _, numbers in group)
+        for first, last, numbers in group:
+            ending = _Ending(first, last, numbers, passes, closes=last == group[-1][1])
+            result |= dict.fromkeys(range(first, last + 1), ending)
     return result
 
 
