@@ -41,7 +41,7 @@ NoteSequence: Any = _music_pb2().NoteSequence
 
 MOST_SECONDS = 4 * 3600.0
 MOST_NOTES = 1_000_000
-MOST_CHANGES = 20_000
+MOST_CHANGES = 10_000
 MOST_QPM = 6e7
 """One microsecond a quarter note, the fastest that MIDI has."""
 

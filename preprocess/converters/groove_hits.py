@@ -159,7 +159,7 @@ class GrooveConverter:
         """All examples in order, and how often music was dropped for which reason.
 
         The reasons: `empty`, `no_drums`, `time_changes`, `bad_time_signature`, `other_meter`, `bad_tempo`,
-        `negative_time`, `too_short`.
+        `negative_time`, `bad_velocity`, `too_short`.
 
         Args:
             note_sequence: is not changed.
@@ -215,6 +215,8 @@ class GrooveConverter:
         if not (drums >= 0).any():
             return None, "no_drums"
         velocities = np.fromiter((n.velocity for n in notes), dtype=np.int64, count=len(notes))
+        if not ((velocities >= 0) & (velocities <= 127)).all():
+            return None, "bad_velocity"
         chosen = loudest(steps * len(classes) + drums, velocities, drums >= 0)
         step_seconds = 60.0 / qpm / self.steps_per_quarter
         offsets = (step_seconds * steps[chosen] - starts[chosen]) / step_seconds * 2

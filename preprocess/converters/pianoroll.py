@@ -144,12 +144,14 @@ def piano_roll(
         frames: length of the roll; up to the end of the last note where it is None.
 
     Raises:
-        InputError: where a note begins before time 0 (`negative_time`), there are more than `MAX_FRAMES` frames
-            (`too_long`), or for one of the reasons of `preprocess.note_sequence.reason_to_refuse`.
+        InputError: where a note begins before time 0 (`negative_time`), one is louder than 127 (`bad_velocity`), there
+            are more than `MAX_FRAMES` frames (`too_long`), or for one of the reasons of `preprocess.note_sequence.reason_to_refuse`.
     """
     if refused := reason_to_refuse(note_sequence):
         raise InputError(f"The music can't be used ({refused}).", refused)
     pitches, velocities = note_field(note_sequence, "pitch"), note_field(note_sequence, "velocity")
+    if velocities.max(initial=0) > 127:
+        raise InputError("A note is louder than MIDI goes.", "bad_velocity")
     chosen = heard(note_sequence) & (pitches >= lowest_pitch) & (pitches <= highest_pitch)
     starts, ends = (np.floor(t[chosen] * steps_per_quarter + 0.5) for t in note_times(note_sequence))
     if starts.min(initial=0) < 0:

@@ -12,7 +12,9 @@ import pytest
 
 import configs
 from preprocess import converters
+from preprocess.converters.pianoroll import piano_roll
 from preprocess.dataset import load_examples
+from preprocess.errors import InputError
 from preprocess.midi import Limits
 from preprocess.note_sequence import (
     MOST_CHANGES,
@@ -155,3 +157,15 @@ def test_a_tempo_a_millisecond_takes_no_time_squared() -> None:
         sequence.tempos.add(time=i / 1000, qpm=120.0 + i % 2)
     for name in ("hierdec-drum_4bar_small", "cat-mel_2bar_small"):
         configs.CONFIG_MAP[name].build_converter().convert(sequence)
+
+
+def test_velocities_that_midi_has_not_are_not_learned() -> None:
+    """A velocity of 2^31 - 1 came out as 16,909,320 times the loudest."""
+    sequence = beat()
+    sequence.notes[0].velocity = 2**31 - 1
+    sequence.notes[1].velocity = 2**31 - 1
+    groove = configs.CONFIG_MAP["groovae_4bar"].build_converter()
+    assert groove.convert(sequence) == ([], Counter(["bad_velocity"]))
+    with pytest.raises(InputError) as caught:
+        piano_roll(sequence)
+    assert caught.value.reason == "bad_velocity"
