@@ -71,14 +71,15 @@ class OutputFile:
 
     Args:
         path: the target. Folders that it needs are made; a link is followed.
+        about: a file that describes the one before, and goes with it.
 
     Raises:
         InputError: where no file can stand there (`unwritable`).
         OutputError: where the disk is full or broken; from `write` and at the end as well.
     """
 
-    def __init__(self, path: str | Path):
-        self.path = Path(path)
+    def __init__(self, path: str | Path, about: Path | None = None):
+        self.path, self._about = Path(path), about
         check_place(self.path)
         self._target = Path(os.path.realpath(self.path))
         try:
@@ -125,6 +126,8 @@ class OutputFile:
 
     def _publish(self) -> None:
         try:
+            if self._about is not None:
+                self._about.unlink(missing_ok=True)
             os.replace(self._partial, self._target)
         except OSError as error:
             raise write_error(self.path, error) from error

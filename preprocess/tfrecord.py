@@ -78,7 +78,7 @@ def framed(record: bytes) -> bytes:
 
 
 class RecordWriter:
-    """Writes a TFRecord file that appears under its name only when it is complete.
+    """Writes a TFRecord file that appears under its name only when it is complete, and without the sidecar of before.
 
     Use as a context manager; on an exception the partial file is removed and an old one stays as it was. Several
     that belong together are given to `publish` or `discard` instead.
@@ -90,7 +90,7 @@ class RecordWriter:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         self.count = 0
-        self.file = OutputFile(self.path)
+        self.file = OutputFile(self.path, about=sidecar_path(self.path))
 
     def write(self, record: bytes) -> None:
         """Append one record."""

@@ -144,3 +144,13 @@ def test_sidecar(tmp_path: Path) -> None:
         with pytest.raises(InputError) as caught:
             read_sidecar(path)
         assert caught.value.reason == "bad_sidecar"
+
+
+def test_the_sidecar_of_before_goes_with_its_file(tmp_path: Path) -> None:
+    path = write(tmp_path / "file")
+    write_sidecar(path, {"count": 3})
+    with pytest.raises(RuntimeError), RecordWriter(path):
+        raise RuntimeError
+    assert read_sidecar(path) == {"count": 3}
+    write(path, [b"one"])
+    assert read_sidecar(path) is None
