@@ -332,8 +332,9 @@ def _try_to_write(place: Path, folder: Path) -> None:
     """Make a folder in one that is there and remove it: what may be written is known by no other means everywhere."""
     trial = partial_path(place / "trial")
     try:
-        os.mkdir(trial)
-        os.rmdir(trial)
+        with _lock:  # so that a process that is stopped leaves none
+            os.mkdir(trial)
+            os.rmdir(trial)
     except OSError as error:
         if error.errno not in _BAD_PLACE:
             raise write_error(folder, error) from error
