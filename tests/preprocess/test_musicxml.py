@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -216,3 +217,37 @@ def test_parts_of_different_lengths() -> None:
     long, short = [QUARTERS + note("C"), note("D"), note("E") + BACKWARD], [QUARTERS + note("F")]
     (sequence,) = read_score(score(long, short), ".xml").sequences
     assert len(sequence.notes) == 8
+
+
+def test_an_ordinary_score_is_read_as_note_seq_reads_it(tmp_path: Path) -> None:
+    from note_seq import musicxml_reader
+
+    harmony = "<harmony><root><root-step>D</root-step></root><kind>minor</kind></harmony>"
+    begin = (
+        "<attributes><divisions>2</divisions><key><fifths>-1</fifths></key>"
+        "<time><beats>3</beats><beat-type>4</beat-type></time></attributes>"
+        '<direction><sound tempo="90" dynamics="80"/></direction>'
+    )
+    chord = note("F", duration=2).replace("<pitch>", "<chord/><pitch>")
+    first = [
+        begin + harmony + note("D", duration=2) + chord + note("E", duration=4),
+        note("C", duration=6) + "<backup><duration>6</duration></backup>" + note("A", duration=6).replace("voice>1", "voice>2"),
+        "<note><rest/><duration>2</duration><voice>1</voice><type>quarter</type></note>" + note("G", duration=4),
+    ]  # fmt: skip
+    data = score(first, [begin + note("A", duration=6), note("B", duration=6), note("C", duration=6)])
+    path = tmp_path / "score.xml"
+    path.write_bytes(data)
+    theirs = musicxml_reader.musicxml_file_to_sequence_proto(str(path))
+    (ours,) = read_score(data, ".xml").sequences
+    for sequence in (ours, theirs):
+        for event in [
+            *sequence.notes,
+            *sequence.text_annotations,
+            *sequence.time_signatures,
+            *sequence.tempos,
+        ]:
+            for name in ("start_time", "end_time", "time"):
+                if hasattr(event, name):
+                    setattr(event, name, round(getattr(event, name), 9))
+        sequence.total_time = round(sequence.total_time, 9)
+    assert ours == theirs
