@@ -131,7 +131,9 @@ def _corner_weights(rows: int, columns: int) -> Any:
 
 def _infill_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input_midi", required=True, help="a MIDI file with one clip")
-    parser.add_argument("--bars", required=True, help="bars to renew, from 1: --bars=3, --bars=1,3-4")
+    parser.add_argument(
+        "--bars", required=True, help="bars of the clip to draw again, from 1: --bars=3, --bars=1,3-4"
+    )
     parser.add_argument("--num_outputs", type=flags.OUTPUTS, default=3, help="how many clips (default: 3)")
     parser.add_argument(
         "--num_candidates",
@@ -239,7 +241,7 @@ COMMANDS = {
         _run_grid,
     ),
     "infill": (
-        "Some bars of a clip anew; the others stay exactly as they are.",
+        "New music for some bars of a clip; the others stay exactly as they are.",
         "--input_midi=beat.mid --bars=3 --num_outputs=4 --temperature=1 --output_dir=filled",
         _infill_flags,
         _run_infill,
