@@ -26,7 +26,7 @@ def load_drum_map(name_or_path: str) -> Mapping[str, int]:
     """A map from drum name to MIDI note.
 
     Raises:
-        InputError: where there is no such map or file, a drum is unknown or a note is not 0 to 127.
+        InputError: where there is no such map or file, it names no drum, a drum is unknown or a note is not 0 to 127.
     """
     if name_or_path in DRUM_MAPS:
         return DRUM_MAPS[name_or_path]
@@ -38,6 +38,8 @@ def load_drum_map(name_or_path: str) -> Mapping[str, int]:
         entries = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{path}: can't be read as a drum map ({error}).", "bad_drum_map") from error
+    if not entries:
+        raise InputError(f'{path}: names no drum; expected lines such as "kick = 36".', "bad_drum_map")
     notes = dict(GENERAL_MIDI)
     for drum, note in entries.items():
         name = drum.replace("_", " ").replace("hi hat", "hi-hat")

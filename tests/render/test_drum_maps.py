@@ -41,6 +41,7 @@ def test_file_changes_what_it_names(tmp_path: Path) -> None:
         ("kick = true", "0 to 127"),
         ('kick = "36"', "0 to 127"),
         ("kick =", "can't be read"),
+        ("# a map", "names no drum"),
     ],
 )
 def test_files_that_are_no_map_are_refused(tmp_path: Path, text: str, message: str) -> None:
