@@ -28,7 +28,7 @@ MAX_BATCH = 65536
 MAX_DEPTH = 16384
 """Width of a step: kinds of tokens, or numbers."""
 MAX_PARAMETERS = 2**29
-"""Numbers of a whole model; Magenta's largest has 2**28."""
+"""Numbers of a whole model; Magenta's largest has fewer than 2**28."""
 MAX_CONFIG_BYTES = 256 * 2**10
 MAX_WORDS = 500
 
