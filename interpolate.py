@@ -32,7 +32,7 @@ from studio.clips import (
     controls_of,
     steps_of,
 )
-from studio.loading import add_model_flags, load_model, player_beside, samples_to_edit, weights_that_fit
+from studio.loading import add_model_flags, load_model, player_beside, samples_to_edit
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -87,8 +87,7 @@ def end_points(clips: list[Clip], model: Any, seed: int) -> tuple[Any, Any]:
     if batch is None:
         samples = model.prior_sample(2, seed)
         return samples, samples
-    with weights_that_fit(model):
-        return model.posterior(batch)[0], editing.encoded(model, batch)
+    return model.posterior(batch)[0], editing.encoded(model, batch)
 
 
 def controls_on_the_way(args: argparse.Namespace, model: Any, clips: list[Clip], steps: int) -> Any:
@@ -135,18 +134,17 @@ def main(argv: list[str] | None = None) -> int:
     clips = read_clips(args, model)
     controls = controls_on_the_way(args, model, clips, steps)
     ends, exact = end_points(clips, model, args.seed)
-    with weights_that_fit(model):
-        values = editing.even_steps(
-            model,
-            ends,
-            args.num_outputs,
-            args.temperature or None,
-            args.seed,
-            None if controls is None else controls[0],
-            steps,
-            exact,
-            player_beside(model),
-        )
+    values = editing.even_steps(
+        model,
+        ends,
+        args.num_outputs,
+        args.temperature or None,
+        args.seed,
+        None if controls is None else controls[0],
+        steps,
+        exact,
+        player_beside(model),
+    )
     sequences = model.to_note_sequences(values, controls)
     styles = [in_meter_of(style, model.converter)] * args.num_outputs
     labels = [f"step {i} of {args.num_outputs}" for i in range(1, args.num_outputs + 1)]

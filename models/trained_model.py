@@ -60,9 +60,19 @@ class TrainedModel:
 
     @property
     def keras_model(self) -> Any:
-        """The Keras model with these weights, built when first asked for."""
+        """The Keras model with these weights, built when first asked for.
+
+        Raises:
+            CheckpointError: where nothing can be built of the config.
+        """
         if self._model is None:
-            model = self.config.build_model()
+            try:
+                model = self.config.build_model()
+            except ValueError as error:
+                reason = str(error).rstrip(".")
+                raise CheckpointError(
+                    f"{self.source}: its config, {self.config.name}, is not valid: {reason}."
+                ) from error
             checkpoints.assign(model, self.weights, self.source)
             self._model = model
         return self._model

@@ -6,7 +6,6 @@ from typing import Any
 
 from preprocess import flags
 from preprocess.errors import InputError
-from studio.loading import weights_that_fit
 
 LONGEST = 65536
 """Steps of a clip, at most."""
@@ -161,7 +160,7 @@ def decode_in_batches(model: Any, z: Any, args: argparse.Namespace, controls: An
     from preprocess.console import progress
 
     values: list[Any] = []
-    with progress("Playing", len(z)) as advance, weights_that_fit(model):
+    with progress("Playing", len(z)) as advance:
         for start in range(0, len(z), args.max_batch_size):
             rows = slice(start, start + args.max_batch_size)
             some = None if controls is None else controls[rows]

@@ -21,7 +21,6 @@ from studio.clip_input import Clip, first_bars, read_clip, read_last_bars
 from studio.clip_merge import given_sequence, merged, style_like
 from studio.clips import bars_of_text
 from studio.drum_generator import DrumGenerator
-from studio.loading import weights_that_fit
 from studio.song_files import planned_song_files, write_songs
 from studio.song_form import form_of
 from studio.songs import compose
@@ -109,7 +108,7 @@ def _draw(
     by_itself = conditions != DrumConditions() or past is not None
     values: list[Array] = []
     size = max(1, args.max_batch_size // drum_sampling.CANDIDATES)
-    with progress("Playing", n) as advance, weights_that_fit(model):
+    with progress("Playing", n) as advance:
         for first in range(0, n, size):
             some = min(size, n - first)
             values += list(
@@ -167,7 +166,7 @@ def _sample_songs(
         style = style_like(past, style, args.qpm)
     generator = DrumGenerator(model, args.temperature, args.guidance)
     songs = []
-    with progress("Composing", n) as advance, weights_that_fit(model):
+    with progress("Composing", n) as advance:
         for number in range(n):
             seed = int(np.random.SeedSequence([args.seed, number]).generate_state(1)[0])
             songs.append(compose(generator, form, seed, conditions, past=before))

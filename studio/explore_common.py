@@ -12,7 +12,7 @@ from render.midi import Style
 from studio.clip_input import Clip, first_bars, read_clip
 from studio.clip_merge import given_sequence, style_like
 from studio.clips import check_controls, controls_of
-from studio.loading import samples_to_edit, weights_that_fit
+from studio.loading import samples_to_edit
 
 
 def encoded(model: Any, clips: Sequence[Clip]) -> tuple[dict[str, Any], Any]:
@@ -20,8 +20,7 @@ def encoded(model: Any, clips: Sequence[Clip]) -> tuple[dict[str, Any], Any]:
     from models import editing
 
     batch = model.config.batch_of([clip.example for clip in clips])
-    with weights_that_fit(model):
-        return batch, editing.encoded(model, batch)
+    return batch, editing.encoded(model, batch)
 
 
 def read_clips(model: Any, args: argparse.Namespace, paths: Sequence[str]) -> list[Clip]:
@@ -67,8 +66,7 @@ def controls_for(model: Any, args: argparse.Namespace, batch: dict[str, Any], n:
 
 def decode(model: Any, z: Any, args: argparse.Namespace, controls: Any, alike: bool = False) -> Any:
     """Values for latent vectors; `alike` with the same random numbers, so that only z makes neighbours different."""
-    with weights_that_fit(model):
-        return model.decode_values(z, args.temperature or None, args.seed, controls=controls, alike=alike)
+    return model.decode_values(z, args.temperature or None, args.seed, controls=controls, alike=alike)
 
 
 def stem_for(model: Any, args: argparse.Namespace, n: int, **planned: Any) -> Path:

@@ -20,7 +20,6 @@ from preprocess.drum_conditions import (
 )
 from studio import drum_sampling
 from studio.clip_input import Clip
-from studio.loading import weights_that_fit
 
 Array = np.ndarray
 
@@ -70,7 +69,7 @@ def vary(
     base = [_with_quantile(c, attribute, _quantile(c, attribute)) for c in own]
     asked = [[_with_quantile(c, attribute, _quantile(c, attribute) + a) for c in base] for a in amounts]
     values = []
-    with progress("Playing", len(amounts)) as advance, weights_that_fit(model):
+    with progress("Playing", len(amounts)) as advance:
         for row in asked:
             values.append(
                 drum_sampling.draw(
@@ -106,8 +105,7 @@ def samples_to_move(
 ) -> list[DrumConditions]:
     """What samples of the decoder by itself are like that are asked for the middle of an attribute."""
     middle = [_with_quantile(DrumConditions(), attribute, MIDDLE)] * n
-    with weights_that_fit(model):
-        drawn = drum_sampling.draw(model, middle, temperature=temperature, seed=seed, guidance=GUIDANCE)
+    drawn = drum_sampling.draw(model, middle, temperature=temperature, seed=seed, guidance=GUIDANCE)
     found = {k: quantile_of(k, measure(drawn)) for k, measure in MEASURED.items() if k != attribute}
     likes: list[dict[str, Any]] = [{k: float(v[i]) for k, v in found.items()} for i in range(n)]
     return [dataclasses.replace(c, **like) for c, like in zip(middle, likes, strict=True)]
@@ -124,8 +122,7 @@ def clip_to_move(clip: Clip, model: HistoryModel) -> tuple[list[DrumConditions],
         density=float(quantile_of("density", density(tokens))[0]),
         syncopation=float(quantile_of("syncopation", syncopation_of(tokens))[0]),
     )
-    with weights_that_fit(model):
-        return [own], model.posterior(model.config.batch_of([clip.example]))[0]
+    return [own], model.posterior(model.config.batch_of([clip.example]))[0]
 
 
 def run(

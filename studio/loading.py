@@ -1,8 +1,6 @@
 """Which trained model a command works with: its flags, and loading it."""
 
 import argparse
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 import configs
@@ -102,18 +100,3 @@ def default_temperature(config: configs.Config) -> float:
 def plays_little(args: argparse.Namespace) -> bool:
     """Whether a command plays, and so few frames that NumPy is done before a compiler would be."""
     return "bars" in args and max(args.length or 0, 16 * (args.bars or 0)) <= 1024
-
-
-@contextlib.contextmanager
-def weights_that_fit(model: Any) -> Iterator[None]:
-    """Say so in a sentence where weights are of other sizes than the config's."""
-    from models.errors import CheckpointError
-
-    try:
-        yield
-    except CheckpointError:
-        raise
-    except (ValueError, IndexError) as error:
-        raise CheckpointError(
-            f"{model.source}: its weights don't fit {model.config.name} ({error}); check --config."
-        ) from error
