@@ -194,14 +194,30 @@ def load_frames(path: str | Path) -> dict[str, list[np.ndarray]]:
     What sounds, from MIDI pitch 21. A frame is a quarter note in JSB_Chorales, an eighth in MuseData,
     Nottingham and Piano_midi. `train`, `validation` and `test` are the splits of the literature.
 
+    SciPy's reader is native code that a damaged file can crash, so it runs in a process of its own.
+
     Raises:
         InputError: where SciPy is not installed (`no_scipy`), or the file is none of them (`bad_mat`).
     """
+    from preprocess.pools import map_in_processes
+
+    (found,) = map_in_processes(_read_mat, [[str(path)]], 1, _crashed)
+    if isinstance(found, InputError):
+        raise found
+    return found
+
+
+def _crashed(path: str) -> InputError:
+    return InputError(f"{path}: is damaged, and SciPy can't read it.", "bad_mat")
+
+
+def _read_mat(path: str) -> dict[str, list[np.ndarray]] | InputError:
+    """The pieces, or why there are none."""
     try:
         from scipy.io import loadmat
-    except ImportError as error:
+    except ImportError:
         message = "MATLAB files are read by SciPy, which is not installed; pip install scipy."
-        raise InputError(message, "no_scipy") from error
+        return InputError(message, "no_scipy")
     try:
         with open(path, "rb") as file:  # given a name, SciPy does not say that the file is missing
             content = loadmat(file)
@@ -209,10 +225,10 @@ def load_frames(path: str | Path) -> dict[str, list[np.ndarray]]:
             split: [_binary(piece) for piece in np.ravel(content[name])] for split, name in SPLITS.items()
         }
     except OSError as error:
-        raise InputError(f"{path}: can't be read ({error.strerror or error}).", "unreadable") from error
+        return InputError(f"{path}: can't be read ({error.strerror or error}).", "unreadable")
     except Exception as error:  # noqa: BLE001 - SciPy raises many kinds on damaged files
         message = f"{path}: is not a set of {KEYS}-key frames in traindata, validdata and testdata ({because(error)})."
-        raise InputError(message, "bad_mat") from error
+        return InputError(message, "bad_mat")
 
 
 def _binary(piece: np.ndarray) -> np.ndarray:

@@ -7,13 +7,13 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
+import google_crc32c
 import numpy as np
 
 from preprocess.converters.base import Example
 from preprocess.example_proto import encode
 from preprocess.note_sequence import NoteSequence
-from preprocess.tfrecord import _masked_crc
-from tests.fuzz.mutate import ODD_FLOATS, ODD_TEXTS, ODD_VALUES, mutate_bytes, mutate_json
+from tests.fuzz.mutate import ODD_FLOATS, ODD_TEXTS, mutate_bytes, mutate_json
 
 DRUMS = (36, 38, 42, 46, 49)
 CHORDS = ("C", "Am7", "F#dim", "Bb/D", "N.C.", "H", "", "C" * 1000, "🎵", "G7(#9,b13)")
@@ -33,6 +33,11 @@ class RecordFile:
     data: bytes
     sidecar: bytes | None = None
     good: bool = False
+
+
+def _masked_crc(data: bytes) -> int:
+    crc = google_crc32c.value(data)
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def framed(records: list[bytes]) -> bytes:
@@ -314,6 +319,3 @@ def _odd_array(rng: random.Random, array: np.ndarray) -> np.ndarray:
         if odd.dtype == np.float64:
             odd.flat[rng.randrange(odd.size)] = rng.choice(ODD_FLOATS)
     return odd
-
-
-__all__ = ["ODD_VALUES", "RecordFile", "framed", "note_sequence_file", "shard_file"]

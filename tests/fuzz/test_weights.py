@@ -12,7 +12,7 @@ import configs
 from models import checkpoint, latent, magenta_checkpoint, magenta_js, trained_frame_model, trained_model
 from models.attributes import AttributeVectors
 from models.errors import CheckpointError
-from tests.fuzz import campaign, weight_inputs
+from tests.fuzz import campaign, vector_inputs, weight_inputs
 from tests.fuzz.campaign import Wrong
 from tests.fuzz.weight_inputs import Files
 
@@ -57,8 +57,19 @@ def read_with_config(read: Callable[[Path], Any]) -> Callable[[Files, Path], Non
     return read_files
 
 
+def read_torch(item: Files, folder: Path) -> None:
+    from models import torch_checkpoint
+
+    path = item.write(folder)
+    if torch_checkpoint.is_torch_checkpoint(path):
+        torch_checkpoint.load(path)
+    else:
+        torch_checkpoint.read(path)
+
+
 KINDS: dict[str, tuple[Callable[[random.Random], Files], Callable[[Files, Path], None]]] = {
     "safetensors": (weight_inputs.checkpoint_file, read_checkpoint),
+    "torch_export": (weight_inputs.torch_export, read_torch),
     "magenta_js": (weight_inputs.magenta_js_folder, read_with_config(magenta_js.read)),
     "tar": (weight_inputs.tar_file, read_with_config(magenta_checkpoint.read)),
 }
@@ -107,10 +118,31 @@ def read_embedding(data: bytes) -> None:
         raise Wrong("mu is not finite, or clips are no numbers")
 
 
+def read_polyphonic(data: bytes, path: Path) -> None:
+    from preprocess.piano import load_frames
+
+    path.write_bytes(data)
+    for split, pieces in load_frames(path).items():
+        for piece in pieces:
+            if piece.dtype != bool or piece.ndim != 2 or piece.shape[1] != 88:
+                raise Wrong(f"a piece of {split} is {piece.dtype} {piece.shape}")
+
+
+def test_polyphonic_sets_are_read_or_refused_in_a_sentence(
+    kept: Path, tmp_path: Path, record_property: Any
+) -> None:
+    pytest.importorskip("scipy")
+    path = tmp_path / "set.mat"
+    outcome = campaign.run(
+        "mat", vector_inputs.polyphonic_set, lambda data: read_polyphonic(data, path), kept, quick=40
+    )
+    campaign.check(outcome, record_property)
+
+
 @pytest.mark.parametrize("kind", ["attributes", "npz"])
 def test_vectors_are_read_or_refused_in_a_sentence(kind: str, kept: Path, record_property: Any) -> None:
     make, read = {
-        "attributes": (weight_inputs.attributes_file, read_attributes),
-        "npz": (weight_inputs.embedding_file, read_embedding),
+        "attributes": (vector_inputs.attributes_file, read_attributes),
+        "npz": (vector_inputs.embedding_file, read_embedding),
     }[kind]
     campaign.check(campaign.run(kind, make, read, kept), record_property)
