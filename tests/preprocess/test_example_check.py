@@ -139,10 +139,10 @@ def test_records_that_are_no_examples_are_counted(tmp_path: Path) -> None:
     name = "cat-drums_2bar_small"
     good = CONFIG_MAP[name].build_converter().convert(music())[0][0]
     path = tmp_path / "x"
-    write(path, name)
     with RecordWriter(path) as writer:
         for record in (b"", b"\xff\xff", encode("song", good), encode("song", good)[:-9]):
             writer.write(record)
+    write_sidecar(path, {"kind": "examples", "converter": CONFIG_MAP[name].converter_spec})
     assert load(str(path), name).reasons == {"bad_record": 3}
 
 
