@@ -47,6 +47,8 @@ def _checked(score: Score, limits: Limits) -> Score:
     is_book = len(score.sequences) + len(score.dropped) > 1
     for number, sequence in enumerate(score.sequences, 1):
         _leave_out_odd_meters(sequence, score.warnings)
+        # A part that goes back further than it has come ends before its notes do.
+        sequence.total_time = max([sequence.total_time, *(note.end_time for note in sequence.notes)])
         fault = _fault_of(sequence, limits)
         if fault is None:
             sound.append(sequence)

@@ -105,6 +105,9 @@ SCORES: dict[str, Score] = {
     "ABC: a note of years": Score(ABC_HEAD + b"C999999999|\n", ".abc"),
     "ABC: repeats of repeats": Score(ABC_HEAD + b"|: C :|" * 3000 + b"\n", ".abc"),
     "MusicXML: a negative duration": Score(XML.format(beats=4, duration=-8, more="").encode(), ".xml"),
+    "MusicXML: a bar that goes back further than it has come": Score(
+        XML.format(beats=4, duration=4, more="<backup><duration>2</duration></backup>").encode(), ".xml"
+    ),
     "MusicXML: no beats": Score(XML.format(beats=0, duration=4, more="").encode(), ".xml"),
     "MusicXML: years of silence": Score(
         XML.format(beats=4, duration=4, more="<forward><duration>9999999999</duration></forward>").encode(),
