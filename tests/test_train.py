@@ -276,7 +276,6 @@ def test_data_that_give_no_example_are_refused_with_the_reasons(tmp_path: Path) 
         (["--num_steps=0"], "num_steps is 0"),
         (["--save_every=3"], "multiple of --log_every"),
         (["--eval_every=5"], "multiple of --log_every"),
-        (["--checkpoints_to_keep=0"], "checkpoints_to_keep is 0"),
         (["--eval_num_batches=0"], "eval_num_batches is 0"),
         (["--eval_num_batches=-1", "--mode=eval"], "eval_num_batches is -1"),
         (["--patience=-1"], "patience is -1"),
