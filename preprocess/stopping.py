@@ -9,6 +9,7 @@ The commands call `listen` before they import anything large.
 """
 
 import _signal as signal  # `signal` itself takes longer to import, in which Ctrl-C would end in a traceback
+import atexit
 import os
 import sys
 
@@ -47,6 +48,7 @@ def listen() -> bool:
     threading.Thread(target=_wait, args=(_pipe[0],), name="signals", daemon=True).start()
     for number in _before:
         signal.signal(number, _noted)
+    atexit.register(_ignore)
     return True
 
 
@@ -55,6 +57,7 @@ def listen_no_more() -> None:
     global _pipe, _outcome, _errors
     if _pipe is None:
         return
+    atexit.unregister(_ignore)
     signal.set_wakeup_fd(-1)
     for number, handler in _before.items():
         signal.signal(number, handler)  # type: ignore[arg-type]
@@ -69,6 +72,12 @@ def set_outcome(status: int) -> None:
     """The command is done: a signal that comes while Python clears up ends the process with this status."""
     global _outcome
     _outcome = status
+
+
+def _ignore() -> None:
+    """While Python ends: it takes our handlers away first, and a signal would then count as the command's end."""
+    for number in _before:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def restore_defaults() -> None:
