@@ -201,7 +201,13 @@ _OF_FRAMES: Options = {
     "form": _word("keys", "classes", "tokens"),
     "depth": _whole(1, 1024),
     "step_weights": _FLAG,
-    "keys": _or(None, Rule(lambda x: _is_part(KEY_DECODERS, x), "a table with a name and its options")),
+    "keys": _or(
+        None,
+        Rule(
+            lambda x: _is_part(KEY_DECODERS, x) or (isinstance(x, Mapping) and not x),
+            "a table with a name and its options, or an empty one",
+        ),
+    ),
     "velocities": _or(
         None,
         Rule(
