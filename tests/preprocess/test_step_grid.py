@@ -74,17 +74,22 @@ def test_music_without_end_is_refused() -> None:
         max_size=8,
     ),
     ticks=st.lists(st.integers(0, 60000), min_size=1, max_size=40),
+    on_steps=st.booleans(),
 )
 def test_time_goes_forward_and_back_again(
-    ticks_per_quarter: int, meters: list[tuple[int, int, int]], ticks: list[int]
+    ticks_per_quarter: int, meters: list[tuple[int, int, int]], ticks: list[int], on_steps: bool
 ) -> None:
     ticks = sorted(ticks)
+    if on_steps:
+        step = ticks_per_quarter // 4
+        meters = [(tick // step * step, numerator, denominator) for tick, numerator, denominator in meters]
     grid = StepGrid(ticks_per_quarter, meters, ticks[-1])
     positions = grid.positions(ticks)
     heard = np.floor(positions + 0.5)
     assert heard[0] >= 0 and (np.diff(heard) >= 0).all()
     starts = [stretch.step for stretch in grid.stretches]
     assert starts == sorted(starts) and all(step % 16 == 0 for step in starts[1:])
-    if len(set(starts)) == len(starts):
+    # A stretch that is no whole number of steps may share positions with the next one.
+    if on_steps and len(set(starts)) == len(starts):
         np.testing.assert_allclose(grid.ticks(positions), ticks, atol=1e-6)
         assert not grid.lies_between_stretches(positions).any()
