@@ -46,7 +46,9 @@ def some_clips(seed: int = 0) -> dict[str, np.ndarray]:
     }
 
 
-@pytest.mark.parametrize("name", ["histdec-drum_4bar", "histdec-drum_4bar_edit"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("histdec-drum_4bar", marks=pytest.mark.slow), "histdec-drum_4bar_edit"]
+)
 def test_numpy_draws_and_scores_as_keras_does(name: str) -> None:
     config, clips = small(name), some_clips()
     model = config.build_model()
