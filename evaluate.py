@@ -93,12 +93,12 @@ def main(argv: list[str] | None = None) -> int:
     args = get_parser().parse_args(argv)
     _check(args)
 
-    from render.clips import check_new
+    from preprocess.output_files import check_outputs
     from studio.loading import load_model
 
     output = Path(args.output_dir).expanduser()
     files = [output / "evaluation.json", output / "evaluation.png"]
-    check_new(files, args.force)
+    check_outputs(files, args.force)
     model = load_model(args, frame_models=True)
     _fill_in(args, model.config)
     if model.config.model == "frame_model":

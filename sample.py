@@ -15,10 +15,10 @@ import configs
 from preprocess import flags
 from preprocess.console import Parser, add_log_flag, run_command
 from preprocess.errors import InputError
+from preprocess.output_files import check_outputs
 from render.clips import (
     add_style_flags,
     bars_of,
-    check_new,
     in_meter_of,
     numbered,
     planned_files,
@@ -176,7 +176,7 @@ def sample_frames(args: argparse.Namespace, model: Any, style: Style) -> int:
     planned_files(stem, count, args)
     nearest, training = stem.with_name(f"{stem.name}-nearest.png"), None
     if args.compare_with is not None:
-        check_new([nearest], args.force)
+        check_outputs([nearest], args.force)
         training = frames.training_pieces(model, args.compare_with)
     pictures = frames.planned_pictures(stem, count, steps, args, model)
     sequences = [

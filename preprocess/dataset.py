@@ -17,8 +17,7 @@ import numpy as np
 from preprocess.augment import Augmenter
 from preprocess.converters.base import NO_TOKEN, Converter, Example
 from preprocess.errors import InputError, shown
-from preprocess.example_check import reason_to_refuse
-from preprocess.example_proto import decode
+from preprocess.example_check import read_example
 from preprocess.note_sequence import read_note_sequences
 from preprocess.tempo_map import at_one_tempo
 from preprocess.tfrecord import expand_patterns, read_records, read_sidecar
@@ -280,13 +279,11 @@ def _load_shard(
     for i, record in enumerate(read_records(path)):
         on_record()
         try:
-            source, variant, example = decode(record)
-            reason = reason_to_refuse(example, variant, converter)
+            source, variant, example = read_example(record, converter)
         except InputError as error:
-            reason = error.reason
-        if reason:
-            collector.refuse(f"{path}: record {i}", reason)
-        elif training or not variant:
+            collector.refuse(f"{path}: record {i}", error.reason)
+            continue
+        if training or not variant:
             collector.add_from_shard(source, example, variant)
     collector.reasons += Counter(sidecar.get("reasons", {}))
 

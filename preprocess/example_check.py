@@ -9,9 +9,25 @@ from typing import Any
 import numpy as np
 
 from preprocess.converters.base import NO_TOKEN, Converter, Example
+from preprocess.errors import InputError
+from preprocess.example_proto import decode
 
 MOST_VARIANTS = 4096
 MOST_STEP_SECONDS = 3600.0
+
+
+def read_example(record: bytes, converter: Converter) -> tuple[str, int, Example]:
+    """Source, variant and example of a record in a shard.
+
+    Raises:
+        InputError: where it is no example (`bad_record`), or none of the converter's, with a reason of
+            `reason_to_refuse`.
+    """
+    source, variant, example = decode(record)
+    reason = reason_to_refuse(example, variant, converter)
+    if reason:
+        raise InputError("The example is none that the converter makes.", reason)
+    return source, variant, example
 
 
 def reason_to_refuse(example: Example, variant: int, converter: Converter) -> str:

@@ -22,7 +22,6 @@ import csv
 import io
 import sys
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, dataclass
@@ -32,6 +31,7 @@ from typing import Any
 from preprocess import flags
 from preprocess.console import Parser, print_table, progress, run_command
 from preprocess.errors import InputError
+from preprocess.sources import ZIP_ERRORS
 
 COLUMNS = (
     "drummer", "session", "id", "style", "bpm", "beat_type",
@@ -140,14 +140,7 @@ class GrooveFiles:
             else:
                 with self._archive.open(self._prefix + name) as stream:
                     data = stream.read(max_bytes + 1)
-        except (
-            OSError,
-            EOFError,
-            zipfile.BadZipFile,
-            zlib.error,
-            RuntimeError,
-            NotImplementedError,
-        ) as error:
+        except ZIP_ERRORS as error:
             raise InputError(f"{name}: can't be read ({error}).", "unreadable") from error
         if len(data) > max_bytes:
             raise InputError(f"{name}: is larger than {max_bytes} bytes.", "file_too_large")

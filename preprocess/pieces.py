@@ -18,8 +18,7 @@ from preprocess.converters.base import Converter
 from preprocess.converters.pianoroll import REPRESENTATIONS, PianorollConverter
 from preprocess.dataset import dropped
 from preprocess.errors import InputError, shown
-from preprocess.example_check import reason_to_refuse
-from preprocess.example_proto import decode
+from preprocess.example_check import read_example
 from preprocess.note_sequence import read_note_sequences
 from preprocess.tfrecord import expand_patterns, read_records, read_sidecar
 
@@ -225,12 +224,10 @@ def _of_shard(
     for record in read_records(path):
         on_record()
         try:
-            source, variant, example = decode(record)
-            reason = reason_to_refuse(example, variant, converter)
+            source, variant, example = read_example(record, converter)
         except InputError as error:
-            reason = error.reason
-        if reason:
-            reasons[reason] += 1
-        elif not variant:
+            reasons[error.reason] += 1
+            continue
+        if not variant:
             found.append((source, (example.inputs, None)))
     return found

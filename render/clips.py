@@ -149,17 +149,8 @@ def planned_files(
         stem.with_name(f"{stem.name}.html") if args.gallery else None,
         stem.with_name(f"{stem.name}.mid") if whole else None,
     )
-    check_new(files.all, args.force)
+    check_outputs(files.all, args.force)
     return files
-
-
-def check_new(paths: list[Path], force: bool) -> None:
-    """Refuse to begin where one of the files to write exists, or can't be written.
-
-    Raises:
-        InputError: naming the first.
-    """
-    check_outputs(paths, force)
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,8 @@ from preprocess import flags
 from preprocess.console import printable
 from preprocess.errors import InputError
 from preprocess.groove_conditions import DRUMMERS, STYLES
-from preprocess.output_files import write_atomically
+from preprocess.output_files import check_outputs, write_atomically
 from preprocess.sources import as_text
-from render.clips import check_new
 from render.midi import Style
 
 SEVERAL_TEMPERATURE = 0.5
@@ -129,7 +128,7 @@ def check_files(stems: Sequence[Path], args: argparse.Namespace) -> int:
     for path, times in Counter(files).items():
         if times > 1:
             raise InputError(f"{path}: two of the inputs would become this file; rename one.", "same_name")
-    check_new(files, args.force)
+    check_outputs(files, args.force)
     return len(files)
 
 

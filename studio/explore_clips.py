@@ -7,10 +7,10 @@ from typing import Any
 import configs
 from preprocess import flags
 from preprocess.errors import InputError
+from preprocess.output_files import check_outputs
 from render.clips import (
     Shown,
     bars_of,
-    check_new,
     numbered,
 )
 from studio.clip_merge import given_sequence, in_its_voices, merged, styles_between
@@ -89,7 +89,7 @@ def _run_grid(args: argparse.Namespace) -> int:
     stem = stem_for(model, without_roll, n)
     picture = stem.with_suffix(".png")
     if args.png:
-        check_new([picture], args.force)
+        check_outputs([picture], args.force)
     clips = read_clips(model, args, paths) if all(paths) else []
     batch, corners = encoded(model, clips) if clips else ({}, samples(model, 4, args.seed))
     controls = controls_for(model, args, batch, n)

@@ -11,7 +11,8 @@ from preprocess import flags
 from preprocess.console import print_table, progress
 from preprocess.drum_tracks import drum_choice_of
 from preprocess.errors import InputError
-from render.clips import Shown, bars_of, check_new, in_meter_of, planned_files, style_of, write_clips
+from preprocess.output_files import check_outputs
+from render.clips import Shown, bars_of, in_meter_of, planned_files, style_of, write_clips
 from studio.clip_input import first_bars, read_clip
 from studio.clip_merge import given_sequence, style_like
 from studio.loading import load_model
@@ -53,7 +54,7 @@ def _run_embed(args: argparse.Namespace) -> int:
     output = Path(args.output_file).expanduser()
     output = output if output.suffix == ".npz" else output.with_name(f"{output.name}.npz")
     picture = output.with_suffix(".png")
-    check_new([output, *([picture] if args.png else [])], args.force)
+    check_outputs([output, *([picture] if args.png else [])], args.force)
 
     from models import attributes, latent
     from preprocess.output_files import write_atomically
@@ -238,7 +239,7 @@ def _run_attributes(args: argparse.Namespace) -> int:
     model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
     report = Path(args.output_dir).expanduser() / "attribute_effects.json"
     output = Path(args.attributes_file or path_beside(model.source)).expanduser()
-    check_new([output, report, report.with_suffix(".png")], args.force)
+    check_outputs([output, report, report.with_suffix(".png")], args.force)
     found = _compute(args, model)
     write_atomically(output, found.to_json().encode())
     if model.converter.control_depth:

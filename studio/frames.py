@@ -15,8 +15,8 @@ from preprocess.console import print_table, progress
 from preprocess.converters.pianoroll import Roll, piano_roll, to_note_sequence
 from preprocess.drum_tracks import DrumChoice, drum_choice_of
 from preprocess.errors import InputError
+from preprocess.output_files import check_outputs
 from preprocess.piano import transpose
-from render.clips import check_new
 from render.midi import Style
 from studio.clip_input import Clip, read_beginning, window_of
 from studio.clip_merge import merged, style_like
@@ -240,7 +240,7 @@ def planned_pictures(stem: Path, count: int, frames: int, args: argparse.Namespa
     if model.config.encoder["name"] != "history_user":
         raise InputError(f"{model.config.name} has no history reader; leave out --attention.", "bad_flag")
     paths = [stem.with_name(f"{stem.name}-{i:03d}-of-{count:03d}-attention.png") for i in range(count)]
-    check_new(paths, args.force)
+    check_outputs(paths, args.force)
     return paths
 
 

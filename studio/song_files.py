@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from render.clips import check_new
+from preprocess.output_files import check_outputs
 from render.midi import Style, write_midi
 from studio.songs import Song
 
@@ -45,7 +45,7 @@ def planned_song_files(stem: Path, n: int, args: argparse.Namespace) -> SongFile
         [path.with_suffix(".wav") for path in midi] if args.wav else [],
         stem.with_name(f"{stem.name}.html") if args.gallery else None,
     )
-    check_new(files.all, args.force)
+    check_outputs(files.all, args.force)
     return files
 
 
