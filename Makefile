@@ -43,8 +43,9 @@ test-slow: $(VENV)/.installed
 
 # The parts that every model is made of, one model of each family, and two configs against the original. JAX compiles
 # each operation of a test by itself, so what is left out would take longer than all that is here.
-JAX_TESTS := $(addprefix tests/models/test_,lstm.py training_step.py history_user.py history_decoder.py checkpoint.py schedules.py \
-    frame_model.py frame_sampling.py key_decoders.py polyphonic_sampler.py parity.py)
+JAX_TESTS := $(addprefix tests/models/,layers/test_lstm.py test_training_step.py piano/readers/test_history_user.py history_drums/test_decoder.py \
+    formats/test_ours.py training/test_schedules.py piano/test_model.py test_frame_sampling.py piano/test_key_decoders.py \
+    outputs/test_polyphonic_sampler.py test_parity.py)
 JAX_CHOICE := not (whatever or outputs_of_a_decoder or parts_that or gradients_and_greedy) \
     or cat-drums_2bar_small or hits_control
 test-jax: $(VENV)/.installed

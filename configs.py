@@ -14,13 +14,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from config_limits import MAX_CONFIG_BYTES, name_of_file
-from configuration import PARTS, Config, ConfigError, HParams, frozen, merged, override, parse_hparams
-from groove_configs import GROOVE_CONFIGS
-from history_configs import HISTORY_CONFIGS
-from piano_configs import PIANO_CONFIGS
-from preprocess.errors import shown
-from preprocess.json_text import check_nesting, too_deep
+from catalog.config import PARTS, Config, ConfigError, HParams, frozen, merged, override, parse_hparams
+from catalog.grooves import GROOVE_CONFIGS
+from catalog.history_drums import HISTORY_CONFIGS
+from catalog.limits import MAX_CONFIG_BYTES, name_of_file
+from catalog.piano import PIANO_CONFIGS
+from common.errors import shown
+from common.json_text import check_nesting, too_deep
 
 __all__ = [
     "CONFIG_MAP",
@@ -475,7 +475,7 @@ def config_with_overrides(name_or_path: str, hparams: str = "") -> Config:
 
 def _consistent(config: Config) -> Config:
     """The config, unless its parts do not go together or make too large a model, which is a ConfigError."""
-    from models import weight_check
+    from models.formats import weight_check
 
     try:
         weight_check.shapes_of(config)

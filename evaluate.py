@@ -5,7 +5,7 @@ Writes `evaluation.json` and `evaluation.png`, and prints a table. The measures 
 """
 
 if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
-    from preprocess import stopping
+    from common import stopping
 
     stopping.listen()
 
@@ -15,9 +15,9 @@ import sys
 from pathlib import Path
 
 import configs
-from preprocess import flags
-from preprocess.console import Parser, add_log_flag, run_command
-from preprocess.errors import InputError
+from common import flags
+from common.console import Parser, add_log_flag, run_command
+from common.errors import InputError
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -93,8 +93,8 @@ def main(argv: list[str] | None = None) -> int:
     args = get_parser().parse_args(argv)
     _check(args)
 
-    from preprocess.output_files import check_outputs
-    from studio.loading import load_model
+    from common.output_files import check_outputs
+    from workflows.loading import load_model
 
     output = Path(args.output_dir).expanduser()
     files = [output / "evaluation.json", output / "evaluation.png"]
@@ -102,11 +102,11 @@ def main(argv: list[str] | None = None) -> int:
     model = load_model(args, frame_models=True)
     _fill_in(args, model.config)
     if model.config.model == "frame_model":
-        from studio import frame_report
+        from workflows.reporting import piano as frame_report
 
         frame_report.evaluate(args, model, files)
     else:
-        from studio import clip_report
+        from workflows.reporting import clips as clip_report
 
         clip_report.evaluate(args, model, files)
     print(f"Wrote {files[0]}" + (f" and {files[1].name}." if files[1].exists() else "."))
@@ -157,7 +157,7 @@ def temperatures_of(text: str) -> list[float]:
 
 def console_main() -> int:
     """Entry point of the installed command."""
-    from models.errors import CheckpointError
+    from common.errors import CheckpointError
 
     return run_command(main, configs.ConfigError, CheckpointError)
 

@@ -1,11 +1,11 @@
 """Command: what a latent space is good for beyond sampling, one subcommand each.
 
-`similar`, `grid`, `infill` and `combine` stand in `studio/explore_clips.py`, `vary` in `studio/explore_vary.py`, `embed`,
-`neighbours` and `attributes`, which are about many clips at once, in `studio/explore_sets.py`.
+`similar`, `grid`, `infill` and `combine` stand in `workflows/exploring/clips.py`, `vary` in `workflows/exploring/vary.py`, `embed`,
+`neighbours` and `attributes`, which are about many clips at once, in `workflows/exploring/sets.py`.
 """
 
 if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
-    from preprocess import stopping
+    from common import stopping
 
     stopping.listen()
 
@@ -14,11 +14,13 @@ import sys
 from typing import Any
 
 import configs
-from preprocess.console import Parser, add_log_flag, run_command
+from common.console import Parser, add_log_flag, run_command
 from render.clips import add_style_flags, style_of
-from studio import explore_clips, explore_sets, explore_vary
-from studio.clip_input import add_input_flags
-from studio.loading import add_model_flags
+from workflows.clips.input import add_input_flags
+from workflows.exploring import clips as explore_clips
+from workflows.exploring import sets as explore_sets
+from workflows.exploring import vary as explore_vary
+from workflows.loading import add_model_flags
 
 MAKE_CLIPS = explore_clips.COMMANDS | explore_vary.COMMANDS
 
@@ -72,7 +74,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def console_main() -> int:
     """Entry point of the installed command."""
-    from models.errors import CheckpointError
+    from common.errors import CheckpointError
 
     return run_command(main, configs.ConfigError, CheckpointError)
 

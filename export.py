@@ -1,7 +1,7 @@
 """Command: the weights of a run as one small file, for Magenta (TensorFlow 1), or for magenta.js in a browser."""
 
 if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
-    from preprocess import stopping
+    from common import stopping
 
     stopping.listen()
 
@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import configs
-from preprocess.console import Parser, run_command
-from preprocess.errors import InputError
-from preprocess.output_files import check_folder
+from common.console import Parser, run_command
+from common.errors import InputError
+from common.output_files import check_folder
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -71,7 +71,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def _read(name: str, config: str | None) -> Any:
     """The checkpoint that a flag names, without optimizer state and with its config."""
-    from models import checkpoint, magenta_checkpoint, magenta_js
+    from models.formats import magenta_js
+    from models.formats import magenta_tf1 as magenta_checkpoint
+    from models.formats import ours as checkpoint
 
     for kind, module, named in (
         ("Magenta", magenta_checkpoint, magenta_checkpoint.is_magenta_checkpoint(name)),
@@ -90,7 +92,9 @@ def _read(name: str, config: str | None) -> Any:
 
 def _write(output: Path, found: Any, source: str, args: argparse.Namespace) -> None:
     """Write a checkpoint in the format that the flags say, and report it."""
-    from models import checkpoint, magenta_checkpoint, magenta_js, weight_check
+    from models.formats import magenta_js, weight_check
+    from models.formats import magenta_tf1 as magenta_checkpoint
+    from models.formats import ours as checkpoint
 
     config = weight_check.settled(None, found.config, source)
     weight_check.check(config, found.weights, source)
@@ -124,7 +128,7 @@ def _write(output: Path, found: Any, source: str, args: argparse.Namespace) -> N
 
 def console_main() -> int:
     """Entry point of the command."""
-    from models.errors import CheckpointError
+    from common.errors import CheckpointError
 
     return run_command(main, configs.ConfigError, CheckpointError)
 

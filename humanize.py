@@ -1,7 +1,7 @@
 """Command: give a MIDI file's drums the velocities and the timing of a drummer."""
 
 if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
-    from preprocess import stopping
+    from common import stopping
 
     stopping.listen()
 
@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import configs
-from preprocess import flags
-from preprocess.console import Parser, add_log_flag, progress, run_command
-from preprocess.drum_tracks import DrumChoice, add_drum_choice_flags, drum_choice_of
-from preprocess.errors import InputError
+from common import flags
+from common.console import Parser, add_log_flag, progress, run_command
+from common.errors import InputError
+from preprocess.drums.tracks import DrumChoice, add_drum_choice_flags, drum_choice_of
 from render.performance import (
     Performances,
     add_groove_flags,
@@ -26,7 +26,7 @@ from render.performance import (
     style_of,
     write_all,
 )
-from studio.loading import load_model
+from workflows.loading import load_model
 
 DEFAULT_CONFIG = "groovae_2bar_humanize_small"
 
@@ -91,7 +91,7 @@ def load(args: argparse.Namespace) -> Any:
     Raises:
         InputError: where it can't humanize.
     """
-    from studio.performing import check_humanizes
+    from workflows.playing.performing import check_humanizes
 
     model = load_model(args, default=DEFAULT_CONFIG)
     check_humanizes(model)
@@ -111,8 +111,8 @@ def humanize(path: Path, model: Any, choice: DrumChoice, args: argparse.Namespac
     """
     import numpy as np
 
-    from preprocess.midi_hits import as_performed, read_hits
-    from studio.performing import conditions_at, humanized
+    from preprocess.midi.hits import as_performed, read_hits
+    from workflows.playing.performing import conditions_at, humanized
 
     file = read_hits(path, choice)
     classes = model.converter.inference_pitch_classes
@@ -171,7 +171,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def console_main() -> int:
     """Entry point of the installed command."""
-    from models.errors import CheckpointError
+    from common.errors import CheckpointError
 
     return run_command(main, configs.ConfigError, CheckpointError)
 

@@ -1,7 +1,7 @@
 """Command: a way from one clip to another. The interpolation mode of Magenta's `music_vae_generate`."""
 
 if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
-    from preprocess import stopping
+    from common import stopping
 
     stopping.listen()
 
@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import configs
-from preprocess import flags
-from preprocess.console import Parser, add_log_flag, run_command
-from preprocess.drum_tracks import drum_choice_of
-from preprocess.errors import InputError
+from common import flags
+from common.console import Parser, add_log_flag, run_command
+from common.errors import InputError
+from preprocess.drums.tracks import drum_choice_of
 from render.clips import (
     Shown,
     add_style_flags,
@@ -24,15 +24,15 @@ from render.clips import (
     style_of,
     write_clips,
 )
-from studio.clip_input import Clip, add_input_flags, first_bars, read_clip
-from studio.clip_merge import given_sequence, in_its_voices, styles_between
-from studio.clips import (
+from workflows.clips.input import Clip, add_input_flags, first_bars, read_clip
+from workflows.clips.merge import given_sequence, in_its_voices, styles_between
+from workflows.loading import add_model_flags, load_model, player_beside, samples_to_edit
+from workflows.playing.clips import (
     add_clip_flags,
     check_controls,
     controls_of,
     steps_of,
 )
-from studio.loading import add_model_flags, load_model, player_beside, samples_to_edit
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -80,7 +80,7 @@ def end_points(clips: list[Clip], model: Any, seed: int) -> tuple[Any, Any]:
 
     Those of the clips, or two samples.
     """
-    from models import editing
+    from models.history_drums import editing
 
     examples = [clip.example for clip in clips]
     batch = model.config.batch_of(examples) if clips else samples_to_edit(model, 2, seed)
@@ -122,7 +122,7 @@ def main(argv: list[str] | None = None) -> int:
         raise InputError("--input_midi_1 and --input_midi_2 go together; give both, or none for two samples.")
     import numpy as np
 
-    from models import editing
+    from models.history_drums import editing
 
     style = style_of(args)
     model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
@@ -166,7 +166,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def console_main() -> int:
     """Entry point of the installed command."""
-    from models.errors import CheckpointError
+    from common.errors import CheckpointError
 
     return run_command(main, configs.ConfigError, CheckpointError)
 

@@ -1,7 +1,7 @@
 """Command: Magenta's `music_vae_generate` by its own flags; `--mode` chooses `sample.py` or `interpolate.py`."""
 
 if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
-    from preprocess import stopping
+    from common import stopping
 
     stopping.listen()
 
@@ -11,8 +11,8 @@ import sys
 import configs
 import interpolate
 import sample
-from preprocess.console import Parser, run_command
-from preprocess.errors import InputError
+from common.console import Parser, run_command
+from common.errors import InputError
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def console_main() -> int:
     """Entry point of the installed command."""
-    from models.errors import CheckpointError
+    from common.errors import CheckpointError
 
     return run_command(main, configs.ConfigError, CheckpointError)
 

@@ -1,7 +1,7 @@
 """Command: sample clips from a trained model. The sampling mode of Magenta's `music_vae_generate`."""
 
 if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
-    from preprocess import stopping
+    from common import stopping
 
     stopping.listen()
 
@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import configs
-from preprocess import flags
-from preprocess.console import Parser, add_log_flag, run_command
-from preprocess.errors import InputError
-from preprocess.output_files import check_outputs
+from common import flags
+from common.console import Parser, add_log_flag, run_command
+from common.errors import InputError
+from common.output_files import check_outputs
 from render.clips import (
     add_style_flags,
     bars_of,
@@ -26,16 +26,16 @@ from render.clips import (
     write_clips,
 )
 from render.midi import Style
-from studio.clip_input import add_input_flags
-from studio.clips import (
+from workflows.clips.input import add_input_flags
+from workflows.loading import add_model_flags, load_model
+from workflows.playing.clips import (
     add_clip_flags,
     check_controls,
     controls_of,
     decode_in_batches,
     steps_of,
 )
-from studio.drum_flags import add_drum_flags, refuse_drum_flags
-from studio.loading import add_model_flags, load_model
+from workflows.playing.drum_flags import add_drum_flags, refuse_drum_flags
 
 
 def add_primer_flags(parser: argparse.ArgumentParser) -> None:
@@ -122,7 +122,7 @@ def felt(args: argparse.Namespace, sequences: list[Any], style: Style) -> list[A
     """Drum NoteSequences as a drummer would play them, where `--feel` asks for it."""
     if not args.feel:
         return sequences
-    from studio import performing
+    from workflows.playing import performing
 
     return performing.felt(sequences, style.qpm, seed=args.seed, style=args.style)
 
@@ -143,7 +143,7 @@ def main(argv: list[str] | None = None) -> int:
     controls = controls_of(model, args.chords, args.num_outputs, steps)
     check_controls(model, controls)
     if hears_itself:
-        from studio import drums
+        from workflows.playing import drums
 
         drums.sample(args, model, style, lambda sequences, played: felt(args, sequences, played))
         return 0
@@ -163,7 +163,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def sample_frames(args: argparse.Namespace, model: Any, style: Style) -> int:
     """The command for models that play frame after frame."""
-    from studio import frames
+    from workflows.playing import piano as frames
 
     if args.chords:
         raise InputError(f"{model.config.name} takes no chords; leave out --chords.", "bad_flag")
@@ -212,7 +212,7 @@ def sample_frames(args: argparse.Namespace, model: Any, style: Style) -> int:
 
 def console_main() -> int:
     """Entry point of the installed command."""
-    from models.errors import CheckpointError
+    from common.errors import CheckpointError
 
     return run_command(main, configs.ConfigError, CheckpointError)
 

@@ -1,7 +1,7 @@
 """Command: drums to a rhythm that was tapped on any key of a keyboard."""
 
 if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
-    from preprocess import stopping
+    from common import stopping
 
     stopping.listen()
 
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import configs
-from preprocess import flags
-from preprocess.console import Parser, add_log_flag, run_command
+from common import flags
+from common.console import Parser, add_log_flag, run_command
 from render.drum_maps import DRUM_MAPS, load_drum_map
 from render.performance import (
     Performances,
@@ -24,7 +24,7 @@ from render.performance import (
     style_of,
     write_all,
 )
-from studio.loading import load_model
+from workflows.loading import load_model
 
 DEFAULT_CONFIG = "groovae_2bar_tap_small"
 
@@ -59,7 +59,7 @@ def load(args: argparse.Namespace) -> Any:
     Raises:
         InputError: where it does not read taps.
     """
-    from studio.performing import check_takes_taps
+    from workflows.playing.performing import check_takes_taps
 
     model = load_model(args, default=DEFAULT_CONFIG)
     check_takes_taps(model)
@@ -70,9 +70,9 @@ def perform(path: Path, args: argparse.Namespace) -> Performances:
     """The drums to one file of taps."""
     import numpy as np
 
-    from preprocess.converters.groove_hits import TAP_DRUM
-    from studio.performing import conditions_at, drums_of_taps
-    from studio.taps import Taps, shown
+    from preprocess.converters.groove import TAP_DRUM
+    from workflows.playing.performing import conditions_at, drums_of_taps
+    from workflows.playing.taps import Taps, shown
 
     stem = Path(os.path.expanduser(args.output_dir)) / f"{path.stem}_drums"
     check_files([stem], args)
@@ -114,7 +114,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def console_main() -> int:
     """Entry point of the installed command."""
-    from models.errors import CheckpointError
+    from common.errors import CheckpointError
 
     return run_command(main, configs.ConfigError, CheckpointError)
 

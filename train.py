@@ -1,7 +1,7 @@
 """Command: train a model, or evaluate a run on held-out examples. Magenta's `music_vae_train`."""
 
 if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
-    from preprocess import stopping
+    from common import stopping
 
     stopping.listen()
 
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import configs
-from preprocess import flags
-from preprocess.console import Parser, add_log_flag, print_table, run_command
-from preprocess.errors import InputError
+from common import flags
+from common.console import Parser, add_log_flag, print_table, run_command
+from common.errors import InputError
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
@@ -148,7 +148,7 @@ def _take_tfds(args: argparse.Namespace, run_dir: Path) -> None:
 
 def _config(args: argparse.Namespace, run_dir: Path) -> configs.Config:
     """The config of the flags, or that of the run; a run keeps the config that it began with."""
-    from studio.training import check_same, config_of
+    from workflows.training.run import check_same, config_of
 
     before = config_of(run_dir)
     if not args.config:
@@ -166,16 +166,17 @@ def _config(args: argparse.Namespace, run_dir: Path) -> configs.Config:
 
 def load_weights(name: str) -> dict[str, Any]:
     """The weights that a flag names: a checkpoint, a run_dir, a shipped one, or one of Magenta's."""
-    from models import checkpoint, trained_model
+    from models.formats import ours as checkpoint
+    from models.music_vae import trained as trained_model
 
     weights = trained_model.foreign_weights(name)
     return checkpoint.load_named(name)[1].weights if weights is None else weights
 
 
 def _train(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> int:
-    from preprocess.output_files import check_folder
-    from studio.run_lock import check_free
-    from studio.training_data import training_data
+    from common.output_files import check_folder
+    from workflows.training.data import training_data
+    from workflows.training.run_lock import check_free
 
     check_folder(run_dir)
     check_free(run_dir)
@@ -185,13 +186,13 @@ def _train(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> i
         raise InputError(f"{config.name} computes in float32 alone; leave out --precision.", "bad_flag")
     data = training_data(config, args.examples_path, args.eval_examples_path)
 
-    from models import quiet
+    from models.layers import startup as quiet
 
     quiet.import_keras()
     import keras
 
-    from models import trainer
-    from studio import training
+    from models.training import trainer
+    from workflows.training import run as training
 
     keras.config.set_dtype_policy(args.precision)
     try:
@@ -199,7 +200,7 @@ def _train(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> i
     except ValueError as error:
         raise InputError(f"{config.name}: {error}", "bad_config") from error
     if weights is not None:
-        from models import checkpoint
+        from models.formats import ours as checkpoint
 
         checkpoint.assign(model, weights, args.init_from)
     settings = trainer.Settings(
@@ -225,16 +226,17 @@ def _train(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> i
 
 
 def _evaluate(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> int:
-    from models import checkpoint, quiet
-    from preprocess.output_files import check_outputs, write_atomically
-    from studio.training_data import training_data
+    from common.output_files import check_outputs, write_atomically
+    from models.formats import ours as checkpoint
+    from models.layers import startup as quiet
+    from workflows.training.data import training_data
 
     output = run_dir / f"eval{args.eval_dir_suffix}.json"
     path, found = checkpoint.load_named(str(run_dir))
     check_outputs([output], force=True)
     data = training_data(config, None, args.examples_path)
     quiet.import_keras()
-    from models import trainer
+    from models.training import trainer
 
     model = config.build_model(args.seed)
     checkpoint.assign(model, found.weights, str(path))
@@ -249,7 +251,7 @@ def _evaluate(args: argparse.Namespace, run_dir: Path, config: configs.Config) -
 
 def console_main() -> int:
     """Entry point of the installed command."""
-    from models.errors import CheckpointError
+    from common.errors import CheckpointError
 
     return run_command(main, configs.ConfigError, CheckpointError)
 

@@ -4,7 +4,7 @@ Everything runs in a process of its own, one after the other; what is compared s
 """
 
 if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
-    from preprocess import stopping
+    from common import stopping
 
     stopping.listen()
 
@@ -23,9 +23,9 @@ from typing import Any
 
 import configs
 from benchmarks.flops import training_flops
-from preprocess.console import Parser, print_table, run_command
-from preprocess.errors import InputError
-from preprocess.output_files import check_outputs, write_atomically
+from common.console import Parser, print_table, run_command
+from common.errors import InputError
+from common.output_files import check_outputs, write_atomically
 from tests.reference import ROOT, magenta_is_installed, run_magenta
 
 CONFIG = "hierdec-drum_4bar"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import configs
-from models import quiet
+from models.layers import startup as quiet
 
 
 def chosen_config(text: str) -> configs.Config:
@@ -62,7 +62,7 @@ def train_step(config: configs.Config, batch: int, repeats: int) -> dict[str, An
     quiet.import_keras()
     import keras
 
-    from models import trainer
+    from models.training import trainer
 
     model = config.build_model()
     trainer.compile_model(model)
@@ -83,7 +83,7 @@ def train_step(config: configs.Config, batch: int, repeats: int) -> dict[str, An
 
 def sample(config: configs.Config, batch: int, repeats: int) -> dict[str, Any]:
     """Seconds to decode `batch` latent vectors: NumPy, and the Keras model compiled by its backend."""
-    from models import numpy_model
+    from models.numpy_engine import decoding as numpy_model
 
     quiet.import_keras()
     import keras
@@ -116,7 +116,7 @@ def sample(config: configs.Config, batch: int, repeats: int) -> dict[str, Any]:
 def play(config: configs.Config, pieces: int, frames: int) -> dict[str, Any]:
     """Seconds to draw so many frames of so many pieces by a frame model, and of a short call before that compiles."""
     quiet.import_keras()
-    from models.trained_frame_model import FRAMES_A_CALL, TrainedFrameModel
+    from models.piano.trained import FRAMES_A_CALL, TrainedFrameModel
 
     weights = {name: np.asarray(v) for name, v in config.build_model().named_weights().items()}
     model = TrainedFrameModel(config, weights)

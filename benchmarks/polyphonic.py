@@ -11,7 +11,7 @@ is predicted from all before it, the mean is over all frames but each piece's fi
 """
 
 if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
-    from preprocess import stopping
+    from common import stopping
 
     stopping.listen()
 
@@ -25,11 +25,11 @@ from pathlib import Path
 from typing import Any
 
 import configs
-from configuration import frozen
-from preprocess import flags
-from preprocess.console import Parser, print_table, run_command
-from preprocess.errors import InputError
-from preprocess.output_files import write_atomically
+from catalog.config import frozen
+from common import flags
+from common.console import Parser, print_table, run_command
+from common.errors import InputError
+from common.output_files import write_atomically
 
 SETS = ("JSB_Chorales", "Nottingham", "MuseData", "Piano_midi")
 PUBLISHED = {
@@ -150,7 +150,7 @@ def config_of(model: str, name: str) -> configs.Config:
 
 def check_recipe(model: str, name: str, runs: Path) -> None:
     """Refuse a run that was begun with another recipe than the one that stands here."""
-    from studio.training import config_of as config_of_run
+    from workflows.training.run import config_of as config_of_run
 
     run_dir = runs / f"{model}-{name}"
     if config_of_run(run_dir) not in (None, config_of(model, name)):
@@ -159,12 +159,14 @@ def check_recipe(model: str, name: str, runs: Path) -> None:
 
 def train_and_score(model: str, name: str, data: Path, runs: Path, samples: int) -> dict[str, Any]:
     """Train a model on a set, unless that is done, and score it on the test split."""
-    from models import quiet
+    from models.layers import startup as quiet
 
     quiet.import_keras()
-    from models import checkpoint, frame_evaluation, trainer
-    from studio import training
-    from studio.training_data import groups_of, load_pieces, training_data
+    from models.formats import ours as checkpoint
+    from models.piano import evaluation as frame_evaluation
+    from models.training import trainer
+    from workflows.training import run as training
+    from workflows.training.data import groups_of, load_pieces, training_data
 
     recipe, config = recipe_of(model, name), config_of(model, name)
     run_dir, path = runs / f"{model}-{name}", str(data / f"{name}.mat")
@@ -211,8 +213,8 @@ def keep(result: dict[str, Any]) -> dict[str, Any]:
 
 def baselines(name: str, data: Path) -> list[dict[str, Any]]:
     """The nats a frame of static Bernoulli and of a first-order Markov chain a key."""
-    from preprocess import frame_baselines
-    from preprocess.piano import load_frames
+    from preprocess.pieces import baselines as frame_baselines
+    from preprocess.pieces.rolls import load_frames
 
     splits = load_frames(data / f"{name}.mat")
     functions = (frame_baselines.static_bernoulli_nats, frame_baselines.markov_nats)
@@ -280,6 +282,6 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    from models.errors import CheckpointError
+    from common.errors import CheckpointError
 
     sys.exit(run_command(main, configs.ConfigError, CheckpointError))

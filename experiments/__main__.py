@@ -1,7 +1,7 @@
 """Command line of the experiments: run one of them, or all of them and write a report."""
 
 if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
-    from preprocess import stopping
+    from common import stopping
 
     stopping.listen()
 
@@ -11,11 +11,11 @@ import sys
 import time
 from pathlib import Path
 
+from common import flags
+from common.console import Parser, print_table, run_command
+from common.errors import InputError
+from common.output_files import check_folder
 from experiments.catalogue import EXPERIMENTS
-from preprocess import flags
-from preprocess.console import Parser, print_table, run_command
-from preprocess.errors import InputError
-from preprocess.output_files import check_folder
 
 
 def get_parser(name: str | None = None) -> argparse.ArgumentParser:

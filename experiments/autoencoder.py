@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from common import flags
+from common.errors import InputError
 from experiments.descent import mean_of_last, positive_flag, train
 from experiments.outcome import Finding, Outcome
 from experiments.tunes import load_songs
 from patterns.melody import FRAMES, KEYS
-from preprocess import flags
-from preprocess.errors import InputError
 
 SIZE = FRAMES * len(KEYS)
 UNITS = (1280, 640, 1280, SIZE)
@@ -79,12 +79,12 @@ def best_constant(songs: np.ndarray, rounds: int = 100) -> np.ndarray:
 
 def make_network(deviation: float, seed: int) -> Any:
     """A sigmoid network 1664-1280-640-1280-1664 with weights and biases drawn from N(0, deviation^2)."""
-    from models import quiet
+    from models.layers import startup as quiet
 
     quiet.import_keras()
     import keras
 
-    from models.backend import set_seed
+    from models.layers.backend import set_seed
 
     set_seed(seed)
     drawn = keras.initializers.RandomNormal(stddev=deviation)

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
+from common import flags
+from common.console import progress
+from common.errors import InputError
 from experiments.outcome import Finding, Outcome
 from experiments.tunes import Songs, load_songs
-from preprocess import flags
-from preprocess.console import progress
-from preprocess.errors import InputError
 
 KEYS = 13
 MEMORY = 64  # how many past frames a rule can see

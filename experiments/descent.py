@@ -31,7 +31,7 @@ def train(
     """
     import keras
 
-    from preprocess.console import progress
+    from common.console import progress
 
     if not model.compiled:
         model.compile(
@@ -52,7 +52,7 @@ def positive_flag(args: Any, *names: str) -> None:
     Raises:
         InputError: for the first one that is not.
     """
-    from preprocess.errors import InputError
+    from common.errors import InputError
 
     for name in names:
         if getattr(args, name) < 1:

@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from common import flags
+from common.console import progress
+from common.errors import InputError
 from experiments.boolean_algebra import START, active_inputs, new_start
 from experiments.outcome import Finding, Outcome
 from experiments.tunes import load_songs
-from preprocess import flags
-from preprocess.console import progress
-from preprocess.errors import InputError
 
 BASE = 853  # number of inputs and outputs, which the original includes in its neuron counts
 MODES = ("per_object", "standard")

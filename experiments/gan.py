@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from common import flags
 from experiments.descent import positive_flag, train
 from experiments.likeness import differences, mean_difference
 from experiments.outcome import Finding, Outcome
 from experiments.tunes import Songs, load_songs
 from patterns.melody import FRAMES, KEYS
-from preprocess import flags
 
 SIZE = FRAMES * len(KEYS)
 NOISE = 100
@@ -67,13 +67,13 @@ def make_gan(minibatch: bool, seed: int) -> Any:
         minibatch: whether the discriminator uses minibatch discrimination.
         seed: random seed for the initial weights.
     """
-    from models import quiet
+    from models.layers import startup as quiet
 
     quiet.import_keras()
     import keras
     from keras import ops
 
-    from models.backend import set_seed
+    from models.layers.backend import set_seed
 
     smooth = SMOOTH if minibatch else 1.0
 

@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
+from common import flags
 from experiments.history_copy import CHANCE, FRAMES, KEYS, LAG, copy_loss, draw_copies
 from experiments.outcome import Finding, Outcome
-from preprocess import flags
 
 LAG_OF_ONES = (1, 2, 4, 8, 12, 16, 24, 28, 32, 36, 40, 48, 56, 64)
 """The third task's lag, by the number of ones among the 13 keys of a frame."""
@@ -58,12 +58,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, folder: Path) -> Outcome:
     """Train on the three tasks in turn, each time from the same initial weights."""
-    from preprocess.errors import InputError
+    from common.errors import InputError
 
     if min(*args.steps, args.batch) < 1:
         raise InputError("--steps and --batch: give numbers of 1 or more.", "bad_flag")
     from experiments.descent import mean_of_last, start_over, train
-    from models import quiet
+    from models.layers import startup as quiet
 
     quiet.import_keras()
     model = build_model(args.seed)
@@ -129,8 +129,8 @@ RARE = (1, 2, 3, 10, 11, 12, 13)
 
 def build_model(seed: int) -> Any:
     """HistoryUser (LSTMs of 70 and 50 units that weight the last 80 frames), an LSTM of 90, and 13 linear outputs."""
-    from models.backend import set_seed
-    from models.history_predictor import HistoryPredictor
+    from models.layers.backend import set_seed
+    from models.piano.readers.history_predictor import HistoryPredictor
 
     set_seed(seed)
     return HistoryPredictor(KEYS, KEYS)

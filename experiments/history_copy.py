@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from common import flags
 from experiments.outcome import Finding, Outcome
-from preprocess import flags
 
 FRAMES, LAG, KEYS = 192, 64, 13
 WINDOW = 80
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
 
     positive_flag(args, "steps", "batch", "generations", "children", "evolution_batch")
     megabytes = memory_of_a_step()
-    from models import quiet
+    from models.layers import startup as quiet
 
     quiet.import_keras()
     reader, probe = build_reader(args.seed), draw_copies(np.random.default_rng(args.seed + 2), 16)[0]
@@ -140,8 +140,8 @@ def build_reader(seed: int) -> Any:
     """A model whose output is the read itself, so that all it has to learn is where to read."""
     import keras
 
-    from models.backend import set_seed
-    from models.history_user import HistoryUser, window_lags
+    from models.layers.backend import set_seed
+    from models.piano.readers.history_user import HistoryUser, window_lags
 
     class Reader(keras.Model):
         def __init__(self) -> None:
@@ -187,7 +187,7 @@ def learn_by_evolution(reader: Any, generations: int, children: int, batch: int,
     """
     from keras import ops
 
-    from preprocess.console import progress
+    from common.console import progress
 
     rng, losses = np.random.default_rng(seed + 1), []
     judge = child_losses(reader)
@@ -213,7 +213,7 @@ def child_losses(reader: Any) -> Callable[[np.ndarray, np.ndarray, np.ndarray], 
     """
     from keras import ops
 
-    from models.backend import compiled, scan
+    from models.layers.backend import compiled, scan
 
     fixed = list(reader.non_trainable_variables)
 
@@ -267,7 +267,7 @@ def memory_of_a_step() -> float:
 
 def print_memory() -> None:
     """Print by how many megabytes two training steps raise this process's peak memory; runs in a process of its own."""
-    from models import quiet
+    from models.layers import startup as quiet
 
     quiet.import_keras()
     reader = build_reader(0)

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from common import flags
 from experiments.outcome import Finding, Outcome
-from preprocess import flags
 
 KEYS, PAUSE = 13, 13
 LOCAL_SIZES = (75,)
@@ -96,13 +96,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, folder: Path) -> Outcome:
     """Train each system on the songs, measure which lags it reads, and generate from it."""
-    from preprocess.errors import InputError
+    from common.errors import InputError
 
     if args.steps < 1 or args.batch < 0:
         raise InputError("--steps: give a number of 1 or more; --batch: of 0 or more.", "bad_flag")
     from experiments.pictures import save_midi
     from experiments.tunes import load_songs
-    from models import quiet
+    from models.layers import startup as quiet
 
     quiet.import_keras()
     songs = load_songs(args.songs)
@@ -148,8 +148,8 @@ def as_roll(frames: np.ndarray) -> np.ndarray:
 
 def build_model(system: System, memoryless_local: bool, seed: int) -> Any:
     """HistoryUser and its final LSTM of 90 units; for melodies also a local LSTM of 75 units in parallel."""
-    from models.backend import set_seed
-    from models.history_predictor import HistoryPredictor
+    from models.layers.backend import set_seed
+    from models.piano.readers.history_predictor import HistoryPredictor
 
     set_seed(seed)
     if system.melody:

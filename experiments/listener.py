@@ -16,14 +16,14 @@ from typing import Any
 
 import numpy as np
 
+from common import flags
+from common.console import progress
+from common.errors import InputError
 from experiments.descent import mean_of_last, positive_flag, train
 from experiments.likeness import Likeness, likeness
 from experiments.outcome import Finding, Outcome
 from experiments.tunes import Songs, load_songs
 from patterns.melody import FRAMES, KEYS
-from preprocess import flags
-from preprocess.console import progress
-from preprocess.errors import InputError
 
 MOST_CHANGES = 64
 ASCENT_STEPS = 100
@@ -93,7 +93,7 @@ def spoiled_batch(songs: np.ndarray, size: int, rng: np.random.Generator) -> tup
     As in the original, each change clears a random frame and strikes one random key in it. The number of changes is the
     product of two integers drawn uniformly from 0 to 8; the target is 1 for an intact song and 0 after 64 changes.
     """
-    from preprocess.piano import add_error_count
+    from preprocess.pieces.rolls import add_error_count
 
     changes = rng.integers(0, 9, size) * rng.integers(0, 9, size)
     chosen = songs[rng.integers(0, len(songs), size)]
@@ -135,14 +135,14 @@ def batches(
 
 def make_listener(seed: int) -> Any:
     """A Keras model from rolls `[batch, 128, 13]` to responses `[batch]`: an LSTM of 100 units and a linear layer."""
-    from models import quiet
+    from models.layers import startup as quiet
 
     quiet.import_keras()
     import keras
     from keras import ops
 
-    from models.backend import set_seed
-    from models.lstm import LSTM
+    from models.layers.backend import set_seed
+    from models.layers.lstm import LSTM
 
     class Listener(keras.Model):
         def __init__(self) -> None:

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from common import flags
 from experiments.outcome import Finding, Outcome
-from preprocess import flags
 
 KEYS = 13
 UNITS = 100
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
 
     positive_flag(args, "steps", "batch", "units")
     from experiments.tunes import load_songs
-    from models import quiet
+    from models.layers import startup as quiet
 
     known, unknown = split(load_songs(args.songs).versions, args.held_out)
     quiet.import_keras()
@@ -98,7 +98,7 @@ def split(versions: np.ndarray, every: int) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         InputError: if `every` is below 2, or there are fewer than two different songs.
     """
-    from preprocess.errors import InputError
+    from common.errors import InputError
 
     songs: dict[bytes, list[np.ndarray]] = {}
     for version in versions[versions.any(axis=(1, 2))]:
@@ -170,10 +170,10 @@ def build_model(units: int, kind: str, seed: int) -> Any:
     import keras
     from keras import ops
 
-    from models.backend import set_seed
-    from models.frame_reader import run_stack
-    from models.lstm import LSTMStack
-    from models.lstm_sequence import swap
+    from models.layers.backend import set_seed
+    from models.layers.lstm import LSTMStack
+    from models.layers.lstm_sequence import swap
+    from models.piano.readers.base import run_stack
 
     def through(stack: LSTMStack, x: Any) -> Any:
         return swap(run_stack(stack, swap(x), stack.zero_states(ops.shape(x)[0], x.dtype), False)[0])

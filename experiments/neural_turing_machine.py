@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from common import flags
 from experiments.outcome import Finding, Outcome
-from preprocess import flags
 
 MARKS = 2
 """Inputs besides the bits: the start marker and the end marker."""
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
     """Train the machine, then test it on sequences of up to twice the training length."""
     check(args)
     from experiments.descent import mean_of_last
-    from models import quiet
+    from models.layers import startup as quiet
 
     quiet.import_keras()
     sizes = Sizes(args.bits, args.controller, args.locations, args.width)
@@ -93,8 +93,8 @@ def check(args: argparse.Namespace) -> None:
     Raises:
         InputError: if a number is out of range, or the lengths do not fit each other and the memory.
     """
+    from common.errors import InputError
     from experiments.descent import positive_flag
-    from preprocess.errors import InputError
 
     positive_flag(args, "steps", "batch", "shortest", "bits", "controller", "width")
     if not args.shortest <= args.longest <= args.locations:
@@ -222,9 +222,9 @@ def build_machine(sizes: Sizes, seed: int) -> Any:
     import keras
     from keras import ops
 
-    from models.backend import scan, set_seed
-    from models.lstm import LSTM
-    from models.lstm_sequence import swap
+    from models.layers.backend import scan, set_seed
+    from models.layers.lstm import LSTM
+    from models.layers.lstm_sequence import swap
 
     width, places = sizes.width, sizes.locations
     head = [width, 1, 1, len(SHIFTS), 1]  # key, strength, gate, shift, sharpness

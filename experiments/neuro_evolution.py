@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from common import flags
+from common.console import progress
+from common.errors import InputError
 from experiments.outcome import Finding, Outcome
 from experiments.tunes import load_songs
-from preprocess import flags
-from preprocess.console import progress
-from preprocess.errors import InputError
 
 KEYS = 13
 MEMORY = 32  # how many past frames a network sees

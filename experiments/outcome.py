@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from preprocess.output_files import write_atomically
+from common.output_files import write_atomically
 
 FILE_NAME = "outcome.json"
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from common import flags
 from experiments.outcome import Finding, Outcome
-from preprocess import flags
 
 FRAMES, FROM, KEYS = 192, 64, 13
 SLOTS, SLOT = 80, 16
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
     from experiments.descent import positive_flag, train
 
     positive_flag(args, "steps", "batch")
-    from models import quiet
+    from models.layers import startup as quiet
 
     quiet.import_keras()
     model, rng = build_model(args.seed), np.random.default_rng(args.seed)
@@ -84,10 +84,10 @@ def build_model(seed: int) -> Any:
     """LSTMs of 70 and 50 units and a softmax over 80 slots: HistoryUser's reader, with nothing to read."""
     import keras
 
-    from models.backend import set_seed
-    from models.frame_reader import run_stack
-    from models.lstm import LSTMStack
-    from models.lstm_sequence import swap
+    from models.layers.backend import set_seed
+    from models.layers.lstm import LSTMStack
+    from models.layers.lstm_sequence import swap
+    from models.piano.readers.base import run_stack
 
     class Pointer(keras.Model):
         def __init__(self) -> None:

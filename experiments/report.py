@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from common import flags
+from common.console import Parser, progress
+from common.errors import InputError
+from common.output_files import check_folder, write_atomically
 from experiments.catalogue import EXPERIMENTS, SECONDS
 from experiments.outcome import FILE_NAME, Outcome
-from preprocess import flags
-from preprocess.console import Parser, progress
-from preprocess.errors import InputError
-from preprocess.output_files import check_folder, write_atomically
 
 PAGE = "report.html"
 DURATIONS = "seconds.json"

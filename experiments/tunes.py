@@ -34,10 +34,10 @@ def load_songs(folder: str | None = None) -> Songs:
     Raises:
         InputError: if a song is missing or cannot be read.
     """
-    from preprocess.piano import load_seed_songs, seed_song, seed_versions
+    from preprocess.pieces.rolls import load_seed_songs, seed_song, seed_versions
 
     if folder:
-        from preprocess.midi import read_midi
+        from preprocess.midi.reader import read_midi
 
         versions = np.stack(load_seed_songs(folder))
         return Songs(versions, seed_song(read_midi(Path(folder) / "track (1).mid")), "the grasshopper", True)

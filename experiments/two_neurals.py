@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
+from common import flags
+from common.console import progress
+from common.errors import InputError
 from experiments.descent import positive_flag
 from experiments.outcome import Finding, Outcome
 from patterns.melody import FRAMES, KEYS
-from preprocess import flags
-from preprocess.console import progress
-from preprocess.errors import InputError
 
 MEMORY = 4
 """How many previous keys both networks see."""

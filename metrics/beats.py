@@ -8,7 +8,7 @@ clips.
 import numpy as np
 
 from metrics.drum_hits import STEPS_PER_BAR, f1, hits_of
-from preprocess.rhythm import ends_in_a_fill
+from preprocess.drums.rhythm import ends_in_a_fill
 
 Array = np.ndarray
 
@@ -101,7 +101,7 @@ def bars_with_toms(grid: Array) -> float:
 
 
 def fills_in_last_bar(grid: Array) -> Array:
-    """Which clips have a fill in their last bar, boolean `[clips]`; see `preprocess.rhythm.ends_in_a_fill`."""
+    """Which clips have a fill in their last bar, boolean `[clips]`; see `preprocess.drums.rhythm.ends_in_a_fill`."""
     hits = grid.reshape(len(grid), grid.shape[1] * grid.shape[2], grid.shape[3])
     return ends_in_a_fill(hits, (SNARE, *TOMS))
 

@@ -3,7 +3,7 @@
 A token is one sixteenth of a beat; its bit i says that drum i is struck. Beats are compared as boolean grids
 `[clips, steps, drums]` (`hits_of`), sixteen steps a bar of 4/4.
 
-Sources: syncopation is Longuet-Higgins and Lee's (`preprocess/rhythm.py`); distributions are compared by the earth
+Sources: syncopation is Longuet-Higgins and Lee's (`preprocess/drums/rhythm.py`); distributions are compared by the earth
 mover's distance (Wasserstein-1), which is in the units of what it compares and needs no bins.
 """
 
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from preprocess.rhythm import STEPS_PER_BAR as STEPS_PER_BAR
-from preprocess.rhythm import hits_of as hits_of
-from preprocess.rhythm import syncopation as syncopation
+from preprocess.drums.rhythm import STEPS_PER_BAR as STEPS_PER_BAR
+from preprocess.drums.rhythm import hits_of as hits_of
+from preprocess.drums.rhythm import syncopation as syncopation
 
 Array = np.ndarray
 

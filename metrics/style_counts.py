@@ -5,7 +5,7 @@ It is there to say whether beats that are asked to be of a style are what such b
 
 import numpy as np
 
-from preprocess.rhythm import STEPS_PER_BAR, hits_of
+from preprocess.drums.rhythm import STEPS_PER_BAR, hits_of
 
 Array = np.ndarray
 

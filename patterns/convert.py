@@ -6,7 +6,7 @@ if __name__ == "__main__":  # before all else, so that a signal is heard while t
         import sys
 
         sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    from preprocess import stopping
+    from common import stopping
 
     stopping.listen()
 
@@ -16,9 +16,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from preprocess.console import Parser, run_command
-from preprocess.drum_tracks import DrumChoice, add_drum_choice_flags, drum_choice_of
-from preprocess.errors import InputError
+from common.console import Parser, run_command
+from common.errors import InputError
+from preprocess.drums.tracks import DrumChoice, add_drum_choice_flags, drum_choice_of
 
 SCHEMA = 1
 LONGEST_STEM = 120
@@ -124,8 +124,8 @@ def _write_midi(beats: list[Any], paths: list[Path], force: bool) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     args = get_parser().parse_args(argv)
+    from common.output_files import check_outputs, write_atomically
     from patterns.notation import format_beat
-    from preprocess.output_files import check_outputs, write_atomically
 
     if not (args.output_file or args.midi_dir or args.text_file):
         raise InputError("Nothing to write: give --output_file, --midi_dir or --text_file.", "flags")

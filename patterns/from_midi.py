@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from common.errors import InputError
 from patterns.beat import Beat, default_steps
 from patterns.notation import (
     MAX_BARS,
@@ -16,12 +17,11 @@ from patterns.notation import (
     note_sequence_to_beat,
     parse,
 )
-from preprocess.bar_lines import Bar, bars_until
 from preprocess.converters.segments import lies_on_triplets
-from preprocess.drum_tracks import DrumChoice, take_drums
-from preprocess.errors import InputError
+from preprocess.drums.tracks import DrumChoice, take_drums
+from preprocess.midi.bar_lines import Bar, bars_until
+from preprocess.midi.tempo_map import TempoMap, at_one_tempo
 from preprocess.note_sequence import NoteSequence
-from preprocess.tempo_map import TempoMap, at_one_tempo
 
 SLOWEST, FASTEST = 20.0, 400.0
 """Quarter notes a minute that a grid can say."""
@@ -50,7 +50,7 @@ def beats_of_midi(path: Path, choice: DrumChoice = DrumChoice()) -> tuple[list[B
     Raises:
         InputError: naming the file, and why its drums can't be written down.
     """
-    from preprocess.midi import read_midi_file
+    from preprocess.midi.reader import read_midi_file
 
     try:
         reading = read_midi_file(path, drums=choice)

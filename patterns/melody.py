@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from common.errors import InputError
 from patterns.notation import NotationError
-from preprocess.errors import InputError
 
 KEYS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B", "C^")
 LOWEST_PITCH = 60

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from common.errors import InputError
 from patterns.beat import LEVELS, Beat, default_steps, nearest_level
 from patterns.kit import KIT, LINES, line_of_pitch
-from preprocess.errors import InputError
 
 MAX_BARS = 64
 MAX_STEPS_PER_BAR = 96

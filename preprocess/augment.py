@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from preprocess.errors import InputError
+from common.errors import InputError
 from preprocess.note_sequence import NoteSequence
 
 NO_CHORD = "N.C."

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from preprocess.drum_tracks import DrumChoice
-from preprocess.errors import InputError
-from preprocess.midi_file import Limits, MidiWarning
-from preprocess.pools import map_in_processes
+from common.errors import InputError
+from common.pools import map_in_processes
+from preprocess.drums.tracks import DrumChoice
+from preprocess.midi.file import Limits, MidiWarning
 from preprocess.sources import MIDI_SUFFIXES, Archive, Source, read_path
 
 BATCH_FILES = 8
@@ -121,12 +121,12 @@ def convert_source(source: Source, options: Options, content: Content = None) ->
 def _convert(result: Converted, content: bytes, options: Options) -> None:
     source = result.source
     if source.suffix in MIDI_SUFFIXES:
-        from preprocess.midi import read_midi_file
+        from preprocess.midi.reader import read_midi_file
 
         reading = read_midi_file(content, options.limits, options.drums)
         sequences, result.warnings = reading.sequences, reading.warnings
     else:
-        from preprocess.scores import read_score
+        from preprocess.scores.reader import read_score
 
         score = read_score(content, source.suffix, options.limits)
         sequences, result.warnings = score.sequences, score.warnings

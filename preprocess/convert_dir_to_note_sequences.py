@@ -10,7 +10,7 @@ if __name__ == "__main__":  # before all else, so that a signal is heard while t
         import sys
 
         sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    from preprocess import stopping
+    from common import stopping
 
     stopping.listen()
 
@@ -23,13 +23,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from preprocess import flags
-from preprocess.console import Parser, add_log_flag, print_table, progress, run_command
+from common import flags
+from common.console import Parser, add_log_flag, print_table, progress, run_command
+from common.errors import InputError
+from common.output_files import check_outputs
 from preprocess.conversion import Converted, Options, convert_sources, is_held_out
-from preprocess.drum_tracks import add_drum_choice_flags, drum_choice_of
-from preprocess.errors import InputError
-from preprocess.midi_file import Limits
-from preprocess.output_files import check_outputs
+from preprocess.drums.tracks import add_drum_choice_flags, drum_choice_of
+from preprocess.midi.file import Limits
 from preprocess.sources import Found, find_sources
 
 SCHEMA = 2

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from common.errors import InputError, shown
 from preprocess.augment import Augmenter
 from preprocess.converters.base import NO_TOKEN, Converter, Example
-from preprocess.errors import InputError, shown
 from preprocess.example_check import read_example
+from preprocess.midi.tempo_map import at_one_tempo
 from preprocess.note_sequence import read_note_sequences
-from preprocess.tempo_map import at_one_tempo
 from preprocess.tfrecord import expand_patterns, read_records, read_sidecar
 
 RANDOM_DRAWS = 8

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from common.errors import InputError
 from preprocess.converters.base import NO_TOKEN, Converter, Example
-from preprocess.errors import InputError
 from preprocess.example_proto import decode
 
 MOST_VARIANTS = 4096

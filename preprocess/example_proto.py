@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
+from common.errors import InputError, because
 from preprocess.converters.base import Example
-from preprocess.errors import InputError, because
 
 
 def _example_class() -> Any:

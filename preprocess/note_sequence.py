@@ -50,7 +50,7 @@ def reason_to_refuse(note_sequence: Any) -> str:
     """Why a NoteSequence is none that a reader makes, as a code; nothing where it is sound.
 
     Records of others' TFRecords hold anything that a protobuf can. What passes has at most what a MIDI file may have
-    (`preprocess.midi.Limits`), finite times and tempos, and is not quantised; so converters may count and round.
+    (`preprocess.midi.reader.Limits`), finite times and tempos, and is not quantised; so converters may count and round.
     Negative times, odd meters and numbers that are not MIDI's are left to them, which know what they can do without.
 
     Returns:

@@ -10,7 +10,7 @@ if __name__ == "__main__":  # before all else, so that a signal is heard while t
         import sys
 
         sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    from preprocess import stopping
+    from common import stopping
 
     stopping.listen()
 
@@ -25,9 +25,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import configs
-from preprocess import flags
-from preprocess.console import Parser, add_log_flag, print_table, progress, run_command
-from preprocess.errors import InputError
+from common import flags
+from common.console import Parser, add_log_flag, print_table, progress, run_command
+from common.errors import InputError
 from preprocess.transform import Filters, Transform
 
 SCHEMA = 2
@@ -148,8 +148,8 @@ def run_locally(transform: Transform, patterns: str, paths: list[Path], processe
     Raises:
         InputError: where there is no example (`no_examples`), or an input can't be read.
     """
-    from preprocess.output_files import publish
-    from preprocess.pools import map_in_processes
+    from common.output_files import publish
+    from common.pools import map_in_processes
     from preprocess.tfrecord import RecordWriter, expand_patterns, read_sidecar
 
     total = sum((read_sidecar(path) or {}).get("count", 0) for path in expand_patterns(patterns))
@@ -263,7 +263,7 @@ def _check_shards_serve(config: configs.Config, augment: bool) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     args = get_parser().parse_args(argv)
-    from preprocess.output_files import check_outputs
+    from common.output_files import check_outputs
     from preprocess.tfrecord import write_sidecar
 
     config = configs.get_config(args.config)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from preprocess.groove import SPLITS, GrooveRow, select
+from preprocess.groove_dataset import SPLITS, GrooveRow, select
 
 
 @dataclass(frozen=True)

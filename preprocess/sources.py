@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from preprocess.errors import InputError
+from common.errors import InputError
 
 MIDI_SUFFIXES = (".mid", ".midi", ".smf", ".kar", ".rmi")
 SCORE_SUFFIXES = (".xml", ".mxl", ".musicxml", ".abc")

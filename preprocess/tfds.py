@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from preprocess.errors import InputError
-from preprocess.output_files import check_outputs
+from common.errors import InputError
+from common.output_files import check_outputs
 from preprocess.tfrecord import RecordWriter, write_sidecar
 
 
@@ -32,7 +32,7 @@ def write_split(name: str, split: str, path: Path) -> None:
             "--tfds_name needs TensorFlow Datasets; pip install tensorflow-datasets, or give --examples_path.",
             "no_tfds",
         ) from error
-    from preprocess.midi import read_midi
+    from preprocess.midi.reader import read_midi
 
     try:
         examples: Any = tfds.as_numpy(tfds.load(name, split=split))

@@ -13,9 +13,9 @@ from typing import Any, Self
 
 import google_crc32c
 
-from preprocess.errors import InputError, shown
-from preprocess.json_text import parse_json
-from preprocess.output_files import OutputFile, write_atomically
+from common.errors import InputError, shown
+from common.json_text import parse_json
+from common.output_files import OutputFile, write_atomically
 from preprocess.sources import named_files
 
 MAX_RECORD_BYTES = 64 * 2**20

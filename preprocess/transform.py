@@ -67,7 +67,7 @@ class Transform:
         filters: or None to convert everything.
         max_examples: so many evenly spaced examples of a NoteSequence; None for all.
         augmenter: the augmenter's plain data, for the variants that training chooses from; None for none.
-        at_one_tempo: find examples in bars, whatever the tempo does (`preprocess.tempo_map.at_one_tempo`); otherwise
+        at_one_tempo: find examples in bars, whatever the tempo does (`preprocess.midi.tempo_map.at_one_tempo`); otherwise
             a new stretch, and with it a new bar, begins wherever the tempo changes, as Magenta has it.
     """
 
@@ -79,8 +79,8 @@ class Transform:
 
     def __call__(self, record: bytes) -> tuple[list[bytes], Counter[str]]:
         """The examples, and why there are none where there are none. Raises nothing, whatever the record holds."""
+        from preprocess.midi.tempo_map import at_one_tempo
         from preprocess.note_sequence import NoteSequence, reason_to_refuse
-        from preprocess.tempo_map import at_one_tempo
 
         try:
             sequence = NoteSequence.FromString(record)

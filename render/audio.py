@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from preprocess.errors import InputError
-from preprocess.output_files import OutputFile
+from common.errors import InputError
+from common.output_files import OutputFile
 from render.midi import Style
 
 RATE = 44100
@@ -58,7 +58,7 @@ def timbre_of(program: int) -> Timbre:
 
 def read_back(sequence: Any, style: Style, bars: int) -> Any:
     """The NoteSequence that is read of the MIDI file of a clip, with the General MIDI drums of before the drum map."""
-    from preprocess.midi import read_midi
+    from preprocess.midi.reader import read_midi
     from render.midi import midi_bytes
 
     return read_midi(midi_bytes(sequence, dataclasses.replace(style, drum_map=None), bars))
@@ -66,7 +66,7 @@ def read_back(sequence: Any, style: Style, bars: int) -> Any:
 
 def as_written(sequence: Any, style: Style, bars: int) -> Any:
     """What `read_back` gives at one tempo, as pictures show it; chord symbols, which the file lacks, are added."""
-    from preprocess.tempo_map import at_one_tempo
+    from preprocess.midi.tempo_map import at_one_tempo
 
     written = at_one_tempo(read_back(sequence, style, bars))
     speed = (sequence.tempos[0].qpm if sequence.tempos else 120.0) / written.tempos[0].qpm

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from preprocess import flags
-from preprocess.errors import InputError
-from preprocess.output_files import check_outputs
+from common import flags
+from common.errors import InputError
+from common.output_files import check_outputs
 from render.drum_maps import DRUM_MAPS, load_drum_map
 from render.midi import FINEST, GIVEN, GIVEN_PART, Style, write_midi
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from preprocess.errors import InputError
+from common.errors import InputError
 from render.pianoroll import GRID, INK, PAPER, PART_COLOURS, save_png
 
 TRAINING, HELD_OUT = PART_COLOURS[2], PART_COLOURS[1]

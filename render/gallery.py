@@ -14,8 +14,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from common.output_files import write_atomically
 from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
-from preprocess.output_files import write_atomically
 from render.midi import GIVEN, Style, midi_bytes
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import mido
 
+from common.errors import InputError
+from common.output_files import check_outputs, write_atomically
 from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
-from preprocess.errors import InputError
-from preprocess.output_files import check_outputs, write_atomically
 
 DRUM_CHANNEL = 9
 TICKS_PER_QUARTER = 480

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from preprocess import flags
-from preprocess.console import printable
-from preprocess.errors import InputError
-from preprocess.groove_conditions import DRUMMERS, STYLES
-from preprocess.output_files import check_outputs, write_atomically
+from common import flags
+from common.console import printable
+from common.errors import InputError
+from common.output_files import check_outputs, write_atomically
+from preprocess.drums.groove_conditions import DRUMMERS, STYLES
 from preprocess.sources import as_text
 from render.midi import Style
 

@@ -17,10 +17,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Patch, Rectangle
 
+from common.output_files import write_atomically
 from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
 from preprocess.converters.segments import NO_CHORD
 from preprocess.note_sequence import NoteSequence
-from preprocess.output_files import write_atomically
 
 GIVEN_SHADE = "#e9edf2"
 INK, PAPER, GRID, BAR = "#22223b", "#fbfaf7", "#e6e2da", "#9a8c98"

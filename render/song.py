@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
-from preprocess.rhythm import hits_of
+from preprocess.drums.rhythm import hits_of
 from render.pianoroll import (
     BAR,
     COLOURS,

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+import catalog.config as configuration
 import configs
-import configuration
-from models import checkpoint, weight_check
+from models.formats import ours as checkpoint
+from models.formats import weight_check
 
 TINY = {"enc_rnn_size": (8,), "dec_rnn_size": (8,), "z_size": 4, "batch_size": 8}
 

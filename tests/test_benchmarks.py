@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import polyphonic
+from common.errors import InputError
 from configs import CONFIG_MAP, ConfigError
-from preprocess.errors import InputError
 
 FRAME_MODELS = [name for name, config in CONFIG_MAP.items() if config.model == "frame_model"]
 

@@ -298,7 +298,7 @@ def test_shares_of_a_history_decoder_are_checked() -> None:
 
 
 def test_history_decoders_know_as_many_conditions_as_there_are() -> None:
-    from preprocess.drum_conditions import WIDTH
+    from preprocess.drums.conditions import WIDTH
 
     assert CONFIG_MAP["histdec-drum_4bar"].decoder["conditions"] == WIDTH
 
@@ -470,9 +470,8 @@ JSON = st.recursive(
 @given(data=st.data())
 def test_any_json_in_place_of_any_value_is_taken_or_refused(data: st.DataObject) -> None:
     """Of any config; what is taken says how wide its steps are, and which weights it has."""
-    from models import weight_check
-    from models.errors import CheckpointError
-    from preprocess.errors import InputError
+    from common.errors import CheckpointError, InputError
+    from models.formats import weight_check
 
     config = json.loads(CONFIG_MAP[data.draw(st.sampled_from(sorted(CONFIG_MAP)))].to_json())
     part = config[data.draw(st.sampled_from(["hparams", "encoder", "decoder", "converter", "augmenter"]))]

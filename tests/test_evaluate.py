@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import evaluate
+from common.errors import CheckpointError
 from metrics import drum_hits, variational
-from models import checkpoint
-from models.errors import CheckpointError
+from models.formats import ours as checkpoint
 
 HPARAMS = (
     "batch_size=16,z_size=4,enc_rnn_size=[16],dec_rnn_size=[16],free_bits=0,max_beta=1.0,"
@@ -103,8 +103,9 @@ def test_beats_stand_beside_tables_and_drummers(report: tuple[Path, Any]):
 def test_figures_agree_with_the_models_own_loss(
     report: tuple[Path, Any], run_dir: Path, patterns_tfrecord: Path
 ):
-    from models import evaluation, trained_model
-    from studio.training_data import load_examples
+    from models.music_vae import evaluation
+    from models.music_vae import trained as trained_model
+    from workflows.training.data import load_examples
 
     model = trained_model.load(str(run_dir))
     examples = load_examples(str(patterns_tfrecord), model.config)

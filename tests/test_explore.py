@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import explore
-from models import latent, trained_model
-from models.errors import CheckpointError
+from common.errors import CheckpointError, InputError
+from models.music_vae import latent
+from models.music_vae import trained as trained_model
 from patterns.convert import main as convert_patterns
-from preprocess.errors import InputError
-from preprocess.midi import read_midi
+from preprocess.midi.reader import read_midi
 from render.midi import write_midi
 from tests.checkpoints import save_tiny, tiny_config, tiny_history_config
 from tests.conftest import ROOT

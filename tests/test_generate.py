@@ -7,8 +7,9 @@ import pytest
 import interpolate
 import music_vae_generate
 import sample
-from models import checkpoint, magenta_checkpoint
-from models.errors import CheckpointError
+from common.errors import CheckpointError
+from models.formats import magenta_tf1 as magenta_checkpoint
+from models.formats import ours as checkpoint
 from tests.checkpoints import save_tiny, tiny_config
 
 

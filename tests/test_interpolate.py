@@ -13,16 +13,16 @@ from hypothesis.extra.numpy import arrays
 
 import interpolate
 import music_vae_generate
-from models import trained_model
-from models.trained_model import slerp
-from preprocess.errors import InputError
-from preprocess.midi import read_midi
+from common.errors import InputError
+from models.music_vae import trained as trained_model
+from models.music_vae.trained import slerp
+from preprocess.midi.reader import read_midi
 from render.clips import joined
 from render.midi import Style, write_midi
-from studio.clip_input import read_clip
 from tests.checkpoints import save_tiny, tiny_config
 from tests.drum_sequences import backbeat, drum_sequence, write_beat
 from tests.render.test_pianoroll import pitched, with_chords
+from workflows.clips.input import read_clip
 
 BAR = 1920
 

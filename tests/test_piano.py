@@ -14,11 +14,10 @@ import evaluate
 import export
 import sample
 import train
-from models.errors import CheckpointError
+from common.errors import CheckpointError, InputError
 from preprocess import preprocess_tfrecord
 from preprocess.converters.pianoroll import Roll, piano_roll, to_note_sequence
-from preprocess.errors import InputError
-from preprocess.midi import read_midi
+from preprocess.midi.reader import read_midi
 from preprocess.tfrecord import RecordWriter
 from render.midi import Style, write_midi
 

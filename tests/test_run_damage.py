@@ -16,12 +16,11 @@ import numpy as np
 import pytest
 
 import train
-from models import checkpoint
-from models.errors import CheckpointError
-from preprocess.errors import InputError
-from studio import run_lock
+from common.errors import CheckpointError, InputError
+from models.formats import ours as checkpoint
 from tests.conftest import ROOT
 from tests.test_train import flags, log_of, newest, steps_of
+from workflows.training import run_lock
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -116,8 +115,8 @@ def test_a_checkpoint_from_before_there_were_checksums_loads(tmp_path: Path) -> 
 
 
 def test_a_missing_config_is_that_of_the_newest_checkpoint(tmp_path: Path) -> None:
-    from studio.training import config_of
     from tests.checkpoints import tiny_config, zero_weights
+    from workflows.training.run import config_of
 
     config = tiny_config()
     assert config_of(tmp_path) is None
@@ -141,7 +140,7 @@ def test_a_run_with_other_hyperparameters_says_which(patterns_tfrecord: Path, tm
 # The lock.
 
 HOLD = (
-    "import pathlib, sys, time\nfrom studio import run_lock\n"
+    "import pathlib, sys, time\nfrom workflows.training import run_lock\n"
     "with run_lock.locked(pathlib.Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(600)\n"
 )
 

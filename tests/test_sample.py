@@ -12,13 +12,12 @@ import numpy as np
 import pytest
 
 import sample
-from models import trained_model
-from models.errors import CheckpointError
-from preprocess.errors import InputError
-from preprocess.midi import read_midi
-from studio.clips import controls_of
+from common.errors import CheckpointError, InputError
+from models.music_vae import trained as trained_model
+from preprocess.midi.reader import read_midi
 from tests.checkpoints import save_tiny, tiny_config
 from tests.conftest import ROOT
+from workflows.playing.clips import controls_of
 
 COMMANDS = [
     "train.py", "sample.py", "interpolate.py", "evaluate.py", "music_vae_generate.py", "export.py",

@@ -7,17 +7,16 @@ import numpy as np
 import pytest
 
 import sample
-from models import trained_model
-from models.errors import CheckpointError
-from preprocess.errors import InputError
-from preprocess.midi import read_midi
+from common.errors import CheckpointError, InputError
+from models.music_vae import trained as trained_model
+from preprocess.midi.reader import read_midi
 from render.midi import Style, write_midi
-from studio.clip_input import read_clip, read_last_bars
-from studio.drum_flags import drums_of_text, kept_hits
-from studio.drums import tokens_before
 from tests.checkpoints import save_tiny, tiny_config, tiny_history_config
 from tests.drum_sequences import backbeat, write_beat
 from tests.test_sample import FRAMEWORKS, contents, run
+from workflows.clips.input import read_clip, read_last_bars
+from workflows.playing.drum_flags import drums_of_text, kept_hits
+from workflows.playing.drums import tokens_before
 
 NAME = "histdec-drum_4bar"
 

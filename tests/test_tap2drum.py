@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 import tap2drum
-from models.trained_model import load
-from preprocess.errors import InputError
-from preprocess.midi import read_midi
-from preprocess.midi_file import parse_midi
-from preprocess.midi_hits import MidiHits
+from common.errors import InputError
+from models.music_vae.trained import load
+from preprocess.midi.file import parse_midi
+from preprocess.midi.hits import MidiHits
+from preprocess.midi.reader import read_midi
 from render.midi import Style, write_midi
 from tests.checkpoints import save_tiny, tiny_config
 from tests.drum_sequences import PITCHES, drum_sequence, write_beat
-from tests.preprocess.midi_bytes import meter, midi, struck, tempo, track
+from tests.preprocess.midi.midi_bytes import meter, midi, struck, tempo, track
 from tests.test_sample import FRAMEWORKS, run
 
 BAR = 1920

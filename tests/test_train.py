@@ -14,9 +14,9 @@ import pytest
 
 import configs
 import train
-from models import checkpoint, magenta_checkpoint
-from models.errors import CheckpointError
-from preprocess.errors import InputError
+from common.errors import CheckpointError, InputError
+from models.formats import magenta_tf1 as magenta_checkpoint
+from models.formats import ours as checkpoint
 from preprocess.tfrecord import RecordWriter
 from tests.checkpoints import save_tiny, tiny_config
 from tests.conftest import ROOT
@@ -320,7 +320,7 @@ def test_models_that_hear_what_came_before_refuse_shards(patterns_tfrecord: Path
 
 
 def test_a_checkpoint_of_so_many_hours_is_kept_beside_the_newest(tmp_path: Path) -> None:
-    from models import trainer
+    from models.training import trainer
 
     paths = [tmp_path / f"step-{step:08d}.safetensors" for step in range(1, 9)]
     for hour, path in enumerate(paths):

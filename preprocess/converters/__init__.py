@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+from common.errors import InputError
 from preprocess.converters.base import Converter, Example
 from preprocess.converters.drums import DrumsConverter
-from preprocess.converters.groove_hits import GrooveConverter
+from preprocess.converters.groove import GrooveConverter
 from preprocess.converters.melody import MelodyConverter
 from preprocess.converters.performance import MultiInstrumentPerformanceConverter
 from preprocess.converters.pianoroll import PianorollConverter
 from preprocess.converters.relative import RelativeConverter
 from preprocess.converters.trio import TrioConverter
-from preprocess.errors import InputError
 
 __all__ = ["CONVERTERS", "Converter", "Example", "create"]
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from common.errors import InputError
 from preprocess.converters.base import Example, dense_controls, with_silence
 from preprocess.converters.segments import (
     DEFAULT_QPM,
@@ -26,9 +27,8 @@ from preprocess.converters.segments import (
     quantize,
     stretches,
 )
-from preprocess.errors import InputError
+from preprocess.midi.tempo_map import TempoMap
 from preprocess.note_sequence import NoteSequence, reason_to_refuse
-from preprocess.tempo_map import TempoMap
 
 LOWEST_PITCH = 21
 HIGHEST_PITCH = 108

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from common.errors import InputError
 from preprocess.converters.base import NO_TOKEN, Example, dense_controls, one_hot
 from preprocess.converters.pianoroll import (
     HIGHEST_PITCH,
@@ -21,7 +22,6 @@ from preprocess.converters.pianoroll import (
     piano_roll,
     to_note_sequence,
 )
-from preprocess.errors import InputError
 
 NEXT_FRAME = 0
 TOKENS = 13

@@ -5,11 +5,11 @@ import argparse
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from experiments import autoencoder
 from experiments.__main__ import main
 from experiments.outcome import Outcome
 from experiments.tunes import load_songs
-from preprocess.errors import InputError
 
 
 def loss_of(constant: np.ndarray, songs: np.ndarray) -> float:
@@ -48,7 +48,7 @@ def test_pairs_are_independent():
 
 def test_optimizer_is_that_of_tensorflow_1():
     """Compared with the formula: the mean of squares starts at 1, and epsilon is inside the square root."""
-    from models import quiet
+    from models.layers import startup as quiet
 
     quiet.import_keras()
     import keras

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.errors import InputError
 from experiments.__main__ import run_one
 from experiments.boolean_algebra import (
     GreedyDiscon,
@@ -20,7 +21,6 @@ from experiments.boolean_algebra import (
 )
 from experiments.outcome import Outcome
 from experiments.tunes import load_songs
-from preprocess.errors import InputError
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from experiments import gan
 from experiments.__main__ import main
 from experiments.outcome import Outcome
 from experiments.tunes import load_songs
-from preprocess.errors import InputError
 
 
 def batch_of(size: int) -> dict[str, np.ndarray]:
@@ -61,7 +61,7 @@ def test_losses_against_numpy(minibatch):
 
 def test_each_part_learns_from_its_own_loss():
     """In a step of plain gradient descent, the generator follows its own loss and the discriminator its own."""
-    from models import quiet
+    from models.layers import startup as quiet
 
     quiet.import_keras()
     import keras

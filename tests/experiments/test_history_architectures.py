@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from experiments import history_architectures as arch
-from preprocess.errors import InputError
 
 
 def test_turned_copies_move_every_key_up_and_the_highest_to_the_lowest() -> None:

@@ -73,7 +73,7 @@ def test_a_generation_moves_the_parent_towards_its_fitter_children(
 
 
 def test_flags_below_one_are_refused(tmp_path: Path) -> None:
-    from preprocess.errors import InputError
+    from common.errors import InputError
 
     parser = argparse.ArgumentParser()
     copying.add_flags(parser)

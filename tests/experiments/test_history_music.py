@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from experiments import history_music as music
 from experiments.repeats import repeated_frames
 from experiments.tunes import load_songs
-from preprocess.errors import InputError
 
 
 def arguments(*flags: str) -> argparse.Namespace:

@@ -6,11 +6,11 @@ import itertools
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from experiments import listener
 from experiments.__main__ import main
 from experiments.outcome import Outcome
 from experiments.tunes import load_songs
-from preprocess.errors import InputError
 
 
 def test_corrupted_songs_and_their_targets():

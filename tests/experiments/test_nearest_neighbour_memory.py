@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from experiments import nearest_neighbour_memory as memory
 from experiments.tunes import load_songs
-from preprocess.errors import InputError
 
 
 def arguments(*flags: str) -> argparse.Namespace:

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from experiments import neural_turing_machine as ntm
-from preprocess.errors import InputError
 
 
 def arguments(*flags: str) -> argparse.Namespace:

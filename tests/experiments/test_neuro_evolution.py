@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from experiments.__main__ import run_one
 from experiments.neuro_evolution import (
     MELODY,
@@ -19,7 +20,6 @@ from experiments.neuro_evolution import (
 )
 from experiments.outcome import Outcome
 from experiments.tunes import load_songs
-from preprocess.errors import InputError
 
 
 def test_xor_is_solved() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from experiments import pointer
-from preprocess.errors import InputError
 
 
 def test_uniform_weights_have_the_originals_first_loss() -> None:

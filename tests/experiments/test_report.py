@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from common.errors import InputError
 from experiments import catalogue, report
 from experiments.__main__ import main as experiments_main
 from experiments.outcome import Finding, Outcome
-from preprocess.errors import InputError
 
 GOOD = Outcome(
     title="Good & <b>bold</b>",

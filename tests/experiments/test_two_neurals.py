@@ -5,9 +5,9 @@ import argparse
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from experiments import two_neurals
 from experiments.two_neurals import Game, periods, play, reward
-from preprocess.errors import InputError
 
 
 def test_reward_is_the_probability_less_an_exponential_penalty():

@@ -24,10 +24,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from configuration import ConfigError
-from models.errors import CheckpointError
-from preprocess.console import sentence_of
-from preprocess.errors import InputError
+from catalog.config import ConfigError
+from common.console import sentence_of
+from common.errors import CheckpointError, InputError
 
 FOR_THE_USER: tuple[type[BaseException], ...] = (InputError, CheckpointError, ConfigError)
 """What `console.run_command` prints as one sentence."""

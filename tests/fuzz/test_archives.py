@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from common.errors import InputError
 from preprocess.conversion import Options, convert_source
-from preprocess.errors import InputError
 from preprocess.note_sequence import NoteSequence
 from preprocess.sources import Archive, find_sources
 from tests.fuzz import campaign

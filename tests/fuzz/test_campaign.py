@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from preprocess.errors import InputError
+from common.errors import InputError
 from tests.fuzz import campaign
 
 

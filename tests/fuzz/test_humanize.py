@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 import configs
-from preprocess.midi_file import END_OF_TRACK, MidiFile, parse_midi
-from preprocess.midi_hits import MidiHits, as_performed
+from preprocess.midi.file import END_OF_TRACK, MidiFile, parse_midi
+from preprocess.midi.hits import MidiHits, as_performed
 from tests.fuzz import campaign
 from tests.fuzz.campaign import Wrong
 from tests.fuzz.midi_inputs import midi_input
@@ -95,7 +95,7 @@ def read(data: bytes, folder: Path) -> None:
 def run_command(data: bytes, parent: Path) -> None:
     """Through the command: its file is whole, or there is none."""
     import humanize
-    from preprocess.errors import InputError
+    from common.errors import InputError
 
     with campaign.fresh_folder(parent) as folder:
         (folder / "in.mid").write_bytes(data)

@@ -11,7 +11,7 @@ import numpy as np
 
 import configs
 from preprocess import converters
-from preprocess.midi import Limits, read_midi
+from preprocess.midi.reader import Limits, read_midi
 from tests.fuzz import campaign
 from tests.fuzz.campaign import Wrong
 from tests.fuzz.midi_inputs import midi_input

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import configs
+from common.errors import InputError
 from preprocess.dataset import load_examples
-from preprocess.errors import InputError
-from preprocess.pieces import load_pieces
+from preprocess.pieces.pieces import load_pieces
 from preprocess.preprocess_tfrecord import Filters, Transform
 from preprocess.tfrecord import read_records, sidecar_path
-from studio.training_data import load_windows
 from tests.fuzz import campaign
 from tests.fuzz.campaign import Wrong
 from tests.fuzz.record_inputs import RecordFile, note_sequence_file, shard_file
 from tests.fuzz.test_midi import all_converters, check_examples
+from workflows.training.data import load_windows
 
 CONFIGS = tuple(configs.CONFIG_MAP.values())
 CLIPS = tuple(c for c in CONFIGS if c.model == "music_vae")

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import configs
-from models.attributes import AttributeVectors
-from models.checkpoint import Checkpoint, save
+from models.formats.ours import Checkpoint, save
+from models.music_vae.attributes import AttributeVectors
 from preprocess.converters.base import Example
 from preprocess.example_proto import encode
 from tests.fuzz import campaign
@@ -24,7 +24,7 @@ from tests.fuzz.test_midi import read as read_midi
 from tests.fuzz.test_records import read_shard
 from tests.fuzz.test_scores import read as read_score
 from tests.fuzz.test_texts import check_config
-from tests.preprocess.midi_bytes import END, NOTE, delta, midi
+from tests.preprocess.midi.midi_bytes import END, NOTE, delta, midi
 
 DRUMS = configs.CONFIG_MAP["hierdec-drum_4bar_small"]
 
@@ -87,7 +87,7 @@ MIDIS: dict[str, bytes] = {
 
 @pytest.mark.parametrize("name", MIDIS)
 def test_midi(name: str) -> None:
-    from preprocess.midi_hits import MidiHits
+    from preprocess.midi.hits import MidiHits
 
     sentence_or_result(lambda: read_midi(MIDIS[name]))
     sentence_or_result(lambda: MidiHits(MIDIS[name]))
@@ -186,7 +186,7 @@ def test_hyperparameters(text: str) -> None:
 
 @pytest.mark.parametrize("name", ["../../x", "/tmp/x", "a\0b", "..", "", "\x1b[2J", "x" * 5000, 7, None])
 def test_names_in_checkpoints_never_become_paths(name: Any, tmp_path: Path) -> None:
-    from models import trained_model
+    from models.music_vae import trained as trained_model
 
     config = json.loads(DRUMS.to_json()) | {"name": name}
     path = tmp_path / "shared.safetensors"

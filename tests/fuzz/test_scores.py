@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from preprocess.scores import read_score
+from preprocess.scores.reader import read_score
 from tests.fuzz import campaign, score_inputs
 from tests.fuzz.score_inputs import Score
 from tests.fuzz.test_midi import all_converters, check_examples, check_sequence

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import configs
-from preprocess.errors import InputError
+from common.errors import InputError
 from tests.fuzz import campaign, text_inputs
 from tests.fuzz.campaign import Wrong
 from tests.fuzz.test_midi import check_sequence
@@ -25,7 +25,7 @@ def check_config(config: configs.Config) -> None:
     """What a config that was accepted has to be good for."""
     from math import prod
 
-    from models.weight_check import shapes_of
+    from models.formats.weight_check import shapes_of
 
     config.build_converter()
     if any(c in config.name for c in "/\\\0\n") or config.name in ("", ".", ".."):
@@ -43,8 +43,9 @@ def play(config: configs.Config) -> None:
     """A sample of random weights, where NumPy can draw one."""
     import numpy as np
 
-    from models import numpy_model, trained_model
-    from models.weight_check import shapes_of
+    from models.formats.weight_check import shapes_of
+    from models.music_vae import trained as trained_model
+    from models.numpy_engine import decoding as numpy_model
 
     rng = np.random.default_rng(0)
     weights = {n: rng.standard_normal(s).astype(np.float32) for n, s in shapes_of(config).items()}
@@ -68,7 +69,7 @@ def read_drum_map(path: Path) -> None:
 
 
 def read_initiators(path: Path) -> None:
-    from preprocess.primers import read_initiators
+    from preprocess.pieces.primers import read_initiators
 
     for name, frames in read_initiators(path):
         if not name.isprintable() or frames.ndim != 2 or frames.shape[1] != 88 or not len(frames):
@@ -100,7 +101,7 @@ def read_grids(path: Path) -> None:
 
 
 def _check_midi_files(folder: Path) -> None:
-    from preprocess.midi import read_midi
+    from preprocess.midi.reader import read_midi
 
     for path in folder.iterdir():
         sequence = read_midi(path)
@@ -147,7 +148,8 @@ def test_files_are_read_or_refused_in_a_sentence(
 
 def read_flag(text: str) -> None:
     """What reads texts of flags, each by itself."""
-    from studio import explore_sets, song_form
+    from workflows.exploring import sets as explore_sets
+    from workflows.playing import song_form
 
     refused = 0
     readers: tuple[Callable[[], Any], ...] = (

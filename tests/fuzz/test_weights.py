@@ -9,9 +9,14 @@ import numpy as np
 import pytest
 
 import configs
-from models import checkpoint, latent, magenta_checkpoint, magenta_js, trained_frame_model, trained_model
-from models.attributes import AttributeVectors
-from models.errors import CheckpointError
+from common.errors import CheckpointError
+from models.formats import magenta_js
+from models.formats import magenta_tf1 as magenta_checkpoint
+from models.formats import ours as checkpoint
+from models.music_vae import latent
+from models.music_vae import trained as trained_model
+from models.music_vae.attributes import AttributeVectors
+from models.piano import trained as trained_frame_model
 from tests.fuzz import campaign, vector_inputs, weight_inputs
 from tests.fuzz.campaign import Wrong
 from tests.fuzz.weight_inputs import Files
@@ -58,7 +63,7 @@ def read_with_config(read: Callable[[Path], Any]) -> Callable[[Files, Path], Non
 
 
 def read_torch(item: Files, folder: Path) -> None:
-    from models import torch_checkpoint
+    from models.formats import torch as torch_checkpoint
 
     path = item.write(folder)
     if torch_checkpoint.is_torch_checkpoint(path):
@@ -119,7 +124,7 @@ def read_embedding(data: bytes) -> None:
 
 
 def read_polyphonic(data: bytes, path: Path) -> None:
-    from preprocess.piano import load_frames
+    from preprocess.pieces.rolls import load_frames
 
     path.write_bytes(data)
     for split, pieces in load_frames(path).items():

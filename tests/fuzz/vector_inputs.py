@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from models.checkpoint import SHIPPED
+from models.formats.ours import SHIPPED
 from tests.fuzz.mutate import ODD_TEXTS, ODD_VALUES, mutate_bytes, mutate_json
 
 

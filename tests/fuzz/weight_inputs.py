@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from models.magenta_js import MANIFEST
+from models.formats.magenta_js import MANIFEST
 from tests.fuzz.mutate import (
     ODD_FLOATS,
     ODD_INTEGERS,
@@ -77,7 +77,7 @@ SMALL = {
 def small(name: str) -> tuple[dict[str, np.ndarray], str]:
     """A small model of that config: random weights, and its config as JSON."""
     import configs
-    from models.weight_check import shapes_of
+    from models.formats.weight_check import shapes_of
 
     config = configs.CONFIG_MAP[name].with_hparams(SMALL[name])
     rng = np.random.default_rng(0)
@@ -219,7 +219,7 @@ def odd_header(rng: random.Random, header: dict[str, Any]) -> dict[str, Any]:
 
 def torch_export(rng: random.Random) -> Files:
     """The tensors of a PyTorch generator as safetensors, some of them missing or of other shapes."""
-    from models.torch_checkpoint import GENERATORS
+    from models.formats.torch import GENERATORS
 
     arrays = {}
     for part in GENERATORS[rng.choice(list(GENERATORS))]:
@@ -308,7 +308,7 @@ def _tensorflow_files() -> dict[str, bytes]:
     """The files of a small TensorFlow 1 checkpoint."""
     import tempfile
 
-    from models import magenta_checkpoint
+    from models.formats import magenta_tf1 as magenta_checkpoint
 
     arrays = {"decoder/kernel": np.ones((4, 8), np.float32), "decoder/bias": np.zeros(8, np.float32)}
     with tempfile.TemporaryDirectory() as folder:

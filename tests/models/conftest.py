@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from models import trained_model
-from models.trained_model import TrainedModel
+from models.music_vae import trained as trained_model
+from models.music_vae.trained import TrainedModel
 from preprocess.dataset import load_examples
 
 

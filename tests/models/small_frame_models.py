@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 import configs
-from configuration import Config, frozen
+from catalog.config import Config, frozen
 
 NARROW: dict[str, dict[str, Any]] = {
     "lstm": {"layer_sizes": (9,)},

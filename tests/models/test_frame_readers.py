@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from keras import ops, tree
 
-from models.capsules import CapsuleReader, StackedCapsules
-from models.endecell import EnDeCell
-from models.frame_reader import FrameReader, LSTMReader, Reading
-from models.history_user import HistoryUser
-from models.latency_lstm import LatencyCapsules, LatencyLSTM
-from models.level_lstm import LevelLSTM
+from models.piano.readers.base import FrameReader, LSTMReader, Reading
+from models.piano.readers.capsules import CapsuleReader, StackedCapsules
+from models.piano.readers.endecell import EnDeCell
+from models.piano.readers.history_user import HistoryUser
+from models.piano.readers.latency_lstm import LatencyCapsules, LatencyLSTM
+from models.piano.readers.levels import LevelLSTM
 
 Array = np.ndarray
 BATCH, TIME, FRAMES, CLOCK = 3, 11, 4, 2

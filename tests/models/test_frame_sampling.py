@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from models import trainer
+from models.training import trainer
 from tests.models.small_frame_models import built, music, small, with_past
 
 

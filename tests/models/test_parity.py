@@ -268,7 +268,7 @@ def test_optimizer_takes_magentas_steps(clip_mode: str) -> None:
     """Clipping, learning-rate schedule, beta annealing and Adam, over five steps."""
     from keras import ops
 
-    from models import trainer
+    from models.training import trainer
 
     grad_clip = 1.0 if clip_mode == "global_norm" else 0.01
     config = narrow(

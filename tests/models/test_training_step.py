@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import configs
-from models import trainer
+from models.training import trainer
 from tests.models.small_models import for_our_model, narrow, random_batch, short
 
 SCHEDULED = {"sampling_schedule": "constant", "sampling_rate": 0.5, "dropout_keep_prob": 0.8}

@@ -1,6 +1,6 @@
 """The author's PyTorch models in NumPy: state dicts of the published shapes, and his formulas, in float64.
 
-What `tests/models/test_torch_checkpoint.py` compares our frame models with; nothing here is shared with them.
+What `tests/models/formats/test_torch.py` compares our frame models with; nothing here is shared with them.
 """
 
 from typing import Any

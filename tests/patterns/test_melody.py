@@ -5,10 +5,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from common.errors import InputError
 from patterns.melody import FRAMES, KEYS, Tune, format_tune, load_tunes, parse, roll_to_note_sequence
 from patterns.notation import NotationError
-from preprocess.errors import InputError
-from preprocess.piano import seed_song
+from preprocess.pieces.rolls import seed_song
 
 words = st.text(st.characters(blacklist_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=20)
 names = words.map(str.strip).filter(lambda name: name and "//" not in name)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import patterns
+from common.errors import InputError
 from patterns.beat import LEVELS, Beat
 from patterns.convert import main, midi_names
 from patterns.from_midi import beats_of_midi
@@ -22,9 +23,8 @@ from patterns.notation import (
     parse,
 )
 from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
-from preprocess.errors import InputError
 from preprocess.note_sequence import NoteSequence
-from tests.preprocess.midi_bytes import END, midi
+from tests.preprocess.midi.midi_bytes import END, midi
 
 GRID = """\
 # a comment
@@ -255,7 +255,7 @@ def test_command_writes_records_and_refuses_to_overwrite(tmp_path, capsys, beats
 
 
 def test_command_writes_midi_that_reads_back(tmp_path, beats: list[Beat]) -> None:
-    from preprocess.midi import read_midi
+    from preprocess.midi.reader import read_midi
 
     assert main([f"--midi_dir={tmp_path}"]) == 0
     assert len(list(tmp_path.glob("*.mid"))) == len(beats)

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.errors import InputError
 from preprocess.augment import Augmenter
-from preprocess.errors import InputError
 from preprocess.note_sequence import NoteSequence
 
 CHORD_SYMBOL = NoteSequence.TextAnnotation.CHORD_SYMBOL

@@ -12,16 +12,17 @@ from typing import Any
 
 import pytest
 
-from preprocess import conversion, pools
+from common import pools
+from common.errors import InputError
+from common.pools import map_in_processes
+from preprocess import conversion
 from preprocess.conversion import Converted, Options, convert_sources
 from preprocess.convert_dir_to_note_sequences import console_main, main
-from preprocess.errors import InputError
 from preprocess.note_sequence import NoteSequence
-from preprocess.pools import map_in_processes
 from preprocess.sources import Source
 from preprocess.tfrecord import read_records, read_sidecar
 from tests.conftest import ROOT
-from tests.preprocess.midi_bytes import END, NOTE, delta, midi
+from tests.preprocess.midi.midi_bytes import END, NOTE, delta, midi
 
 GOOD = midi(NOTE + END)
 BAD = {

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import configs
+from common.errors import InputError
 from preprocess.augment import Augmenter
 from preprocess.converters import create
 from preprocess.converters.base import NO_TOKEN
 from preprocess.dataset import Batches, ExampleSet, load_examples
-from preprocess.errors import InputError
 from preprocess.note_sequence import NoteSequence
 from preprocess.preprocess_tfrecord import main as preprocess_main
 from preprocess.tfrecord import RecordWriter

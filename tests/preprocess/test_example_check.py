@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from configs import CONFIG_MAP
 from preprocess.converters.base import Example
 from preprocess.dataset import Batches, ExampleSet, load_examples
-from preprocess.errors import InputError
 from preprocess.example_check import reason_to_refuse
 from preprocess.example_proto import encode
 from preprocess.note_sequence import NoteSequence
-from preprocess.pieces import load_pieces
+from preprocess.pieces.pieces import load_pieces
 from preprocess.tfrecord import RecordWriter, read_sidecar, write_sidecar
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 import configs
+from common.errors import InputError
 from preprocess import converters
 from preprocess.converters.pianoroll import piano_roll
 from preprocess.dataset import load_examples
-from preprocess.errors import InputError
-from preprocess.midi import Limits
+from preprocess.midi.reader import Limits
 from preprocess.note_sequence import (
     MOST_CHANGES,
     MOST_NOTES,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from common.errors import InputError
 from configs import get_config
-from preprocess.errors import InputError
 from preprocess.example_proto import decode
 from preprocess.note_sequence import NoteSequence
 from preprocess.preprocess_tfrecord import main

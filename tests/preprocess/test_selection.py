@@ -4,7 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from preprocess.groove import GrooveFiles, GrooveRow, copy_selection, load_note_sequences, read_info, select
+from preprocess.groove_dataset import (
+    GrooveFiles,
+    GrooveRow,
+    copy_selection,
+    load_note_sequences,
+    read_info,
+    select,
+)
 from preprocess.note_sequence import NoteSequence
 from preprocess.selection import count_by, hits_per_quarter, our_selection, seed_selection
 

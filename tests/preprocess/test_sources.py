@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from common.errors import InputError
 from preprocess.convert_dir_to_note_sequences import main
-from preprocess.errors import InputError
 from preprocess.note_sequence import NoteSequence
 from preprocess.sources import MIDI_SUFFIXES, find_sources, named_files, read_path
 from preprocess.tfrecord import RecordWriter, expand_patterns, read_records, read_sidecar
-from tests.preprocess.midi_bytes import END, NOTE, midi
+from tests.preprocess.midi.midi_bytes import END, NOTE, midi
 
 GOOD = midi(NOTE + END)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preprocess.errors import InputError
+from common.errors import InputError
 from preprocess.tfrecord import (
     RecordWriter,
     expand_patterns,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from preprocess.errors import InputError
+from common.errors import InputError
 from render import audio
 from render.audio import RATE, RELEASE, TIMBRES, drum_sounds, key_sound, wav_bytes, write_wav
 from render.midi import Style

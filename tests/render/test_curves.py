@@ -9,7 +9,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.image import imread
 
-from preprocess.errors import InputError
+from common.errors import InputError
 from render.curves import curves_figure, read_log, save_curves
 
 LOG = """step,nats,steps_per_second,val_loss

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from common.errors import InputError
 from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
-from preprocess.errors import InputError
 from render.drum_maps import DRUM_MAPS, load_drum_map
 
 

@@ -14,8 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
+from common.errors import InputError
 from preprocess.converters.pianoroll import KEYS, LOWEST_PITCH
-from preprocess.errors import InputError
 from render.frames import (
     MOST_FRAMES,
     ONE_ONLY,

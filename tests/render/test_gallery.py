@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from preprocess.midi import read_midi
+from preprocess.midi.reader import read_midi
 from render.gallery import Clip, Section, gallery_html, write_gallery
 from render.midi import Style
 from tests.browser import headless_chromium

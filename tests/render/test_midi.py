@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preprocess.errors import InputError
-from preprocess.midi import read_midi
+from common.errors import InputError
+from preprocess.midi.reader import read_midi
 from preprocess.note_sequence import NoteSequence
 from render.drum_maps import DRUM_MAPS
 from render.midi import Style, midi_bytes, write_midi

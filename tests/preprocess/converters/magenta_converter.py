@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from preprocess.errors import InputError
-from preprocess.midi import read_midi
+from common.errors import InputError
+from preprocess.midi.reader import read_midi
 from preprocess.note_sequence import NoteSequence
 from preprocess.tfrecord import RecordWriter, read_records
 from tests.preprocess.converters.original import run_original

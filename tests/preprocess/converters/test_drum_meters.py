@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import configs
+from common.errors import InputError
 from patterns.notation import beat_to_note_sequence, load_all
 from preprocess.converters import create
 from preprocess.converters.segments import lies_on_triplets, meter_of
-from preprocess.errors import InputError
-from preprocess.groove import GrooveFiles, load_note_sequences, read_info, select
-from preprocess.midi import read_midi
+from preprocess.groove_dataset import GrooveFiles, load_note_sequences, read_info, select
+from preprocess.midi.reader import read_midi
 from render.clips import bars_of, in_meter_of
 from render.midi import Style, midi_bytes
 from tests.drum_sequences import backbeat, drum_sequence

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.errors import InputError
 from preprocess.converters import create
 from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
 from preprocess.converters.drums import DrumsConverter
-from preprocess.errors import InputError
-from preprocess.groove import GrooveFiles, load_note_sequences, read_info, select
-from preprocess.midi import read_midi
+from preprocess.groove_dataset import GrooveFiles, load_note_sequences, read_info, select
+from preprocess.midi.reader import read_midi
 from preprocess.note_sequence import NoteSequence
 from tests.drum_sequences import backbeat, drum_sequence
 from tests.preprocess.converters.original import run_original

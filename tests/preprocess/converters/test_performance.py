@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from preprocess.converters.base import NO_TOKEN
 from preprocess.converters.performance import MultiInstrumentPerformanceConverter
-from preprocess.midi import read_midi
+from preprocess.midi.reader import read_midi
 from preprocess.note_sequence import NoteSequence
 from tests.preprocess.converters.original import run_original
 

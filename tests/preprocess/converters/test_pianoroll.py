@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from common.errors import InputError
 from preprocess import converters
 from preprocess.converters.pianoroll import (
     KEYS,
@@ -23,8 +24,7 @@ from preprocess.converters.pianoroll import (
     to_note_sequence,
 )
 from preprocess.dataset import load_examples
-from preprocess.errors import InputError
-from preprocess.midi import read_midi
+from preprocess.midi.reader import read_midi
 from preprocess.note_sequence import NoteSequence
 from preprocess.preprocess_tfrecord import main as preprocess
 from preprocess.tfrecord import RecordWriter

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from preprocess import converters
 from preprocess.converters.pianoroll import KEYS, LOWEST_PITCH, Roll, piano_roll, to_note_sequence
 from preprocess.converters.relative import HIGHEST_START, LOWEST_START, RelativeConverter
-from preprocess.midi import read_midi
+from preprocess.midi.reader import read_midi
 from preprocess.note_sequence import NoteSequence
 
 INTERVALS = st.integers(1, 12)

@@ -1,0 +1,79 @@
+"""Work in a pool of processes, in order, with a bounded queue, and only one item lost where a process dies."""
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from common.console import start_worker
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def map_in_processes(
+    function: Callable[[Item], Result],
+    batches: Iterable[list[Item]],
+    processes: int,
+    died: Callable[[Item], Result],
+) -> Iterator[Result]:
+    """The results of items, in their order.
+
+    A few batches for each process are under way or done at a time; more are not taken from `batches`, and no result
+    is kept, so that any number of them takes the same memory.
+
+    Args:
+        function: is called in the processes; it and the items can be pickled.
+        batches: items that go to a process together.
+        processes: how many work at once.
+        died: the result of an item whose process died (native code that crashed, or no memory left).
+    """
+    source = iter(batches)
+    again: deque[list[Item]] = deque()
+    while True:
+        done = yield from _map_in_one_pool(function, source, again, processes)
+        if done:
+            return
+        # The pool died in the first of these batches or behind it: its items go one by one.
+        for item in again.popleft():
+            yield _alone(function, item, died)
+
+
+def _map_in_one_pool(
+    function: Callable[[Item], Result], source: Iterator[list[Item]], again: deque[list[Item]], processes: int
+) -> Generator[Result, None, bool]:
+    """Results until there are no batches, those of `again` first; where the pool dies, `again` is what is left."""
+    waiting: deque[tuple[list[Item], Future[list[Result]]]] = deque()
+    pool = ProcessPoolExecutor(processes, initializer=start_worker)
+    try:
+        while True:
+            while len(waiting) < processes + 2:
+                batch = again.popleft() if again else next(source, None)
+                if batch is None:
+                    break
+                # Kept from here on, so that it is not lost where the pool turns out to be dead.
+                waiting.append((batch, Future()))
+                waiting[-1] = (batch, pool.submit(_map, function, batch))
+            if not waiting:
+                return True
+            yield from waiting[0][1].result()
+            waiting.popleft()
+    except BrokenProcessPool:
+        again.extendleft(batch for batch, _ in reversed(waiting))
+        return False
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _map(function: Callable[[Item], Result], batch: list[Item]) -> list[Result]:
+    return [function(item) for item in batch]
+
+
+def _alone(function: Callable[[Item], Result], item: Item, died: Callable[[Item], Result]) -> Result:
+    """One item in a process of its own."""
+    with ProcessPoolExecutor(1, initializer=start_worker) as pool:
+        try:
+            return pool.submit(function, item).result()
+        except BrokenProcessPool:
+            return died(item)

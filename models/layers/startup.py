@@ -1,0 +1,67 @@
+"""Import Keras and its backend without the notes that TensorFlow's C++ prints before anybody can ask it not to."""
+
+import contextlib
+import importlib.util
+import os
+import re
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+
+_START_UP_NOTES = re.compile(
+    r"^(WARNING: All log messages before absl::InitializeLog|[IWE]\d{4} [\d:.]+ +\d+ (cudart_stub|cpu_feature_guard"
+    r"|port|cuda_platform|cuda_executor|computation_placer|device_compiler|service|gpu_device)\.(cc|h):"
+    r"|To enable the following instructions:)"
+)
+
+
+@contextlib.contextmanager
+def without_start_up_notes() -> Iterator[None]:
+    """Hold back standard error, then print what is not a known start-up note."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(saved, 2)
+            os.close(saved)
+            held.seek(0)
+            for line in held.read().decode("utf-8", "replace").splitlines(keepends=True):
+                if not _START_UP_NOTES.match(line):
+                    sys.stderr.write(line)
+
+
+def import_keras() -> None:
+    """Import Keras, its backend and TensorFlow Probability, quietly; nothing happens where they are imported."""
+    if "keras" in sys.modules:
+        return
+    _choose_backend()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with without_start_up_notes():
+        import keras
+
+        from models.layers import distributions
+
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            tf.config.list_physical_devices("GPU")
+        if keras.backend.backend() != "numpy":
+            distributions.load()
+
+
+def prefer_numpy() -> None:
+    """Let Keras run on NumPy, which starts at once and compiles nothing, unless a backend is chosen already."""
+    if "keras" not in sys.modules:
+        os.environ.setdefault("KERAS_BACKEND", "numpy")
+        warnings.filterwarnings("ignore", message="`custom_gradient` for the numpy backend")
+
+
+def _choose_backend() -> None:
+    """TensorFlow where it is installed, or else JAX, unless the user has chosen by KERAS_BACKEND."""
+    if not os.environ.get("KERAS_BACKEND") and importlib.util.find_spec("tensorflow") is None:
+        os.environ["KERAS_BACKEND"] = "jax"

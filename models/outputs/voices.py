@@ -1,0 +1,368 @@
+"""The voices of the polyphonic sampler: a network that decides pitch after pitch, each voice knowing those before.
+
+What they draw is `Voices.walk`; what is made of it, the objectives and likelihoods, is in
+`models/outputs/polyphonic_sampler.py`.
+"""
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from models.layers import wavefront
+from models.layers.lstm import LSTM
+from models.layers.lstm_sequence import State, lstm_cell, swap
+from models.outputs.polyphonic_likelihood import draw_outcome, masked_log_softmax
+
+Array = Any
+
+
+class Walk(NamedTuple):
+    """What `Voices` drew and said.
+
+    Attributes:
+        on, off: pitches decided to sound and not to, 0 or 1, `[..., pitches]`.
+        sounds: `p = p1 + (1 - p1) p2 + (1 - p1)(1 - p2) p3 + ...` of the voices' probabilities, `[..., pitches]`.
+        banned: the same sum b for "certainly does not sound"; zeros with pauses.
+        log_silence: log probability that all voices pause, `[...]`; 0 without pauses.
+        log_weight: sum over voices of log d(drawn) - log q(drawn), q being what was drawn from, `[...]`.
+        states: each voice's `(cell, hidden)` afterwards; None without memory.
+    """
+
+    on: Array
+    off: Array
+    sounds: Array
+    banned: Array
+    log_silence: Array
+    log_weight: Array
+    states: list[State | None]
+
+
+class Path(NamedTuple):
+    """What `Voices` decided one after the other; no gradient goes through it.
+
+    Attributes:
+        on, off: what was decided before each voice, `[..., voices, batch, pitches]`.
+        drawn: each voice's draw, one-hot `[..., voices, batch, outcomes]`.
+        log_q: log probabilities that it was drawn from.
+        decided: on and off after all voices, `[..., pitches]`.
+        states: each voice's `(cell, hidden)` afterwards; None without memory.
+        run: how the voices went over a sequence; None without memory, and for one frame.
+    """
+
+    on: Array
+    off: Array
+    drawn: Array
+    log_q: Array
+    decided: tuple[Array, Array]
+    states: list[State | None]
+    run: wavefront.Run | None
+
+
+class Voices(keras.layers.Layer):
+    """Voices that draw one after the other, by one network for all (see `PolyphonicSampler`).
+
+    Args:
+        pitches: pitches in a frame.
+        features: width of the features.
+        voices: how many there are.
+        units: hidden units of the network.
+        pauses: a voice draws a pitch or a pause, instead of a pitch or a ban.
+        memory: the network is an LSTM, whose state each voice keeps, instead of a layer of tanh.
+        crutch: no gradient through the `1 - p` before a voice's probability (the author's "holy crutch").
+    """
+
+    def __init__(
+        self,
+        pitches: int,
+        features: int,
+        voices: int,
+        units: int,
+        pauses: bool = False,
+        memory: bool = False,
+        crutch: bool = False,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.pitches, self.features, self.count, self.units = pitches, features, voices, units
+        self.pauses, self.memory, self.crutch = pauses, memory, crutch
+        self.outcomes = pitches + 1 if pauses else 2 * pitches
+        self.decisions = pitches if pauses else 2 * pitches
+        self.voice: Any = LSTM(units) if memory else keras.layers.Dense(units)
+
+    def build(self) -> None:
+        """Create the weights."""
+        inputs = self.features + self.decisions
+        self.voice.build(inputs if self.memory else (None, inputs))
+        self.output_kernel = self.add_weight(
+            (self.units, self.outcomes), initializer="glorot_uniform", name="output_kernel"
+        )
+        self.output_bias = self.add_weight((self.outcomes,), initializer="zeros", name="output_bias")
+        self.built = True
+
+    def named_weights(self) -> dict[str, keras.Variable]:
+        """The weights by names that stay the same."""
+        prefix = "voice/lstm_cell" if self.memory else "voice"
+        return {
+            f"{prefix}/kernel": self.voice.kernel,
+            f"{prefix}/bias": self.voice.bias,
+            "output/kernel": self.output_kernel,
+            "output/bias": self.output_bias,
+        }
+
+    def zero_states(self, batch: Any, dtype: Any = "float32") -> list[State | None]:
+        """The voices' states before a piece."""
+        return [self.voice.zero_state(batch, dtype) if self.memory else None for _ in range(self.count)]
+
+    def of_features(self, features: Array) -> Array:
+        """The features' share in the voices' preactivation, made once for all voices: `[..., width]`."""
+        return ops.matmul(features, self.voice.kernel[: self.features]) + self.voice.bias
+
+    def of_decided(self, on: Array, off: Array) -> Array:
+        """The share of what was decided: `[..., width]`."""
+        start = self.features
+        return ops.matmul(self._seen(on, off), self.voice.kernel[start : start + self.decisions])
+
+    def _seen(self, on: Array, off: Array) -> Array:
+        """What a voice sees of what was decided: `[..., decisions]`."""
+        return on if self.pauses else ops.concatenate([on, off], axis=-1)
+
+    def _decided(self, seen: Array) -> tuple[Array, Array]:
+        """The inverse of `_seen`: on and off."""
+        on = seen[..., : self.pitches]
+        return on, ops.zeros_like(on) if self.pauses else seen[..., self.pitches :]
+
+    def begin(self, preactivation: Array) -> Array:
+        """The hidden values `[..., units]` of a voice that remembers nothing yet, of its preactivation."""
+        if not self.memory:
+            return ops.tanh(preactivation)
+        return lstm_cell(preactivation, ops.zeros_like(preactivation[..., : self.units]))[1]
+
+    def logits(self, hidden: Array) -> Array:
+        """The outcomes' logits `[..., outcomes]` of a voice's hidden values `[..., units]`."""
+        return ops.matmul(hidden, self.output_kernel) + self.output_bias
+
+    def _allowed(self, on: Array, off: Array) -> Array:
+        """Outcomes that a voice may draw, boolean `[..., outcomes]`."""
+        if self.pauses:
+            return ops.ones_like(ops.concatenate([on, on[..., :1]], axis=-1)) > 0.5
+        undecided = on + off < 0.5
+        return ops.concatenate([undecided, undecided], axis=-1)
+
+    def _true_outcomes(self, values: Array) -> Array:
+        """Outcomes that say the truth, boolean `[..., outcomes]`."""
+        other = ops.ones_like(values[..., :1]) if self.pauses else 1 - values
+        return ops.concatenate([values, other], axis=-1) > 0.5
+
+    def _viable(self, values: Array, on: Array, voice: Array | int) -> Array:
+        """True outcomes after which the voices left suffice for the pitches left, boolean `[..., outcomes]`."""
+        missing = values * (1 - on)
+        pressed = ops.sum(missing, axis=-1, keepdims=True) > self.count - voice - 0.5
+        others = ops.zeros_like(on[..., :1] if self.pauses else on)
+        urgent = ops.concatenate([missing, others], axis=-1) > 0.5
+        return ops.where(pressed, urgent, self._true_outcomes(values))
+
+    def _domain(self, rule: str, values: Array | None, on: Array, off: Array, voice: Array | int) -> Array:
+        """Outcomes that are drawn from under a rule of `walk`, boolean `[..., outcomes]`."""
+        allowed = self._allowed(on, off)
+        if rule in ("free", "inverted"):
+            return allowed
+        true = self._true_outcomes(values) if rule == "aposter" else self._viable(values, on, voice)
+        return ops.logical_and(allowed, true)
+
+    def _decide(self, drawn: Array, values: Array | None, on: Array, off: Array) -> tuple[Array, Array]:
+        """What is decided after a draw (one-hot), the verdict taken from the true values where there are any."""
+        sounds = drawn[..., : self.pitches]
+        if self.pauses:
+            return ops.maximum(on, sounds if values is None else sounds * values), off
+        bans = drawn[..., self.pitches :]
+        if values is None:
+            return on + sounds, off + bans
+        return on + (sounds + bans) * values, off + (sounds + bans) * (1 - values)
+
+    def walk(
+        self,
+        features: Array,
+        values: Array | None = None,
+        uniforms: Array | None = None,
+        rule: str = "free",
+        states: list[State | None] | None = None,
+        temperature: Array | float = 1.0,
+    ) -> Walk:
+        """Let the voices draw, for one frame or for a whole sequence at once.
+
+        Voices with a memory go over a sequence side by side (`models/layers/wavefront.py`).
+
+        Args:
+            features: `[batch, features]`, or `[batch, time, features]`.
+            values: the true frames, which all rules but "free" need.
+            uniforms: `[..., voices]` in [0, 1), or None for the likeliest outcomes.
+            rule: "free" takes draws as they are; "inverted" keeps a drawn pitch and takes its verdict from the
+                truth (a wrong note with pauses counts for nothing); "aposter" draws from true outcomes alone;
+                "viable" from those after which the voices left suffice to complete the frame.
+            states: each voice's state before, by default zeros.
+            temperature: divides the logits, above 0.
+        """
+        features = ops.cast(features, "float32")
+        if not self.memory or len(features.shape) == 2:
+            return self._walk(features, values, uniforms, rule, states, temperature)
+        # An LSTM goes along the first axis.
+        values, uniforms = (None if x is None else swap(x) for x in (values, uniforms))
+        walk = self._walk(swap(features), values, uniforms, rule, states, temperature)
+        return Walk(
+            swap(walk.on),
+            swap(walk.off),
+            swap(walk.sounds),
+            swap(walk.banned),
+            swap(walk.log_silence),
+            swap(walk.log_weight),
+            walk.states,
+        )
+
+    def step(
+        self,
+        features: Array,
+        states: list[State | None] | None = None,
+        uniforms: Array | None = None,
+        temperature: Array | float = 1.0,
+    ) -> tuple[Array, list[State | None]]:
+        """What sounds in one frame `[batch, pitches]`, and the voices' states after it: `walk` for playing.
+
+        What the voices say of a frame takes as long as drawing it, and playing does without.
+
+        Args:
+            features: `[batch, features]`.
+            states, uniforms, temperature: as for `walk`.
+        """
+        features = ops.cast(features, "float32")
+        states = self.zero_states(ops.shape(features)[-2]) if states is None else states
+        path = self._decisions(self.of_features(features), None, uniforms, "free", states, temperature)
+        return path.decided[0], path.states
+
+    def _walk(
+        self,
+        features: Array,
+        values: Array | None,
+        uniforms: Array | None,
+        rule: str,
+        states: list[State | None] | None,
+        temperature: Array | float,
+    ) -> Walk:
+        """`walk`, with time first where there is a memory: the draws one by one, then their gradients at once."""
+        states = self.zero_states(ops.shape(features)[-2]) if states is None else states
+        projected = self.of_features(features)
+        over_time = self.memory and len(projected.shape) == 3
+        decisions = self._decisions_over_time if over_time else self._decisions
+        path = decisions(ops.stop_gradient(projected), values, uniforms, rule, states, temperature)
+        logits = self.logits(self._all_hidden(projected, states, path))
+        log_d = masked_log_softmax(logits / temperature, self._allowed(path.on, path.off))
+        log_weight = ops.sum(path.drawn * (log_d - path.log_q), axis=(-3, -1))
+        d = ops.exp(log_d)
+        sounds = self._any(d[..., : self.pitches])
+        if self.pauses:
+            banned, log_silence = ops.zeros_like(sounds), ops.sum(log_d[..., -1], axis=-2)
+        else:
+            banned, log_silence = self._any(d[..., self.pitches :]), ops.zeros_like(sounds[..., 0])
+        return Walk(*path.decided, sounds, banned, log_silence, log_weight, path.states)
+
+    def _decisions(
+        self,
+        projected: Array,
+        values: Array | None,
+        uniforms: Array | None,
+        rule: str,
+        states: list[State | None],
+        temperature: Array | float,
+    ) -> Path:
+        """The voices' draws one after the other, without gradient; arguments as for `_walk`."""
+        on = ops.zeros((*ops.shape(projected)[:-1], self.pitches), dtype="float32")
+        off = on
+        voices, after = [], []
+        for voice, state in enumerate(states):
+            inputs = projected + self.of_decided(on, off)
+            hidden, state = self.voice.step(inputs, state) if self.memory else (ops.tanh(inputs), None)
+            own = None if uniforms is None else uniforms[..., voice]
+            drawn, log_q, decided = self._draw(hidden, on, off, values, own, rule, voice, temperature)
+            voices.append((on, off, drawn, log_q))
+            after.append(state)
+            on, off = decided
+        befores, bans, draws, sources = (
+            ops.stop_gradient(ops.stack(x, axis=-3)) for x in zip(*voices, strict=True)
+        )
+        return Path(befores, bans, draws, sources, (on, off), after, None)
+
+    def _decisions_over_time(
+        self,
+        projected: Array,
+        values: Array | None,
+        uniforms: Array | None,
+        rule: str,
+        states: list[Any],
+        temperature: Array | float,
+    ) -> Path:
+        """`_decisions` of voices with a memory over a sequence, time first."""
+        numbers = ops.reshape(ops.arange(self.count, dtype="float32"), (-1, 1, 1))
+        inputs = {}
+        if values is not None:
+            inputs["values"] = wavefront.skewed([values] * self.count)
+        if uniforms is not None:
+            inputs["uniforms"] = wavefront.skewed([uniforms[..., v, None] for v in range(self.count)])
+
+        def decide(hidden: Array, seen: Array, own: dict[str, Array]) -> tuple[Array, tuple]:
+            on, off = self._decided(seen)
+            uniform = own["uniforms"][..., 0] if "uniforms" in own else None
+            drawn, log_q, decided = self._draw(
+                hidden, on, off, own.get("values"), uniform, rule, numbers, temperature
+            )
+            after = self._seen(*decided)
+            return after, (drawn, log_q, after)
+
+        kernel = ops.stop_gradient(self._kernel())
+        run, states, outputs = wavefront.run(projected, kernel, states, self.decisions, decide, inputs)
+        seen, drawn, log_q, after = (
+            ops.stop_gradient(wavefront.unskewed(x)) for x in (run.seen[..., : self.decisions], *outputs)
+        )
+        on, off = self._decided(seen)
+        return Path(on, off, drawn, log_q, self._decided(after[:, -1]), [*states], run)
+
+    def _kernel(self) -> Array:
+        """The memory's kernel for what was decided and for the hidden state."""
+        return ops.cast(self.voice.kernel[self.features :], "float32")
+
+    def _draw(
+        self,
+        hidden: Array,
+        on: Array,
+        off: Array,
+        values: Array | None,
+        uniforms: Array | None,
+        rule: str,
+        voice: Array | int,
+        temperature: Array | float,
+    ) -> tuple[Array, Array, tuple[Array, Array]]:
+        """A voice's draw one-hot, the log probabilities that it was drawn from, and what is decided after it."""
+        kernel, bias = ops.stop_gradient(self.output_kernel), ops.stop_gradient(self.output_bias)
+        logits = ops.matmul(hidden, kernel) + bias
+        log_d = masked_log_softmax(logits / temperature, self._allowed(on, off))
+        log_q = masked_log_softmax(log_d, self._domain(rule, values, on, off, voice))
+        drawn = draw_outcome(log_q, uniforms)
+        return drawn, log_q, self._decide(drawn, None if rule == "free" else values, on, off)
+
+    def _all_hidden(self, projected: Array, states: list[Any], path: Path) -> Array:
+        """All voices' hidden values `[..., voices, batch, units]` on a path, with gradient."""
+        if path.run is not None:
+            return wavefront.hidden_states(projected, self._kernel(), states, path.run)
+        inputs = projected[..., None, :, :] + self.of_decided(path.on, path.off)
+        if not self.memory:
+            return ops.tanh(inputs)
+        cell, hidden = (ops.concatenate(parts, axis=0) for parts in zip(*states, strict=True))
+        flat, _ = self.voice.step(ops.reshape(inputs, (-1, inputs.shape[-1])), (cell, hidden))
+        return ops.reshape(flat, (*ops.shape(inputs)[:-1], self.units))
+
+    def _any(self, d: Array) -> Array:
+        """`p1 + (1 - p1) p2 + (1 - p1)(1 - p2) p3 + ...` for the voices' `[..., voices, batch, pitches]`."""
+        p = ops.zeros_like(d[..., 0, :, :])
+        for voice in range(self.count):
+            rest = 1 - p
+            p = p + (ops.stop_gradient(rest) if self.crutch else rest) * d[..., voice, :, :]
+        return p

@@ -1,0 +1,390 @@
+"""Frame models: the next frame of a piece from the frames before it, `p(x) = prod_t p(x_t | x_<t)`.
+
+Every model of the piano family (seeds 000 and 003) is a reader of the past (`models/piano/readers/base.py` and its
+kin), an output that says how a frame is drawn of the reader's features (`models/outputs/base.py`, the polyphonic
+sampler), and, where a frame is reduced to twelve pitch classes, a decoder from the classes to keys and perhaps one
+for velocities. Training runs whole fragments; generation goes frame by frame with the same numbers.
+"""
+
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from models.layers import backend
+from models.outputs.base import Output
+from models.piano.readers.base import FrameReader, Reading
+from models.training import schedules
+
+Array = Any
+Batch = dict[str, Array]
+"""What a step of training takes, by name, for fragments that begin at frame s of their pieces.
+
+`keys` `[batch, time, 88]` and `before` `[batch, 88]`, the frame s - 1 (or `tokens` `[batch, time]` and `before`
+`[batch]`); `lengths` `[batch]`, `position` `[batch]`, which is s; `past` `[batch, history_length, 88]`, the frames
+before s - 1; with velocities `velocities` `[batch, time, 88]` and `velocity_before` `[batch, 88]`.
+"""
+
+PITCH_CLASSES = 12
+FRAME_FORMS = ("keys", "classes", "tokens")
+
+
+class FrameState(NamedTuple):
+    """What a model knows of the frames so far: the states of its parts; empty tuples for parts it has not."""
+
+    reader: Any
+    voices: Any
+    keys: Any
+    velocities: Any
+
+
+class Sizes(NamedTuple):
+    """How many random numbers a frame takes: for its values, and for its keys."""
+
+    values: int
+    keys: int
+
+
+class FrameModel(keras.Model):
+    """A model of frames.
+
+    Args:
+        reader: reads the past.
+        output: draws a frame. One with `memory` keeps a state for each voice.
+        hparams: `catalog.config.HParams`.
+        form: what a frame is: all `keys`, their pitch `classes`, or a token.
+        clock_bits: the reader also sees the position of the frame it is shown as a binary counter of so many
+            bits, the highest first; 0 for none.
+        signed: the reader sees -1 for a silent key instead of 0 (seed 003).
+        step_weights: the loss of a fragment's step i of L weighs i / (L - 1), because nobody can know the first
+            frames (seed 003); evaluation never weighs.
+        key_decoder: from classes to keys; needed with the form `classes` to play.
+        velocity_decoder: of struck keys.
+        depth: keys, or number of tokens.
+        seed: of what training draws.
+
+    Raises:
+        ValueError: parts that do not go together, or an unknown sampling schedule.
+    """
+
+    def __init__(
+        self,
+        reader: FrameReader,
+        output: Output,
+        hparams: Any,
+        form: str = "keys",
+        clock_bits: int = 0,
+        signed: bool = False,
+        step_weights: bool = False,
+        key_decoder: Any = None,
+        velocity_decoder: Any = None,
+        depth: int = 88,
+        seed: int = 0,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        if form not in FRAME_FORMS:
+            raise ValueError(f"A frame is one of {', '.join(FRAME_FORMS)}, not {form!r}.")
+        if key_decoder is not None and form != "classes":
+            raise ValueError("A key decoder is for frames of pitch classes.")
+        if velocity_decoder is not None and form == "tokens":
+            raise ValueError("Tokens have no velocities.")
+        schedules.check_sampling_schedule(hparams.sampling_schedule, hparams.sampling_rate)
+        self.reader, self.output_layer, self.hparams = reader, output, hparams
+        self.form, self.clock_bits, self.signed, self.step_weights = form, clock_bits, signed, step_weights
+        self.key_decoder, self.velocity_decoder, self.depth = key_decoder, velocity_decoder, depth
+        self.frame_depth = PITCH_CLASSES if form == "classes" else depth
+        self.has_memory = getattr(output, "memory", False)
+        # The sampler's voices take the features themselves, and some readers say the parameters at once.
+        features_are_parameters = reader.predicts or hasattr(output, "voices")
+        self.projection = None if features_are_parameters else keras.layers.Dense(output.parameter_depth)
+        self.draws = keras.random.SeedGenerator(seed)
+        names = ["nats"]
+        names += ["own_nats"] if reader.predicts_apart else []
+        names += ["key_nats"] if key_decoder is not None else []
+        names += ["velocity_error"] if velocity_decoder is not None else []
+        self.trackers = [keras.metrics.Mean(name=n) for n in names]
+        self._build_parts()
+        self.step_count = self.add_weight(
+            shape=(), dtype="int32", initializer="zeros", trainable=False, name="step"
+        )
+        self.built = True
+
+    def _build_parts(self) -> None:
+        self.reader.build(self.frame_depth + self.clock_bits, self.frame_depth)
+        self.output_layer.build()
+        if self.projection is not None:
+            self.projection.build((None, self.reader.output_depth))
+        elif self.reader.output_depth != self.output_layer.parameter_depth:
+            raise ValueError(
+                f"The reader gives {self.reader.output_depth} values and the output takes "
+                f"{self.output_layer.parameter_depth}."
+            )
+        for part in (self.key_decoder, self.velocity_decoder):
+            if part is not None:
+                part.build(self.depth)
+
+    @property
+    def step(self) -> keras.Variable:
+        """Training steps taken."""
+        return self.step_count
+
+    def named_weights(self) -> dict[str, keras.Variable]:
+        """The weights by part: `reader/...`, `projection/...`, `output/...`, `keys/...`, `velocities/...`."""
+        parts = {
+            "reader": self.reader,
+            "output": self.output_layer,
+            "keys": self.key_decoder,
+            "velocities": self.velocity_decoder,
+        }
+        names = {
+            f"{part}/{name}": weight
+            for part, layer in parts.items()
+            if layer is not None
+            for name, weight in layer.named_weights().items()
+        }
+        if self.projection is not None:
+            names |= {"projection/kernel": self.projection.kernel, "projection/bias": self.projection.bias}
+        return names
+
+    # From a batch to what the parts read.
+
+    def values_of(self, keys: Array) -> Array:
+        """Frames of keys (or tokens) as values of the output."""
+        if self.form == "tokens":
+            return ops.cast(keys, "int32")
+        keys = ops.cast(keys, "float32")
+        return pitch_classes(keys) if self.form == "classes" else keys
+
+    def as_frames(self, values: Array) -> Array:
+        """Values as numbers that a reader sees, float32 `[..., frame_depth]`; zeros for no token."""
+        return ops.one_hot(values, self.depth, dtype="float32") if self.form == "tokens" else values
+
+    def reader_inputs(self, frames: Array, position: Array) -> Array:
+        """What the reader sees of frames `[batch, frame_depth]` or `[batch, time, frame_depth]`.
+
+        Args:
+            frames: the frames shown.
+            position: of the (first) frame to predict, int32 `[batch]`; the frame shown is the one before.
+        """
+        shown = 2 * frames - 1 if self.signed else frames
+        if not self.clock_bits:
+            return shown
+        counts = ops.cast(position, "int32") - 1
+        if len(frames.shape) == 3:
+            counts = counts[:, None] + ops.arange(frames.shape[1], dtype="int32")
+        bits = np.arange(self.clock_bits)[::-1].astype(np.int32)
+        clock = ops.floor_divide(ops.mod(counts, 2**self.clock_bits)[..., None], 2**bits) % 2
+        return ops.concatenate([shown, ops.cast(clock, "float32")], axis=-1)
+
+    def zero_state(self, batch: Any, past: Array | None = None, position: Array | None = None) -> FrameState:
+        """The state before a piece, or before a fragment whose `past` and `position` are known (see `Batch`)."""
+        reader = self.reader.zero_state(batch)
+        if position is not None:
+            reader = self.reader.with_position(reader, position)
+        if past is not None and self.reader.history_length:
+            reader = self.reader.with_past(reader, self.as_frames(self.values_of(past)))
+        return FrameState(
+            reader,
+            self.output_layer.voices.zero_states(batch) if self.has_memory else (),
+            self.key_decoder.zero_state(batch) if self.key_decoder is not None else (),
+            self.velocity_decoder.zero_state(batch) if self.velocity_decoder is not None else (),
+        )
+
+    def read(
+        self,
+        batch: Batch,
+        state: FrameState | None = None,
+        training: bool = False,
+        values: Array | None = None,
+    ) -> Reading:
+        """What the reader makes of the frames before each frame of a fragment.
+
+        Args:
+            batch: see `Batch`.
+            state: before the fragment, by default what the batch says of it.
+            training: whether dropout is on.
+            values: what the reader sees in the place of the fragment's own frames (see `values_of`).
+        """
+        if values is None:
+            values = self.values_of(batch["tokens" if self.form == "tokens" else "keys"])
+        frames = self.as_frames(_shifted(self.values_of(batch["before"]), values))
+        if state is None:
+            state = self.zero_state(ops.shape(frames)[0], batch.get("past"), batch["position"])
+        inputs = self.reader_inputs(frames, batch["position"])
+        return self.reader(inputs, frames, state.reader, training=training)
+
+    def parameters_of(self, features: Array) -> Array:
+        """The output's parameters for features of the reader, `[..., parameter_depth]`."""
+        return features if self.projection is None else self.projection(features)
+
+    # Training.
+
+    def call(self, batch: Batch, training: bool = False) -> dict[str, Array]:
+        """The training loss of each frame, and its parts.
+
+        Args:
+            batch: see `Batch`.
+            training: whether dropout is on.
+
+        Returns:
+            `nats` of the frames' values (by the output's objective), `own_nats` of what parts of the reader predict
+            by themselves, `key_nats` and `velocity_error`, where the model has such parts, and `real`, 1 at frames
+            and 0 at padding; float32 `[batch, time]`.
+        """
+        keys = batch["tokens" if self.form == "tokens" else "keys"]
+        values = self.values_of(keys)
+        schedule = self.hparams.sampling_schedule, self.hparams.sampling_rate
+        seen = values
+        if training and not schedules.is_teacher_forcing(*schedule):
+            seen = self._partly_drawn(batch, values, schedules.sampling_probability(self.step, *schedule))
+        reading = self.read(batch, training=training, values=seen)
+        parameters = self.parameters_of(reading.outputs)
+        real = ops.arange(keys.shape[1])[None] < ops.cast(batch["lengths"], "int32")[:, None]
+        terms = {"nats": self.output_layer.loss(parameters, values)}
+        if self.reader.predicts_apart:
+            terms["own_nats"] = sum(self.output_layer.loss(own, values) for own in reading.own)
+        terms |= self._decoded_terms(batch, values, training)
+        if training:
+            self.step_count.assign_add(1)
+        return terms | {"real": ops.cast(real, "float32")}
+
+    def _partly_drawn(self, batch: Batch, values: Array, probability: Array) -> Array:
+        """True values of which each frame gave way, with a probability, to what the model would have played there.
+
+        Scheduled sampling in two passes over whole fragments (Duckworth et al., "Parallel Scheduled Sampling",
+        2019): the first one hears true frames alone, and draws all frames side by side.
+        """
+        shape = ops.shape(values)[:2]
+        uniforms = backend.uniform((*shape, self.output_layer.uniforms), self.draws)
+        drawn = self._drawn(batch, uniforms)
+        own = backend.uniform(shape, self.draws) < probability
+        own = own if self.form == "tokens" else own[..., None]
+        return ops.stop_gradient(ops.where(own, ops.cast(drawn, values.dtype), values))
+
+    def _drawn(self, batch: Batch, uniforms: Array) -> Array:
+        """Values drawn for each frame of a fragment, given the true frames before it; `[batch, time, ...]`.
+
+        Args:
+            batch: see `Batch`.
+            uniforms: `[batch, time, values]`, see `uniforms`.
+        """
+        parameters = self.parameters_of(self.read(batch).outputs)
+        if hasattr(self.output_layer, "voices"):
+            return self.output_layer.voices.walk(parameters, uniforms=uniforms).on
+        flat = ops.reshape(parameters, (-1, parameters.shape[-1]))
+        drawn = self.output_layer.draw(flat, ops.reshape(uniforms, (-1, uniforms.shape[-1])), 1.0)
+        return ops.reshape(drawn, (*ops.shape(parameters)[:2], *drawn.shape[1:]))
+
+    def score_decoders(
+        self, batch: Batch, values: Array, state: FrameState
+    ) -> tuple[dict[str, Array], Any, Any]:
+        """What the decoders of keys and velocities make of a fragment, for evaluation.
+
+        Returns:
+            `key_nats`, `squared_velocity_error` and `struck` (number of struck keys), `[batch, time]` each, of
+            the parts that the model has; then the states of both decoders after the fragment.
+        """
+        terms, key_state, velocity_state = {}, state.keys, state.velocities
+        if self.key_decoder is not None:
+            features, key_state = self.key_decoder.features(values, self._previous(batch), state.keys)
+            keys = ops.cast(batch["keys"], "float32")
+            terms["key_nats"] = -self.key_decoder.log_likelihood(features, keys, values)
+        if self.velocity_decoder is not None:
+            velocities, struck = ops.cast(batch["velocities"], "float32"), ops.cast(batch["keys"], "float32")
+            features, velocity_state = self.velocity_decoder.features(
+                pitch_classes(struck), self._previous(batch), state.velocities
+            )
+            terms["squared_velocity_error"] = self.velocity_decoder.loss(features, velocities, struck)
+            terms["struck"] = ops.sum(struck, axis=-1)
+        return terms, key_state, velocity_state
+
+    def _decoded_terms(self, batch: Batch, values: Array, training: bool) -> dict[str, Array]:
+        terms = {}
+        if self.key_decoder is not None:
+            keys = ops.cast(batch["keys"], "float32")
+            features, _ = self.key_decoder.features(values, self._previous(batch), None, training)
+            terms["key_nats"] = self.key_decoder.loss(features, keys, values)
+        if self.velocity_decoder is not None:
+            velocities, struck = ops.cast(batch["velocities"], "float32"), ops.cast(batch["keys"], "float32")
+            features, _ = self.velocity_decoder.features(
+                pitch_classes(struck), self._previous(batch), None, training
+            )
+            terms["velocity_error"] = self.velocity_decoder.loss(features, velocities, struck)
+        return terms
+
+    def _previous(self, batch: Batch) -> Array:
+        """The keys before each frame, or their velocities where the model has them."""
+        if self.velocity_decoder is not None:
+            velocities = ops.cast(batch["velocities"], "float32")
+            return _shifted(ops.cast(batch["velocity_before"], "float32"), velocities)
+        keys = ops.cast(batch["keys"], "float32")
+        return _shifted(ops.cast(batch["before"], "float32"), keys)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Array:
+        """The mean loss a frame, for `fit`: values, keys and velocities added up; also feeds the metrics."""
+        del x, y, sample_weight
+        real = y_pred["real"]
+        weights = real
+        if self.step_weights:
+            steps = real.shape[1]
+            weights = real * ops.arange(steps, dtype="float32")[None] / max(1, steps - 1)
+        loss = 0.0
+        for tracker in self.trackers:
+            term = y_pred[tracker.name]
+            tracker.update_state(_mean(term, real))
+            loss = loss + _mean(term, weights)
+        return loss
+
+    def expected(self, batch: Batch, uniforms: Array) -> Array:
+        """How likely each key is given the frames before, for one draw of what the model draws first.
+
+        Args:
+            batch: see `Batch`.
+            uniforms: `[batch, time, values]`; the mean over several is the probability.
+
+        Returns:
+            `[batch, time, keys]`, from 0 to 1.
+        """
+        drawn = self._drawn(batch, uniforms)
+        if self.key_decoder is None:
+            return drawn
+        features, _ = self.key_decoder.features(drawn, self._previous(batch))
+        return self.key_decoder.marginals(features, drawn)
+
+    @property
+    def plays_keys(self) -> bool:
+        """Whether it can say keys: not where frames are tokens, or classes without a decoder to keys."""
+        return self.form == "keys" or self.key_decoder is not None
+
+    @property
+    def uniforms(self) -> Sizes:
+        """How many random numbers a frame takes."""
+        keys = self.key_decoder.uniforms if self.key_decoder is not None else 0
+        return Sizes(self.output_layer.uniforms, keys)
+
+
+def pitch_classes(keys: Array) -> Array:
+    """Which of the twelve pitch classes sound, float32 `[..., 12]` of keys `[..., keys]`; the first key is an A."""
+    keys = ops.cast(keys, "float32")
+    width = keys.shape[-1]
+    padded = ops.pad(keys, [[0, 0]] * (len(keys.shape) - 1) + [[0, -width % PITCH_CLASSES]])
+    octaves = ops.reshape(padded, (*ops.shape(keys)[:-1], -1, PITCH_CLASSES))
+    return ops.cast(ops.max(octaves, axis=-2) > 0, "float32")
+
+
+def _shifted(first: Array, values: Array) -> Array:
+    """The value before each one, `[batch, time, ...]`."""
+    return ops.concatenate([first[:, None], values[:, :-1]], axis=1)
+
+
+def _mean(terms: Array, weights: Array) -> Array:
+    return ops.sum(terms * weights) / ops.maximum(ops.sum(weights), 1.0)

@@ -1,0 +1,239 @@
+"""A trained frame model at work: pieces continued or begun, and what it makes of given ones.
+
+What is drawn depends on (seed, number of the piece) alone, not on how many are drawn together. Short pieces play on
+Keras's NumPy backend where no other was imported, which needs no compilation.
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from common.errors import CheckpointError
+from models.formats import ours as checkpoints
+from models.formats import torch as torch_checkpoint
+from models.formats import weight_check
+from models.layers import startup as quiet
+
+Array = np.ndarray
+
+FRAMES_A_CALL = 256
+"""Frames that one compiled call plays; the state goes from call to call."""
+
+
+class Played(NamedTuple):
+    """Frames that a model has drawn.
+
+    Attributes:
+        keys: bool `[pieces, frames, keys]`, or int32 tokens `[pieces, frames]`.
+        velocities: float32 `[pieces, frames, keys]`, from 0 to 1; None for models without.
+    """
+
+    keys: Array
+    velocities: Array | None
+
+
+class TrainedFrameModel:
+    """Weights, config and converter of a frame model.
+
+    Args:
+        config: a `catalog.config.Config` whose model is "frame_model".
+        weights: arrays by the names of `FrameModel.named_weights`.
+        source: where they come from, for messages.
+        numpy_backend: whether Keras may take its NumPy backend, if none is imported yet.
+
+    Raises:
+        CheckpointError: where the config is of another model, or the weights of another config.
+    """
+
+    def __init__(
+        self, config: Any, weights: dict[str, Array], source: str = "weights", numpy_backend: bool = False
+    ):
+        if config.model != "frame_model":
+            raise CheckpointError(f"{source}: {config.name} is a MusicVAE, not a model of frames.")
+        weight_check.check(config, weights, source)
+        self.config, self.source = config, source
+        self.converter = config.build_converter()
+        if numpy_backend:
+            quiet.prefer_numpy()
+        self._weights = weights
+        self._players: dict[int, Callable] = {}
+
+    @cached_property
+    def model(self) -> Any:
+        """The `FrameModel` with its weights, built when it is first asked for: importing Keras takes seconds.
+
+        Raises:
+            CheckpointError: where the weights do not fit the config, or nothing can be built of it.
+        """
+        quiet.import_keras()
+        try:
+            model = self.config.build_model()
+        except ValueError as error:
+            raise CheckpointError(
+                f"{self.source}: its config, {self.config.name}, is not valid: {error}"
+            ) from error
+        checkpoints.assign(model, self._weights, self.source)
+        return model
+
+    @property
+    def form(self) -> str:
+        """What a frame is: "keys", "classes" or "tokens"."""
+        return self.config.decoder.get("form", "keys")
+
+    def play(
+        self,
+        count: int,
+        frames: int,
+        primer: Array | None = None,
+        primer_velocities: Array | None = None,
+        temperature: float | None = 1.0,
+        seed: int = 0,
+        first: int = 0,
+        on_frames: Callable[[int], None] = lambda frames: None,
+    ) -> Played:
+        """Draw frames that go on where a primer ends, or begin a piece.
+
+        Args:
+            count: how many pieces.
+            frames: of each.
+            primer: bool `[frames, keys]`, or tokens `[frames]`, the same for all pieces; it is not returned.
+            primer_velocities: float `[frames, keys]`, for models with velocities; 0.6 where they are missing.
+            temperature: above 0; None takes what is likeliest.
+            seed: of the draws.
+            first: number of the first piece, where these are one batch of many.
+            on_frames: called with the number of frames that were drawn, again and again.
+
+        Raises:
+            CheckpointError: where the model has no decoder from pitch classes to keys.
+        """
+        model = self.model
+        if model.form == "classes" and model.key_decoder is None:
+            raise CheckpointError(
+                f"{self.source}: says pitch classes but no keys; give its decoder too, generator.pt,decoder.pt."
+            )
+        before, state, position = self._primed(count, primer, primer_velocities)
+        sizes = model.uniforms
+        rngs = [np.random.default_rng([seed, 3, first + i]) for i in range(count)]
+        parts, velocities = [], []
+        done = 0
+        while done < frames:
+            steps = min(FRAMES_A_CALL, frames)
+            uniforms = None
+            if temperature is not None:
+                shape = (steps, sizes.values + sizes.keys)
+                uniforms = np.stack([rng.random(shape, dtype=np.float32) for rng in rngs])
+            keys, loud, before, state = self._player(steps)(
+                before, position, state, uniforms, np.float32(temperature or 1.0)
+            )
+            parts.append(np.asarray(keys))
+            if loud is not None:
+                velocities.append(np.asarray(loud))
+            position, done = position + steps, done + steps
+            on_frames(min(steps, frames - done + steps))
+        played = np.concatenate(parts, axis=1)[:, :frames]
+        keys = played.astype(np.int32) if self.form == "tokens" else played > 0.5
+        return Played(keys, np.concatenate(velocities, axis=1)[:, :frames] if velocities else None)
+
+    def attention(self, keys: Array) -> tuple[Array, tuple[int, ...]] | None:
+        """How much a piece's history reader takes of each lag, at each frame.
+
+        Args:
+            keys: bool `[frames, keys]`.
+
+        Returns:
+            Weights float32 `[frames, lags]`, the row of a frame being what was read to predict it, and the lags in
+            frames before it; None for a model that does not weigh its past.
+        """
+        batch = self._batch(keys[None])
+        weights = self.model.read(batch).weights
+        if weights is None:
+            return None
+        return _array(weights)[0], tuple(lag + 1 for lag in self.model.reader.lags)
+
+    def _primed(self, count: int, primer: Array | None, velocities: Array | None) -> tuple[Any, Any, Array]:
+        """The frame before the first one to draw, the state after it, and the first one's position."""
+        from models.piano import playing as frame_playing
+
+        model = self.model
+        before, position = frame_playing.first_frame(model, count), np.zeros(count, np.int32)
+        if primer is None or not len(primer):
+            return before, model.zero_state(count), position
+        keys = np.repeat(np.asarray(primer)[None], count, axis=0)
+        batch = self._batch(keys, velocities)
+        return (*frame_playing.prime(model, batch), position + len(primer))
+
+    def _batch(self, keys: Array, velocities: Array | None = None) -> dict[str, Array]:
+        """Whole pieces from their first frame on, as a batch."""
+        count, frames = keys.shape[:2]
+        batch: dict[str, Array] = {
+            "lengths": np.full(count, frames, np.int32),
+            "position": np.zeros(count, np.int32),
+        }
+        if self.form == "tokens":
+            return batch | {"tokens": keys.astype(np.int32), "before": np.full(count, -1, np.int32)}
+        batch |= {"keys": keys.astype(np.float32), "before": np.zeros_like(keys[:, 0], np.float32)}
+        if self.model.velocity_decoder is not None:
+            loud = np.float32(0.6) if velocities is None else np.asarray(velocities, np.float32)
+            batch["velocities"] = keys * loud
+            batch["velocity_before"] = np.zeros_like(batch["before"])
+        return batch
+
+    def _player(self, steps: int) -> Callable:
+        """`frame_playing.play` for so many frames, compiled where the backend compiles."""
+        if steps not in self._players:
+            from models.layers.backend import compiled
+            from models.piano import playing as frame_playing
+
+            model = self.model
+            self._players[steps] = compiled(
+                lambda before, position, state, uniforms, temperature: frame_playing.play(
+                    model, before, position, state, steps, uniforms, temperature
+                )
+            )
+        return self._players[steps]
+
+
+def _array(x: Any) -> Array:
+    from keras import ops
+
+    return ops.convert_to_numpy(x)
+
+
+def is_one(name: str, config: Any = None) -> bool:
+    """Whether a flag names a frame model: by its config, or that of its checkpoint.
+
+    Raises:
+        CheckpointError: where there is no such checkpoint.
+    """
+    from models.music_vae.trained import foreign_weights
+
+    if config is not None:
+        return config.model == "frame_model"
+    if torch_checkpoint.is_torch_checkpoint(name):
+        return True
+    if foreign_weights(name) is not None:
+        return False
+    path, found = checkpoints.load_named(name)
+    return weight_check.settled(None, found.config, str(path)).model == "frame_model"
+
+
+def load(name: str, config: Any = None, numpy_backend: bool = False) -> TrainedFrameModel:
+    """The trained frame model that a flag names.
+
+    Args:
+        name: a checkpoint, a run_dir, a shipped name, or the author's PyTorch state dicts, `generator.pt,decoder.pt`.
+        config: a `catalog.config.Config`, by default the checkpoint's own, which wins, or what PyTorch's tensors tell.
+        numpy_backend: as for `TrainedFrameModel`.
+
+    Raises:
+        CheckpointError: where there is no such checkpoint, or it does not fit.
+    """
+    if torch_checkpoint.is_torch_checkpoint(name):
+        config, weights = torch_checkpoint.load(name, config)
+        return TrainedFrameModel(config, weights, name, numpy_backend)
+    path, found = checkpoints.load_named(name)
+    stored = weight_check.settled(config, found.config, str(path))
+    weight_check.check(stored, found.weights, str(path), is_own=bool(found.config))
+    return TrainedFrameModel(stored, found.weights, str(path), numpy_backend)

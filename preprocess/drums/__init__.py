@@ -1,0 +1,11 @@
+"""Drums: which tracks and notes they are, what is asked of them, how they are played.
+
+conditions         what can be asked of a beat: style, tempo, density, fill
+groove_conditions  what can be asked of a groove: drummer and style
+hit_events         hits as rows of numbers, for groove models
+names              drum names on tracks
+played_hits        how a performance moves the hits of its score
+rhythm             boolean grids and their syncopation
+tracks             which tracks of a file are drums
+windows            clips with what came before them
+"""

@@ -1,0 +1,77 @@
+"""Where the bars of a NoteSequence are, in quarter notes: bar lines by its time signatures."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from preprocess.midi.tempo_map import TempoMap
+
+MOST_BARS = 100_000
+"""Of a piece; a file of four hours has fewer, but in meters that nobody writes."""
+
+NEAR = 1e-6
+"""Quarter notes between what is the same place."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar: where it begins, in quarter notes from the beginning, and its meter.
+
+    One that a change of meter cuts short is as long as it is, and not as its meter says.
+    """
+
+    start: float
+    length: float
+    time_signature: tuple[int, int]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is as long as its meter says."""
+        return abs(self.length - quarters_of(self.time_signature)) < NEAR
+
+
+def quarters_of(time_signature: tuple[int, int]) -> float:
+    """The quarter notes of a bar."""
+    return 4 * time_signature[0] / time_signature[1]
+
+
+def bars_until(note_sequence: Any, end: float, tempo_map: TempoMap | None = None) -> list[Bar]:
+    """The bars of a NoteSequence up to the one in which a quarter note lies: at least one.
+
+    A time signature begins a bar where it differs from the one before; before the first it is 4/4. Those that are none
+    (3/5, 0/4) count for nothing.
+
+    Args:
+        note_sequence: is not changed.
+        end: quarter notes from the beginning; a bar that begins there is not among them.
+        tempo_map: of the NoteSequence, where it is at hand.
+    """
+    tempo_map = tempo_map or TempoMap.of(note_sequence)
+    changes = _changes(note_sequence, tempo_map)
+    end = max(end, NEAR)
+    bars: list[Bar] = []
+    for i, (start, meter) in enumerate(changes):
+        length = quarters_of(meter)
+        stop = changes[i + 1][0] if i + 1 < len(changes) else math.inf
+        begin, count = start, 0
+        while begin < min(stop, end) - NEAR and len(bars) < MOST_BARS:
+            bars.append(Bar(begin, min(length, stop - begin), meter))
+            count += 1
+            begin = start + count * length
+    return bars or [Bar(0.0, quarters_of(changes[0][1]), changes[0][1])]
+
+
+def _changes(note_sequence: Any, tempo_map: TempoMap) -> Sequence[tuple[float, tuple[int, int]]]:
+    """Quarter note and meter of each time signature that differs from the one before, the first at 0."""
+    found: list[tuple[float, tuple[int, int]]] = [(0.0, (4, 4))]
+    for signature in sorted(note_sequence.time_signatures, key=lambda s: s.time):
+        meter = signature.numerator, signature.denominator
+        if meter[0] < 1 or meter[1] < 1 or meter[1] & (meter[1] - 1):
+            continue
+        at = max(0.0, float(tempo_map.to_quarters(signature.time)))
+        if at - found[-1][0] < NEAR:
+            found.pop()
+        if not found or meter != found[-1][1]:
+            found.append((at, meter))
+    return found

@@ -1,0 +1,233 @@
+"""Whole pieces for the frame models, which `preprocess/pieces/fragments.py` cuts into batches.
+
+Pieces are 88-key rolls of NoteSequences or of the four polyphonic sets (`preprocess/pieces/rolls.py`), or tokens that a
+converter makes of NoteSequences (`preprocess/converters/relative.py`).
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from common.errors import InputError, shown
+from preprocess.converters.base import Converter
+from preprocess.converters.pianoroll import REPRESENTATIONS, PianorollConverter
+from preprocess.dataset import dropped
+from preprocess.example_check import read_example
+from preprocess.note_sequence import read_note_sequences
+from preprocess.pieces import rolls as piano
+from preprocess.tfrecord import expand_patterns, read_records, read_sidecar
+
+QUARTERS_PER_BAR = 4
+Keyed = tuple[np.ndarray, np.ndarray | None]
+"""Keys, or tokens, of a piece and its velocities where they are known."""
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Pieces in frames, or in tokens.
+
+    Attributes:
+        names: where each comes from.
+        keys: bool `[frames, 88]` a piece; or int32 tokens `[length]`.
+        velocities: float32 `[frames, 88]` a piece, MIDI velocities / 128 where a key is on, of a held key that
+            with which it was struck, and 0 elsewhere; None where they are not wanted or not known.
+        reasons: how often what was dropped for which reason.
+    """
+
+    names: tuple[str, ...]
+    keys: list[np.ndarray]
+    velocities: list[np.ndarray] | None = None
+    reasons: dict[str, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Frames of each piece, int64 `[pieces]`."""
+        return np.array([len(piece) for piece in self.keys], dtype=np.int64)
+
+    @property
+    def are_tokens(self) -> bool:
+        """Whether the pieces are tokens."""
+        return bool(self.keys) and self.keys[0].ndim == 1
+
+    def some(self, count: int, seed: int = 0) -> "Pieces":
+        """So many of them, chosen at random, in their order; all where there are no more."""
+        if count >= len(self):
+            return self
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(self))[:count])
+        velocities = None if self.velocities is None else [self.velocities[i] for i in chosen]
+        return Pieces(
+            tuple(self.names[i] for i in chosen), [self.keys[i] for i in chosen], velocities, self.reasons
+        )
+
+    def describe(self) -> str:
+        """One sentence: how many pieces and frames, and what was dropped."""
+        unit = "tokens" if self.are_tokens else "frames"
+        return f"{len(self)} pieces, {self.lengths.sum()} {unit}{dropped(self.reasons)}"
+
+
+def first_bar(cells: np.ndarray, bar: int) -> int:
+    """The first frame of the bar in which the first note of `[frames, keys]` is; the end where all is silent."""
+    sounding = np.flatnonzero(cells.any(axis=1))
+    return int(sounding[0]) // bar * bar if sounding.size else len(cells)
+
+
+def load_pieces(
+    patterns: str,
+    representation: str = "struck",
+    steps_per_quarter: int = 4,
+    split: str | None = None,
+    converter: Converter | None = None,
+    with_velocities: bool = False,
+    on_record: Callable[[], None] = lambda: None,
+) -> Pieces:
+    """All pieces of some files.
+
+    A NoteSequence is one piece. Silent bars before its first note are cut off, so that its first frame begins a
+    bar; without notes of the 88 keys, or with notes that `piano_roll` refuses, it is dropped for that reason.
+    Pieces of a `.mat` file are taken as they are.
+
+    Args:
+        patterns: globs separated by commas: TFRecords of NoteSequences, shards of `preprocess_tfrecord` that hold
+            whole pieces without velocities, and `.mat` files of the four polyphonic sets, one split of each, as in `JSB_Chorales.mat:test`.
+        representation: "struck", the keys struck in a frame; or "sounding", those struck or held, which is all
+            that the polyphonic sets know.
+        steps_per_quarter: frames of a quarter note of a NoteSequence.
+        split: of `.mat` files that name none: "train" (the default), "validation" or "test".
+        converter: makes tokens, a piece an example, instead of frames; with it the other
+            options of NoteSequences say nothing.
+        with_velocities: keep velocities, which only NoteSequences have.
+        on_record: called after each record or `.mat` file.
+
+    Raises:
+        InputError: where no file matches, one is damaged, the sets are asked for what they do not hold
+            (`no_onsets`, `no_velocities`, `no_tokens`, `bad_split`), or no piece results (`no_pieces`).
+        ValueError: for an unknown representation.
+    """
+    if representation not in REPRESENTATIONS:
+        raise ValueError(
+            f"There is no representation '{representation}'; expected {', '.join(REPRESENTATIONS)}."
+        )
+    names: list[str] = []
+    rolls: list[Keyed] = []
+    reasons: Counter[str] = Counter()
+    wanted = "tokens" if converter is not None else "velocities" if with_velocities else ""
+    for path, part in _files(patterns, split or "train"):
+        if part:
+            _refuse_mat(path, representation, wanted)
+            frames = piano.load_frames(path)[part]
+            names += [f"{path.stem}:{part}#{i}" for i in range(len(frames))]
+            rolls += [(piece, None) for piece in frames]
+            on_record()
+            continue
+        sidecar = read_sidecar(path) or {}
+        if sidecar.get("kind") == "examples":
+            reasons += Counter(sidecar.get("reasons", {}))
+            found = _of_shard(path, sidecar, representation, steps_per_quarter, wanted, reasons, on_record)
+            names += [name for name, _ in found]
+            rolls += [piece for _, piece in found]
+            continue
+        for name, sequence in read_note_sequences(path, reasons):
+            if converter is not None:
+                examples, dropped = converter.convert(sequence)
+                reasons += dropped
+                made: list[Keyed] = [(e.inputs[: int(e.length)].astype(np.int32), None) for e in examples]
+            else:
+                made = _of_note_sequence(sequence, representation, steps_per_quarter, reasons)
+            names += [name] * len(made)
+            rolls += made
+            on_record()
+    if not rolls:
+        counted = ", ".join(f"{r}: {n}" for r, n in reasons.most_common()) or "the files are empty"
+        raise InputError(f"{patterns}: gave no piece ({counted}).", "no_pieces")
+    velocities = [v for _, v in rolls if v is not None] if with_velocities and converter is None else None
+    return Pieces(tuple(names), [keys for keys, _ in rolls], velocities, dict(reasons))
+
+
+def _files(patterns: str, split: str) -> list[tuple[Path, str]]:
+    """The files of patterns, each once, with the split to read of a `.mat` file; no split of others."""
+    files: list[tuple[Path, str]] = []
+    for pattern in filter(None, (p.strip() for p in patterns.split(","))):
+        named = re.fullmatch(r"(.*\.mat)(?::([^:/]*))?", pattern)
+        part = (named[2] or split) if named else ""
+        if part and part not in piano.SPLITS:
+            raise InputError(
+                f"{pattern}: there is no split '{part}'; expected {', '.join(piano.SPLITS)}.", "bad_split"
+            )
+        for path in expand_patterns(named[1] if named else pattern):
+            is_set = path.suffix == ".mat"
+            files.append((path, (part or split) if is_set else ""))
+    if not files:
+        raise InputError("There is no file to read; name some.", "no_files")
+    return list(dict.fromkeys(files))
+
+
+def _refuse_mat(path: Path, representation: str, wanted: str) -> None:
+    if wanted:
+        raise InputError(f"{path}: holds no {wanted}, only which keys sound.", f"no_{wanted}")
+    if representation == "struck":
+        raise InputError(
+            f"{path}: holds which keys sound, not which are struck; take piano-sounding, or a config file with "
+            'representation = "sounding" under [converter].',
+            "no_onsets",
+        )
+
+
+def _of_note_sequence(
+    sequence: Any, representation: str, steps_per_quarter: int, reasons: Counter[str]
+) -> list[Keyed]:
+    """Keys and velocities of a piece; nothing, and a reason counted, where it can't be used."""
+    try:
+        roll = piano.piano_roll(sequence, steps_per_quarter)
+    except InputError as error:
+        reasons[error.reason] += 1
+        return []
+    first = first_bar(roll.onsets, QUARTERS_PER_BAR * steps_per_quarter)
+    if first == len(roll.onsets):
+        reasons["no_notes"] += 1
+        return []
+    cells, velocities = roll.cells(representation)
+    return [(cells[first:], velocities[first:])]
+
+
+def _of_shard(
+    path: Path,
+    sidecar: dict[str, Any],
+    representation: str,
+    steps_per_quarter: int,
+    wanted: str,
+    reasons: Counter[str],
+    on_record: Callable[[], None],
+) -> list[tuple[str, Keyed]]:
+    """The pieces of a shard of `preprocess_tfrecord`, as they are, with their names; variants are left out.
+
+    A record that is no piece is left out and counted among the reasons.
+    """
+    spec = sidecar.get("converter", {})
+    kept = {"representation": "struck", "steps_per_quarter": 4, "slice_bars": None} | spec
+    asked = {"name": "pianoroll", "representation": representation, "steps_per_quarter": steps_per_quarter}
+    if wanted or any(kept.get(key) != value for key, value in (asked | {"slice_bars": None}).items()):
+        raise InputError(
+            f"{path}: was preprocessed with another converter ({shown(spec)}); run preprocess_tfrecord again with this "
+            "config, or name the TFRecord of NoteSequences, which alone holds velocities.",
+            "other_converter",
+        )
+    converter = PianorollConverter(representation, steps_per_quarter=steps_per_quarter)
+    found: list[tuple[str, Keyed]] = []
+    for record in read_records(path):
+        on_record()
+        try:
+            source, variant, example = read_example(record, converter)
+        except InputError as error:
+            reasons[error.reason] += 1
+            continue
+        if not variant:
+            found.append((source, (example.inputs, None)))
+    return found

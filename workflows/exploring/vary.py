@@ -1,0 +1,151 @@
+"""`explore.py vary`: more or less of an attribute, by its latent vector or by asking for it."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import configs
+from common import flags
+from common.console import print_table
+from common.errors import InputError
+from render.clips import Shown
+from workflows.clips.input import Clip
+from workflows.clips.merge import given_sequence, in_its_voices
+from workflows.exploring.common import (
+    controls_for,
+    decode,
+    encoded,
+    read_clips,
+    samples,
+    stem_for,
+    style_for,
+    write,
+)
+from workflows.exploring.sets import amounts_of, read_vectors
+from workflows.loading import load_model
+
+CONDITIONS = ("density", "syncopation", "intensity", "tempo")
+"""What `vary` moves by asking for it, where the model can be asked."""
+
+
+def _vary_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--attribute",
+        required=True,
+        help="hits, hihat, pitch, ... by its latent vector; density, syncopation, intensity and tempo of drum models "
+        "that hear themselves by what they are asked for",
+    )
+    parser.add_argument(
+        "--amount",
+        default="1",
+        help="of its vector, or of its quantile from 0 to 1; several with commas, --amount=-0.3,0.3 (default: 1)",
+    )
+    parser.add_argument("--input_midi", help="a MIDI file with one clip; without it samples are moved")
+    parser.add_argument("--num_outputs", type=flags.OUTPUTS, default=4, help="samples to move (default: 4)")
+    parser.add_argument("--orthogonal", action="store_true", help="move the other attributes less")
+    parser.add_argument("--attributes_file", help="vectors; by default those beside the checkpoint")
+
+
+def _run_vary(args: argparse.Namespace) -> int:
+    import numpy as np
+
+    from models.music_vae import attributes
+
+    amounts = amounts_of(args.amount, "--amount")
+    # What edits knows no conditions.
+    by_asking = args.attribute in CONDITIONS
+    default = configs.DEFAULT_CONFIG if by_asking else configs.DEFAULT_EDIT_CONFIG
+    model = load_model(args, default=default)
+    if by_asking and getattr(model, "heeds_conditions", False):
+        return _vary_condition(args, model, amounts)
+    found = read_vectors(args.attributes_file, model)
+    try:
+        vector = found.vector(args.attribute, args.orthogonal)
+    except ValueError as error:
+        raise InputError(f"--attribute: {error}") from error
+    stem, endings = _stem_of_varied(args, model, amounts)
+    clip = read_clips(model, args, [args.input_midi])[0] if args.input_midi else None
+    batch, z = encoded(model, [clip]) if clip else ({}, samples(model, args.num_outputs, args.seed))
+    controls = controls_for(model, args, batch, len(z))
+    played = [decode(model, z + np.float32(a) * vector, args, controls) for a in (0.0, *amounts)]
+    if clip:
+        # Moved by nothing it is what it was.
+        as_it_is = batch.get("outputs", batch["inputs"])
+        played = [
+            values if amount else as_it_is for values, amount in zip(played, (0.0, *amounts), strict=True)
+        ]
+    measured = [attributes.measure_values(model, values, found.names) for values in played]
+    rows = [
+        (name, attributes.ATTRIBUTES[name].unit, *(float(np.nanmean(m[:, i])) for m in measured))
+        for i, name in enumerate(found.names)
+    ]
+    columns = ["attribute", "unit", "as it is", *(f"{amount:+g} {args.attribute}" for amount in amounts)]
+    print_table(f"Mean of {len(z)} clip{'s' * (len(z) > 1)}", columns, rows)
+    sequences = [model.to_note_sequences(values, controls) for values in played]
+    return _write_varied(args, model, amounts, sequences, clip, stem, endings)
+
+
+def _vary_condition(args: argparse.Namespace, model: Any, amounts: list[float]) -> int:
+    """`vary` by what is asked for."""
+    from workflows.exploring import conditions as explore_conditions
+
+    for flag in ("orthogonal", "attributes_file", "chords"):
+        if getattr(args, flag):
+            raise InputError(
+                f"--{flag} is for latent vectors; {args.attribute} of {model.config.name} is asked for by itself, "
+                "leave it out.",
+                "bad_flag",
+            )
+    stem, endings = _stem_of_varied(args, model, amounts)
+    clip = read_clips(model, args, [args.input_midi])[0] if args.input_midi else None
+    sequences = explore_conditions.run(args, model, amounts, clip)
+    return _write_varied(args, model, amounts, sequences, clip, stem, endings)
+
+
+def _stem_of_varied(args: argparse.Namespace, model: Any, amounts: list[float]) -> tuple[Path, list[str]]:
+    """Folder and beginning of the names, and what they end in: by how much what was moved, clip by clip."""
+    n = 1 if args.input_midi else args.num_outputs
+    endings = [f"_{args.attribute}{amount:+g}" for amount in amounts] * n
+    return stem_for(model, args, len(endings), endings=endings, others=n), endings
+
+
+def _write_varied(
+    args: argparse.Namespace,
+    model: Any,
+    amounts: list[float],
+    sequences: list[list[Any]],
+    clip: Clip | None,
+    stem: Path,
+    endings: list[str],
+) -> int:
+    """Write clips of which something was moved, clip by clip and of each amount by amount.
+
+    Args:
+        args, model, amounts: what was moved by how much, and by which model.
+        sequences: NoteSequences of the clips as they are, then of each amount.
+        clip: the clip that was given; moved by nothing it stays itself.
+        stem, endings: of the files.
+    """
+    style = style_for(model, args, clip)
+    shown, before = [], []
+    for i, own in enumerate(sequences[0]):
+        name = clip.title if clip else f"sample {i + 1}"
+        as_it_is = given_sequence(clip) if clip else own
+        before.append(Shown(f"{name}, as {'given' if clip else 'it is'}", as_it_is, style))
+        for amount, moved in zip(amounts, sequences[1:], strict=True):
+            changed = in_its_voices(clip, moved[i]) if clip else moved[i]
+            sequence = as_it_is if clip and not amount else changed
+            shown.append(Shown(f"{name}, {args.attribute} {amount:+g}", sequence, style))
+    moved_by = f"{args.attribute} by {args.amount}"
+    print(f"Wrote {write(model, shown, stem, args, moved_by, before, endings)}, {moved_by}.")
+    return 0
+
+
+COMMANDS = {
+    "vary": (
+        "More or less of an attribute; of your clip, or of samples.",
+        "--attribute=hits --amount=-1,1 --input_midi=beat.mid --output_dir=varied",
+        _vary_flags,
+        _run_vary,
+    ),
+}

@@ -1,0 +1,187 @@
+"""What commands that play clips of a latent vector share: length, chords, decoding in batches."""
+
+import argparse
+import re
+from typing import Any
+
+from common import flags
+from common.errors import InputError
+
+LONGEST = 65536
+"""Steps of a clip, at most."""
+
+
+def add_clip_flags(parser: argparse.ArgumentParser) -> None:
+    """Flags that say how long clips are, and over which chords."""
+    group = parser.add_argument_group("clips")
+    group.add_argument(
+        "--length",
+        type=flags.integer(1, LONGEST),
+        help="steps of a clip, for models without levels (default: the model's own)",
+    )
+    group.add_argument(
+        "--chords",
+        help='for models that play over chords, such as "C G Am F": evenly over each clip; where a clip '
+        "takes fewer (one a bar for performances), clip after clip",
+    )
+
+
+def steps_of(model: Any, length: int | None) -> int:
+    """Steps of a clip, `length` where it is given.
+
+    Raises:
+        InputError: where the model can't play another length than its own.
+    """
+    if length is None or length == model.max_length:
+        return model.max_length
+    if model.config.decoder["name"] == "history_lstm":
+        raise InputError(
+            f"{model.config.name} plays clips of {model.max_length} steps, and longer ones by --bars; leave out "
+            "--length.",
+            "bad_flag",
+        )
+    if model.config.decoder["name"] == "hierarchical_lstm" or model.converter.segments:
+        raise InputError(
+            f"{model.config.name} always plays {model.max_length} steps; leave out --length.",
+            "bad_flag",
+        )
+    return length
+
+
+def controls_of(model: Any, chords: str | None, n: int, steps: int) -> Any:
+    """What `n` clips are conditioned on, by `--chords`.
+
+    Returns:
+        Bool `[n, steps, control_depth]`, or None where the model has no controls or none are given.
+
+    Raises:
+        InputError: where the model takes no chords, or one can't be read.
+    """
+    import numpy as np
+
+    from preprocess.converters.segments import Conditioning
+
+    converter = model.converter
+    if chords is None:
+        return None
+    encoding = model.config.converter.get("chord_encoding")
+    if not encoding or model.config.converter.get("condition_on_key"):
+        what = "keys with its chords, which --chords can't say" if encoding else "no chords"
+        raise InputError(f"{model.config.name} takes {what}; leave out --chords.", "bad_flag")
+    names = chords.replace("|", " ").split()
+    if not names:
+        raise InputError('--chords is empty; expected chord symbols such as "C G Am F".', "bad_flag")
+    conditioning = Conditioning(encoding, condition_on_key=False)
+    rows = np.stack([_chord_row(conditioning, name) for name in names])
+    if hasattr(converter, "chunk_steps"):
+        return _chords_of_chunks(converter, rows, n)
+    if len(names) > steps:
+        raise InputError(f"--chords names {len(names)} chords for {steps} steps; expected fewer.", "bad_flag")
+    return np.broadcast_to(rows[np.arange(steps) * len(names) // steps], (n, steps, rows.shape[1]))
+
+
+def _chord_row(conditioning: Any, name: str) -> Any:
+    """A chord symbol as a row of controls, bool `[control_depth]`."""
+    import numpy as np
+
+    from preprocess.converters.segments import Dropped
+
+    try:
+        return conditioning.encode(np.zeros((1, 1), np.int64), [name])[0]
+    except Dropped as error:
+        names = {"triad": "major, minor, augmented and diminished", "major_minor": "major and minor"}
+        kinds = names[conditioning.chord_encoding]
+        raise InputError(
+            f"--chords: '{name}' is no chord that the model knows; it knows {kinds} chords, such as C, F#m and "
+            "Bb7, and N.C. for none.",
+            "bad_chord",
+        ) from error
+
+
+def _chords_of_chunks(converter: Any, rows: Any, n: int) -> Any:
+    """Controls of performances, whose steps are events at unknown times, so that a chunk has one chord.
+
+    Args:
+        converter: of performances.
+        rows: a row for each chord, spread over a clip's chunks; more than these go on in the next clip.
+        n: number of clips.
+    """
+    import numpy as np
+
+    chunks, depth = converter.max_num_chunks, rows.shape[1]
+    if len(rows) <= chunks:
+        chosen = np.tile(np.arange(chunks) * len(rows) // chunks, n)
+    else:
+        chosen = np.arange(n * chunks) % len(rows)
+    instruments, events = converter.max_num_instruments, converter.max_events_per_instrument
+    controls = np.zeros((n, chunks, instruments, events, depth), dtype=bool)
+    controls[:] = rows[chosen].reshape(n, chunks, 1, 1, depth)
+    # The program that each begins with is under no chord.
+    controls[..., 0, :] = np.arange(depth) == 0
+    return controls.reshape(n, -1, depth)
+
+
+def check_controls(model: Any, controls: Any) -> None:
+    """Refuse to play without the controls that a model needs.
+
+    Raises:
+        InputError: saying what the model needs.
+    """
+    if not model.converter.control_depth or controls is not None:
+        return
+    options = model.config.converter
+    if options.get("chord_encoding") and not options.get("condition_on_key"):
+        raise InputError(
+            f'{model.config.name} plays over chords; give them, as --chords="C G Am F".', "no_controls"
+        )
+    if options.get("conditions_as_controls"):
+        command = "tap2drum.py" if options.get("tapify") else "humanize.py"
+        raise InputError(f"{model.config.name} plays to what is given; {command} does.", "no_controls")
+    what = "hits" if options.get("hits_as_controls") else "chords and keys"
+    raise InputError(
+        f"{model.config.name} plays to given {what}; interpolate.py takes them from --input_midi_1, and "
+        "TrainedModel.sample as c_input.",
+        "no_controls",
+    )
+
+
+def decode_in_batches(model: Any, z: Any, args: argparse.Namespace, controls: Any, steps: int) -> list[Any]:
+    """The NoteSequences of latent vectors `[n, z_size]`, as the flags ask for them.
+
+    Args:
+        model: a `TrainedModel`.
+        z: the latent vectors.
+        args: the command's flags.
+        controls: `[n, steps, control_depth]`, where the model has any.
+        steps: of a clip.
+    """
+    import numpy as np
+
+    from common.console import progress
+
+    values: list[Any] = []
+    with progress("Playing", len(z)) as advance:
+        for start in range(0, len(z), args.max_batch_size):
+            rows = slice(start, start + args.max_batch_size)
+            some = None if controls is None else controls[rows]
+            values += list(
+                model.decode_values(z[rows], args.temperature or None, args.seed, start, steps, some)
+            )
+            advance(len(z[rows]))
+    return model.to_note_sequences(np.stack(values), controls)
+
+
+def bars_of_text(flag: str, text: str, last: int) -> list[int]:
+    """The bars, from 0, of a flag such as `--bars=1,3-4`.
+
+    Raises:
+        InputError: where it is of another form, or names a bar that is not there.
+    """
+    bars: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d{1,6})(?:\s*-\s*(\d{1,6}))?\s*", part)
+        first, end = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+        if not 1 <= first <= end <= last:
+            raise InputError(f"{flag} is '{text}'; expected bars from 1 to {last}, such as 2 or 1,3-4.")
+        bars |= set(range(first - 1, end))
+    return sorted(bars)

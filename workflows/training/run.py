@@ -1,0 +1,152 @@
+"""A run of training from its parts: what `train.py` and the benchmarks share."""
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any
+
+from catalog.config import PARTS, Config, ConfigError
+from common.console import progress
+from common.errors import InputError, shown
+from common.output_files import write_atomically
+from workflows.training.data import TrainingData
+from workflows.training.run_lock import locked
+
+
+def built(config: Any, seed: int = 0) -> Any:
+    """A compiled model with fresh weights.
+
+    Raises:
+        ValueError: where the config's parts do not fit.
+    """
+    from models.training import trainer
+
+    model = config.build_model(seed)
+    trainer.compile_model(model)
+    return model
+
+
+CONFIG_FILE = "config.json"
+
+
+def config_of(run_dir: Path) -> Config | None:
+    """The config that a run began with, or where its file is missing that of its newest checkpoint; None without a run.
+
+    Raises:
+        ConfigError: where it can't be read.
+        CheckpointError: where the file is missing and the run's checkpoints can't be read.
+    """
+    from models.formats import ours as checkpoint
+    from models.formats import weight_check
+
+    stored = run_dir / CONFIG_FILE
+    if stored.exists():
+        try:
+            return Config.from_json(stored.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:  # a ConfigError is a ValueError
+            raise ConfigError(
+                f"{stored}: {str(error).rstrip('.')}; remove it, and the config of the newest checkpoint is taken."
+            ) from error
+    if checkpoint.numbered(run_dir / "train"):
+        path, found = checkpoint.load_named(str(run_dir / "train"))
+        return weight_check.settled(None, found.config, str(path))
+    return None
+
+
+def check_same(run_dir: Path, before: Config, config: Config) -> None:
+    """Refuse to go on with a run under another config than it began with.
+
+    Raises:
+        InputError: naming what differs.
+    """
+
+    def flat(one: Config) -> dict[str, Any]:
+        parts = {part: dict(getattr(one, part)) for part in (*PARTS, "augmenter")}
+        named = {
+            f"{name} of the {part}": value for part, table in parts.items() for name, value in table.items()
+        }
+        return {"model": one.model, "name": one.name, **dataclasses.asdict(one.hparams), **named}
+
+    ours, theirs = flat(before), flat(config)
+    differing = [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
+    if differing:
+        first = differing[0]
+        more = f" (and {len(differing) - 1} more differ)" if len(differing) > 1 else ""
+        raise InputError(
+            f"{run_dir}: was begun with another config or --hparams: {first} is {shown(ours.get(first))} there and "
+            f"{shown(theirs.get(first))} now{more}. Leave out --config and --hparams to go on with it, or name a new "
+            "--run_dir.",
+            "other_config",
+        )
+
+
+def run(
+    model: Any,
+    config: Any,
+    data: TrainingData,
+    run_dir: Path,
+    settings: Any,
+    seed: int = 0,
+    validation_batches: int | None = None,
+) -> dict[str, float]:
+    """Train a compiled model, with progress bar, lines on the terminal, and pictures where there are any.
+
+    Args:
+        model: as `built` makes it.
+        config: a `catalog.config.Config`, stored with the run.
+        data: what to train and validate on.
+        run_dir: where everything goes; an interrupted run goes on.
+        settings: a `models.training.trainer.Settings`.
+        seed: of the batches.
+        validation_batches: so many a validation; None for all.
+
+    Returns:
+        The last line of the log.
+
+    Raises:
+        NotANumber: where the loss stops being a number.
+        CheckpointError: where the run's newest checkpoint does not fit the model, or none can be read.
+        InputError: where another process trains the run (`locked`).
+    """
+    with locked(run_dir):
+        return _run(model, config, data, run_dir, settings, seed, validation_batches)
+
+
+def _run(
+    model: Any,
+    config: Any,
+    data: TrainingData,
+    run_dir: Path,
+    settings: Any,
+    seed: int,
+    validation_batches: int | None,
+) -> dict[str, float]:
+    from models.training import trainer
+
+    batches = data.batches(model, seed)
+    write_atomically(run_dir / CONFIG_FILE, config.to_json().encode())
+
+    def validate() -> dict[str, float]:
+        data.picture(model, run_dir / "pictures" / f"step-{int(model.step):08d}.png")
+        return data.validate(model, validation_batches)
+
+    def report(step: int, line: dict[str, float]) -> None:
+        print(data.report(step, line), flush=True)
+
+    with progress("Training", settings.num_steps) as advance:
+        done = [0]
+
+        def on_step(step: int) -> None:
+            advance(step - done[0])
+            done[0] = step
+
+        checked = validate if data.has_held_out else None
+        line = trainer.train(model, batches, run_dir, config.to_json(), settings, checked, report, on_step)
+    if config.model == "frame_model":
+        from render.curves import save_curves
+
+        try:
+            save_curves(run_dir / "curves.png", run_dir / "log.csv", config.name)
+        except InputError as error:  # a damaged log, from which nothing can be drawn
+            print(f"{run_dir / 'curves.png'}: is not drawn. {error}", file=sys.stderr)
+    return line
