@@ -1,9 +1,9 @@
-"""Every model of the project by name: `CONFIG_MAP[name]` is plain, frozen data.
+"""The door to the configs: `CONFIG_MAP[name]` is plain, frozen data; `get_config` reads TOML files too.
 
-A config says which encoder, decoder and converter to build and with which hyperparameters. Nothing here imports
-TensorFlow; `Config.build_model` and `Config.build_converter` do when they are called. A config of your own is a
-TOML file that starts from one of these (`load_config_file`), and every checkpoint carries its config as JSON.
-The names of the hyperparameters are Magenta's, and so are 23 of the configs (its `music_vae/configs.py`).
+A config says which encoder, decoder and converter to build and with which hyperparameters. The configs themselves
+are in `catalog/`, a file a family. A config of your own is a TOML file that starts from one of these
+(`load_config_file`), and every checkpoint carries its config as JSON. The names of the hyperparameters are
+Magenta's, and so are 23 of the configs (its `music_vae/configs.py`).
 """
 
 import dataclasses
@@ -15,9 +15,12 @@ from types import MappingProxyType
 from typing import Any
 
 from catalog.config import PARTS, Config, ConfigError, HParams, frozen, merged, override, parse_hparams
+from catalog.drums import DRUM_CONFIGS
 from catalog.grooves import GROOVE_CONFIGS
 from catalog.history_drums import HISTORY_CONFIGS
 from catalog.limits import MAX_CONFIG_BYTES, name_of_file
+from catalog.melodies import MELODY_CONFIGS
+from catalog.multitrack import MULTITRACK_CONFIGS
 from catalog.piano import PIANO_CONFIGS
 from common.errors import shown
 from common.json_text import check_nesting, too_deep
@@ -37,341 +40,10 @@ __all__ = [
     "register_in_magenta",
 ]
 
-# Encoders and decoders.
-
-_BIDIRECTIONAL = frozen({"name": "bidirectional_lstm"})
-
-
-def _flat(name: str = "categorical_lstm") -> Mapping[str, Any]:
-    return frozen({"name": name})
-
-
-def _hierarchical_encoder(*level_lengths: int) -> Mapping[str, Any]:
-    return frozen({"name": "hierarchical_lstm", "level_lengths": level_lengths})
-
-
-def _hierarchical(
-    *level_lengths: int, core: str = "categorical_lstm", disable_autoregression: bool = False
-) -> Mapping[str, Any]:
-    return frozen(
-        {
-            "name": "hierarchical_lstm",
-            "core": core,
-            "level_lengths": level_lengths,
-            "disable_autoregression": disable_autoregression,
-        }
-    )
-
-
-# Converters.
-
-
-def _drums(slice_bars: int, **options: Any) -> Mapping[str, Any]:
-    """Nine drum classes on sixteenths, as all drum configs of Magenta's MusicVAE have it."""
-    common = {"max_bars": 100, "slice_bars": slice_bars, "steps_per_quarter": 4, "roll_input": True}
-    return frozen({"name": "drums", **common, **options})
-
-
-def _melody(slice_bars: int, **options: Any) -> Mapping[str, Any]:
-    """One voice of the piano's 88 pitches on sixteenths."""
-    common = {"max_bars": 100, "slice_bars": slice_bars, "steps_per_quarter": 4}
-    return frozen({"name": "melody", **common, **options})
-
-
-_MELODY_PROGRAMS = tuple(range(32))
-"""Pianos, chromatic percussion, organs, guitars."""
-
-_TRIO = frozen({"name": "trio", "slice_bars": 16, "gap_bars": 2, "steps_per_quarter": 4})
-
-
-def _performance(**options: Any) -> Mapping[str, Any]:
-    """Up to eight instruments of one bar, 64 events each."""
-    common = {"num_velocity_bins": 8, "hop_size_bars": 1, "max_num_instruments": 8}
-    return frozen({"name": "performance", **common, "max_events_per_instrument": 64, **options})
-
-
-# Hyperparameters that several configs share.
-
-_SCHEDULED: dict[str, Any] = {"sampling_schedule": "inverse_sigmoid", "sampling_rate": 1000.0}
-_DRUM_KL: dict[str, Any] = {"free_bits": 48.0, "max_beta": 0.2}
-_LONG: dict[str, Any] = {"max_seq_len": 256, "z_size": 512}
-_LONG_KL: dict[str, Any] = {"free_bits": 256.0, "max_beta": 0.2}
-
-_SEED_HPARAMS = HParams(
-    max_seq_len=64, z_size=512, enc_rnn_size=(512, 512), dec_rnn_size=(256, 256), **_DRUM_KL, **_SCHEDULED
-)
-_NADE_HPARAMS = HParams(
-    z_size=256, enc_rnn_size=(1024,), dec_rnn_size=(512, 512), nade_num_hidden=128, **_DRUM_KL, **_SCHEDULED
-)
-_PERFORMANCE: dict[str, Any] = {"max_seq_len": 512, "z_size": 512, "batch_size": 256}
-_PERFORMANCE_MEDIUM = HParams(enc_rnn_size=(1024,), dec_rnn_size=(512, 512, 512), **_PERFORMANCE)
-_PERFORMANCE_BIG = HParams(enc_rnn_size=(2048,), dec_rnn_size=(1024, 1024, 1024), **_PERFORMANCE)
-
-
-def _transposed(semitones: int) -> Mapping[str, Any]:
-    return frozen({"transpose_range": (-semitones, semitones)})
-
-
-_OUR_DRUMS = (
-    Config(
-        name="hierdec-drum_4bar_small",
-        description="4-bar drum beats, sized for a CPU; its trained weights are shipped in checkpoints/",
-        encoder=_BIDIRECTIONAL,
-        decoder=_hierarchical(4, 16, disable_autoregression=True),
-        converter=_drums(4, max_tensors_per_notesequence=None),
-        hparams=HParams(
-            batch_size=64,
-            max_seq_len=64,
-            z_size=64,
-            enc_rnn_size=(160,),
-            dec_rnn_size=(224,),
-            dropout_keep_prob=0.9,
-            free_bits=20.0,
-            beta_rate=0.9993,
-            learning_rate=0.002,
-            decay_rate=0.9995,
-            min_learning_rate=0.00003,
-        ),
-    ),
-    Config(
-        name="hierdec-drum_4bar",
-        description="4-bar drum beats, the seed's v1 and v2: conductor and decoder [256, 256], z 512",
-        encoder=_BIDIRECTIONAL,
-        decoder=_hierarchical(8, 8),
-        converter=_drums(4),
-        hparams=_SEED_HPARAMS,
-    ),
-    Config(
-        name="hierdec-drum_4bar_v2",
-        description="4-bar drum beats, the seed's v3: z 256",
-        encoder=_BIDIRECTIONAL,
-        decoder=_hierarchical(8, 8),
-        converter=_drums(4),
-        hparams=dataclasses.replace(_SEED_HPARAMS, z_size=256),
-    ),
-    Config(
-        name="hierdec-drum_4bar-no_ar",
-        description="4-bar drum beats, the seed's variant whose conductor hears nothing of what is played",
-        encoder=_BIDIRECTIONAL,
-        decoder=_hierarchical(8, 8, disable_autoregression=True),
-        converter=_drums(4),
-        hparams=_SEED_HPARAMS,
-    ),
-)
-
-
-def _twelve_steps(name: str, description: str, **converter: Any) -> Config:
-    """The small drum model for bars of twelve steps, whatever they are; weights of one fit the others."""
-    small = _OUR_DRUMS[0]
-    return dataclasses.replace(
-        small,
-        name=f"hierdec-drum_4bar_{name}_small",
-        description=f"{description}; little stands behind it, see patterns/README.md",
-        decoder=_hierarchical(4, 12, disable_autoregression=True),
-        converter=_drums(4, max_tensors_per_notesequence=None, **converter),
-        # At 0.002 a training on triplets lost what it had learned around step 250; at 0.001 it went on.
-        hparams=dataclasses.replace(small.hparams, max_seq_len=48, learning_rate=0.001),
-    )
-
-
-_OTHER_METERS = (
-    _twelve_steps("3-4", "4-bar drum beats in 3/4 on sixteenths", meter="3/4"),
-    _twelve_steps("6-8", "4-bar drum beats in 6/8 on sixteenths", meter="6/8"),
-    _twelve_steps("12-8", "4-bar drum beats in 12/8 on eighths", meter="12/8", steps_per_quarter=2),
-    _twelve_steps(
-        "triplets",
-        "4-bar drum beats in 4/4 on triplets",
-        meter="4/4",
-        steps_per_quarter=3,
-        only_on_grid=True,
-    ),
-)
-
-_DRUMS = (
-    Config(
-        name="cat-drums_2bar_small",
-        description="2-bar drum beats, Magenta's flat model",
-        encoder=_BIDIRECTIONAL,
-        decoder=_flat(),
-        converter=_drums(2),
-        hparams=HParams(z_size=256, enc_rnn_size=(512,), dec_rnn_size=(256, 256), **_DRUM_KL, **_SCHEDULED),
-    ),
-    Config(
-        name="cat-drums_2bar_big",
-        description="2-bar drum beats, Magenta's large flat model",
-        encoder=_BIDIRECTIONAL,
-        decoder=_flat(),
-        converter=_drums(2),
-        hparams=HParams(
-            z_size=512, enc_rnn_size=(2048,), dec_rnn_size=(2048, 2048, 2048), **_DRUM_KL, **_SCHEDULED
-        ),
-    ),
-    Config(
-        name="nade-drums_2bar_reduced",
-        description="2-bar drum beats, nine drums that a NADE plays together",
-        encoder=_BIDIRECTIONAL,
-        decoder=_flat("nade_lstm"),
-        converter=_drums(2, roll_output=True),
-        hparams=_NADE_HPARAMS,
-    ),
-    Config(
-        name="nade-drums_2bar_full",
-        description="2-bar drum beats, all 61 drums of General MIDI",
-        encoder=_BIDIRECTIONAL,
-        decoder=_flat("nade_lstm"),
-        converter=_drums(2, roll_output=True, pitch_classes="full"),
-        hparams=_NADE_HPARAMS,
-    ),
-)
-
-_MELODIES = (
-    Config(
-        name="cat-mel_2bar_tiny",
-        description="2-bar melodies, sized for a CPU; its trained weights are shipped in checkpoints/",
-        encoder=_BIDIRECTIONAL,
-        decoder=_flat(),
-        converter=_melody(
-            2, valid_programs=_MELODY_PROGRAMS, max_tensors_per_notesequence=None, shorter_bars=True
-        ),
-        augmenter=_transposed(5),
-        hparams=HParams(
-            batch_size=128,
-            z_size=64,
-            enc_rnn_size=(128,),
-            dec_rnn_size=(192,),
-            dropout_keep_prob=0.9,
-            free_bits=10.0,
-            max_beta=0.5,
-            beta_rate=0.999,
-            learning_rate=0.002,
-            decay_rate=0.9996,
-            min_learning_rate=0.00003,
-        ),
-    ),
-    Config(
-        name="cat-mel_2bar_small",
-        description="2-bar melodies, Magenta's small model",
-        encoder=_BIDIRECTIONAL,
-        decoder=_flat(),
-        converter=_melody(2, valid_programs=_MELODY_PROGRAMS),
-        augmenter=_transposed(5),
-        hparams=HParams(
-            z_size=256,
-            enc_rnn_size=(512,),
-            dec_rnn_size=(256, 256),
-            max_beta=0.2,
-            beta_rate=0.99999,
-            **_SCHEDULED,
-        ),
-    ),
-    Config(
-        name="cat-mel_2bar_big",
-        description="2-bar melodies, Magenta's large model",
-        encoder=_BIDIRECTIONAL,
-        decoder=_flat(),
-        converter=_melody(2, valid_programs=_MELODY_PROGRAMS),
-        augmenter=_transposed(5),
-        hparams=HParams(
-            z_size=512,
-            enc_rnn_size=(2048,),
-            dec_rnn_size=(2048, 2048, 2048),
-            max_beta=0.5,
-            beta_rate=0.99999,
-            **_SCHEDULED,
-        ),
-    ),
-    Config(
-        name="cat-mel_2bar_med_chords",
-        description="2-bar melodies over given chords",
-        encoder=_BIDIRECTIONAL,
-        decoder=_flat(),
-        converter=_melody(2, chord_encoding="triad"),
-        augmenter=_transposed(3),
-        hparams=HParams(z_size=256, enc_rnn_size=(1024,), dec_rnn_size=(512, 512, 512)),
-    ),
-    Config(
-        name="flat-mel_16bar",
-        description="16-bar melodies without a conductor",
-        encoder=_BIDIRECTIONAL,
-        decoder=_flat(),
-        converter=_melody(16),
-        hparams=HParams(enc_rnn_size=(2048, 2048), dec_rnn_size=(2048, 2048, 2048), **_LONG, **_LONG_KL),
-    ),
-    Config(
-        name="hierdec-mel_16bar",
-        description="16-bar melodies, a conductor over the bars",
-        encoder=_BIDIRECTIONAL,
-        decoder=_hierarchical(16, 16, disable_autoregression=True),
-        converter=_melody(16),
-        hparams=HParams(enc_rnn_size=(2048, 2048), dec_rnn_size=(1024, 1024), **_LONG, **_LONG_KL),
-    ),
-    Config(
-        name="hier-mel_16bar",
-        description="16-bar melodies, encoded and decoded bar by bar",
-        encoder=_hierarchical_encoder(16, 16),
-        decoder=_hierarchical(16, 16, disable_autoregression=True),
-        converter=_melody(16),
-        hparams=HParams(enc_rnn_size=(1024,), dec_rnn_size=(1024, 1024), **_LONG, **_LONG_KL),
-    ),
-)
-
-_TRIOS = (
-    Config(
-        name="flat-trio_16bar",
-        description="16 bars of melody, bass and drums from one LSTM",
-        encoder=_BIDIRECTIONAL,
-        decoder=_flat("multi_categorical_lstm"),
-        converter=_TRIO,
-        hparams=HParams(enc_rnn_size=(2048, 2048), dec_rnn_size=(2048, 2048, 2048), batch_size=256, **_LONG),
-    ),
-    Config(
-        name="hierdec-trio_16bar",
-        description="16 bars of melody, bass and drums, a conductor over an LSTM each",
-        encoder=_BIDIRECTIONAL,
-        decoder=_hierarchical(16, 16, core="split_lstm", disable_autoregression=True),
-        converter=_TRIO,
-        hparams=HParams(
-            enc_rnn_size=(2048, 2048), dec_rnn_size=(1024, 1024), batch_size=256, **_LONG, **_LONG_KL
-        ),
-    ),
-    Config(
-        name="hier-trio_16bar",
-        description="16 bars of melody, bass and drums, encoded and decoded bar by bar",
-        encoder=_hierarchical_encoder(16, 16),
-        decoder=_hierarchical(16, 16, core="split_lstm", disable_autoregression=True),
-        converter=_TRIO,
-        hparams=HParams(enc_rnn_size=(1024,), dec_rnn_size=(1024, 1024), batch_size=256, **_LONG, **_LONG_KL),
-    ),
-)
-
-
-def _multi_performance(size: str, hparams: HParams, chords: bool) -> Config:
-    return Config(
-        name=f"hier-multiperf_vel_1bar_{size}{'_chords' if chords else ''}",
-        description=f"one bar of up to eight instruments{' over given chords' if chords else ''}, {size}",
-        encoder=_hierarchical_encoder(64, 8),
-        decoder=_hierarchical(8, 64, disable_autoregression=True),
-        converter=_performance(chord_encoding="triad") if chords else _performance(),
-        augmenter=_transposed(3),
-        hparams=hparams,
-    )
-
-
-_PERFORMANCES = (
-    _multi_performance("med", _PERFORMANCE_MEDIUM, False),
-    _multi_performance("big", _PERFORMANCE_BIG, False),
-    _multi_performance("med", _PERFORMANCE_MEDIUM, True),
-    _multi_performance("big", _PERFORMANCE_BIG, True),
-)
-
-
 _CONFIGS = (
-    *_OUR_DRUMS,
-    *_OTHER_METERS,
-    *_DRUMS,
-    *_MELODIES,
-    *_TRIOS,
-    *_PERFORMANCES,
+    *DRUM_CONFIGS,
+    *MELODY_CONFIGS,
+    *MULTITRACK_CONFIGS,
     *HISTORY_CONFIGS,
     *GROOVE_CONFIGS,
     *PIANO_CONFIGS,
@@ -379,14 +51,14 @@ _CONFIGS = (
 
 CONFIG_MAP: Mapping[str, Config] = MappingProxyType({config.name: config for config in _CONFIGS})
 DEFAULT_CONFIG = "histdec-drum_4bar"
-"""What is sampled from where no model is named."""
+"""The model that is sampled from where none is named."""
 
 DEFAULT_EDIT_CONFIG = "histdec-drum_4bar_edit"
-"""What keeps clips in its latent vector: to interpolate and to edit, where no model is named."""
+"""The model that clips are interpolated and edited with where none is named: its latent vector keeps a clip."""
 
 
 MAX_KEY_PARTS = 100
-"""Dots between which nothing but words stands, in a user's file."""
+"""The most dots in a dotted key of a user's file."""
 
 
 def get_config(name_or_path: str) -> Config:
@@ -485,10 +157,10 @@ def _consistent(config: Config) -> Config:
 
 
 def register_in_magenta(names: tuple[str, ...] | None = None) -> None:
-    """Add the seed's configs to an installed Magenta's CONFIG_MAP, for its own commands and `TrainedModel`.
+    """Add configs of ours to an installed Magenta's CONFIG_MAP, for its own commands and `TrainedModel`.
 
     Args:
-        names: configs of this map; the seed's three where it is None.
+        names: configs of this map; the three of beat-generation-with-mvae if it is None.
 
     Raises:
         ConfigError: where Magenta is not installed.
@@ -499,5 +171,5 @@ def register_in_magenta(names: tuple[str, ...] | None = None) -> None:
         raise ConfigError(
             f"Magenta can't be imported ({error}); pip install --no-deps magenta==2.1.4."
         ) from error
-    seeds = ("hierdec-drum_4bar", "hierdec-drum_4bar_v2", "hierdec-drum_4bar-no_ar")
-    magenta_configs.register([CONFIG_MAP[name] for name in names or seeds])
+    default = ("hierdec-drum_4bar", "hierdec-drum_4bar_v2", "hierdec-drum_4bar-no_ar")
+    magenta_configs.register([CONFIG_MAP[name] for name in names or default])

@@ -1,9 +1,13 @@
 """Every config as data, one file a family; `configs.py` is the door to them.
 
 config         `Config` and `HParams`: what a config is
+drums          drum beats on a grid, 2 and 4 bars
 grooves        GrooVAE: drums as they are played
-history_drums  drum models that read their own past
+history_drums  drum models whose decoder reads its own past
 limits         how large a config may be, and how it may be named
+melodies       melodies of 2 and 16 bars
+multitrack     trios of melody, bass and drums; performances of up to eight instruments
 options        the options of each part of a config
+parts          encoders, decoders and hyperparameters that several files share
 piano          the piano models, and MusicVAE on piano rolls
 """

@@ -1,6 +1,6 @@
 """What a config is: frozen data that names a model's parts, its hyperparameters and its examples.
 
-The configs themselves stand in `configs.py`. The names of the hyperparameters are Magenta's.
+The configs themselves are in the other files of `catalog/`. The names of the hyperparameters are Magenta's.
 """
 
 import dataclasses
