@@ -155,12 +155,5 @@ def temperatures_of(text: str) -> list[float]:
     return found
 
 
-def console_main() -> int:
-    """Entry point of the installed command."""
-    from common.errors import CheckpointError
-
-    return run_command(main, configs.ConfigError, CheckpointError)
-
-
 if __name__ == "__main__":
-    sys.exit(console_main())
+    sys.exit(run_command(main))

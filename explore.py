@@ -13,7 +13,6 @@ import argparse
 import sys
 from typing import Any
 
-import configs
 from common.console import Parser, add_log_flag, run_command
 from render.clips import add_style_flags, style_of
 from workflows.clips.input import add_input_flags
@@ -72,12 +71,5 @@ def main(argv: list[str] | None = None) -> int:
     return args.run(args)
 
 
-def console_main() -> int:
-    """Entry point of the installed command."""
-    from common.errors import CheckpointError
-
-    return run_command(main, configs.ConfigError, CheckpointError)
-
-
 if __name__ == "__main__":
-    sys.exit(console_main())
+    sys.exit(run_command(main))

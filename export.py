@@ -126,12 +126,5 @@ def _write(output: Path, found: Any, source: str, args: argparse.Namespace) -> N
     print(f"Wrote {output} ({output.stat().st_size / 2**20:.1f} MiB), step {found.step}.")
 
 
-def console_main() -> int:
-    """Entry point of the command."""
-    from common.errors import CheckpointError
-
-    return run_command(main, configs.ConfigError, CheckpointError)
-
-
 if __name__ == "__main__":
-    sys.exit(console_main())
+    sys.exit(run_command(main))

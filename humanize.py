@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import configs
 from common import flags
 from common.console import Parser, add_log_flag, progress, run_command
 from common.errors import InputError
@@ -169,12 +168,5 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def console_main() -> int:
-    """Entry point of the installed command."""
-    from common.errors import CheckpointError
-
-    return run_command(main, configs.ConfigError, CheckpointError)
-
-
 if __name__ == "__main__":
-    sys.exit(console_main())
+    sys.exit(run_command(main))

@@ -8,7 +8,6 @@ if __name__ == "__main__":  # before all else, so that a signal is heard while t
 import argparse
 import sys
 
-import configs
 import interpolate
 import sample
 from common.console import Parser, run_command
@@ -39,12 +38,5 @@ def main(argv: list[str] | None = None) -> int:
     return (sample if args.mode == "sample" else interpolate).main(rest)
 
 
-def console_main() -> int:
-    """Entry point of the installed command."""
-    from common.errors import CheckpointError
-
-    return run_command(main, configs.ConfigError, CheckpointError)
-
-
 if __name__ == "__main__":
-    sys.exit(console_main())
+    sys.exit(run_command(main))

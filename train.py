@@ -249,12 +249,5 @@ def _evaluate(args: argparse.Namespace, run_dir: Path, config: configs.Config) -
     return 0
 
 
-def console_main() -> int:
-    """Entry point of the installed command."""
-    from common.errors import CheckpointError
-
-    return run_command(main, configs.ConfigError, CheckpointError)
-
-
 if __name__ == "__main__":
-    sys.exit(console_main())
+    sys.exit(run_command(main))

@@ -372,4 +372,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_command(main, configs.ConfigError))
+    sys.exit(run_command(main))

@@ -282,6 +282,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    from common.errors import CheckpointError
-
-    sys.exit(run_command(main, configs.ConfigError, CheckpointError))
+    sys.exit(run_command(main))

@@ -12,11 +12,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from common.errors import shown
+from common.errors import UserError, shown
 
 
-class ConfigError(ValueError):
-    """A config or override that can't be used; the message is one sentence for a person."""
+class ConfigError(UserError, ValueError):
+    """A config or override that can't be used."""
 
 
 MAX_UNITS = 8192

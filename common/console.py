@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from common import flags, magenta_flags, stopping
-from common.errors import InputError, OutputError
+from common.errors import InputError, OutputError, UserError
 from common.output_files import write_error
 
 _UNSEEN = {
@@ -37,22 +37,21 @@ LONGEST_SENTENCE = 1200
 """Characters of a message; a flag's value may have thousands."""
 
 
-def run_command(command: Callable[[list[str] | None], int], *expected: type[BaseException]) -> int:
-    """Run `command(None)` and turn its errors into an exit status.
+def run_command(command: Callable[[list[str] | None], int]) -> int:
+    """Run `command(None)`, and turn its errors into one sentence on standard error and an exit status.
 
     Args:
-        command: a `main`.
-        expected: exceptions beside InputError whose message is for the user.
+        command: the `main` of a command.
 
     Returns:
-        The command's own status; with one sentence on standard error, 2 for bad input, and 1 where output can't be
-        written or memory runs out. Ctrl-C and SIGTERM end the process itself, with 130 and 143.
+        The command's own status; that of the error's class for a `UserError` (2 for bad input, 1 where output can't be
+        written); 1 where memory runs out. Ctrl-C and SIGTERM end the process itself, with 130 and 143.
     """
     quiet_libraries()
     began = stopping.listen()
     try:
         with _shown_streams():
-            status = _status_of(command, (InputError, *expected))
+            status = _status_of(command)
         stopping.set_outcome(status)
         return status
     finally:
@@ -60,9 +59,7 @@ def run_command(command: Callable[[list[str] | None], int], *expected: type[Base
             stopping.listen_no_more()
 
 
-def _status_of(
-    command: Callable[[list[str] | None], int], for_the_user: tuple[type[BaseException], ...]
-) -> int:
+def _status_of(command: Callable[[list[str] | None], int]) -> int:
     try:
         if sys.stdout is None:
             raise OutputError("standard output is closed; send it to /dev/null where it is not wanted.")
@@ -71,10 +68,8 @@ def _status_of(
         finally:
             # Here rather than when Python ends, which would report a full disk with a traceback.
             sys.stdout.flush()
-    except for_the_user as error:
-        return _report(error, 2)
-    except OutputError as error:
-        return _report(error, 1)
+    except UserError as error:
+        return _report(error, error.status)
     except OSError as error:
         named = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
         return _report(f"{named}{error.strerror or error}.", 1)

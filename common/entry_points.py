@@ -1,50 +1,35 @@
-"""The installed commands: each hears signals before it imports what it needs."""
+"""The installed commands: `common.entry_points:sample` in pyproject.toml runs `sample.py`.
+
+Each module of the root or of `preprocess` that has a `main` is an attribute here, as a function without arguments. It
+listens for signals before it imports the module, as `python sample.py` does (see `common/stopping.py`).
+"""
 
 import importlib
+import importlib.util
+from collections.abc import Callable
+from functools import partial
 
 from common import stopping
 
 
-def _run(module: str) -> int:
+def __getattr__(name: str) -> Callable[[], int]:
+    if name.startswith("_"):
+        raise AttributeError(name)
+    return partial(run, name)
+
+
+def module_of(command: str) -> str:
+    """The full name of the module with a command's `main`.
+
+    Args:
+        command: name of a module of the root or of `preprocess`.
+    """
+    return command if importlib.util.find_spec(command) else f"preprocess.{command}"
+
+
+def run(command: str) -> int:
+    """Run a command with the flags of `sys.argv`; returns its exit status."""
     stopping.listen()
-    return int(importlib.import_module(module).console_main())
+    from common.console import run_command  # after `listen`, as importing it takes a while
 
-
-def convert_dir_to_note_sequences() -> int:
-    """`preprocess/convert_dir_to_note_sequences.py`."""
-    return _run("preprocess.convert_dir_to_note_sequences")
-
-
-def preprocess_tfrecord() -> int:
-    """`preprocess/preprocess_tfrecord.py`."""
-    return _run("preprocess.preprocess_tfrecord")
-
-
-def music_vae_train() -> int:
-    """`train.py`."""
-    return _run("train")
-
-
-def music_vae_generate() -> int:
-    """`music_vae_generate.py`."""
-    return _run("music_vae_generate")
-
-
-def music_vae_evaluate() -> int:
-    """`evaluate.py`."""
-    return _run("evaluate")
-
-
-def music_vae_explore() -> int:
-    """`explore.py`."""
-    return _run("explore")
-
-
-def humanize() -> int:
-    """`humanize.py`."""
-    return _run("humanize")
-
-
-def tap2drum() -> int:
-    """`tap2drum.py`."""
-    return _run("tap2drum")
+    return run_command(importlib.import_module(module_of(command)).main)

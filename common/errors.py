@@ -1,4 +1,4 @@
-"""Bad input, and output that can't be written, said so that a person can do something about it."""
+"""What a user can put right: bad input, and output that can't be written, each as a class with its exit status."""
 
 import re
 
@@ -6,8 +6,17 @@ LONGEST_REASON = 300
 _SPEAKS_OF_PYTHON = re.compile(r"NoneType|object|literal|operand|argument|Error\(|Exception|negative seek")
 
 
-class InputError(Exception):
-    """A file or flag that can't be used; a command ends with status 2.
+class UserError(Exception):
+    """Something that the person who runs a command can put right.
+
+    The message is one sentence. `console.run_command` prints it and ends the command with the class's `status`.
+    """
+
+    status = 2
+
+
+class InputError(UserError):
+    """A file or flag that can't be used.
 
     Args:
         message: one sentence: the file, what is wrong, what to do.
@@ -19,16 +28,18 @@ class InputError(Exception):
         self.reason = reason
 
 
-class OutputError(Exception):
-    """What was made could not be written, though the flags are right: a full disk, say. Status 1.
+class OutputError(UserError):
+    """What was made could not be written although the flags are right: the disk is full, for example.
 
     Args:
         message: one sentence: the file or stream, what is wrong, what to do.
     """
 
+    status = 1
 
-class CheckpointError(ValueError):
-    """A file that does not hold the weights that were asked for; the message is one sentence for a person."""
+
+class CheckpointError(UserError, ValueError):
+    """A file that does not hold the weights that were asked for."""
 
 
 def because(error: BaseException) -> str:

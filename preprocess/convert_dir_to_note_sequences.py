@@ -206,10 +206,5 @@ def _tally_of(found: Found) -> Tally:
     return Tally(dropped=dropped)
 
 
-def console_main() -> int:
-    """Entry point of the installed command."""
-    return run_command(main)
-
-
 if __name__ == "__main__":
-    sys.exit(console_main())
+    sys.exit(run_command(main))

@@ -309,10 +309,5 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def console_main() -> int:
-    """Entry point of the installed command."""
-    return run_command(main, configs.ConfigError)
-
-
 if __name__ == "__main__":
-    sys.exit(console_main())
+    sys.exit(run_command(main))

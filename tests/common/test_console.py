@@ -14,8 +14,11 @@ from common.console import Parser, print_table, printable, run_command
 from common.errors import InputError
 from tests.conftest import ROOT
 
-BEGIN = "import os, sys, time\nfrom preprocess import stopping\nstopping.listen()\n"
-RUN = BEGIN + "from common.console import *\nfrom common.console import run_command\n"
+BEGIN = "import os, sys, time\nfrom common import stopping\nstopping.listen()\n"
+RUN = (
+    BEGIN
+    + "from common.console import *\nfrom common.console import run_command\nfrom common.errors import *\n"
+)
 
 
 def run(body: str, **options) -> subprocess.CompletedProcess:
@@ -30,6 +33,8 @@ def run(body: str, **options) -> subprocess.CompletedProcess:
     ("raised", "status", "said"),
     [
         ('InputError("a.mid: is no MIDI.")', 2, "a.mid: is no MIDI."),
+        ('OutputError("out.wav: the disk is full.")', 1, "out.wav: the disk is full."),
+        ('CheckpointError("a.ckpt: holds no weights.")', 2, "a.ckpt: holds no weights."),
         ('OSError(28, "No space left on device", "out.wav")', 1, "out.wav: No space left on device."),
         ("MemoryError()", 1, "there is not enough memory"),
         ("RecursionError()", 2, "the input is nested too deeply"),
@@ -164,12 +169,12 @@ def test_ignored_signals_stay_ignored() -> None:
 
 POOL = """
 import json, os, sys, time
-from preprocess import stopping
+from common import stopping
 stopping.listen()
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from preprocess.console import run_command, start_worker
-from preprocess.output_files import OutputFile
+from common.console import run_command, start_worker
+from common.output_files import OutputFile
 
 def work(seconds):
     Path(sys.argv[1], f"worker-{os.getpid()}").touch()

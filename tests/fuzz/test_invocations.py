@@ -209,7 +209,7 @@ def wait_until_it_listens(pid: int) -> None:
 
 def test_there_are_enough() -> None:
     """The table covers all commands of the project, and as many invocations as were promised."""
-    scripts = {path.stem for path in ROOT.glob("*.py") if "def console_main" in path.read_text()}
+    scripts = {path.stem for path in ROOT.glob("*.py") if "run_command(main)" in path.read_text()}
     assert scripts <= {command.module for command in COMMANDS}
     flags = [list(value_flags(command.parser())) for command in COMMANDS]
     assert sum(map(len, flags)) > 250

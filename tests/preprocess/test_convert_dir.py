@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from common import pools
+from common.console import run_command
 from common.errors import InputError
 from common.pools import map_in_processes
 from preprocess import conversion
 from preprocess.conversion import Converted, Options, convert_sources
-from preprocess.convert_dir_to_note_sequences import console_main, main
+from preprocess.convert_dir_to_note_sequences import main
 from preprocess.note_sequence import NoteSequence
 from preprocess.sources import Source
 from preprocess.tfrecord import read_records, read_sidecar
@@ -135,9 +136,9 @@ def test_exit_statuses(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["convert", f"--input_dir={folder}", f"--output_file={tmp_path}/out"])
-    assert console_main() == 0
+    assert run_command(main) == 0
     capsys.readouterr()
-    assert console_main() == 2
+    assert run_command(main) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "--force" in error and "Traceback" not in error
 

@@ -160,13 +160,5 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def console_main() -> int:
-    """Entry point of the command."""
-    from common.errors import CheckpointError
-    from configs import ConfigError
-
-    return run_command(main, ConfigError, CheckpointError)
-
-
 if __name__ == "__main__":
-    sys.exit(console_main())
+    sys.exit(run_command(main))
