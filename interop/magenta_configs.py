@@ -12,8 +12,8 @@ from magenta.contrib import training as contrib_training
 from magenta.models.music_vae import MusicVAE, data, data_hierarchical, lstm_models
 from magenta.models.music_vae import configs as magenta_configs
 
-from preprocess.converters.drum_classes import pitch_classes
 from preprocess.converters.segments import meter_of
+from preprocess.drums.drum_classes import pitch_classes
 
 CONVERTERS = {
     "drums": data.DrumsConverter,

@@ -14,7 +14,7 @@ Array = np.ndarray
 
 DRUMS = 9
 KICK, SNARE, TOMS = 0, 1, (4, 5, 6)
-"""Numbers of drums in `preprocess.converters.drum_classes.REDUCED_DRUM_CLASSES`."""
+"""Numbers of drums in `preprocess.drums.drum_classes.REDUCED_DRUM_CLASSES`."""
 
 BACKBEAT = (4, 12)
 """The steps of beats 2 and 4."""

@@ -1,12 +1,12 @@
 """The lines of a drum grid: two letters, a name, and the General MIDI percussion pitch that they stand for.
 
 The order is the order on the page, cymbals on top and kick at the bottom as in drum notation. Every pitch
-belongs to one of the nine classes of `preprocess.converters.drum_classes`, so no line is lost on a model.
+belongs to one of the nine classes of `preprocess.drums.drum_classes`, so no line is lost on a model.
 """
 
 from dataclasses import dataclass
 
-from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
+from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from common.errors import InputError
-from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
+from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
 
 DRUM_NAMES = tuple(drum.name for drum in REDUCED_DRUM_CLASSES)
 GENERAL_MIDI: dict[str, int] = {drum.name: drum.pitch for drum in REDUCED_DRUM_CLASSES}

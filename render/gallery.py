@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from common.output_files import write_atomically
-from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
+from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
 from render.midi import GIVEN, Style, midi_bytes
 
 

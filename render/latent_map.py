@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
+from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
 from render.pianoroll import BAR, COLOURS, GRID, INK, PAPER, ROW_OF_PITCH, hit_height, opacity
 
 MOST_COLOURS = 10

@@ -14,7 +14,7 @@ import mido
 
 from common.errors import InputError
 from common.output_files import check_outputs, write_atomically
-from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
+from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
 
 DRUM_CHANNEL = 9
 TICKS_PER_QUARTER = 480

@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Patch, Rectangle
 
 from common.output_files import write_atomically
-from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
 from preprocess.converters.segments import NO_CHORD
+from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
 from preprocess.note_sequence import NoteSequence
 
 GIVEN_SHADE = "#e9edf2"

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
+from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
 from preprocess.note_sequence import NoteSequence
 from render.midi import write_midi
 

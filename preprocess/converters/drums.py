@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from preprocess.converters.base import Example, dense_controls, one_hot, with_silence
-from preprocess.converters.drum_classes import pitch_classes as named_classes
 from preprocess.converters.segments import (
     Dropped,
     Segment,
@@ -24,6 +23,7 @@ from preprocess.converters.segments import (
     quantize,
     split,
 )
+from preprocess.drums.drum_classes import pitch_classes as named_classes
 from preprocess.note_sequence import NoteSequence
 
 OUTPUT_VELOCITY = 80

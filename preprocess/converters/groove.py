@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from preprocess.converters.base import Example, dense_controls
-from preprocess.converters.drum_classes import Classes
-from preprocess.converters.drum_classes import pitch_classes as drum_classes
 from preprocess.converters.segments import MOST_QUARTERS
 from preprocess.drums import groove_conditions
+from preprocess.drums.drum_classes import Classes
+from preprocess.drums.drum_classes import pitch_classes as drum_classes
 from preprocess.note_sequence import NoteSequence, reason_to_refuse
 
 OUTPUT_QPM = 120.0

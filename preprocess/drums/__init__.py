@@ -1,6 +1,7 @@
 """Drums: which tracks and notes they are, what is asked of them, how they are played.
 
 conditions         what can be asked of a beat: style, tempo, density, fill
+drum_classes       which MIDI pitches count as the same drum
 groove_conditions  what can be asked of a groove: drummer and style
 hit_events         hits as rows of numbers, for groove models
 names              drum names on tracks

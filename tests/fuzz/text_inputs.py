@@ -9,7 +9,7 @@ from typing import Any
 import configs
 import patterns
 from catalog.config import HParams
-from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
+from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
 from tests.fuzz.mutate import ODD_FLOATS, ODD_INTEGERS, ODD_TEXTS, encoded, mutate_json, mutate_text, nested
 
 PATTERNS = Path(patterns.__file__).parent

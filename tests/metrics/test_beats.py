@@ -81,7 +81,7 @@ def test_copies_are_found_whatever_the_integer_type():
 
 
 def test_the_drums_are_those_of_the_converter():
-    from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
+    from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
 
     names = [drum.name for drum in REDUCED_DRUM_CLASSES]
     assert len(names) == beats.DRUMS

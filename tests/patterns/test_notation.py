@@ -22,7 +22,7 @@ from patterns.notation import (
     note_sequence_to_beat,
     parse,
 )
-from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
+from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
 from preprocess.note_sequence import NoteSequence
 from tests.preprocess.midi.midi_bytes import END, midi
 

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
-from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
+from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
 from preprocess.note_sequence import NoteSequence
 from render.pianoroll import (
     COLOURS,

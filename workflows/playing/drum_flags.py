@@ -7,8 +7,8 @@ import numpy as np
 
 from common import flags
 from common.errors import InputError
-from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
 from preprocess.drums.conditions import STYLES, DrumConditions
+from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
 
 Array = np.ndarray
 

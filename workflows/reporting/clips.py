@@ -78,7 +78,7 @@ def _drum_names(model: Any) -> tuple[str, ...]:
         InputError: where it plays them in something else than whole bars.
     """
     from metrics.drum_hits import STEPS_PER_BAR
-    from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
+    from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
 
     made, steps = model.converter, model.config.hparams.max_seq_len
     expected = 2 ** len(REDUCED_DRUM_CLASSES)

@@ -15,8 +15,8 @@ from baselines.tap_table import TapTable, at_the_taps_time
 from common.console import print_table
 from metrics import grooves as groove_metrics
 from models.numpy_engine import grooves as numpy_groove
-from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
 from preprocess.converters.groove import TAP_DRUM
+from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
 from workflows.playing.groove_maps import without_conditions
 
 Array = np.ndarray

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from common.errors import InputError
 from preprocess.converters import create
-from preprocess.converters.drum_classes import REDUCED_DRUM_CLASSES
 from preprocess.converters.drums import DrumsConverter
+from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
 from preprocess.groove_dataset import GrooveFiles, load_note_sequences, read_info, select
 from preprocess.midi.reader import read_midi
 from preprocess.note_sequence import NoteSequence
