@@ -9,19 +9,12 @@ Magenta's, and so are 23 of the configs (its `music_vae/configs.py`).
 import dataclasses
 import re
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from catalog.config import PARTS, Config, ConfigError, HParams, frozen, merged, override, parse_hparams
-from catalog.drums import DRUM_CONFIGS
-from catalog.grooves import GROOVE_CONFIGS
-from catalog.history_drums import HISTORY_CONFIGS
+from catalog.config_map import CONFIG_MAP, DEFAULT_CONFIG, DEFAULT_EDIT_CONFIG
 from catalog.limits import MAX_CONFIG_BYTES, name_of_file
-from catalog.melodies import MELODY_CONFIGS
-from catalog.multitrack import MULTITRACK_CONFIGS
-from catalog.piano import PIANO_CONFIGS
 from common.errors import shown
 from common.json_text import check_nesting, too_deep
 
@@ -39,23 +32,6 @@ __all__ = [
     "parse_hparams",
     "register_in_magenta",
 ]
-
-_CONFIGS = (
-    *DRUM_CONFIGS,
-    *MELODY_CONFIGS,
-    *MULTITRACK_CONFIGS,
-    *HISTORY_CONFIGS,
-    *GROOVE_CONFIGS,
-    *PIANO_CONFIGS,
-)
-
-CONFIG_MAP: Mapping[str, Config] = MappingProxyType({config.name: config for config in _CONFIGS})
-DEFAULT_CONFIG = "histdec-drum_4bar"
-"""The model that is sampled from where none is named."""
-
-DEFAULT_EDIT_CONFIG = "histdec-drum_4bar_edit"
-"""The model that clips are interpolated and edited with where none is named: its latent vector keeps a clip."""
-
 
 MAX_KEY_PARTS = 100
 """The most dots in a dotted key of a user's file."""

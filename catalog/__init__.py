@@ -1,6 +1,7 @@
 """Every config as data, one file a family; `configs.py` is the door to them.
 
 config         `Config` and `HParams`: what a config is
+config_map     all of them by name
 drums          drum beats on a grid, 2 and 4 bars
 grooves        GrooVAE: drums as they are played
 history_drums  drum models whose decoder reads its own past

@@ -106,7 +106,7 @@ def differences(shapes: Shapes, weights: Weights) -> list[str]:
 
 def _remedy(weights: Weights, is_own: bool) -> str:
     """What to do, for the end of a message: where the config was named, which configs the weights do fit."""
-    from configs import CONFIG_MAP
+    from catalog.config_map import CONFIG_MAP
 
     if is_own:
         return "Its config and its weights are of two models; take another copy of the file."
