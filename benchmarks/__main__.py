@@ -26,7 +26,7 @@ from benchmarks.flops import training_flops
 from common.console import Parser, print_table, run_command
 from common.errors import InputError
 from common.output_files import check_outputs, write_atomically
-from tests.reference import ROOT, magenta_is_installed, run_magenta
+from interop.magenta_process import ROOT, magenta_is_installed, run_magenta
 
 CONFIG = "hierdec-drum_4bar"
 LARGE = {
@@ -95,7 +95,7 @@ def original_steps(name: str, batch: int, count: int) -> float:
     import numpy as np
 
     from benchmarks.ours import chosen_config, random_examples
-    from tests.models.small_models import with_hparams
+    from benchmarks.random_batches import with_hparams
 
     config = with_hparams(chosen_config(name), batch_size=batch)
     batches = [random_examples(config, batch, seed) for seed in range(count + 1)]

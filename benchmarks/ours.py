@@ -25,7 +25,7 @@ def random_examples(config: configs.Config, batch: int, seed: int = 0) -> dict[s
     """A random batch of full length in the config's forms; its values do not matter for time."""
     if config.model == "frame_model":
         return random_frames(config, batch, seed)
-    from tests.models.small_models import for_our_model, random_batch, with_hparams
+    from benchmarks.random_batches import for_our_model, random_batch, with_hparams
 
     arrays = for_our_model(random_batch(with_hparams(config, batch_size=batch), seed))
     arrays["lengths"] = np.full(batch, config.hparams.max_seq_len, np.int32)

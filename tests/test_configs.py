@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import configs
 from configs import CONFIG_MAP, Config, ConfigError, HParams, override, parse_hparams
+from interop.magenta_process import magenta_is_installed
 from tests.conftest import ROOT
-from tests.reference import magenta_is_installed
 
 SEED_WEIGHTS = {
     "hierdec-drum_4bar": 14_343_680,

@@ -10,8 +10,8 @@ import explore
 import interpolate
 import music_vae_generate
 import sample
-from tests.checkpoints import save_tiny, tiny_history_config
-from tests.drum_sequences import write_beat
+from tests.helpers.checkpoints import save_tiny, tiny_history_config
+from tests.helpers.drum_sequences import write_beat
 
 SAMPLES, EDITS = "histdec-drum_4bar", "histdec-drum_4bar_edit"
 

@@ -16,9 +16,9 @@ from models.music_vae import trained as trained_model
 from patterns.convert import main as convert_patterns
 from preprocess.midi.reader import read_midi
 from render.midi import write_midi
-from tests.checkpoints import save_tiny, tiny_config, tiny_history_config
 from tests.conftest import ROOT
-from tests.drum_sequences import drum_sequence, write_beat
+from tests.helpers.checkpoints import save_tiny, tiny_config, tiny_history_config
+from tests.helpers.drum_sequences import drum_sequence, write_beat
 
 COMMANDS = ("similar", "grid", "vary", "infill", "combine", "embed", "neighbours", "attributes")
 FRAMEWORKS = {"tensorflow", "keras", "jax", "tensorflow_probability"}

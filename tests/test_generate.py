@@ -10,7 +10,7 @@ import sample
 from common.errors import CheckpointError
 from models.formats import magenta_tf1 as magenta_checkpoint
 from models.formats import ours as checkpoint
-from tests.checkpoints import save_tiny, tiny_config
+from tests.helpers.checkpoints import save_tiny, tiny_config
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,9 @@ from models.music_vae.trained import load
 from preprocess.midi.hits import MidiHits, as_performed
 from preprocess.midi.reader import read_midi
 from render.midi import midi_bytes, write_midi
-from tests.checkpoints import save_tiny, tiny_config
-from tests.drum_sequences import PITCHES, Hit, backbeat, drum_sequence, random_hits, write_beat
-from tests.preprocess.midi.midi_bytes import END, delta, meter, midi, struck, tempo, track
+from tests.helpers.checkpoints import save_tiny, tiny_config
+from tests.helpers.drum_sequences import PITCHES, Hit, backbeat, drum_sequence, random_hits, write_beat
+from tests.helpers.midi_bytes import END, delta, meter, midi, struck, tempo, track
 from tests.test_sample import FRAMEWORKS, run
 
 STEP, BAR = 120, 1920

@@ -19,8 +19,8 @@ from models.music_vae.trained import slerp
 from preprocess.midi.reader import read_midi
 from render.clips import joined
 from render.midi import Style, write_midi
-from tests.checkpoints import save_tiny, tiny_config
-from tests.drum_sequences import backbeat, drum_sequence, write_beat
+from tests.helpers.checkpoints import save_tiny, tiny_config
+from tests.helpers.drum_sequences import backbeat, drum_sequence, write_beat
 from tests.render.test_pianoroll import pitched, with_chords
 from workflows.clips.input import read_clip
 

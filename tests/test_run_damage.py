@@ -115,7 +115,7 @@ def test_a_checkpoint_from_before_there_were_checksums_loads(tmp_path: Path) -> 
 
 
 def test_a_missing_config_is_that_of_the_newest_checkpoint(tmp_path: Path) -> None:
-    from tests.checkpoints import tiny_config, zero_weights
+    from tests.helpers.checkpoints import tiny_config, zero_weights
     from workflows.training.run import config_of
 
     config = tiny_config()
@@ -130,7 +130,7 @@ def test_a_missing_config_is_that_of_the_newest_checkpoint(tmp_path: Path) -> No
 
 
 def test_a_run_with_other_hyperparameters_says_which(patterns_tfrecord: Path, tmp_path: Path) -> None:
-    from tests.checkpoints import tiny_config
+    from tests.helpers.checkpoints import tiny_config
 
     (tmp_path / "config.json").write_text(tiny_config("cat-drums_2bar_small", z_size=6).to_json())
     with pytest.raises(InputError, match=r"z_size is 6 there and 4 now.*Leave out --config and --hparams"):

@@ -15,8 +15,8 @@ import sample
 from common.errors import CheckpointError, InputError
 from models.music_vae import trained as trained_model
 from preprocess.midi.reader import read_midi
-from tests.checkpoints import save_tiny, tiny_config
 from tests.conftest import ROOT
+from tests.helpers.checkpoints import save_tiny, tiny_config
 from workflows.playing.clips import controls_of
 
 COMMANDS = [

@@ -11,8 +11,8 @@ from common.errors import CheckpointError, InputError
 from models.music_vae import trained as trained_model
 from preprocess.midi.reader import read_midi
 from render.midi import Style, write_midi
-from tests.checkpoints import save_tiny, tiny_config, tiny_history_config
-from tests.drum_sequences import backbeat, write_beat
+from tests.helpers.checkpoints import save_tiny, tiny_config, tiny_history_config
+from tests.helpers.drum_sequences import backbeat, write_beat
 from tests.test_sample import FRAMEWORKS, contents, run
 from workflows.clips.input import read_clip, read_last_bars
 from workflows.playing.drum_flags import drums_of_text, kept_hits

@@ -14,9 +14,9 @@ from preprocess.midi.file import parse_midi
 from preprocess.midi.hits import MidiHits
 from preprocess.midi.reader import read_midi
 from render.midi import Style, write_midi
-from tests.checkpoints import save_tiny, tiny_config
-from tests.drum_sequences import PITCHES, drum_sequence, write_beat
-from tests.preprocess.midi.midi_bytes import meter, midi, struck, tempo, track
+from tests.helpers.checkpoints import save_tiny, tiny_config
+from tests.helpers.drum_sequences import PITCHES, drum_sequence, write_beat
+from tests.helpers.midi_bytes import meter, midi, struck, tempo, track
 from tests.test_sample import FRAMEWORKS, run
 
 BAR = 1920

@@ -18,9 +18,9 @@ from common.errors import CheckpointError, InputError
 from models.formats import magenta_tf1 as magenta_checkpoint
 from models.formats import ours as checkpoint
 from preprocess.tfrecord import RecordWriter
-from tests.checkpoints import save_tiny, tiny_config
 from tests.conftest import ROOT
-from tests.drum_sequences import drum_sequence
+from tests.helpers.checkpoints import save_tiny, tiny_config
+from tests.helpers.drum_sequences import drum_sequence
 
 # Without scheduled sampling, whose compilation takes longest; one test has it.
 TINY = "z_size=4,enc_rnn_size=[8],dec_rnn_size=[8],batch_size=8,sampling_schedule=constant,sampling_rate=0.0"

@@ -15,7 +15,7 @@ from common.errors import InputError
 from preprocess import convert_dir_to_note_sequences, preprocess_tfrecord
 from preprocess.tfds import write_split
 from preprocess.tfrecord import read_records, read_sidecar
-from tests.preprocess.midi.midi_bytes import midi, struck, track
+from tests.helpers.midi_bytes import midi, struck, track
 
 # Names and a value that is not the default, as DEFINE_string(...) and so on have them in Magenta's main branch.
 MAGENTA = {

@@ -135,7 +135,7 @@ def world(folder: Path) -> dict[str, str]:
     import configs
     import explore
     from patterns import convert
-    from tests.drum_sequences import write_beat
+    from tests.helpers.drum_sequences import write_beat
 
     (folder / "midi").mkdir()
     beat = write_beat(folder / "midi" / "beat.mid")

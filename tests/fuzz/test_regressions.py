@@ -24,7 +24,7 @@ from tests.fuzz.test_midi import read as read_midi
 from tests.fuzz.test_records import read_shard
 from tests.fuzz.test_scores import read as read_score
 from tests.fuzz.test_texts import check_config
-from tests.preprocess.midi.midi_bytes import END, NOTE, delta, midi
+from tests.helpers.midi_bytes import END, NOTE, delta, midi
 
 DRUMS = configs.CONFIG_MAP["hierdec-drum_4bar_small"]
 

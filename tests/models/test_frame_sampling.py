@@ -7,7 +7,7 @@ import pytest
 from keras import ops
 
 from models.training import trainer
-from tests.models.small_frame_models import built, music, small, with_past
+from tests.helpers.small_piano_models import built, music, small, with_past
 
 
 @pytest.mark.parametrize("name", ["basic_rnn", "piano-baseline", "relative_rnn"])

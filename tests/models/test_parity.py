@@ -8,18 +8,9 @@ import numpy as np
 import pytest
 
 import configs
-from tests.models.small_models import (
-    AS_MAGENTA,
-    TEACHER_FORCING,
-    for_our_model,
-    narrow,
-    random_batch,
-    random_controls,
-    random_weights,
-    short,
-    with_hparams,
-)
-from tests.reference import magenta_is_installed, run_magenta
+from benchmarks.random_batches import for_our_model, random_batch, random_controls, with_hparams
+from interop.magenta_process import magenta_is_installed, run_magenta
+from tests.helpers.small_models import AS_MAGENTA, TEACHER_FORCING, narrow, random_weights, short
 
 pytestmark = [
     pytest.mark.reference,

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import configs
+from benchmarks.random_batches import for_our_model, random_batch
 from models.training import trainer
-from tests.models.small_models import for_our_model, narrow, random_batch, short
+from tests.helpers.small_models import narrow, short
 
 SCHEDULED = {"sampling_schedule": "constant", "sampling_rate": 0.5, "dropout_keep_prob": 0.8}
 KINDS = (

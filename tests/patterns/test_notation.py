@@ -24,7 +24,7 @@ from patterns.notation import (
 )
 from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
 from preprocess.note_sequence import NoteSequence
-from tests.preprocess.midi.midi_bytes import END, midi
+from tests.helpers.midi_bytes import END, midi
 
 GRID = """\
 # a comment

@@ -23,7 +23,7 @@ from preprocess.note_sequence import NoteSequence
 from preprocess.sources import Source
 from preprocess.tfrecord import read_records, read_sidecar
 from tests.conftest import ROOT
-from tests.preprocess.midi.midi_bytes import END, NOTE, delta, midi
+from tests.helpers.midi_bytes import END, NOTE, delta, midi
 
 GOOD = midi(NOTE + END)
 BAD = {

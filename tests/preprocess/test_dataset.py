@@ -18,7 +18,7 @@ from preprocess.dataset import Batches, ExampleSet, load_examples
 from preprocess.note_sequence import NoteSequence
 from preprocess.preprocess_tfrecord import main as preprocess_main
 from preprocess.tfrecord import RecordWriter
-from tests.drum_sequences import backbeat, drum_sequence
+from tests.helpers.drum_sequences import backbeat, drum_sequence
 
 SPEC = {
     "name": "drums",

@@ -12,7 +12,7 @@ from preprocess.note_sequence import NoteSequence
 from preprocess.preprocess_tfrecord import main
 from preprocess.tfrecord import RecordWriter, read_records, read_sidecar
 from preprocess.transform import Filters, Transform
-from tests.drum_sequences import backbeat, drum_sequence
+from tests.helpers.drum_sequences import backbeat, drum_sequence
 
 CONFIG = "hierdec-drum_4bar"
 

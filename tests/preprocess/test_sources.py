@@ -11,7 +11,7 @@ from preprocess.convert_dir_to_note_sequences import main
 from preprocess.note_sequence import NoteSequence
 from preprocess.sources import MIDI_SUFFIXES, find_sources, named_files, read_path
 from preprocess.tfrecord import RecordWriter, expand_patterns, read_records, read_sidecar
-from tests.preprocess.midi.midi_bytes import END, NOTE, midi
+from tests.helpers.midi_bytes import END, NOTE, midi
 
 GOOD = midi(NOTE + END)
 

@@ -13,7 +13,7 @@ from common.errors import InputError
 from render import audio
 from render.audio import RATE, RELEASE, TIMBRES, drum_sounds, key_sound, wav_bytes, write_wav
 from render.midi import Style
-from tests.drum_sequences import PITCHES, SIXTEENTH, drum_sequence
+from tests.helpers.drum_sequences import PITCHES, SIXTEENTH, drum_sequence
 from tests.render.test_pianoroll import pitched, trio
 
 

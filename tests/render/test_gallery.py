@@ -13,8 +13,8 @@ import pytest
 from preprocess.midi.reader import read_midi
 from render.gallery import Clip, Section, gallery_html, write_gallery
 from render.midi import Style
-from tests.browser import headless_chromium
-from tests.drum_sequences import SIXTEENTH, backbeat, drum_sequence
+from tests.helpers.browser import headless_chromium
+from tests.helpers.drum_sequences import SIXTEENTH, backbeat, drum_sequence
 from tests.render.test_pianoroll import pitched, trio, with_chords
 
 HOSTILE = '</script><img src="x" onerror="window.hacked = 1"><!-- {{data}} {{title}} "quoted" & \u2028'

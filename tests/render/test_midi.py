@@ -14,7 +14,7 @@ from preprocess.midi.reader import read_midi
 from preprocess.note_sequence import NoteSequence
 from render.drum_maps import DRUM_MAPS
 from render.midi import Style, midi_bytes, write_midi
-from tests.drum_sequences import Hit, backbeat, drum_sequence, random_hits
+from tests.helpers.drum_sequences import Hit, backbeat, drum_sequence, random_hits
 
 BAR = 1920
 

@@ -27,7 +27,7 @@ from render.pianoroll import (
     png_bytes,
     save_png,
 )
-from tests.drum_sequences import PITCHES, SIXTEENTH, Hit, drum_sequence, random_hits
+from tests.helpers.drum_sequences import PITCHES, SIXTEENTH, Hit, drum_sequence, random_hits
 
 Played = tuple[float, int, int, float]
 """Sixteenth, pitch, velocity, length in sixteenths."""

@@ -24,8 +24,8 @@ from catalog.config import merged
 from common.errors import CheckpointError, InputError, OutputError
 from models.formats import magenta_js
 from models.formats import ours as checkpoint
-from tests.browser import headless_chromium
-from tests.checkpoints import randomize
+from tests.helpers.browser import headless_chromium
+from tests.helpers.checkpoints import randomize
 
 PACKAGE = "@magenta/music@1.23.1"
 SHIPPED = "hierdec-drum_4bar_small"

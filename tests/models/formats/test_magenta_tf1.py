@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from common.errors import CheckpointError
+from interop.magenta_process import magenta_is_installed, run_magenta
 from models.formats import magenta_tf1 as magenta_checkpoint
-from tests.checkpoints import TINY, randomize, tiny_config
-from tests.reference import magenta_is_installed, run_magenta
+from tests.helpers.checkpoints import TINY, randomize, tiny_config
 
 needs_magenta = pytest.mark.skipif(not magenta_is_installed(), reason="magenta is not installed")
 STEPS = (5, 12)

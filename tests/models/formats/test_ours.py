@@ -11,7 +11,7 @@ import pytest
 from common.errors import CheckpointError, OutputError
 from models.formats import ours as checkpoint
 from models.formats.ours import Checkpoint
-from tests.checkpoints import randomize, tiny_config
+from tests.helpers.checkpoints import randomize, tiny_config
 
 
 def example(step: int = 3) -> Checkpoint:

@@ -21,8 +21,8 @@ from models.outputs.polyphonic_likelihood import cross_entropy
 from models.piano import playing as frame_playing
 from models.piano.model import FrameModel
 from models.piano.playing import Frame
-from tests.checkpoints import save_tiny, tiny_config
-from tests.models.torch_originals import (
+from tests.helpers.checkpoints import save_tiny, tiny_config
+from tests.helpers.torch_originals import (
     BATCH,
     HIDDEN,
     KEYS,

@@ -19,9 +19,9 @@ from models.formats import weight_check
 from models.formats.ours import Checkpoint
 from models.music_vae import trained as trained_model
 from models.piano import trained as trained_frame_model
-from tests.checkpoints import tiny_config, zero_weights
 from tests.conftest import ROOT
-from tests.models import small_frame_models
+from tests.helpers import small_piano_models
+from tests.helpers.checkpoints import tiny_config, zero_weights
 
 
 def save(path: Path, config: Config, **changes: Any) -> str:
@@ -72,7 +72,7 @@ def test_a_frame_model_and_a_music_vae_are_told_apart(tmp_path: Path) -> None:
     path = save(tmp_path / "x.safetensors", tiny_config("hierdec-drum_4bar"))
     with pytest.raises(CheckpointError, match="model is music_vae, not frame_model as in piano-small"):
         trained_frame_model.load(path, CONFIG_MAP["piano-small"])
-    path = save(tmp_path / "y.safetensors", small_frame_models.small("piano-small"))
+    path = save(tmp_path / "y.safetensors", small_piano_models.small("piano-small"))
     assert trained_frame_model.is_one(path)
     with pytest.raises(CheckpointError, match="model is frame_model"):
         trained_model.load(path, CONFIG_MAP["hierdec-drum_4bar"])
@@ -83,7 +83,7 @@ KINDS = {
     "hierarchical": tiny_config("hier-trio_16bar"),
     "history": CONFIG_MAP["histdec-drum_4bar_edit"],
     "groove": CONFIG_MAP["groovae_2bar_tap_small"],
-    "frames": small_frame_models.small("piano-velocity"),
+    "frames": small_piano_models.small("piano-velocity"),
 }
 
 

@@ -9,7 +9,7 @@ from catalog.config import Config, frozen
 from catalog.limits import MAX_PARAMETERS
 from configs import CONFIG_MAP
 from models.formats import weight_check
-from tests.models import small_frame_models, small_models
+from tests.helpers import small_models, small_piano_models
 
 CHORDS = frozen({**CONFIG_MAP["cat-mel_2bar_med_chords"].decoder, "preprocess_controls": True})
 LEVELS = frozen({**CONFIG_MAP["hier-mel_16bar"].decoder, "disable_autoregression": [0], "re_encode": True})
@@ -34,7 +34,7 @@ def variants() -> dict[str, Config]:
         if c.decoder["name"] in ("history_lstm", "groove_mixture_lstm")
     }
     found |= {
-        name: small_frame_models.small(name)
+        name: small_piano_models.small(name)
         for name, config in CONFIG_MAP.items()
         if config.model == "frame_model"
     }

@@ -11,7 +11,7 @@ from catalog.config import HParams, frozen
 from models.history_drums.controls import NO_TOKEN, ControlLayout
 from models.history_drums.trained import HistoryModel
 from models.numpy_engine.history_drums import HistoryPlayer
-from tests.checkpoints import randomize
+from tests.helpers.checkpoints import randomize
 
 CLIPS, STEPS, DRUMS, CONDITIONS = 6, 64, 9, 28
 

@@ -9,7 +9,7 @@ from keras import ops
 
 from models.layers.lstm import LSTM, LSTMStack, flatten_states, unflatten_states
 from models.layers.lstm_sequence import lstm_cell, lstm_sequence
-from tests.models.gradients import gradients
+from tests.helpers.gradients import gradients
 
 Array = np.ndarray
 TIME, BATCH, UNITS = 6, 3, 5

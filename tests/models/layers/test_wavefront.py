@@ -8,7 +8,7 @@ from keras import ops
 
 from models.layers import wavefront
 from models.layers.lstm_sequence import lstm_cell
-from tests.models.gradients import gradients
+from tests.helpers.gradients import gradients
 
 Array = Any
 

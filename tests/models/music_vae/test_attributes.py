@@ -18,10 +18,10 @@ from models.music_vae import attributes, latent
 from models.music_vae.attributes import ATTRIBUTES, AttributeVectors
 from models.music_vae.trained import TrainedModel
 from render import clips
-from tests.checkpoints import tiny_config, zero_weights
 from tests.conftest import ROOT
-from tests.drum_sequences import drum_sequence
-from tests.models.small_models import MUSIC_VAES
+from tests.helpers.checkpoints import tiny_config, zero_weights
+from tests.helpers.drum_sequences import drum_sequence
+from tests.helpers.small_models import MUSIC_VAES
 
 SHIPPED = ROOT / "checkpoints" / "hierdec-drum_4bar_small.safetensors"
 

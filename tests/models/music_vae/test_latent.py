@@ -11,14 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from benchmarks.random_batches import for_our_model, random_batch
 from common.errors import CheckpointError
 from metrics import drum_hits
 from models.music_vae import latent
 from models.music_vae.trained import TrainedModel, slerp_at
 from models.numpy_engine import decoding as numpy_model
-from tests.checkpoints import randomize, tiny_config, zero_weights
 from tests.conftest import ROOT
-from tests.models.small_models import for_our_model, random_batch, short
+from tests.helpers.checkpoints import randomize, tiny_config, zero_weights
+from tests.helpers.small_models import short
 
 SHIPPED = ROOT / "checkpoints" / "hierdec-drum_4bar_small.safetensors"
 DECODERS = (

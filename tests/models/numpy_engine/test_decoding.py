@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 import configs
+from benchmarks.random_batches import for_our_model, random_batch
 from common.errors import CheckpointError
 from models.music_vae import trained as trained_model
 from models.numpy_engine import decoding as numpy_model
-from tests.checkpoints import randomize, save_tiny, tiny_config
-from tests.models.small_models import for_our_model, random_batch, short
+from tests.helpers.checkpoints import randomize, save_tiny, tiny_config
+from tests.helpers.small_models import short
 
 ENCODERS = {
     "hierdec-drum_4bar_small": (6,),

@@ -10,7 +10,7 @@ import configs
 from models.music_vae.trained import TrainedModel
 from models.numpy_engine import grooves as numpy_groove
 from models.outputs.groove_layout import OFFSET_GRID, VELOCITY_GRID
-from tests.checkpoints import randomize, tiny_config
+from tests.helpers.checkpoints import randomize, tiny_config
 
 HUMANIZE, TAP = "groovae_2bar_humanize_small", "groovae_2bar_tap_small"
 

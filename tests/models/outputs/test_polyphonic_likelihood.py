@@ -7,7 +7,7 @@ import pytest
 from keras import ops
 
 from models.outputs.polyphonic_likelihood import FORBIDDEN, draw_outcome, masked_log_softmax
-from tests.models.gradients import gradients
+from tests.helpers.gradients import gradients
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from keras import ops
 from models.music_vae.decoders import Draws, LSTMDecoder
 from models.outputs.chords import ChordClasses, IndependentVoices
 from models.outputs.polyphonic_sampler import PolyphonicSampler
-from tests.models.gradients import gradients
+from tests.helpers.gradients import gradients
 from tests.models.piano.readers.test_history_user import sigmoid
 
 Array = np.ndarray

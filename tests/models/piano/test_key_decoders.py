@@ -20,7 +20,7 @@ from models.piano.key_decoders import (
     log_any,
     of_class,
 )
-from tests.models.gradients import gradients
+from tests.helpers.gradients import gradients
 from tests.models.piano.readers.test_history_user import sigmoid
 
 Array = np.ndarray

@@ -19,7 +19,7 @@ from configs import CONFIG_MAP
 from models.piano import evaluation as frame_evaluation
 from models.piano.trained import TrainedFrameModel
 from models.training import trainer
-from tests.models.small_frame_models import built, music, small, weights_of, with_past
+from tests.helpers.small_piano_models import built, music, small, weights_of, with_past
 
 ROOT = Path(__file__).resolve().parents[3]
 READERS = (
@@ -260,7 +260,7 @@ def test_ten_thousand_steps_make_no_nan() -> None:
 PLAY = """
 import sys, numpy as np
 sys.path.insert(0, {root!r})
-from tests.models.small_frame_models import small
+from tests.helpers.small_piano_models import small
 from models.trained_frame_model import TrainedFrameModel
 config = small({name!r})
 weights = dict(np.load({weights!r}))

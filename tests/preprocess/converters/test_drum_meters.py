@@ -18,7 +18,7 @@ from preprocess.groove_dataset import GrooveFiles, load_note_sequences, read_inf
 from preprocess.midi.reader import read_midi
 from render.clips import bars_of, in_meter_of
 from render.midi import Style, midi_bytes
-from tests.drum_sequences import backbeat, drum_sequence
+from tests.helpers.drum_sequences import backbeat, drum_sequence
 
 METERS = {"3-4": (3, 4), "6-8": (6, 8), "12-8": (12, 8), "triplets": (4, 4)}
 TOKENS = st.lists(st.integers(0, 511), min_size=48, max_size=48).filter(lambda t: any(t[:12]) and any(t[36:]))

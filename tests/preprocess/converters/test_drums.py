@@ -19,8 +19,8 @@ from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
 from preprocess.groove_dataset import GrooveFiles, load_note_sequences, read_info, select
 from preprocess.midi.reader import read_midi
 from preprocess.note_sequence import NoteSequence
-from tests.drum_sequences import backbeat, drum_sequence
-from tests.preprocess.converters.original import run_original
+from tests.helpers.drum_sequences import backbeat, drum_sequence
+from tests.helpers.magenta_scripts import run_original
 
 ALL_CLASSES = [[pitch] for pitch in range(27, 88)]  # 61, as many as Magenta's FULL_DRUM_PITCH_CLASSES
 ROLLS = {"roll_input": True, "roll_output": True}

@@ -16,8 +16,8 @@ from hypothesis.extra.numpy import arrays
 from preprocess.converters.groove import GrooveConverter
 from preprocess.midi.reader import read_midi
 from preprocess.note_sequence import NoteSequence
-from tests.drum_sequences import backbeat, drum_sequence
-from tests.preprocess.converters.original import run_original
+from tests.helpers.drum_sequences import backbeat, drum_sequence
+from tests.helpers.magenta_scripts import run_original
 
 CLASSES = {"pitch_classes": "roland", "inference_pitch_classes": "reduced"}
 TWO_BARS = {"split_bars": 2, **CLASSES}

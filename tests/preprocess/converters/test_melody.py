@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from preprocess.converters.melody import MelodyConverter
 from preprocess.note_sequence import NoteSequence
-from tests.preprocess.converters.magenta_converter import (
+from tests.helpers.magenta_converter import (
     ROOT,
     assert_same_sequence,
     magentas_examples,

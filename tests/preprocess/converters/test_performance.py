@@ -16,7 +16,7 @@ from preprocess.converters.base import NO_TOKEN
 from preprocess.converters.performance import MultiInstrumentPerformanceConverter
 from preprocess.midi.reader import read_midi
 from preprocess.note_sequence import NoteSequence
-from tests.preprocess.converters.original import run_original
+from tests.helpers.magenta_scripts import run_original
 
 CHORD_SYMBOL = NoteSequence.TextAnnotation.CHORD_SYMBOL
 # hier-multiperf_vel_1bar_med and _big; with chords _med_chords and _big_chords

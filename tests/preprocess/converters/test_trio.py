@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from preprocess.converters.trio import TrioConverter
 from preprocess.note_sequence import NoteSequence
-from tests.drum_sequences import backbeat
-from tests.preprocess.converters.magenta_converter import (
+from tests.helpers.drum_sequences import backbeat
+from tests.helpers.magenta_converter import (
     assert_same_sequence,
     magentas_examples,
     our_examples,

@@ -9,7 +9,7 @@ from common.errors import InputError
 from preprocess.converters.drums import DrumsConverter
 from preprocess.drums import conditions as dc
 from preprocess.groove_dataset import GrooveFiles, load_note_sequences, read_info, select
-from tests.drum_sequences import backbeat, drum_sequence
+from tests.helpers.drum_sequences import backbeat, drum_sequence
 
 QUANTILES = st.none() | st.floats(0, 1)
 CONDITIONS = st.builds(

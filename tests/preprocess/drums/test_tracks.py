@@ -10,7 +10,7 @@ from common.errors import InputError
 from preprocess.drums.tracks import DrumChoice, add_drum_choice_flags, drum_choice_of, drum_parts, take_drums
 from preprocess.midi.file import parse_midi
 from preprocess.midi.reader import read_midi, read_midi_file
-from tests.preprocess.midi.midi_bytes import END, delta, midi
+from tests.helpers.midi_bytes import END, delta, midi
 
 BEAT = [(i * 120, 42) for i in range(16)] + [(0, 36), (960, 36), (480, 38), (1440, 38)]
 BASS = [(i * 240, pitch) for i, pitch in enumerate((36, 36, 43, 41, 36, 38, 43, 45))]

@@ -17,7 +17,7 @@ from preprocess.drums.tracks import DrumChoice
 from preprocess.midi.file import parse_midi
 from preprocess.midi.hits import MidiHits, as_performed
 from preprocess.midi.reader import read_midi
-from tests.preprocess.midi.midi_bytes import END, Events, meter, midi, struck, tempo, track
+from tests.helpers.midi_bytes import END, Events, meter, midi, struck, tempo, track
 
 STEP = 120
 BAR = 1920

@@ -18,7 +18,7 @@ from common.errors import InputError
 from preprocess.midi.file import KEY, METER, parse_midi
 from preprocess.midi.reader import Limits, read_midi, read_midi_file
 from tests.conftest import ROOT
-from tests.preprocess.midi.midi_bytes import END, NOTE, delta, midi
+from tests.helpers.midi_bytes import END, NOTE, delta, midi
 
 FOLDERS = {"groove": 14, "midi_samples": 8, "mutopia_piano": 7, "chorales": 6, "joplin_rags": 5}
 

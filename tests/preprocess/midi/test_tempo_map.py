@@ -9,7 +9,7 @@ from preprocess.converters.drums import DrumsConverter
 from preprocess.midi.reader import read_midi
 from preprocess.midi.tempo_map import TempoMap, at_one_tempo
 from preprocess.note_sequence import NoteSequence
-from tests.preprocess.midi.midi_bytes import END, delta, midi
+from tests.helpers.midi_bytes import END, delta, midi
 
 TICKS = 480
 BAR = 4 * TICKS

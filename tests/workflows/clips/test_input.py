@@ -11,7 +11,7 @@ from models.music_vae import trained as trained_model
 from preprocess.drums.tracks import DrumChoice
 from preprocess.midi.bar_lines import Bar, bars_until
 from preprocess.midi.reader import read_midi
-from tests.preprocess.midi.midi_bytes import END, delta, midi
+from tests.helpers.midi_bytes import END, delta, midi
 from workflows.clips.input import first_bars, read_beginning, read_clip, read_last_bars
 
 TICKS = 480

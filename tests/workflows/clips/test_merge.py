@@ -15,7 +15,7 @@ import interpolate
 import sample
 from models.music_vae import trained as trained_model
 from render.midi import Style, midi_bytes
-from tests.checkpoints import save_tiny, tiny_history_config
+from tests.helpers.checkpoints import save_tiny, tiny_history_config
 from tests.workflows.clips.test_input import BAR, TICKS, beat, meter, note, tempo, track, write
 from workflows.clips.input import read_clip
 from workflows.clips.merge import given_sequence, merged, resolution_for, style_like, styles_between

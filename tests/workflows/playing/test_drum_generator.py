@@ -7,7 +7,7 @@ from models.history_drums.controls import NO_TOKEN
 from models.history_drums.trained import HistoryModel
 from models.music_vae import trained as trained_model
 from preprocess.drums.conditions import DrumConditions, density, quantile_of
-from tests.checkpoints import save_tiny, tiny_history_config
+from tests.helpers.checkpoints import save_tiny, tiny_history_config
 from workflows.playing import drum_sampling
 from workflows.playing.drum_generator import DrumGenerator
 from workflows.playing.song_form import parse_structure

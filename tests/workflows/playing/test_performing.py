@@ -10,8 +10,8 @@ from common.errors import InputError
 from models.music_vae.trained import load
 from preprocess.converters.groove import GrooveConverter
 from preprocess.drums import groove_conditions
-from tests.checkpoints import save_tiny, tiny_config
-from tests.drum_sequences import backbeat, drum_sequence
+from tests.helpers.checkpoints import save_tiny, tiny_config
+from tests.helpers.drum_sequences import backbeat, drum_sequence
 from workflows.playing import performing
 from workflows.playing.performing import conditions_at, felt, humanized
 

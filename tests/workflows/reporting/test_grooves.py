@@ -8,7 +8,7 @@ import pytest
 from metrics import grooves as groove_metrics
 from models.music_vae.trained import load
 from preprocess.dataset import load_examples
-from tests.checkpoints import save_tiny, tiny_config
+from tests.helpers.checkpoints import save_tiny, tiny_config
 from workflows.reporting import grooves as groove_report
 
 

@@ -14,7 +14,7 @@ from models.layers.backend import scan
 from models.piano.readers.history_user import BASELINE_LAGS, HistoryState, HistoryUser, read_lags, window_lags
 from preprocess.pieces.fragments import fragments
 from preprocess.pieces.pieces import Pieces
-from tests.models.gradients import gradients
+from tests.helpers.gradients import gradients
 
 Array = np.ndarray
 ROOT = Path(__file__).resolve().parents[4]

@@ -12,7 +12,7 @@ from keras import ops
 
 from models.layers.lstm_sequence import lstm_cell
 from models.piano.readers.latency_lstm import DELAYS, LatencyCapsules, LatencyLSTM, delayed_lstm_sequence
-from tests.models.gradients import gradients
+from tests.helpers.gradients import gradients
 from tests.models.piano.readers.test_history_user import numpy_stack, sigmoid
 from tests.models.test_frame_readers import quick, read
 

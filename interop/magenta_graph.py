@@ -1,4 +1,4 @@
-"""Tasks on Magenta's own graph, in a process with TF_USE_LEGACY_KERAS=1: `python -m tests.reference.magenta_graph`.
+"""Tasks on Magenta's own graph, in a process with TF_USE_LEGACY_KERAS=1: `python -m interop.magenta_graph`.
 
 It reads names of folders from standard input, one a line, and answers each with a status, 0 for success. A folder
 holds `request.json` (task, config, options) and `in.npz`; the result goes to `out.npz`, and what is printed to
@@ -276,7 +276,7 @@ def main(folder: Path) -> None:
         with tf.Graph().as_default():
             tf.set_random_seed(0)
             result |= TASKS[task](Config.from_json(request["config"]), request, arrays)
-    np.savez(folder / "out.npz", **result)
+    np.savez(folder / "out.npz", **result)  # type: ignore[arg-type]
 
 
 def serve() -> None:

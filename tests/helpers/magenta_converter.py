@@ -19,9 +19,9 @@ from common.errors import InputError
 from preprocess.midi.reader import read_midi
 from preprocess.note_sequence import NoteSequence
 from preprocess.tfrecord import RecordWriter, read_records
-from tests.preprocess.converters.original import run_original
+from tests.helpers.magenta_scripts import run_original
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def real_sequences(data_dir: Callable[[str], Path], every: dict[str, int]) -> list[Any]:

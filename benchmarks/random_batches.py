@@ -1,62 +1,19 @@
-"""Configs at small widths and lengths, and random batches and weights for them."""
+"""Random batches in the form of each config: what the parity tests compare on, and the benchmarks time."""
 
 import dataclasses
-import math
 from typing import Any
 
 import numpy as np
 
-import configs
+from catalog.config import Config
 from preprocess.converters.base import NO_TOKEN
 
 Arrays = dict[str, np.ndarray]
-MUSIC_VAES = tuple(sorted(n for n, c in configs.CONFIG_MAP.items() if c.model == "music_vae"))
-AS_MAGENTA = tuple(
-    n
-    for n in MUSIC_VAES
-    if configs.CONFIG_MAP[n].converter["name"] != "pianoroll"
-    and configs.CONFIG_MAP[n].decoder["name"] not in ("history_lstm", "groove_mixture_lstm")
-)
-"""What Magenta can run: it has no piano rolls, no decoder that reads its own past, no grooves by likelihood."""
-
-TEACHER_FORCING = {"sampling_schedule": "constant", "sampling_rate": 0.0}
-ENCODER_WIDTHS, DECODER_WIDTHS = (24, 20), (16, 12, 14)
-SMALL: dict[str, Any] = {
-    "z_size": 10,
-    "batch_size": 6,
-    "nade_num_hidden": 7,
-    "free_bits": 1.0,
-    "dropout_keep_prob": 1.0,
-}
 
 
-def with_hparams(config: configs.Config, **changes: Any) -> configs.Config:
+def with_hparams(config: Config, **changes: Any) -> Config:
+    """The config with other hyperparameters."""
     return dataclasses.replace(config, hparams=dataclasses.replace(config.hparams, **changes))
-
-
-def narrow(config: configs.Config, **changes: Any) -> configs.Config:
-    """A config with as many layers as before, each narrow."""
-    widths = {
-        "enc_rnn_size": ENCODER_WIDTHS[: len(config.hparams.enc_rnn_size)],
-        "dec_rnn_size": DECODER_WIDTHS[: len(config.hparams.dec_rnn_size)],
-        "control_preprocessing_rnn_size": (9,),
-    }
-    return with_hparams(config, **{**widths, **SMALL, **TEACHER_FORCING, **changes})
-
-
-def short(config: configs.Config) -> configs.Config:
-    """A config with shorter levels, so that the original's graph of it builds in seconds."""
-
-    def levels(part: Any) -> dict:
-        part = dict(part)
-        if "level_lengths" in part:
-            part["level_lengths"] = tuple(min(n, 3) for n in part["level_lengths"])
-        return part
-
-    encoder, decoder = levels(config.encoder), levels(config.decoder)
-    length = math.prod(decoder.get("level_lengths", (min(config.hparams.max_seq_len, 32),)))
-    config = dataclasses.replace(config, encoder=encoder, decoder=decoder)
-    return with_hparams(config, max_seq_len=length)
 
 
 def random_values(converter: Any, form: str, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
@@ -78,12 +35,13 @@ def random_values(converter: Any, form: str, shape: tuple[int, int], rng: np.ran
 
 
 def random_controls(converter: Any, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """Chords, or whatever else a converter gives the decoder besides z."""
     if converter.input_form == "dense":
         return rng.random((*shape, converter.control_depth)) < 0.3
     return np.eye(converter.control_depth, dtype=bool)[rng.integers(0, converter.control_depth, shape)]
 
 
-def random_lengths(config: configs.Config, rng: np.random.Generator) -> np.ndarray:
+def random_lengths(config: Config, rng: np.random.Generator) -> np.ndarray:
     """Lengths of all kinds that the original takes."""
     batch, time = config.hparams.batch_size, config.hparams.max_seq_len
     if config.decoder["name"] != "hierarchical_lstm":
@@ -102,7 +60,7 @@ def random_lengths(config: configs.Config, rng: np.random.Generator) -> np.ndarr
     return lengths
 
 
-def random_batch(config: configs.Config, seed: int = 0) -> Arrays:
+def random_batch(config: Config, seed: int = 0) -> Arrays:
     """Inputs, outputs, controls, lengths and noise of a batch."""
     rng = np.random.default_rng(seed)
     h, converter = config.hparams, config.build_converter()
@@ -119,17 +77,6 @@ def random_batch(config: configs.Config, seed: int = 0) -> Arrays:
         arrays["controls"] = random_controls(converter, shape, rng)
     arrays["lengths"] = lengths
     arrays["noise"] = rng.standard_normal((h.batch_size, h.z_size)).astype(np.float32)
-    return arrays
-
-
-def random_weights(model: Any, scale: float, seed: int = 0) -> Arrays:
-    """Random weights, large enough that every part matters, also given to the model."""
-    rng = np.random.default_rng(seed)
-    arrays = {}
-    for name, variable in model.named_weights().items():
-        value = (scale * rng.standard_normal(variable.shape)).astype(np.float32)
-        variable.assign(value)
-        arrays[f"weight:{name}"] = value
     return arrays
 
 

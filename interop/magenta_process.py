@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def magenta_is_installed() -> bool:
@@ -57,6 +57,6 @@ def _server() -> subprocess.Popen:
         "PYTHONPATH": str(ROOT),
     }
     environment.pop("KERAS_BACKEND", None)
-    command = [sys.executable, "-m", "tests.reference.magenta_graph"]
+    command = [sys.executable, "-m", "interop.magenta_graph"]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, text=True)
