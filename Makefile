@@ -41,15 +41,10 @@ test-slow: $(VENV)/.installed
 	$(QUICK_COMPILER) $(PYTEST) --dist worksteal -m "slow or reference" tests/models tests/test_*.py
 	$(SAME_DIGITS) $(PYTEST) --dist loadfile -m "slow or reference" --ignore=tests/models --ignore-glob="tests/test_*.py" tests
 
-# The parts that every model is made of, one model of each family, and two configs against the original. JAX compiles
-# each operation of a test by itself, so what is left out would take longer than all that is here.
-JAX_TESTS := $(addprefix tests/models/,layers/test_lstm.py test_training_step.py piano/readers/test_history_user.py history_drums/test_decoder.py \
-    formats/test_ours.py training/test_schedules.py piano/test_model.py test_frame_sampling.py piano/test_key_decoders.py \
-    outputs/test_polyphonic_sampler.py test_parity.py)
-JAX_CHOICE := not (whatever or outputs_of_a_decoder or parts_that or gradients_and_greedy) \
-    or cat-drums_2bar_small or hits_control
+# Tests marked `jax`: the parts that every model is made of, one model of each family, and two configs against the
+# original. JAX compiles each operation of a test separately, so running all of them would take far longer.
 test-jax: $(VENV)/.installed
-	KERAS_BACKEND=jax $(QUICK_COMPILER) $(PYTEST) --dist worksteal -m "not slow" $(JAX_TESTS) -k "$(JAX_CHOICE)"
+	KERAS_BACKEND=jax $(QUICK_COMPILER) $(PYTEST) --dist worksteal -m "jax and not slow"
 
 # 10,000 mutated MIDI files and 2,000 inputs of each other kind, in one process each of two; `make test` has a few
 # hundred of each. Other inputs: make fuzz FUZZ_SEED=1000000.

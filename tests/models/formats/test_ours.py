@@ -13,6 +13,8 @@ from models.formats import ours as checkpoint
 from models.formats.ours import Checkpoint
 from tests.helpers.checkpoints import randomize, tiny_config
 
+pytestmark = pytest.mark.jax
+
 
 def example(step: int = 3) -> Checkpoint:
     rng = np.random.default_rng(step)

@@ -13,6 +13,8 @@ from models.history_drums.trained import HistoryModel
 from models.numpy_engine.history_drums import HistoryPlayer
 from tests.helpers.checkpoints import randomize
 
+pytestmark = pytest.mark.jax
+
 CLIPS, STEPS, DRUMS, CONDITIONS = 6, 64, 9, 28
 
 

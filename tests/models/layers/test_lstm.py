@@ -11,6 +11,8 @@ from models.layers.lstm import LSTM, LSTMStack, flatten_states, unflatten_states
 from models.layers.lstm_sequence import lstm_cell, lstm_sequence
 from tests.helpers.gradients import gradients
 
+pytestmark = pytest.mark.jax
+
 Array = np.ndarray
 TIME, BATCH, UNITS = 6, 3, 5
 

@@ -137,6 +137,7 @@ def numpy_cross_entropy(p: Array, y: Array) -> Array:
     return -(y * np.log(p) + (1 - y) * np.log(1 - p)).sum(axis=-1)
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("memory", [False, True], ids=["stateless", "memory"])
 @pytest.mark.parametrize("aposter", [False, True], ids=["inverted", "aposter"])
 @pytest.mark.parametrize("pauses", [False, True], ids=["banning", "pauses"])
@@ -159,6 +160,7 @@ def test_the_path_is_the_formulas(data: tuple, pauses: bool, aposter: bool, memo
         np.testing.assert_allclose(loss[i], expected, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.jax
 def test_the_crutch_changes_the_gradient_alone(data: tuple) -> None:
     features, frames, uniforms = data
     uniforms = uniforms.astype(np.float32)
@@ -173,6 +175,7 @@ def test_the_crutch_changes_the_gradient_alone(data: tuple) -> None:
     assert np.abs(results[0][1] - results[1][1]).max() > 1e-3
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("options", KINDS.values(), ids=KINDS.keys())
 def test_the_likelihood_is_the_sum_over_all_paths(options: dict) -> None:
     sampler = small(**options)
@@ -190,6 +193,7 @@ def test_the_likelihood_is_the_sum_over_all_paths(options: dict) -> None:
     np.testing.assert_allclose(leaking, 0.99 * ours + 0.01 / len(FRAMES), atol=1e-6)
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("options", KINDS.values(), ids=KINDS.keys())
 def test_draws_and_bounds_have_the_formulas_frequencies(options: dict) -> None:
     sampler, count = small(**options), 40_000
@@ -209,6 +213,7 @@ def test_draws_and_bounds_have_the_formulas_frequencies(options: dict) -> None:
         assert log_weight.mean() <= np.log(expected[i]) + 1e-5
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("pauses", [False, True])
 def test_beginnings_of_voices_with_a_memory_are_known_and_make_a_bound_of_the_rest(pauses: bool) -> None:
     """Two frames: `-log p(x1 | x0)` is at most the mean path's nats less those of x0, which alone are no bound."""
@@ -230,6 +235,7 @@ def test_beginnings_of_voices_with_a_memory_are_known_and_make_a_bound_of_the_re
         assert known[i] - log_weight.sum(axis=1).mean() >= truth - slack
 
 
+@pytest.mark.jax
 def test_the_baseline_has_its_sizes_and_sums_to_one() -> None:
     sampler = PolyphonicSampler(memory=True)
     sampler.build()
@@ -244,6 +250,7 @@ def test_the_baseline_has_its_sizes_and_sums_to_one() -> None:
     assert (likelihood.reshape(-1)[frames.sum(axis=-1) > 5] < -1e8).all()
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("pauses", [False, True], ids=["banning", "pauses"])
 def test_steps_are_the_whole_sequence(data: tuple, pauses: bool) -> None:
     features, _, uniforms = data
@@ -260,6 +267,7 @@ def test_steps_are_the_whole_sequence(data: tuple, pauses: bool) -> None:
             np.testing.assert_allclose(ops.convert_to_numpy(found), ops.convert_to_numpy(expected), atol=1e-5)
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("pauses", [False, True], ids=["banning", "pauses"])
 def test_the_bound_goes_on_where_it_stopped(data: tuple, pauses: bool) -> None:
     features, frames, uniforms = data
@@ -343,6 +351,7 @@ class Memoriser(keras.Model):
         return self.sampler.loss(features, frames)
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize(
     "options",
     [
@@ -366,6 +375,7 @@ def test_it_learns_a_piece(options: dict, data: tuple) -> None:
     assert costs[-1] < (0.5 * costs[0] if options.get("objective") == "path" else 0.1)
 
 
+@pytest.mark.jax
 def test_wrong_arguments_are_refused() -> None:
     for options, message in (
         ({"objective": "luck"}, "objective"),

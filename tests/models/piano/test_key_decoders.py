@@ -69,11 +69,13 @@ def of_class_by_hand(classes: Array) -> Array:
     return np.array([classes[i % CLASSES] for i in range(KEYS)])
 
 
+@pytest.mark.jax
 def test_the_class_of_a_key_is_its_number_modulo_twelve_up_to_the_highest_key() -> None:
     classes = np.arange(12, dtype=np.float32)
     np.testing.assert_array_equal(of_class(classes, 88), np.arange(88) % 12)
 
 
+@pytest.mark.jax
 @settings(max_examples=25)
 @given(st.integers(1, 30), st.integers(1, 13))
 def test_octaves_hold_the_keys(keys: int, classes: int) -> None:
@@ -85,6 +87,7 @@ def test_octaves_hold_the_keys(keys: int, classes: int) -> None:
     np.testing.assert_array_equal(from_octaves(ops.convert_to_tensor(grid), keys), values)
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize(
     "logits",
     [
@@ -110,6 +113,7 @@ def test_the_log_probability_of_any_key_is_right_at_all_magnitudes(logits: list[
     )
 
 
+@pytest.mark.jax
 def test_the_log_probability_of_any_key_holds_below_all_floats() -> None:
     found = ops.convert_to_numpy(log_any(ops.convert_to_tensor(np.array([-1e6, -1e6, -1e9], np.float32))))
     np.testing.assert_allclose(found, -1e6 + np.log(2), rtol=1e-6)
@@ -117,6 +121,7 @@ def test_the_log_probability_of_any_key_holds_below_all_floats() -> None:
     np.testing.assert_allclose(slope, [0.5, 0.5, 0], atol=0.1)
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("at_least_one", [True, False])
 @pytest.mark.parametrize("scale", [1.0, 20.0])
 def test_the_likelihood_is_that_of_all_possible_keyboards(at_least_one: bool, scale: float) -> None:
@@ -139,6 +144,7 @@ def test_the_likelihood_is_that_of_all_possible_keyboards(at_least_one: bool, sc
     np.testing.assert_allclose(ops.convert_to_numpy(marginals)[0], p @ KEYBOARDS, atol=1e-5)
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("at_least_one", [True, False])
 def test_draws_have_the_frequencies_of_the_likelihood(at_least_one: bool) -> None:
     decoder, count = small(at_least_one=at_least_one), 40_000
@@ -174,6 +180,7 @@ def test_a_draw_leaves_no_class_without_a_key_whatever_the_numbers() -> None:
         np.testing.assert_array_equal(classes_of(ops.convert_to_numpy(keys)), classes)
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("at_least_one", [True, False])
 def test_without_random_numbers_the_likeliest_keyboard_is_taken(at_least_one: bool) -> None:
     decoder = small(at_least_one=at_least_one)
@@ -188,6 +195,7 @@ def test_without_random_numbers_the_likeliest_keyboard_is_taken(at_least_one: bo
         np.testing.assert_array_equal(taken, best)
 
 
+@pytest.mark.jax
 def test_only_classes_without_a_key_are_completed() -> None:
     keys = np.array([[1, 0, 0, 0, 0, 0, 0, 0, 0, 0]], np.float32)
     logits = np.array([[0, 1, 2, 3, 9, 5, 6, 1, 8, -1]], np.float32)
@@ -197,6 +205,7 @@ def test_only_classes_without_a_key_are_completed() -> None:
     np.testing.assert_array_equal(found, [[1, 0, 0, 1, 0, 1, 0, 0, 0, 0]])
 
 
+@pytest.mark.jax
 def test_the_mean_of_the_authors_loss_is_a_mean_over_masked_keys() -> None:
     decoder = small(objective="masked_mean")
     keys, classes, before = random_frames()
@@ -218,6 +227,7 @@ KINDS: dict[str, dict] = {
 }
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("options", KINDS.values(), ids=KINDS.keys())
 def test_steps_are_the_whole_sequence(options: dict) -> None:
     decoder = small(**options)
@@ -236,6 +246,7 @@ def test_steps_are_the_whole_sequence(options: dict) -> None:
     np.testing.assert_allclose(ops.convert_to_numpy(middle), ops.convert_to_numpy(whole)[:, 3:], atol=1e-5)
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("options", KINDS.values(), ids=KINDS.keys())
 def test_what_is_played_is_possible_and_its_likelihood_finite(options: dict) -> None:
     decoder: KeyDecoder = small(**options)
@@ -304,6 +315,7 @@ def learn(decoder: KeyDecoder, steps: int = 120) -> tuple[Array, Array]:
     return first, nats()
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize(("objective", "dropout"), [("likelihood", 0.2), ("masked_mean", 0.0)])
 def test_it_learns_a_piece(objective: str, dropout: float) -> None:
     keras.utils.set_random_seed(0)
@@ -312,6 +324,7 @@ def test_it_learns_a_piece(objective: str, dropout: float) -> None:
     assert last < (0.5 if dropout else 0.1) * first
 
 
+@pytest.mark.jax
 def test_the_baseline_has_its_sizes() -> None:
     decoder = IndependentKeys()
     decoder.build()
@@ -320,6 +333,7 @@ def test_the_baseline_has_its_sizes() -> None:
     assert decoder.uniforms == 88 and decoder.is_exact
 
 
+@pytest.mark.jax
 def test_an_unknown_objective_is_refused() -> None:
     with pytest.raises(ValueError, match="objective"):
         IndependentKeys(objective="luck")

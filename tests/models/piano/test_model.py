@@ -21,6 +21,8 @@ from models.piano.trained import TrainedFrameModel
 from models.training import trainer
 from tests.helpers.small_piano_models import built, music, small, weights_of, with_past
 
+pytestmark = pytest.mark.jax
+
 ROOT = Path(__file__).resolve().parents[3]
 READERS = (
     "piano-chord_classes",

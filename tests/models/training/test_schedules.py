@@ -13,6 +13,8 @@ from models.training.schedules import (
     sampling_probability,
 )
 
+pytestmark = pytest.mark.jax
+
 
 @pytest.mark.parametrize(
     ("step", "expected"), [(0, 0.001), (1, 0.0005005), (2, 0.00025075), (10, 1.9755859375e-06), (1000, 1e-6)]

@@ -16,6 +16,8 @@ from preprocess.pieces.fragments import fragments
 from preprocess.pieces.pieces import Pieces
 from tests.helpers.gradients import gradients
 
+pytestmark = pytest.mark.jax
+
 Array = np.ndarray
 ROOT = Path(__file__).resolve().parents[4]
 BATCH, TIME, INPUTS, FRAMES = 3, 9, 5, 4

@@ -9,6 +9,8 @@ from keras import ops
 from models.training import trainer
 from tests.helpers.small_piano_models import built, music, small, with_past
 
+pytestmark = pytest.mark.jax
+
 
 @pytest.mark.parametrize("name", ["basic_rnn", "piano-baseline", "relative_rnn"])
 def test_scheduled_sampling_shows_a_share_of_its_own_draws(

@@ -10,6 +10,8 @@ from benchmarks.random_batches import for_our_model, random_batch
 from models.training import trainer
 from tests.helpers.small_models import narrow, short
 
+pytestmark = pytest.mark.jax
+
 SCHEDULED = {"sampling_schedule": "constant", "sampling_rate": 0.5, "dropout_keep_prob": 0.8}
 KINDS = (
     "groovae_2bar_hits_control_tfds",

@@ -139,11 +139,16 @@ QUICK = (
 )
 """One config of each kind, which the quick tests compare; the slow ones compare all others."""
 
+ON_JAX = ("cat-drums_2bar_small", "groovae_2bar_hits_control_tfds")
+"""The quick configs that are compared on JAX too."""
 
-@pytest.mark.parametrize(
-    "name",
-    [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in AS_MAGENTA],
-)
+
+def _marks(name: str) -> list[pytest.MarkDecorator]:
+    marks = [] if name in QUICK else [pytest.mark.slow]
+    return [*marks, pytest.mark.jax] if name in ON_JAX else marks
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=_marks(n)) for n in AS_MAGENTA])
 def test_loss_gradients_and_greedy_decoding_are_magentas(name: str) -> None:
     """Every config at reduced widths; those with levels also at reduced lengths."""
     check(short(narrow(configs.CONFIG_MAP[name])), scale=0.5)
@@ -254,6 +259,7 @@ def test_full_size_hierdec_drum_4bar_is_magentas() -> None:
     check(with_hparams(config, batch_size=2, free_bits=1.0, **TEACHER_FORCING), scale=0.06)
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("clip_mode", ["global_norm", "value"])
 def test_optimizer_takes_magentas_steps(clip_mode: str) -> None:
     """Clipping, learning-rate schedule, beta annealing and Adam, over five steps."""
