@@ -85,3 +85,34 @@ QPM = number(10, 400)
 TEMPERATURE = number(0, 1000)
 COUNT = integer(1, MOST)
 COUNT_OR_NONE = integer(0, MOST)
+
+
+# Flags that several commands have. Each function takes a parser or one of its groups.
+
+
+def add_seed_flag(parser: argparse._ActionsContainer) -> None:
+    """Add `--seed`."""
+    parser.add_argument(
+        "--seed", type=SEED, default=0, help="random seed; the same seed gives the same output (default: 0)"
+    )
+
+
+def add_num_outputs_flag(parser: argparse._ActionsContainer, default: int, what: str) -> None:
+    """Add `--num_outputs`; `what` is its help text, such as "number of clips"."""
+    parser.add_argument("--num_outputs", type=OUTPUTS, default=default, help=f"{what} (default: {default})")
+
+
+def add_batch_flag(parser: argparse._ActionsContainer, what: str, default: int | None = 256) -> None:
+    """Add `--max_batch_size`; `what` is its help text. A default of None leaves the choice of 256 to the workflow."""
+    parser.add_argument("--max_batch_size", type=BATCH, default=default, help=f"{what} (default: 256)")
+
+
+def add_output_flags(parser: argparse._ActionsContainer, default: str = "generated") -> None:
+    """Add `--output_dir` and `--force`."""
+    parser.add_argument("--output_dir", default=default, help=f"folder to write to (default: {default})")
+    add_force_flag(parser)
+
+
+def add_force_flag(parser: argparse._ActionsContainer) -> None:
+    """Add `--force`."""
+    parser.add_argument("--force", action="store_true", help="overwrite existing files")

@@ -1,12 +1,16 @@
 """Work in a pool of processes, in order, with a bounded queue, and only one item lost where a process dies."""
 
+import multiprocessing
+import os
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
-from common.console import start_worker
+from common import stopping
+from common.console import quiet_libraries
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -77,3 +81,17 @@ def _alone(function: Callable[[Item], Result], item: Item, died: Callable[[Item]
             return pool.submit(function, item).result()
         except BrokenProcessPool:
             return died(item)
+
+
+def start_worker() -> None:
+    """Set up a process of a pool: it prints no start-up notes, and ends when the command ends, even when that is killed."""
+    quiet_libraries()
+    stopping.restore_defaults()
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+
+        def follow() -> None:
+            parent.join()
+            os._exit(1)
+
+        threading.Thread(target=follow, daemon=True).start()

@@ -72,19 +72,19 @@ class Part:
         return {pitch for _, pitch in self.notes}
 
 
-def add_drum_choice_flags(parser: argparse.ArgumentParser) -> None:
-    """The flags `--drum_channel` and `--drum_track`, for `drum_choice_of`."""
+def add_drum_choice_flags(parser: argparse._ActionsContainer) -> None:
+    """Add `--drum_channel` and `--drum_track`, which `drum_choice_of` reads."""
     parser.add_argument(
         "--drum_channel",
         type=flags.integer(1, 16),
         metavar="N",
-        help="MIDI channel of the drums, 1 to 16 (default: 10 where it has notes, otherwise what looks like drums)",
+        help="MIDI channel of the drums, 1 to 16 (default: 10 if it has notes, otherwise whatever looks like drums)",
     )
     parser.add_argument(
         "--drum_track",
         type=flags.text,
         metavar="TRACK",
-        help="track of the drums: its number in the file, from 1, or its name",
+        help="track of the drums: its name, or its number in the file, counted from 1",
     )
 
 

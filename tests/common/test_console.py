@@ -173,7 +173,8 @@ from common import stopping
 stopping.listen()
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from common.console import run_command, start_worker
+from common.console import run_command
+from common.pools import start_worker
 from common.output_files import OutputFile
 
 def work(seconds):
