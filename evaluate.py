@@ -106,7 +106,7 @@ def main(argv: list[str] | None = None) -> int:
 
         frame_report.evaluate(args, model, files)
     else:
-        from workflows.reporting import clips as clip_report
+        from workflows.reporting import music_vae as clip_report
 
         clip_report.evaluate(args, model, files)
     print(f"Wrote {files[0]}" + (f" and {files[1].name}." if files[1].exists() else "."))

@@ -1,7 +1,7 @@
 """Command: what a latent space is good for beyond sampling, one subcommand each.
 
-`similar`, `grid`, `infill` and `combine` stand in `workflows/exploring/clips.py`, `vary` in `workflows/exploring/vary.py`, `embed`,
-`neighbours` and `attributes`, which are about many clips at once, in `workflows/exploring/sets.py`.
+The subcommands are in `workflows/exploring/`: `similar`, `grid`, `infill` and `combine` in `edits.py`, `vary` in
+`vary.py`, `embed` and `neighbours` in `embedding.py`, `attributes` in `attributes.py`.
 """
 
 if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
@@ -15,13 +15,12 @@ from typing import Any
 
 from common.console import Parser, add_log_flag, run_command
 from render.clips import add_style_flags, style_of
-from workflows.clips.input import add_input_flags
-from workflows.exploring import clips as explore_clips
-from workflows.exploring import sets as explore_sets
-from workflows.exploring import vary as explore_vary
+from workflows.exploring import attributes, edits, embedding, vary
 from workflows.loading import add_model_flags
+from workflows.midi_clips.clip import add_input_flags
 
-MAKE_CLIPS = explore_clips.COMMANDS | explore_vary.COMMANDS
+MAKE_CLIPS = edits.COMMANDS | vary.COMMANDS
+COMMANDS = MAKE_CLIPS | embedding.COMMANDS | attributes.COMMANDS
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -34,7 +33,7 @@ def get_parser() -> argparse.ArgumentParser:
     commands: Any = parser.add_subparsers(  # type: ignore[call-overload]
         dest="command", required=True, metavar="COMMAND", parser_class=_subparser
     )
-    for name, (description, example, add_flags, run) in (MAKE_CLIPS | explore_sets.COMMANDS).items():
+    for name, (description, example, add_flags, run) in COMMANDS.items():
         made = commands.add_parser(
             name,
             help=description.split(";")[0].rstrip("."),

@@ -90,7 +90,7 @@ def load(args: argparse.Namespace) -> Any:
     Raises:
         InputError: where it can't humanize.
     """
-    from workflows.playing.performing import check_humanizes
+    from workflows.grooves.performing import check_humanizes
 
     model = load_model(args, default=DEFAULT_CONFIG)
     check_humanizes(model)
@@ -111,7 +111,7 @@ def humanize(path: Path, model: Any, choice: DrumChoice, args: argparse.Namespac
     import numpy as np
 
     from preprocess.midi.hits import as_performed, read_hits
-    from workflows.playing.performing import conditions_at, humanized
+    from workflows.grooves.performing import conditions_at, humanized
 
     file = read_hits(path, choice)
     classes = model.converter.inference_pitch_classes

@@ -24,15 +24,15 @@ from render.clips import (
     style_of,
     write_clips,
 )
-from workflows.clips.input import Clip, add_input_flags, first_bars, read_clip
-from workflows.clips.merge import given_sequence, in_its_voices, styles_between
-from workflows.loading import add_model_flags, load_model, player_beside, samples_to_edit
-from workflows.playing.clips import (
+from workflows.latent_clips import (
     add_clip_flags,
     check_controls,
     controls_of,
     steps_of,
 )
+from workflows.loading import add_model_flags, load_model, player_beside, samples_to_edit
+from workflows.midi_clips.clip import Clip, add_input_flags, first_bars, read_clip
+from workflows.midi_clips.merge import given_sequence, in_its_voices, styles_between
 
 
 def get_parser() -> argparse.ArgumentParser:

@@ -25,16 +25,16 @@ from render.clips import (
     write_clips,
 )
 from render.midi import Style
-from workflows.clips.input import add_input_flags
-from workflows.loading import add_model_flags, load_model
-from workflows.playing.clips import (
+from workflows.history_drums.flags import add_drum_flags, refuse_drum_flags
+from workflows.latent_clips import (
     add_clip_flags,
     check_controls,
     controls_of,
     decode_in_batches,
     steps_of,
 )
-from workflows.playing.drum_flags import add_drum_flags, refuse_drum_flags
+from workflows.loading import add_model_flags, load_model
+from workflows.midi_clips.clip import add_input_flags
 
 
 def add_primer_flags(parser: argparse.ArgumentParser) -> None:
@@ -121,7 +121,7 @@ def felt(args: argparse.Namespace, sequences: list[Any], style: Style) -> list[A
     """Drum NoteSequences as a drummer would play them, where `--feel` asks for it."""
     if not args.feel:
         return sequences
-    from workflows.playing import performing
+    from workflows.grooves import performing
 
     return performing.felt(sequences, style.qpm, seed=args.seed, style=args.style)
 
@@ -142,7 +142,7 @@ def main(argv: list[str] | None = None) -> int:
     controls = controls_of(model, args.chords, args.num_outputs, steps)
     check_controls(model, controls)
     if hears_itself:
-        from workflows.playing import drums
+        from workflows.history_drums import playing as drums
 
         drums.sample(args, model, style, lambda sequences, played: felt(args, sequences, played))
         return 0
@@ -162,7 +162,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def sample_frames(args: argparse.Namespace, model: Any, style: Style) -> int:
     """The command for models that play frame after frame."""
-    from workflows.playing import piano as frames
+    from workflows.piano import playing as frames
 
     if args.chords:
         raise InputError(f"{model.config.name} takes no chords; leave out --chords.", "bad_flag")

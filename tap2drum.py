@@ -58,7 +58,7 @@ def load(args: argparse.Namespace) -> Any:
     Raises:
         InputError: where it does not read taps.
     """
-    from workflows.playing.performing import check_takes_taps
+    from workflows.grooves.performing import check_takes_taps
 
     model = load_model(args, default=DEFAULT_CONFIG)
     check_takes_taps(model)
@@ -70,8 +70,8 @@ def perform(path: Path, args: argparse.Namespace) -> Performances:
     import numpy as np
 
     from preprocess.converters.groove import TAP_DRUM
-    from workflows.playing.performing import conditions_at, drums_of_taps
-    from workflows.playing.taps import Taps, shown
+    from workflows.grooves.performing import conditions_at, drums_of_taps
+    from workflows.grooves.taps import Taps, shown
 
     stem = Path(os.path.expanduser(args.output_dir)) / f"{path.stem}_drums"
     check_files([stem], args)

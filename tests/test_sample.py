@@ -17,7 +17,7 @@ from models.music_vae import trained as trained_model
 from preprocess.midi.reader import read_midi
 from tests.conftest import ROOT
 from tests.helpers.checkpoints import save_tiny, tiny_config
-from workflows.playing.clips import controls_of
+from workflows.latent_clips import controls_of
 
 COMMANDS = [
     "train.py", "sample.py", "interpolate.py", "evaluate.py", "music_vae_generate.py", "export.py",

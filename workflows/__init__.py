@@ -1,4 +1,13 @@
-"""What commands do from end to end, on people's files.
+"""What commands do from end to end, on people's files: the models of `models`, applied.
 
-loading  which trained model a command works with
+loading        which trained model a command works with
+latent_clips   clips decoded from latent vectors: length, chords, batches
+midi_clips/    clips of the user's MIDI files, and merging what is kept of them with what is drawn
+history_drums/ sampling history drum models: conditions, hits that are kept, songs
+songs/         songs of many bars: form, composing, files
+grooves/       velocities and timing for hits, drums for taps
+piano/         piano pieces begun or continued
+exploring/     the subcommands of `explore.py`
+reporting/     what `evaluate.py` finds
+training/      training runs
 """

@@ -148,13 +148,13 @@ def test_files_are_read_or_refused_in_a_sentence(
 
 def read_flag(text: str) -> None:
     """What reads texts of flags, each by itself."""
-    from workflows.exploring import sets as explore_sets
-    from workflows.playing import song_form
+    from workflows.exploring import attributes as explore_attributes
+    from workflows.songs import form as song_form
 
     refused = 0
     readers: tuple[Callable[[], Any], ...] = (
         lambda: song_form.parse_structure(text),
-        lambda: explore_sets.amounts_of(text, "--amount"),
+        lambda: explore_attributes.amounts_of(text, "--amount"),
     )
     for reader in readers:
         try:

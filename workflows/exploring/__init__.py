@@ -1,8 +1,9 @@
-"""The subcommands of `explore.py`.
+"""The subcommands of `explore.py`; each module's `COMMANDS` has their texts and functions.
 
-clips       similar, grid, infill, combine
-common      reading, encoding, decoding and writing clips
-conditions  vary, where a condition is moved
-sets        embed, neighbours, attributes
-vary        vary
+attributes       attributes
+edits            similar, grid, infill, combine
+embedding        embed, neighbours
+shared           reading, encoding, decoding and writing clips
+vary             vary
+vary_conditions  vary, where a condition is moved and not a latent vector
 """

@@ -9,9 +9,8 @@ from common import flags
 from common.console import print_table
 from common.errors import InputError
 from render.clips import Shown
-from workflows.clips.input import Clip
-from workflows.clips.merge import given_sequence, in_its_voices
-from workflows.exploring.common import (
+from workflows.exploring.attributes import amounts_of, read_vectors
+from workflows.exploring.shared import (
     controls_for,
     decode,
     encoded,
@@ -21,8 +20,9 @@ from workflows.exploring.common import (
     style_for,
     write,
 )
-from workflows.exploring.sets import amounts_of, read_vectors
 from workflows.loading import load_model
+from workflows.midi_clips.clip import Clip
+from workflows.midi_clips.merge import given_sequence, in_its_voices
 
 CONDITIONS = ("density", "syncopation", "intensity", "tempo")
 """What `vary` moves by asking for it, where the model can be asked."""
@@ -87,7 +87,7 @@ def _run_vary(args: argparse.Namespace) -> int:
 
 def _vary_condition(args: argparse.Namespace, model: Any, amounts: list[float]) -> int:
     """`vary` by what is asked for."""
-    from workflows.exploring import conditions as explore_conditions
+    from workflows.exploring import vary_conditions as explore_conditions
 
     for flag in ("orthogonal", "attributes_file", "chords"):
         if getattr(args, flag):

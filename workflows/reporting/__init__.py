@@ -2,9 +2,9 @@
 
 beat_comparison  beats beside tables and drummers
 beats            reconstruction of hits, and how like drummers samples are
-clips            bounds and reconstruction of a MusicVAE
-conditions       what was asked of drum models, and what came
+conditions       what conditional drum models were asked for, and what they played
 grooves          timing and velocity beside simple baselines
 interpolations   ends and steps of interpolations
-piano            nats a frame, and the training pieces
+music_vae        bounds and reconstruction of a MusicVAE
+piano            nats a frame, and the nearest training passages
 """

@@ -16,10 +16,10 @@ from metrics.style_counts import StyleCounts
 from models.history_drums.trained import HistoryModel
 from preprocess.drums.conditions import GROUPS, STYLES, DrumConditions, parse_conditions, quantile_of
 from preprocess.drums.windows import ends_in_a_fill
-from workflows.exploring.conditions import MEASURED, MIDDLE, samples_to_move, vary
+from workflows.exploring.vary_conditions import MEASURED, MIDDLE, samples_to_move, vary
+from workflows.history_drums import sampling
+from workflows.history_drums.flags import GUIDANCE
 from workflows.loading import default_temperature
-from workflows.playing import drum_sampling
-from workflows.playing.drum_flags import GUIDANCE
 from workflows.training.data import load_windows
 
 Array = np.ndarray
@@ -49,7 +49,7 @@ def figures(model: HistoryModel, args: argparse.Namespace) -> dict[str, Any]:
             for first in range(0, len(asked), BATCH):
                 some = asked[first : first + BATCH]
                 parts.append(
-                    drum_sampling.draw(
+                    sampling.draw(
                         model, some, temperature=temperature, seed=seed, first=first, guidance=GUIDANCE
                     )
                 )

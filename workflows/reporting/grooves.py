@@ -17,7 +17,7 @@ from metrics import grooves as groove_metrics
 from models.numpy_engine import grooves as numpy_groove
 from preprocess.converters.groove import TAP_DRUM
 from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
-from workflows.playing.groove_maps import without_conditions
+from workflows.grooves.quantile_maps import without_conditions
 
 Array = np.ndarray
 

@@ -11,7 +11,7 @@ import pytest
 from models.music_vae import trained as trained_model
 from preprocess.drums.conditions import DrumConditions, density, quantile_of
 from tests.helpers.checkpoints import save_tiny, tiny_history_config
-from workflows.exploring import conditions as explore_conditions
+from workflows.exploring import vary_conditions as explore_conditions
 from workflows.reporting import conditions as condition_report
 from workflows.reporting.conditions import LEVELS, by_level
 

@@ -1,0 +1,202 @@
+"""The subcommands of `explore.py` about the latent vectors of many clips: `embed` and `neighbours`."""
+
+import argparse
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import configs
+from common import flags
+from common.console import print_table, progress
+from common.errors import InputError
+from common.output_files import check_outputs
+from preprocess.drums.tracks import drum_choice_of
+from render.clips import Shown, bars_of, in_meter_of, planned_files, style_of, write_clips
+from workflows.loading import load_model
+from workflows.midi_clips.clip import first_bars, read_clip
+from workflows.midi_clips.merge import given_sequence, style_like
+from workflows.training.data import load_examples
+
+# embed.
+
+
+def _embed_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--input_dir", help="a folder or .zip of MIDI, MusicXML or ABC files")
+    parser.add_argument("--examples_path", help="instead of it TFRecords: globs separated by commas")
+    parser.add_argument("--recursive", action="store_true", help="read the folders inside as well")
+    parser.add_argument("--output_file", required=True, help="the .npz file to write")
+    parser.add_argument("--png", action="store_true", help="draw a map of the clips beside it")
+    parser.add_argument(
+        "--colour", default="file", help="of the map: file, or an attribute such as hits (default: file)"
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite what is there")
+
+
+def _run_embed(args: argparse.Namespace) -> int:
+    if bool(args.input_dir) == bool(args.examples_path):
+        raise InputError("Either --input_dir or --examples_path says what to embed; give one of them.")
+    output = Path(args.output_file).expanduser()
+    output = output if output.suffix == ".npz" else output.with_name(f"{output.name}.npz")
+    picture = output.with_suffix(".png")
+    check_outputs([output, *([picture] if args.png else [])], args.force)
+
+    from common.output_files import write_atomically
+    from models.music_vae import attributes, latent
+
+    model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
+    colours = ("file", *attributes.names_for(model))
+    if args.colour not in colours:
+        raise InputError(f"--colour is '{args.colour}'; expected one of {', '.join(colours)}.")
+    examples = read_folder(args, model) if args.input_dir else load_examples(args.examples_path, model.config)
+    embedding = latent.embed(model, examples)
+    write_atomically(output, embedding.to_bytes())
+    if args.png:
+        _draw_map(embedding, model, args.colour, picture)
+    files = len(set(embedding.names.tolist()))
+    shown = f" and {picture.name}" if args.png else ""
+    print(f"Wrote {len(embedding.mu)} clips of {files} files to {output}{shown}.")
+    return 0
+
+
+def read_folder(args: argparse.Namespace, model: Any) -> Any:
+    """All clips of the files of a folder, with a table of what was refused and why.
+
+    Raises:
+        InputError: where there is no file, or no clip in any.
+    """
+    from preprocess.conversion import Options, convert_sources
+    from preprocess.dataset import ExampleCollector
+    from preprocess.midi.tempo_map import at_one_tempo
+    from preprocess.note_sequence import NoteSequence
+    from preprocess.sources import find_sources
+
+    folder = Path(args.input_dir).expanduser()
+    sources = find_sources(folder, args.recursive).sources
+    collector, refused = ExampleCollector(model.max_length), Counter[str]()
+    with progress("Reading", len(sources)) as advance:
+        for converted in convert_sources(sources, Options(folder.stem), processes=1):
+            reason = converted.drops[0].reason if converted.drops else ""
+            reasons: Counter[str] = Counter()
+            examples: list[Any] = []
+            for record in converted.records:
+                made, why = model.converter.convert(at_one_tempo(NoteSequence.FromString(record)))
+                examples += made
+                reasons += why
+            collector.add(converted.source.name, [examples], Counter())
+            if not examples:
+                refused[reason or next(iter(reasons), "empty")] += 1
+            advance()
+    counted = ", ".join(f"{reason} {n}" for reason, n in refused.most_common())
+    print(f"{folder}: clips in {len(sources) - refused.total()} of {len(sources)} files", end="")
+    print(f" (refused: {counted})" if refused else "")
+    if refused.total() == len(sources):
+        raise InputError(
+            f"{folder}: none of {len(sources)} files gave a clip ({counted or 'there are none'}); "
+            "--recursive reads the folders inside too.",
+            "no_examples",
+        )
+    return collector.result()
+
+
+def _draw_map(embedding: Any, model: Any, colour: str, path: Path) -> None:
+    from models.music_vae import attributes, latent
+    from render.latent_map import map_figure
+    from render.pianoroll import save_png
+
+    labels, meaning = embedding.names, "file"
+    if colour != "file":
+        values = attributes.measure_values(model, embedding.values, [colour], embedding.lengths)
+        labels, meaning = values[:, 0], attributes.ATTRIBUTES[colour].unit
+    coordinates, shares = latent.principal_components(embedding.mu)
+    title = f"{len(embedding.mu)} clips, {embedding.config}"
+    save_png(map_figure(coordinates, shares, labels, meaning, title), path)
+
+
+# neighbours.
+
+
+def _neighbours_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--embedding", required=True, help="the .npz file of explore.py embed")
+    parser.add_argument("--input_midi", required=True, help="a MIDI file with one clip")
+    parser.add_argument("--num_neighbours", type=flags.COUNT, default=5, help="default: 5")
+    parser.add_argument(
+        "--measure", default="cosine", choices=("cosine", "euclidean"), help="what is near (default: cosine)"
+    )
+    parser.add_argument("--midi", action="store_true", help="write the neighbours as MIDI files")
+
+
+def _run_neighbours(args: argparse.Namespace) -> int:
+    import numpy as np
+
+    from models.music_vae import latent
+
+    path = Path(args.embedding).expanduser()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{path}: can't be opened ({error.strerror}); make it with explore.py embed."
+        ) from error
+    embedding = latent.load_embedding(data, str(path))
+    model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
+    embedding.check(model)
+    stem = _stem_of_neighbours(model, args, min(args.num_neighbours, len(embedding.mu)))
+    clip = read_clip(args.input_midi, model, first_bars(args.bar, 1)[0], drum_choice_of(args))
+    mu = model.posterior(model.config.batch_of([clip.example]))[0][0]
+    apart = latent.distances(mu, embedding.mu)
+    order = np.argsort(apart[args.measure], kind="stable")[: args.num_neighbours]
+    rows = [
+        (
+            rank,
+            str(embedding.names[i]),
+            int(embedding.clips[i]) + 1,
+            float(apart["cosine"][i]),
+            float(apart["euclidean"][i]),
+        )
+        for rank, i in enumerate(order, start=1)
+    ]
+    columns = ["", "file", "clip", "cosine distance", "Euclidean distance"]
+    print_table(f"Nearest to {args.input_midi} of {len(embedding.mu)} clips", columns, rows)
+    wrote = ""
+    if stem:
+        sequences = model.converter.from_tensors([_cut(embedding, i) for i in order])
+        style = style_like(clip, in_meter_of(style_of(args), model.converter), args.qpm)
+        labels = [f"{rank}: {embedding.names[i]}" for rank, i in enumerate(order, start=1)]
+        shown = [Shown(label, s, style) for label, s in zip(labels, sequences, strict=True)]
+        beside = [Shown(f"{clip.title}, as given", given_sequence(clip), style)]
+        bars = bars_of(model.converter, model.max_length)
+        files = write_clips(shown, stem, args, bars, f"Nearest to {clip.title}", beside=beside)
+        wrote = f"; wrote {len(sequences)} clips ({len(files)} files) to {stem.parent}"
+    print(f"Found {len(order)} neighbours of {args.input_midi}{wrote}.")
+    return 0
+
+
+def _stem_of_neighbours(model: Any, args: argparse.Namespace, n: int) -> Path | None:
+    """Folder and beginning of the names of the files to write, or None where none are asked for."""
+    if not (args.midi or args.png or args.gallery or args.wav):
+        return None
+    stem = Path(args.output_dir).expanduser() / f"{model.config.name}_neighbours"
+    planned_files(stem, n, args, others=1)
+    return stem
+
+
+def _cut(embedding: Any, i: int) -> Any:
+    """The values of a clip without what pads it at its end."""
+    values, length = embedding.values[i], embedding.lengths[i]
+    return values if embedding.lengths.ndim > 1 else values[:length]
+
+
+COMMANDS = {
+    "embed": (
+        "The latent vectors of all clips of a folder, as an array file; and a map of them.",
+        "--input_dir=midi --recursive --output_file=midi.npz --png",
+        _embed_flags,
+        _run_embed,
+    ),
+    "neighbours": (
+        "The clips of an array file that are nearest to one of yours.",
+        "--embedding=midi.npz --input_midi=beat.mid --midi --output_dir=neighbours",
+        _neighbours_flags,
+        _run_neighbours,
+    ),
+}

@@ -1,0 +1,103 @@
+"""What the subcommands of `explore.py` that make clips share: reading, encoding, decoding and writing them."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from common.errors import InputError
+from preprocess.drums.tracks import drum_choice_of
+from render.clips import Shown, bars_of, in_meter_of, planned_files, style_of, write_clips
+from render.midi import Style
+from workflows.latent_clips import check_controls, controls_of
+from workflows.loading import samples_to_edit
+from workflows.midi_clips.clip import Clip, first_bars, read_clip
+from workflows.midi_clips.merge import given_sequence, style_like
+
+
+def encoded(model: Any, clips: Sequence[Clip]) -> tuple[dict[str, Any], Any]:
+    """Clips as one batch, and their latent vectors `[n, z_size]`."""
+    from models.history_drums import editing
+
+    batch = model.config.batch_of([clip.example for clip in clips])
+    return batch, editing.encoded(model, batch)
+
+
+def read_clips(model: Any, args: argparse.Namespace, paths: Sequence[str]) -> list[Clip]:
+    """The clips of files, from the bars that `--bar` names."""
+    drums = drum_choice_of(args)
+    return [
+        read_clip(path, model, bar, drums)
+        for path, bar in zip(paths, first_bars(args.bar, len(paths)), strict=True)
+    ]
+
+
+def samples(model: Any, n: int, seed: int) -> Any:
+    """Latent vectors of samples `[n, z_size]`: from the prior, or where the model edits, of another's samples.
+
+    Raises:
+        InputError: where the model has none.
+    """
+    from models.history_drums import editing
+
+    if not model.z_size:
+        raise InputError(f"{model.config.name} has no latent vector to explore; sample.py can play it.")
+    batch = samples_to_edit(model, n, seed)
+    return model.prior_sample(n, seed) if batch is None else editing.encoded(model, batch)
+
+
+def controls_for(model: Any, args: argparse.Namespace, batch: dict[str, Any], n: int) -> Any:
+    """What all clips are played to: `--chords`, or else what the first clip of a batch has.
+
+    Returns:
+        `[n, steps, control_depth]`, or None where the model has no controls.
+
+    Raises:
+        InputError: where it needs some and there are none.
+    """
+    import numpy as np
+
+    controls = controls_of(model, args.chords, n, model.max_length)
+    if controls is None and "controls" in batch:
+        controls = np.broadcast_to(batch["controls"][0], (n, *batch["controls"].shape[1:]))
+    check_controls(model, controls)
+    return controls
+
+
+def decode(model: Any, z: Any, args: argparse.Namespace, controls: Any, alike: bool = False) -> Any:
+    """Values for latent vectors; `alike` with the same random numbers, so that only z makes neighbours different."""
+    return model.decode_values(z, args.temperature or None, args.seed, controls=controls, alike=alike)
+
+
+def stem_for(model: Any, args: argparse.Namespace, n: int, **planned: Any) -> Path:
+    """Folder and beginning of the names of `n` clips; where one exists they are refused before any work."""
+    stem = Path(args.output_dir).expanduser() / f"{model.config.name}_{args.command}"
+    planned_files(stem, n, args, **planned)
+    return stem
+
+
+def style_for(model: Any, args: argparse.Namespace, clip: Clip | None = None) -> Style:
+    """How clips are played: as a clip that they are made of, and as the flags say."""
+    style = in_meter_of(style_of(args), model.converter)
+    return style if clip is None else style_like(clip, style, args.qpm)
+
+
+def as_given(clip: Clip, style: Style) -> Shown:
+    """The clip that the others are made of, for pictures."""
+    return Shown(f"{clip.title}, as given", given_sequence(clip), style)
+
+
+def write(
+    model: Any,
+    clips: Sequence[Shown],
+    stem: Path,
+    args: argparse.Namespace,
+    title: str,
+    beside: Sequence[Shown] = (),
+    endings: Sequence[str] = (),
+) -> str:
+    """Write the clips and their extras; returns how many and where, for the closing line."""
+    bars = bars_of(model.converter, model.max_length)
+    files = write_clips(clips, stem, args, bars, title, beside=beside, endings=endings)
+    n = len(clips)
+    return f"{n} clip{'s' * (n > 1)} ({len(files)} file{'s' * (len(files) > 1)}) to {stem.parent}"

@@ -1,0 +1,181 @@
+"""`sample.py` with drum models that hear themselves: clips that are asked for something, and songs."""
+
+import argparse
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from common.console import progress
+from models.history_drums.controls import NO_TOKEN
+from models.history_drums.trained import HistoryModel
+from preprocess.drums.conditions import DrumConditions
+from preprocess.drums.tracks import drum_choice_of
+from render.clips import Shown, bars_of, in_meter_of, numbered, planned_files, write_clips
+from render.midi import Style
+from workflows.history_drums import flags as drum_flags
+from workflows.history_drums import sampling
+from workflows.history_drums.phrases import DrumGenerator
+from workflows.latent_clips import bars_of_text
+from workflows.midi_clips.clip import Clip, first_bars, read_clip, read_last_bars
+from workflows.midi_clips.merge import given_sequence, merged, style_like
+from workflows.songs.composing import compose
+from workflows.songs.files import planned_song_files, write_songs
+from workflows.songs.form import form_of
+
+Array = np.ndarray
+
+Finish = Callable[[list[Any], Style], list[Any]]
+"""What is done to NoteSequences before they are written in a style."""
+
+
+def sample(args: argparse.Namespace, model: HistoryModel, style: Style, finish: Finish) -> None:
+    """Draw what the flags ask for, write it, and say so.
+
+    Args:
+        args: the flags of `sample.py`.
+        model: a model that hears itself.
+        style: how clips are played.
+        finish: is given the NoteSequences, and gives those that are written.
+
+    Raises:
+        InputError: for flags that contradict each other, and files that can't be used.
+    """
+    drum_flags.check_drum_flags(args, model)
+    conditions = drum_flags.conditions_of(args, model)
+    if args.guidance is None:
+        args.guidance = drum_flags.GUIDANCE
+    style = in_meter_of(style, model.converter)
+    if args.bars is not None or args.structure is not None:
+        _sample_songs(args, model, style, conditions, finish)
+    else:
+        _sample_clips(args, model, style, conditions, finish)
+
+
+@dataclass(frozen=True)
+class Given:
+    """What `--input_midi` gives to clips that are drawn.
+
+    Attributes:
+        clip: the clip that is changed in part, or the one that comes before.
+        stays: bool `[steps, drums]`, which hits of it stay; None where it comes before.
+    """
+
+    clip: Clip
+    stays: Array | None = None
+
+
+def _sample_clips(
+    args: argparse.Namespace, model: HistoryModel, style: Style, conditions: DrumConditions, finish: Finish
+) -> None:
+    n = args.num_outputs
+    stem = Path(args.output_dir).expanduser() / f"{model.config.name}_sample"
+    planned_files(stem, n, args, others=args.input_midi is not None)
+    given = _given(args, model)
+    if given:
+        style = style_like(given.clip, style, args.qpm)
+    sequences = finish(model.to_note_sequences(_draw(args, model, conditions, given)), style)
+    title, beside = "Samples", []
+    shown = numbered(sequences, style, "sample")
+    if given:
+        beside = [Shown(f"{given.clip.title}, as given", given_sequence(given.clip), style)]
+        title = f"What goes on from {given.clip.title}"
+    if given and given.stays is not None:
+        title = f"{given.clip.title}, changed in part"
+        kept = [merged(given.clip, drawn, given.stays, model.converter.pitch_classes) for drawn in sequences]
+        bars = given.stays.reshape(given.clip.bars, -1).all(axis=1)
+        spans = tuple((float(bar), bar + 1.0) for bar in np.flatnonzero(bars))
+        shown = [dataclasses.replace(s, given=spans) for s in numbered(kept, style, "number")]
+    files = write_clips(shown, stem, args, bars_of(model.converter, model.max_length), title, beside=beside)
+    print(
+        f"Wrote {n} clips ({len(files)} files) to {stem.parent}, temperature {args.temperature}, seed {args.seed}."
+    )
+
+
+def _draw(
+    args: argparse.Namespace, model: HistoryModel, conditions: DrumConditions, given: Given | None
+) -> Array:
+    """Tokens of the clips that the flags ask for, int `[n, steps]`."""
+    n = args.num_outputs
+    known = mask = past = None
+    if given and given.stays is not None:
+        known, mask = np.asarray(given.clip.example.inputs, np.int64), given.stays
+    elif given:
+        past = tokens_before(given.clip, model)
+    # What is asked for, and what is heard before, would be contradicted by a latent vector drawn at random.
+    by_itself = conditions != DrumConditions() or past is not None
+    values: list[Array] = []
+    size = max(1, args.max_batch_size // sampling.CANDIDATES)
+    with progress("Playing", n) as advance:
+        for first in range(0, n, size):
+            some = min(size, n - first)
+            values += list(
+                sampling.draw(
+                    model,
+                    [conditions] * some,
+                    None if by_itself else model.prior_sample(n, args.seed)[first : first + some],
+                    _repeated(known, some),
+                    _repeated(mask, some),
+                    _repeated(past, some),
+                    temperature=args.temperature,
+                    seed=args.seed,
+                    first=first,
+                    guidance=args.guidance,
+                )
+            )
+            advance(some)
+    return np.stack(values)
+
+
+def _repeated(x: Array | None, n: int) -> Array | None:
+    return None if x is None else np.stack([x] * n)
+
+
+def _given(args: argparse.Namespace, model: HistoryModel) -> Given | None:
+    """What `--input_midi` gives, by `--keep` and `--keep_bars`."""
+    if args.input_midi is None:
+        return None
+    if args.keep is None and args.keep_bars is None:
+        return Given(read_last_bars(args.input_midi, model, drum_choice_of(args)))
+    length, steps_per_bar = model.max_length, model.converter.steps_per_bar
+    bars = (
+        [] if args.keep_bars is None else bars_of_text("--keep_bars", args.keep_bars, length // steps_per_bar)
+    )
+    stays = drum_flags.kept_hits(args.keep, bars, length, steps_per_bar)
+    return Given(read_clip(args.input_midi, model, first_bars(args.bar, 1)[0], drum_choice_of(args)), stays)
+
+
+def tokens_before(past: Clip, model: HistoryModel) -> Array:
+    """The tokens of what comes before, int64 `[steps]` of a clip; NO_TOKEN before their beginning."""
+    tokens = np.asarray(past.example.inputs, np.int64)[-model.max_length :]
+    return np.concatenate([np.full(model.max_length - len(tokens), NO_TOKEN, np.int64), tokens])
+
+
+def _sample_songs(
+    args: argparse.Namespace, model: HistoryModel, style: Style, conditions: DrumConditions, finish: Finish
+) -> None:
+    form = form_of(args.structure, args.bars)
+    n = args.num_outputs
+    stem = Path(args.output_dir).expanduser() / f"{model.config.name}_song"
+    planned_song_files(stem, n, args)
+    past = None if args.input_midi is None else read_last_bars(args.input_midi, model, drum_choice_of(args))
+    before = None if past is None else tokens_before(past, model)
+    if past:
+        style = style_like(past, style, args.qpm)
+    generator = DrumGenerator(model, args.temperature, args.guidance)
+    songs = []
+    with progress("Composing", n) as advance:
+        for number in range(n):
+            seed = int(np.random.SeedSequence([args.seed, number]).generate_state(1)[0])
+            songs.append(compose(generator, form, seed, conditions, past=before))
+            advance()
+    sequences = finish([model.to_note_sequences(song.tokens[None])[0] for song in songs], style)
+    files = write_songs(songs, sequences, stem, args, style, generator.steps_per_bar)
+    fills = ", ".join(str(bar + 1) for bar in songs[0].fills)
+    print(
+        f"Wrote {n} songs of {form.bars} bars ({len(files)} files) to {stem.parent}, temperature "
+        f"{args.temperature}, seed {args.seed}: {form}{f', fills in bars {fills}' if fills else ''}."
+    )
