@@ -2,6 +2,7 @@
 
 loading        which trained model a command works with
 latent_clips   clips decoded from latent vectors: length, chords, batches
+flags/         the flags that commands share
 midi_clips/    clips of the user's MIDI files, and merging what is kept of them with what is drawn
 history_drums/ sampling history drum models: conditions, hits that are kept, songs
 songs/         songs of many bars: form, composing, files
