@@ -60,7 +60,7 @@ class ClipData:
         from preprocess.dataset import Batches
 
         assert self.train is not None, "asked for where there are examples"
-        most = self.config.converter.get("max_tensors_per_notesequence", 5)
+        most = self.config.build_converter().max_tensors_per_notesequence
         return Batches(self.train, self.config.hparams.batch_size, seed, most)
 
     def validate(self, model: Any, limit: int | None = None) -> dict[str, float]:
