@@ -13,7 +13,7 @@ from models.numpy_engine.representations import input_depths
 from models.outputs import base as outputs
 from models.outputs.groove_mixture import GrooveMixture, GrooveScoreDecoder
 from models.outputs.polyphonic_sampler import PolyphonicSampler
-from models.training import schedules
+from models.training import scheduled_sampling
 
 OUTPUTS = (
     "categorical_lstm",
@@ -89,7 +89,7 @@ def _history_vae(
     """A decoder that reads its own past, and the encoder of bars that goes with it."""
     if encoder["name"] != "bars":
         raise ValueError(f"A history_lstm goes with the encoder 'bars', not '{encoder['name']}'.")
-    if not schedules.is_teacher_forcing(hparams.sampling_schedule, hparams.sampling_rate):
+    if not scheduled_sampling.is_teacher_forcing(hparams.sampling_schedule, hparams.sampling_rate):
         raise ValueError("A history_lstm has no scheduled sampling; it hears its own past.")
     if decoder["length"] != hparams.max_seq_len:
         raise ValueError(

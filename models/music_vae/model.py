@@ -5,7 +5,6 @@ Music" (2018); Magenta's `MusicVAE`. The loss of a sequence is its reconstructio
 KL divergence exceeds the free bits by. Without latent vector (z_size 0) it is a language model of its decoder.
 """
 
-import math
 from typing import Any
 
 import keras
@@ -13,9 +12,10 @@ from keras import ops
 
 from models.layers import backend
 from models.layers.distributions import kl_to_standard_normal
+from models.music_vae import elbo
 from models.music_vae.decoders import Draws
 from models.music_vae.representations import encoder_input, step_mask
-from models.training import schedules
+from models.training import scheduled_sampling
 
 Array = Any
 Batch = dict[str, Array]
@@ -25,8 +25,6 @@ Batch = dict[str, Array]
 where the decoder plays something else than the encoder reads; `controls` `[batch, time, control_depth]` where
 both are conditioned on some; optionally `noise` `[batch, z_size]`, the standard normal noise of z.
 """
-
-LN2 = math.log(2.0)
 
 
 class MusicVAE(keras.Model):
@@ -54,7 +52,7 @@ class MusicVAE(keras.Model):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        schedules.check_sampling_schedule(hparams.sampling_schedule, hparams.sampling_rate)
+        scheduled_sampling.check_sampling_schedule(hparams.sampling_schedule, hparams.sampling_rate)
         self.encoder = encoder
         self.decoder = decoder
         self.hparams = hparams
@@ -173,7 +171,7 @@ class MusicVAE(keras.Model):
             controls = self.decoder.prepare_controls(controls, lengths, training)
         previous = None
         schedule = self.hparams.sampling_schedule, self.hparams.sampling_rate
-        if training and not schedules.is_teacher_forcing(*schedule):
+        if training and not scheduled_sampling.is_teacher_forcing(*schedule):
             previous = self._scheduled_inputs(targets, z, controls)
         parameters, reconstruction = self.reconstruct(targets, z, lengths, controls, previous, training)
         if training:
@@ -196,7 +194,7 @@ class MusicVAE(keras.Model):
 
     def _scheduled_inputs(self, targets: Array, z: Array, controls: Array | None) -> Array:
         """The values that the decoder sees under scheduled sampling, in the form of the targets."""
-        probability = schedules.sampling_probability(
+        probability = scheduled_sampling.sampling_probability(
             self.step, self.hparams.sampling_schedule, self.hparams.sampling_rate
         )
         output = self.decoder.distribution
@@ -212,8 +210,7 @@ class MusicVAE(keras.Model):
 
     def total_loss(self, reconstruction: Array, kl: Array, beta: Array) -> Array:
         """`mean(reconstruction) + beta * mean(max(kl - free_bits ln 2, 0))`, a scalar in nats."""
-        kl_cost = ops.maximum(kl - self.hparams.free_bits * LN2, 0.0)
-        return ops.mean(reconstruction) + beta * ops.mean(kl_cost)
+        return elbo.beta_elbo_loss(reconstruction, kl, beta, self.hparams.free_bits)
 
     def compute_loss(
         self,
@@ -227,9 +224,9 @@ class MusicVAE(keras.Model):
         del x, y, sample_weight
         # `call` has counted this step already where it trains; the schedule starts from step 0.
         step = self.step - 1 if training else self.step
-        beta = schedules.kl_weight(step, self.hparams.max_beta, self.hparams.beta_rate)
+        beta = elbo.kl_weight(step, self.hparams.max_beta, self.hparams.beta_rate)
         loss = self.total_loss(y_pred["reconstruction"], y_pred["kl"], beta)
-        values = (y_pred["reconstruction"], y_pred["kl"] / LN2, y_pred["accuracy"])
+        values = (y_pred["reconstruction"], y_pred["kl"] / elbo.LN2, y_pred["accuracy"])
         for tracker, value in zip(self.trackers, values, strict=True):
             tracker.update_state(value)
         return loss

@@ -15,7 +15,7 @@ from keras import ops
 from models.layers import backend
 from models.outputs.base import Output
 from models.piano.readers.base import FrameReader, Reading
-from models.training import schedules
+from models.training import scheduled_sampling
 
 Array = Any
 Batch = dict[str, Array]
@@ -90,7 +90,7 @@ class FrameModel(keras.Model):
             raise ValueError("A key decoder is for frames of pitch classes.")
         if velocity_decoder is not None and form == "tokens":
             raise ValueError("Tokens have no velocities.")
-        schedules.check_sampling_schedule(hparams.sampling_schedule, hparams.sampling_rate)
+        scheduled_sampling.check_sampling_schedule(hparams.sampling_schedule, hparams.sampling_rate)
         self.reader, self.output_layer, self.hparams = reader, output, hparams
         self.form, self.clock_bits, self.signed, self.step_weights = form, clock_bits, signed, step_weights
         self.key_decoder, self.velocity_decoder, self.depth = key_decoder, velocity_decoder, depth
@@ -237,8 +237,10 @@ class FrameModel(keras.Model):
         values = self.values_of(keys)
         schedule = self.hparams.sampling_schedule, self.hparams.sampling_rate
         seen = values
-        if training and not schedules.is_teacher_forcing(*schedule):
-            seen = self._partly_drawn(batch, values, schedules.sampling_probability(self.step, *schedule))
+        if training and not scheduled_sampling.is_teacher_forcing(*schedule):
+            seen = self._partly_drawn(
+                batch, values, scheduled_sampling.sampling_probability(self.step, *schedule)
+            )
         reading = self.read(batch, training=training, values=seen)
         parameters = self.parameters_of(reading.outputs)
         real = ops.arange(keys.shape[1])[None] < ops.cast(batch["lengths"], "int32")[:, None]

@@ -21,10 +21,11 @@ from keras import ops
 from common.errors import CheckpointError
 from models.formats import ours as checkpoint
 from models.formats.ours import Checkpoint
-from models.music_vae.model import LN2, MusicVAE
+from models.music_vae.elbo import LN2
+from models.music_vae.model import MusicVAE
+from models.training.learning_rates import CosineDecayToFloor, ExponentialDecayToFloor
 from models.training.optimizer import ClippedAdam
 from models.training.run_log import RunLog
-from models.training.schedules import CosineDecayToFloor, ExponentialDecayToFloor
 
 
 class BatchSource(Protocol):
