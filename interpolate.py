@@ -18,7 +18,6 @@ from preprocess.drums.tracks import drum_choice_of
 from render.clips import (
     Shown,
     add_style_flags,
-    bars_of,
     in_meter_of,
     planned_files,
     style_of,
@@ -155,7 +154,7 @@ def main(argv: list[str] | None = None) -> int:
         way = np.linspace(0, 1, args.num_outputs)
         styles = styles_between(clips, np.stack([1 - way, way], axis=1), styles[0], args.qpm)
         labels[0], labels[-1] = (f"{clip.title}, as given" for clip in clips)
-    bars = bars_of(model.converter, steps)
+    bars = model.converter.bars_of(steps)
     shown = [Shown(*each) for each in zip(labels, sequences, styles, strict=True)]
     files = write_clips(shown, stem, args, bars, "Interpolation", chain=True, whole=True)
     print(

@@ -17,7 +17,6 @@ from common.errors import InputError
 from common.output_files import check_outputs
 from render.clips import (
     add_style_flags,
-    bars_of,
     in_meter_of,
     numbered,
     planned_files,
@@ -151,7 +150,7 @@ def main(argv: list[str] | None = None) -> int:
     z = model.prior_sample(args.num_outputs, args.seed)
     sequences = felt(args, decode_in_batches(model, z, args, controls, steps), style)
     style = in_meter_of(style, model.converter)
-    bars = bars_of(model.converter, steps)
+    bars = model.converter.bars_of(steps)
     files = write_clips(numbered(sequences, style, "sample"), stem, args, bars, "Samples")
     print(
         f"Wrote {len(sequences)} clips ({len(files)} files) to {stem.parent}, "

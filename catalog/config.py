@@ -12,7 +12,6 @@ from typing import Any
 
 from catalog.limits import (
     MAX_CONFIG_BYTES,
-    MAX_WORDS,
     ConfigError,
     check_widths,
     checked_hparam,
@@ -21,6 +20,7 @@ from catalog.limits import (
 from catalog.options import check_part
 from common.errors import because, shown
 from common.json_text import parse_json
+from common.option_rules import MAX_WORDS
 
 MAX_TRANSPOSITION, MAX_STRETCH = 48, 16.0
 

@@ -10,9 +10,13 @@ weights are compared with it. So everything that sizes an array has a limit here
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from common.errors import UserError, shown
+from common.option_rules import MAX_STEPS
+
+if TYPE_CHECKING:
+    from preprocess.converters.base import Converter
 
 
 class ConfigError(UserError, ValueError):
@@ -22,15 +26,12 @@ class ConfigError(UserError, ValueError):
 MAX_UNITS = 8192
 """Of a layer, of z, of a NADE."""
 MAX_LAYERS = 16
-MAX_STEPS = 8192
-"""Of a clip, or of a fragment that a frame model trains on."""
 MAX_BATCH = 65536
 MAX_DEPTH = 16384
 """Width of a step: kinds of tokens, or numbers."""
 MAX_PARAMETERS = 2**29
 """Numbers of a whole model; Magenta's largest has fewer than 2**28."""
 MAX_CONFIG_BYTES = 256 * 2**10
-MAX_WORDS = 500
 
 _TINY, _HUGE = 1e-12, 1e38
 _NAME = re.compile(r"[A-Za-z0-9_.\-]{1,100}")
@@ -115,17 +116,20 @@ def checked_hparam(name: str, value: Any, default: Any) -> Any:
     return float(value) if is_number else value
 
 
-def check_widths(converter: Any) -> None:
+def check_widths(converter: "Converter") -> None:
     """Raise a ConfigError where a converter's examples are wider or longer than any model here takes them."""
-    for way in ("input_depth", "output_depth", "control_depth"):
-        depth = getattr(converter, way)
+    depths = {
+        "input": converter.input_depth,
+        "output": converter.output_depth,
+        "control": converter.control_depth,
+    }
+    for what, depth in depths.items():
         if depth > MAX_DEPTH:
             raise ConfigError(
-                f"The converter's {way.replace('_', ' ')} is {shown(depth)}; at most {MAX_DEPTH} are taken. Rolls "
+                f"The converter's {what} depth is {shown(depth)}; at most {MAX_DEPTH} are taken. Rolls "
                 "(roll_input, roll_output) take many drums."
             )
-    bars = getattr(converter, "slice_bars", None) or getattr(converter, "split_bars", None) or 0
-    steps = bars * getattr(converter, "steps_per_bar", 0)
-    steps = max(steps, converter.segments * getattr(converter, "max_events_per_instrument", 0))
-    if steps > MAX_STEPS:
-        raise ConfigError(f"The converter's examples have {steps} steps; at most {MAX_STEPS} are taken.")
+    if converter.most_steps > MAX_STEPS:
+        raise ConfigError(
+            f"The converter's examples have {converter.most_steps} steps; at most {MAX_STEPS} are taken."
+        )

@@ -11,14 +11,15 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from preprocess.tfrecord import read_records
 
 _NAME = "note_seq.protobuf.music_pb2"
 
 
-def _music_pb2() -> Any:
+def _music_pb2() -> ModuleType:
     if _NAME in sys.modules:
         return sys.modules[_NAME]
     package = importlib.util.find_spec("note_seq")
@@ -37,7 +38,10 @@ def _music_pb2() -> Any:
     return module
 
 
-NoteSequence: Any = _music_pb2().NoteSequence
+if TYPE_CHECKING:
+    from note_seq.protobuf.music_pb2 import NoteSequence
+else:
+    NoteSequence = _music_pb2().NoteSequence
 
 MOST_SECONDS = 4 * 3600.0
 MOST_NOTES = 1_000_000
@@ -46,7 +50,7 @@ MOST_QPM = 6e7
 """One microsecond a quarter note, the fastest that MIDI has."""
 
 
-def reason_to_refuse(note_sequence: Any) -> str:
+def reason_to_refuse(note_sequence: NoteSequence) -> str:
     """Why a NoteSequence is none that a reader makes, as a code; nothing where it is sound.
 
     Records of others' TFRecords hold anything that a protobuf can. What passes has at most what a MIDI file may have
@@ -87,7 +91,7 @@ def reason_to_refuse(note_sequence: Any) -> str:
     return ""
 
 
-def read_note_sequences(path: str | Path, reasons: Counter[str]) -> Iterator[tuple[str, Any]]:
+def read_note_sequences(path: str | Path, reasons: Counter[str]) -> Iterator[tuple[str, NoteSequence]]:
     """The NoteSequences of a TFRecord file with their names: the file's they were made of, or their place.
 
     Args:

@@ -64,12 +64,6 @@ def style_of(args: argparse.Namespace) -> Style:
     )
 
 
-def meter_of(converter: Any) -> tuple[int, int]:
-    """The time signature that a converter's music is in: its own, or the quarter notes of a bar."""
-    own: tuple[int, int] | None = getattr(converter, "time_signature", None)
-    return own or (converter.steps_per_bar // converter.steps_per_quarter, 4)
-
-
 def in_meter_of(style: Style, converter: Any) -> Style:
     """The style with the bars of a converter.
 
@@ -78,17 +72,7 @@ def in_meter_of(style: Style, converter: Any) -> Style:
     """
     if style.swing and converter.steps_per_quarter == 3:
         raise InputError("--swing is for sixteenths; this model plays triplets, leave it out.", "bad_flag")
-    return dataclasses.replace(style, time_signature=meter_of(converter))
-
-
-def bars_of(converter: Any, steps: int) -> int:
-    """The bars that hold so many steps of a converter's output."""
-    if hasattr(converter, "chunk_steps"):
-        # A step is an event there; how long they last is a matter of the chunks.
-        return converter.max_num_chunks * converter.chunk_steps // converter.steps_per_bar
-    if getattr(converter, "split_instruments", False):
-        steps = -(-steps // len(converter.pitch_classes))
-    return -(-steps // converter.steps_per_bar)
+    return dataclasses.replace(style, time_signature=converter.meter)
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def controls_of(model: Any, chords: str | None, n: int, steps: int) -> Any:
         raise InputError('--chords is empty; expected chord symbols such as "C G Am F".', "bad_flag")
     conditioning = Conditioning(encoding, condition_on_key=False)
     rows = np.stack([_chord_row(conditioning, name) for name in names])
-    if hasattr(converter, "chunk_steps"):
+    if converter.chunk_steps:
         return _chords_of_chunks(converter, rows, n)
     if len(names) > steps:
         raise InputError(f"--chords names {len(names)} chords for {steps} steps; expected fewer.", "bad_flag")

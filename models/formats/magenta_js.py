@@ -129,7 +129,7 @@ def model_spec(config: Config) -> dict[str, Any]:
     check_exportable(config)
     options, kind, made = config.converter, _TYPES[_key(config)], config.build_converter()
     # A GrooVAE plays other pitches than those it was trained on; melodies have no drums.
-    drums = getattr(made, "inference_pitch_classes", None) or getattr(made, "pitch_classes", None) or ()
+    drums = made.inference_pitch_classes or made.pitch_classes
     drum_args = {"pitchClasses": [list(pitches) for pitches in drums]}
     melody_args = {"minPitch": options.get("min_pitch", 21), "maxPitch": options.get("max_pitch", 108)}
     melody_args["ignorePolyphony"] = not options.get("skip_polyphony", False)

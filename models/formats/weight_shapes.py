@@ -191,7 +191,7 @@ def _groove_mixture(config: Any, converter: Any) -> Shapes:
     if h.z_size:
         raise ValueError("a groove_mixture_lstm has no latent vector; set z_size=0")
     drums = converter.output_depth // 3
-    layout = GrooveLayout(drums, decoder["components"], getattr(converter, "taps_as_controls", False))
+    layout = GrooveLayout(drums, decoder["components"], converter.taps_as_controls)
     if converter.control_depth != layout.given + groove_conditions.WIDTH:
         raise ValueError("a groove_mixture_lstm reads hits or taps, and conditions, as controls")
     rest = converter.control_depth - layout.given + BEAT_STEPS

@@ -122,7 +122,7 @@ def names_for(model: TrainedModel) -> tuple[str, ...]:
     kind = model.config.converter["name"]
     loud = kind == "groove" or (kind == "performance" and model.converter.num_velocity_bins > 0)
     names = _OF_CONVERTERS[kind] + ("loudness",) * loud
-    meter = getattr(model.converter, "time_signature", None) or (4, 4)
+    meter = model.converter.time_signature or (4, 4)
     # Longuet-Higgins and Lee's weights are those of sixteenths of 4/4.
     in_sixteenths = meter == (4, 4) and model.converter.steps_per_quarter != 3
     return names if in_sixteenths else tuple(name for name in names if name != "syncopation")
@@ -130,10 +130,7 @@ def names_for(model: TrainedModel) -> tuple[str, ...]:
 
 def bars_of(model: TrainedModel) -> int:
     """Bars of a model's clip, in its own meter."""
-    converter = model.converter
-    quarters = getattr(converter, "hop_quarters", 0)
-    bars = getattr(converter, "slice_bars", None) or getattr(converter, "split_bars", None)
-    return max(1, int(quarters / 4 or bars or -(-model.max_length // drum_hits.STEPS_PER_BAR)))
+    return model.converter.slice_bars or max(1, -(-model.max_length // drum_hits.STEPS_PER_BAR))
 
 
 def measure(sequences: Sequence[Any], names: Sequence[str], bars: int, lead_only: bool = False) -> Array:

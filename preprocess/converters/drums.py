@@ -9,11 +9,10 @@ more is silent, slide a window by bars, keep each distinct slice once. The order
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
-from preprocess.converters.base import Example, dense_controls, one_hot, with_silence
+from preprocess.converters.base import Converter, Example, dense_controls, one_hot, with_silence
 from preprocess.converters.segments import (
     Dropped,
     Segment,
@@ -30,7 +29,7 @@ OUTPUT_VELOCITY = 80
 OUTPUT_QPM = 120.0
 
 
-class DrumsConverter:
+class DrumsConverter(Converter):
     """NoteSequences to drum tokens and back.
 
     Args:
@@ -55,10 +54,6 @@ class DrumsConverter:
         ValueError: for more than 62 classes, sizes that are not positive, or a meter whose bar is no whole number of
             steps.
     """
-
-    control_depth = 0
-    segments = 0
-    is_random = False
 
     def __init__(
         self,
@@ -109,7 +104,7 @@ class DrumsConverter:
         tokens = 2**classes + add_end_token
         self.input_depth = bits + 1 if roll_input else tokens
         self.output_depth = bits if roll_output else tokens
-        self.output_depths: tuple[int, ...] = (self.output_depth,)
+        self.output_depths = (self.output_depth,)
         self.output_form = "dense_roll" if roll_output else "one_hot"
         self.input_form = {
             (True, True): "dense_roll",
@@ -117,18 +112,14 @@ class DrumsConverter:
             (False, True): "one_hot",
             (False, False): "one_hot",
         }[roll_input, roll_output]
-        self.end_token: int | None = self.output_depth - 1 if add_end_token else None
+        self.end_token = self.output_depth - 1 if add_end_token else None
         # The bit of each MIDI pitch, 0 for pitches that are no drum of ours.
         self._pitch_bits = np.zeros(128, dtype=np.uint64)
         for i, pitches in enumerate(self.pitch_classes):
             self._pitch_bits[list(pitches)] = 1 << i
 
-    def to_tensors(self, note_sequence: Any) -> list[Example]:
-        """All distinct examples of a NoteSequence, in the order of their first appearance."""
-        return self.convert(note_sequence)[0]
-
     def convert(
-        self, note_sequence: Any, rng: np.random.Generator | None = None, inference: bool = False
+        self, note_sequence: NoteSequence, rng: np.random.Generator | None = None, inference: bool = False
     ) -> tuple[list[Example], Counter[str]]:
         """All distinct examples, and how often a stretch of music was dropped for which reason.
 
@@ -150,7 +141,7 @@ class DrumsConverter:
             reasons["empty"] += 1
         return examples, reasons
 
-    def drum_bits(self, note_sequence: Any) -> np.ndarray:
+    def drum_bits(self, note_sequence: NoteSequence) -> np.ndarray:
         """The bit of each note's drum class, uint64 `[notes]`; 0 for what is no drum of ours."""
         notes = note_sequence.notes
         pitches = note_field(note_sequence, "pitch")
@@ -256,7 +247,7 @@ class DrumsConverter:
 
     def from_tensors(
         self, samples: Sequence[np.ndarray], controls: Sequence[np.ndarray] | None = None
-    ) -> list[Any]:
+    ) -> list[NoteSequence]:
         """A NoteSequence at 120 quarters a minute for each sample, with the time signature of `meter` where it is given.
 
         Args:
@@ -278,7 +269,7 @@ class DrumsConverter:
             tokens = tokens[: next(ends, len(tokens))]
         return tokens
 
-    def _to_note_sequence(self, tokens: list[int]) -> Any:
+    def _to_note_sequence(self, tokens: list[int]) -> NoteSequence:
         sequence = NoteSequence(ticks_per_quarter=220)
         sequence.tempos.add(qpm=OUTPUT_QPM)
         if self.time_signature is not None:

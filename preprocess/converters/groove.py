@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from preprocess.converters.base import Example, dense_controls
+from preprocess.converters.base import Converter, Example, dense_controls
 from preprocess.converters.segments import MOST_QUARTERS
 from preprocess.drums import groove_conditions
 from preprocess.drums.drum_classes import Classes
@@ -28,7 +28,7 @@ Triple = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Hits, velocities and offsets, float `[steps, ...]` each."""
 
 
-class GrooveConverter:
+class GrooveConverter(Converter):
     """NoteSequences to hits, velocities and offsets and back.
 
     A step holds the hits of all drums (0 or 1), then their velocities (0 to 1), then their offsets (-1 to 1:
@@ -61,8 +61,6 @@ class GrooveConverter:
     """
 
     input_form = output_form = "dense"
-    end_token: int | None = None
-    segments = 0
 
     def __init__(
         self,
@@ -87,7 +85,7 @@ class GrooveConverter:
     ):
         self.pitch_classes = drum_classes(pitch_classes or "roland")
         self.inference_pitch_classes = drum_classes(inference_pitch_classes or self.pitch_classes)
-        self.split_bars = split_bars
+        self.slice_bars = split_bars
         self.steps_per_quarter = steps_per_quarter
         self.steps_per_bar = steps_per_quarter * quarters_per_bar
         self.max_tensors_per_notesequence = max_tensors_per_notesequence
@@ -113,7 +111,7 @@ class GrooveConverter:
             1 + (self.num_velocity_bins or 1) + (self.num_offset_bins or 1)
         )
         self.input_depth = self.output_depth
-        self.output_depths: tuple[int, ...] = (self.output_depth,)
+        self.output_depths = (self.output_depth,)
         self.control_depth = (
             hits_as_controls * self._drums_a_step
             + split_instruments * drums
@@ -134,9 +132,9 @@ class GrooveConverter:
             raise ValueError("num_velocity_bins and num_offset_bins go together: set both or none.")
         if self.num_velocity_bins and min(self.num_velocity_bins, self.num_offset_bins) < 2:
             raise ValueError("num_velocity_bins and num_offset_bins must be at least 2.")
-        if self.hop_size is not None and (not self.split_bars or self.hop_size < 1):
+        if self.hop_size is not None and (not self.slice_bars or self.hop_size < 1):
             raise ValueError("hop_size must be at least 1 and needs split_bars.")
-        if self.split_bars is not None and self.split_bars < 1:
+        if self.slice_bars is not None and self.slice_bars < 1:
             raise ValueError("split_bars must be at least 1.")
         if self.tapify and drums <= TAP_DRUM:
             raise ValueError(f"tapify plays drum {TAP_DRUM}, but there are only {drums} pitch_classes.")
@@ -149,12 +147,8 @@ class GrooveConverter:
         if not 0 <= (self.max_note_dropout_probability or 0) <= 1:
             raise ValueError("max_note_dropout_probability must be between 0 and 1.")
 
-    def to_tensors(self, note_sequence: Any, inference: bool = False) -> list[Example]:
-        """All examples of a NoteSequence in order, without note dropout."""
-        return self.convert(note_sequence, inference=inference)[0]
-
     def convert(
-        self, note_sequence: Any, rng: np.random.Generator | None = None, inference: bool = False
+        self, note_sequence: NoteSequence, rng: np.random.Generator | None = None, inference: bool = False
     ) -> tuple[list[Example], Counter[str]]:
         """All examples in order, and how often music was dropped for which reason.
 
@@ -191,7 +185,7 @@ class GrooveConverter:
             )
         return examples, Counter() if examples else Counter({"too_short": 1})
 
-    def _grid(self, note_sequence: Any, inference: bool) -> tuple[Triple | None, str]:
+    def _grid(self, note_sequence: NoteSequence, inference: bool) -> tuple[Triple | None, str]:
         """The loudest note of each step and drum, `[steps, drums]` of whole bars; or why there is none."""
         if not note_sequence.notes:
             return None, "empty"
@@ -279,7 +273,7 @@ class GrooveConverter:
             for start in range(0, len(outputs), rows)
         ]
 
-    def _tempo(self, note_sequence: Any) -> tuple[float, str | None]:
+    def _tempo(self, note_sequence: NoteSequence) -> tuple[float, str | None]:
         """The only tempo in quarter notes a minute, and why the music can't be used, if it can't."""
         signatures = [(t.time, (t.numerator, t.denominator)) for t in note_sequence.time_signatures]
         tempos = [(t.time, t.qpm) for t in note_sequence.tempos]
@@ -355,9 +349,9 @@ class GrooveConverter:
         return np.concatenate(parts, axis=1).astype(np.float32 if numbers else bool)
 
     def _windows(self, rows: int) -> list[tuple[int, int]]:
-        if not self.split_bars:
+        if not self.slice_bars:
             return [(0, rows)]
-        size = self.steps_per_bar * self.split_bars * self.rows_a_step
+        size = self.steps_per_bar * self.slice_bars * self.rows_a_step
         hop = self.hop_size * self.rows_a_step if self.hop_size else size
         return [(start, start + size) for start in range(0, rows - size + 1, hop)]
 
@@ -370,7 +364,7 @@ class GrooveConverter:
         samples: Sequence[np.ndarray],
         controls: Sequence[np.ndarray] | None = None,
         inference: bool = True,
-    ) -> list[Any]:
+    ) -> list[NoteSequence]:
         """A NoteSequence at 120 quarters a minute for each sample.
 
         Args:
@@ -381,7 +375,7 @@ class GrooveConverter:
         classes = self.inference_pitch_classes if inference else self.pitch_classes
         return [self._to_note_sequence(np.asarray(sample, dtype=np.float64), classes) for sample in samples]
 
-    def _to_note_sequence(self, sample: np.ndarray, classes: Classes) -> Any:
+    def _to_note_sequence(self, sample: np.ndarray, classes: Classes) -> NoteSequence:
         hits, velocities, offsets = self.played(sample)
         sequence = NoteSequence(ticks_per_quarter=220)
         sequence.tempos.add(qpm=OUTPUT_QPM)

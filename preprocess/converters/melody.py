@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from preprocess.converters.base import Example, dense_controls, one_hot
+from preprocess.converters.base import Converter, Example, dense_controls, one_hot
 from preprocess.converters.segments import (
     DEFAULT_QPM,
     Conditioning,
@@ -46,7 +46,7 @@ class MelodyNotes:
     sounding: np.ndarray
 
     @classmethod
-    def of(cls, note_sequence: Any) -> "MelodyNotes":
+    def of(cls, note_sequence: NoteSequence) -> "MelodyNotes":
         drums = note_field(note_sequence, "is_drum") != 0
         return cls(
             pitches=note_field(note_sequence, "pitch"),
@@ -65,7 +65,7 @@ class Track:
     tokens: np.ndarray
 
 
-class MelodyConverter:
+class MelodyConverter(Converter):
     """NoteSequences to melody tokens and back.
 
     Args:
@@ -95,8 +95,6 @@ class MelodyConverter:
 
     input_form = "one_hot"
     output_form = "one_hot"
-    segments = 0
-    is_random = False
     dtype = np.uint8
 
     def __init__(
@@ -142,14 +140,10 @@ class MelodyConverter:
         classes = max_pitch - min_pitch + 1 + FIRST_PITCH
         self.end_token = classes if add_end_token else None
         self.input_depth = self.output_depth = classes + add_end_token
-        self.output_depths: tuple[int, ...] = (self.output_depth,)
-
-    def to_tensors(self, note_sequence: Any) -> list[Example]:
-        """All distinct examples of a NoteSequence, in the order of their first appearance."""
-        return self.convert(note_sequence)[0]
+        self.output_depths = (self.output_depth,)
 
     def convert(
-        self, note_sequence: Any, rng: np.random.Generator | None = None, inference: bool = False
+        self, note_sequence: NoteSequence, rng: np.random.Generator | None = None, inference: bool = False
     ) -> tuple[list[Example], Counter[str]]:
         """All distinct examples, and how often a stretch of music was dropped for which reason.
 
@@ -303,7 +297,7 @@ class MelodyConverter:
 
     def from_tensors(
         self, samples: Sequence[np.ndarray], controls: Sequence[np.ndarray] | None = None
-    ) -> list[Any]:
+    ) -> list[NoteSequence]:
         """A NoteSequence at 120 quarters a minute for each sample.
 
         Args:
@@ -331,7 +325,7 @@ class MelodyConverter:
         """Length of a step of what `from_tensors` gives."""
         return 60.0 / DEFAULT_QPM / self.steps_per_quarter
 
-    def _to_note_sequence(self, tokens: list[int]) -> Any:
+    def _to_note_sequence(self, tokens: list[int]) -> NoteSequence:
         sequence = NoteSequence(ticks_per_quarter=220)
         sequence.tempos.add(qpm=DEFAULT_QPM)
         seconds = self.seconds_per_step

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from preprocess.converters.base import NO_TOKEN, Example, dense_controls, one_hot
+from preprocess.converters.base import NO_TOKEN, Converter, Example, dense_controls, one_hot
 from preprocess.converters.segments import Conditioning, Dropped
 from preprocess.note_sequence import NoteSequence, reason_to_refuse
 
@@ -22,7 +22,7 @@ MAX_SHIFT_QUARTERS = 4
 NO_CHORD_TOKEN = 0
 
 
-class MultiInstrumentPerformanceConverter:
+class MultiInstrumentPerformanceConverter(Converter):
     """NoteSequences to event tokens of several instruments and back.
 
     The tokens: a pitch begins, a pitch ends, time passes (1 step to 4 quarter notes), the velocity changes,
@@ -80,12 +80,13 @@ class MultiInstrumentPerformanceConverter:
             raise ValueError(
                 "min_pitch, max_pitch and num_velocity_bins must be between 0 and 127, in order."
             )
+        self._quarters_of_example = quarters_per_bar * hop_size_bars
         self._conditioning = Conditioning(chord_encoding, condition_on_key=False)
         self.num_velocity_bins = num_velocity_bins
         self.max_tensors_per_notesequence = max_tensors_per_notesequence
         self.steps_per_quarter = steps_per_quarter
         self.steps_per_bar = steps_per_quarter * quarters_per_bar
-        self.hop_quarters = quarters_per_bar * hop_size_bars
+        self.slice_bars = hop_size_bars
         self.chunk_steps = self.steps_per_bar * chunk_size_bars
         self.max_num_chunks = hop_size_bars // chunk_size_bars
         self.min_num_instruments, self.max_num_instruments = min_num_instruments, max_num_instruments
@@ -102,20 +103,25 @@ class MultiInstrumentPerformanceConverter:
         self._events = {1: (0, min_pitch), 2: (pitches, min_pitch), 3: (2 * pitches, 1), 4: (velocity, 1)}
         self.program_token = velocity + num_velocity_bins
         self._end = self.program_token + DRUM_PROGRAM + 1
-        self.end_token: int | None = self._end
+        self.end_token = self._end
         self.input_depth = self.output_depth = self._end + 1
-        self.output_depths: tuple[int, ...] = (self.output_depth,)
+        self.output_depths = (self.output_depth,)
         self.control_depth = self._conditioning.depth
         self.segments = self.max_num_chunks * max_num_instruments
         self._size = (self.max_num_chunks, max_num_instruments, max_events_per_instrument)
         self.is_random = drop_tracks_and_truncate
 
-    def to_tensors(self, note_sequence: Any) -> list[Example]:
-        """All examples of a NoteSequence in order."""
-        return self.convert(note_sequence)[0]
+    @property
+    def most_steps(self) -> int:
+        """Tokens of an example."""
+        return self.segments * self.max_events_per_instrument
+
+    def bars_of(self, rows: int) -> int:
+        """The bars of an example: its rows are events, which last as long as they say."""
+        return self.max_num_chunks * self.chunk_steps // self.steps_per_bar
 
     def convert(
-        self, note_sequence: Any, rng: np.random.Generator | None = None, inference: bool = False
+        self, note_sequence: NoteSequence, rng: np.random.Generator | None = None, inference: bool = False
     ) -> tuple[list[Example], Counter[str]]:
         """All examples in order, and how often music was dropped for which reason.
 
@@ -160,14 +166,14 @@ class MultiInstrumentPerformanceConverter:
         stretch = sequences_lib.apply_sustain_control_changes(stretch)
         if self.chord_encoding:
             self._infer_chords(stretch)
-        parts = sequences_lib.split_note_sequence(stretch, 60.0 * self.hop_quarters / qpm)
+        parts = sequences_lib.split_note_sequence(stretch, 60.0 * self._quarters_of_example / qpm)
         if not parts:
             raise Dropped("empty")
         if self.first_subsequence_only and len(parts) > 1:
             raise Dropped("too_long")
         return [self._quantize(part) for part in parts]
 
-    def _quantize(self, note_sequence: Any) -> Any:
+    def _quantize(self, note_sequence: NoteSequence) -> Any:
         """A quantised copy in the right meter."""
         from note_seq import sequences_lib
 
@@ -182,7 +188,7 @@ class MultiInstrumentPerformanceConverter:
             raise Dropped("other_meter")
         return quantized
 
-    def _infer_chords(self, note_sequence: Any) -> None:
+    def _infer_chords(self, note_sequence: NoteSequence) -> None:
         """Add the chord symbols that note_seq hears, where there are none."""
         if any(text.annotation_type == text.CHORD_SYMBOL for text in note_sequence.text_annotations):
             return
@@ -316,7 +322,7 @@ class MultiInstrumentPerformanceConverter:
 
     def from_tensors(
         self, samples: Sequence[np.ndarray], controls: Sequence[np.ndarray] | None = None
-    ) -> list[Any]:
+    ) -> list[NoteSequence]:
         """A NoteSequence at 120 quarters a minute for each sample, with the chord symbols of its controls.
 
         Args:
@@ -334,7 +340,7 @@ class MultiInstrumentPerformanceConverter:
             sequences.append(self._to_note_sequence(tokens.reshape(self._size), chords))
         return sequences
 
-    def _to_note_sequence(self, tokens: np.ndarray, chords: np.ndarray | None) -> Any:
+    def _to_note_sequence(self, tokens: np.ndarray, chords: np.ndarray | None) -> NoteSequence:
         """The music of tokens and, where given, chord tokens `[chunks, instruments, events]`."""
         from note_seq import chords_lib
 

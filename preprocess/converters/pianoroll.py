@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from common.errors import InputError
-from preprocess.converters.base import Example, dense_controls, with_silence
+from preprocess.converters.base import Converter, Example, dense_controls, with_silence
 from preprocess.converters.segments import (
     DEFAULT_QPM,
     Dropped,
@@ -109,12 +109,12 @@ class Roll:
         return on, np.where(on, held, 0).astype(np.float32)
 
 
-def quarters(note_sequence: Any, times: np.ndarray) -> np.ndarray:
+def quarters(note_sequence: NoteSequence, times: np.ndarray) -> np.ndarray:
     """Seconds as quarter notes from the beginning, by the tempo map; any shape."""
     return TempoMap.of(note_sequence).to_quarters(times)
 
 
-def note_times(note_sequence: Any) -> tuple[np.ndarray, np.ndarray]:
+def note_times(note_sequence: NoteSequence) -> tuple[np.ndarray, np.ndarray]:
     """Starts and ends of all notes in quarter notes, float64 `[notes]` each."""
     notes = note_sequence.notes
     starts = np.fromiter((n.start_time for n in notes), dtype=np.float64, count=len(notes))
@@ -122,14 +122,14 @@ def note_times(note_sequence: Any) -> tuple[np.ndarray, np.ndarray]:
     return quarters(note_sequence, starts), quarters(note_sequence, ends)
 
 
-def heard(note_sequence: Any) -> np.ndarray:
+def heard(note_sequence: NoteSequence) -> np.ndarray:
     """Which notes a piano plays, bool `[notes]`: all but drums and notes of velocity 0."""
     drums = note_field(note_sequence, "is_drum") != 0
     return ~drums & (note_field(note_sequence, "velocity") > 0)
 
 
 def piano_roll(
-    note_sequence: Any,
+    note_sequence: NoteSequence,
     steps_per_quarter: int = 4,
     lowest_pitch: int = LOWEST_PITCH,
     highest_pitch: int = HIGHEST_PITCH,
@@ -189,7 +189,7 @@ def _rendered(steps: Steps, keys: np.ndarray, velocities: np.ndarray, count: int
 
 def to_note_sequence(
     roll: Roll, steps_per_quarter: int = 4, lowest_pitch: int = LOWEST_PITCH, qpm: float = DEFAULT_QPM
-) -> Any:
+) -> NoteSequence:
     """A NoteSequence of a roll: one note from each onset to where the key falls silent or is struck again.
 
     Args:
@@ -242,7 +242,7 @@ def clock(frames: int, bits: int = 6, start: int = 0) -> np.ndarray:
     return (counts >> np.arange(bits)[::-1] & 1).astype(bool)
 
 
-class PianorollConverter:
+class PianorollConverter(Converter):
     """NoteSequences to rolls of some bars, bool `[steps, keys]`, and back.
 
     Stretches of one time signature are converted one by one; within one, a window of `slice_bars` moves by
@@ -265,9 +265,6 @@ class PianorollConverter:
 
     input_form = "dense_roll"
     output_form = "dense_roll"
-    end_token: int | None = None
-    segments = 0
-    is_random = False
 
     def __init__(
         self,
@@ -301,15 +298,11 @@ class PianorollConverter:
         self.shorter_bars = shorter_bars
         self.output_depth = max_pitch - min_pitch + 1
         self.input_depth = self.output_depth + 1
-        self.output_depths: tuple[int, ...] = (self.output_depth,)
+        self.output_depths = (self.output_depth,)
         self.control_depth = clock_bits
 
-    def to_tensors(self, note_sequence: Any) -> list[Example]:
-        """All distinct examples of a NoteSequence, in the order of their first appearance."""
-        return self.convert(note_sequence)[0]
-
     def convert(
-        self, note_sequence: Any, rng: np.random.Generator | None = None, inference: bool = False
+        self, note_sequence: NoteSequence, rng: np.random.Generator | None = None, inference: bool = False
     ) -> tuple[list[Example], Counter[str]]:
         """All distinct examples, and how often a stretch of music was dropped for which reason.
 
@@ -371,7 +364,7 @@ class PianorollConverter:
 
     def from_tensors(
         self, samples: Sequence[np.ndarray], controls: Sequence[np.ndarray] | None = None
-    ) -> list[Any]:
+    ) -> list[NoteSequence]:
         """A NoteSequence at 120 quarters a minute for each sample.
 
         Args:
@@ -386,7 +379,7 @@ class PianorollConverter:
         return [to_note_sequence(roll, self.steps_per_quarter, self.min_pitch) for roll in rolls]
 
 
-def _at_even_tempo(note_sequence: Any) -> Any:
+def _at_even_tempo(note_sequence: NoteSequence) -> Any:
     """What `split` reads of a NoteSequence, as if every quarter note lasted half a second."""
     starts, ends = note_times(note_sequence)
 

@@ -8,12 +8,11 @@ original encoded a repeated pitch class as 0 too, so that notes turned into step
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from common.errors import InputError
-from preprocess.converters.base import NO_TOKEN, Example, dense_controls, one_hot
+from preprocess.converters.base import NO_TOKEN, Converter, Example, dense_controls, one_hot
 from preprocess.converters.pianoroll import (
     HIGHEST_PITCH,
     KEYS,
@@ -22,6 +21,7 @@ from preprocess.converters.pianoroll import (
     piano_roll,
     to_note_sequence,
 )
+from preprocess.note_sequence import NoteSequence
 
 NEXT_FRAME = 0
 TOKENS = 13
@@ -38,7 +38,7 @@ LOWEST_START, HIGHEST_START = 36, 72
 line of intervals alone would wander off."""
 
 
-class RelativeConverter:
+class RelativeConverter(Converter):
     """NoteSequences to relative tokens and back.
 
     What tokens leave open is the octave. `fold` says how it is chosen:
@@ -61,19 +61,15 @@ class RelativeConverter:
     output_form = "one_hot"
     input_depth = TOKENS
     output_depth = TOKENS
-    output_depths: tuple[int, ...] = (TOKENS,)
-    control_depth = 0
-    end_token: int | None = None
-    segments = 0
-    is_random = False
-    max_tensors_per_notesequence: int | None = None
+    output_depths = (TOKENS,)
 
     def __init__(self, absolute: bool = False, fold: str = "nearest", steps_per_quarter: int = 4):
         if fold not in FOLDS:
             raise ValueError(f"Octaves are chosen by {' or '.join(FOLDS)}, not '{fold}'.")
         if steps_per_quarter < 1:
             raise ValueError("steps_per_quarter must be at least 1.")
-        self.absolute, self.fold, self.steps_per_quarter = absolute, fold, steps_per_quarter
+        self.absolute, self.fold = absolute, fold
+        self.steps_per_quarter, self.steps_per_bar = steps_per_quarter, 4 * steps_per_quarter
 
     def encode(self, onsets: np.ndarray) -> np.ndarray:
         """The tokens of the keys struck in each frame.
@@ -130,12 +126,8 @@ class RelativeConverter:
         pitch = first + (pitch_class - first + 5) % 12 - 5
         return pitch + 12 * (pitch < LOWEST_START) - 12 * (pitch > HIGHEST_START)
 
-    def to_tensors(self, note_sequence: Any) -> list[Example]:
-        """The one example of a NoteSequence, or none."""
-        return self.convert(note_sequence)[0]
-
     def convert(
-        self, note_sequence: Any, rng: np.random.Generator | None = None, inference: bool = False
+        self, note_sequence: NoteSequence, rng: np.random.Generator | None = None, inference: bool = False
     ) -> tuple[list[Example], Counter[str]]:
         """The one example of a NoteSequence: the whole piece, whatever its meters.
 
@@ -160,7 +152,7 @@ class RelativeConverter:
 
     def from_tensors(
         self, samples: Sequence[np.ndarray], controls: Sequence[np.ndarray] | None = None
-    ) -> list[Any]:
+    ) -> list[NoteSequence]:
         """A NoteSequence at 120 quarters a minute for each sample, which begins with `START_PITCH`.
 
         Args:
@@ -169,6 +161,5 @@ class RelativeConverter:
         """
         arrays = [np.asarray(sample) for sample in samples]
         tokens = [np.argmax(a, axis=-1) if a.ndim == 2 else a for a in arrays]
-        bar = 4 * self.steps_per_quarter
-        rolls = [Roll.of_struck(self.decode(t), bar) for t in tokens]
+        rolls = [Roll.of_struck(self.decode(t), self.steps_per_bar) for t in tokens]
         return [to_note_sequence(roll, self.steps_per_quarter) for roll in rolls]

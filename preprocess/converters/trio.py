@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from preprocess.converters.base import Example, dense_controls, one_hot
+from preprocess.converters.base import Converter, Example, dense_controls, one_hot
 from preprocess.converters.drums import DrumsConverter
 from preprocess.converters.melody import MelodyConverter, MelodyNotes
 from preprocess.converters.segments import Conditioning, Dropped, Segment, Steps, quantize, split
+from preprocess.note_sequence import NoteSequence
 
 MELODY_PROGRAMS = range(32)
 BASS_PROGRAMS = range(32, 40)
@@ -27,7 +28,7 @@ INSTRUMENTS = 128
 _MELODY, _BASS, _DRUMS, _OTHER = range(4)
 
 
-class TrioConverter:
+class TrioConverter(Converter):
     """NoteSequences to tokens of melody, bass and drums, and back.
 
     Args:
@@ -46,11 +47,9 @@ class TrioConverter:
         ValueError: for an unknown chord encoding, or sizes that are not positive.
     """
 
+    slice_bars: int
     input_form = "multi_one_hot"
     output_form = "multi_one_hot"
-    segments = 0
-    is_random = False
-    end_token: int | None = None
     dtype = np.int16
 
     def __init__(
@@ -80,15 +79,11 @@ class TrioConverter:
         self._drums = DrumsConverter(gap_bars=None, pad_to_total_time=True, **grid)
         self.pitch_classes = self._drums.pitch_classes
         melody_depth = self._melody.output_depth
-        self.output_depths: tuple[int, ...] = (melody_depth, melody_depth, self._drums.output_depth)
+        self.output_depths = (melody_depth, melody_depth, self._drums.output_depth)
         self.input_depth = self.output_depth = sum(self.output_depths)
 
-    def to_tensors(self, note_sequence: Any) -> list[Example]:
-        """All examples of a NoteSequence in a fixed order, those that are equal too."""
-        return self.convert(note_sequence)[0]
-
     def convert(
-        self, note_sequence: Any, rng: np.random.Generator | None = None, inference: bool = False
+        self, note_sequence: NoteSequence, rng: np.random.Generator | None = None, inference: bool = False
     ) -> tuple[list[Example], Counter[str]]:
         """All examples, and how often a stretch of music was dropped for which reason.
 
@@ -217,7 +212,7 @@ class TrioConverter:
 
     def from_tensors(
         self, samples: Sequence[np.ndarray], controls: Sequence[np.ndarray] | None = None
-    ) -> list[Any]:
+    ) -> list[NoteSequence]:
         """A NoteSequence at 120 quarters a minute for each sample: piano, electric bass and drums.
 
         Args:

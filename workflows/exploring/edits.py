@@ -10,7 +10,6 @@ from common.errors import InputError
 from common.output_files import check_outputs
 from render.clips import (
     Shown,
-    bars_of,
     numbered,
 )
 from workflows.exploring.shared import (
@@ -111,7 +110,7 @@ def _run_grid(args: argparse.Namespace) -> int:
         from render.pianoroll import save_png
 
         rows = [sequences[i : i + args.columns] for i in range(0, n, args.columns)]
-        save_png(grid_figure(rows, bars_of(model.converter, model.max_length), title), picture)
+        save_png(grid_figure(rows, model.converter.bars_of(model.max_length), title), picture)
     with_picture = f" and {picture.name}" if args.png else ""
     print(f"Wrote {wrote}{with_picture}: {args.rows} rows of {args.columns}, row by row.")
     return 0
@@ -167,7 +166,7 @@ def _run_infill(args: argparse.Namespace) -> int:
     controls = (
         None if clip.example.controls is None else np.asarray(clip.example.controls, np.float32)[:length]
     )
-    classes = getattr(model.converter, "pitch_classes", ())
+    classes = model.converter.pitch_classes
     sequences = [
         merged(clip, drawn, ~hole[: clip.steps], classes)
         for drawn in model.to_note_sequences(found.values[: args.num_outputs], controls)

@@ -11,7 +11,7 @@ from common.console import print_table, progress
 from common.errors import InputError
 from common.output_files import check_outputs
 from preprocess.drums.tracks import drum_choice_of
-from render.clips import Shown, bars_of, in_meter_of, planned_files, style_of, write_clips
+from render.clips import Shown, in_meter_of, planned_files, style_of, write_clips
 from workflows.loading import load_model
 from workflows.midi_clips.clip import first_bars, read_clip
 from workflows.midi_clips.merge import given_sequence, style_like
@@ -164,7 +164,7 @@ def _run_neighbours(args: argparse.Namespace) -> int:
         labels = [f"{rank}: {embedding.names[i]}" for rank, i in enumerate(order, start=1)]
         shown = [Shown(label, s, style) for label, s in zip(labels, sequences, strict=True)]
         beside = [Shown(f"{clip.title}, as given", given_sequence(clip), style)]
-        bars = bars_of(model.converter, model.max_length)
+        bars = model.converter.bars_of(model.max_length)
         files = write_clips(shown, stem, args, bars, f"Nearest to {clip.title}", beside=beside)
         wrote = f"; wrote {len(sequences)} clips ({len(files)} files) to {stem.parent}"
     print(f"Found {len(order)} neighbours of {args.input_midi}{wrote}.")

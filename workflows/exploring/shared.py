@@ -7,7 +7,7 @@ from typing import Any
 
 from common.errors import InputError
 from preprocess.drums.tracks import drum_choice_of
-from render.clips import Shown, bars_of, in_meter_of, planned_files, style_of, write_clips
+from render.clips import Shown, in_meter_of, planned_files, style_of, write_clips
 from render.midi import Style
 from workflows.latent_clips import check_controls, controls_of
 from workflows.loading import samples_to_edit
@@ -97,7 +97,7 @@ def write(
     endings: Sequence[str] = (),
 ) -> str:
     """Write the clips and their extras; returns how many and where, for the closing line."""
-    bars = bars_of(model.converter, model.max_length)
+    bars = model.converter.bars_of(model.max_length)
     files = write_clips(clips, stem, args, bars, title, beside=beside, endings=endings)
     n = len(clips)
     return f"{n} clip{'s' * (n > 1)} ({len(files)} file{'s' * (len(files) > 1)}) to {stem.parent}"

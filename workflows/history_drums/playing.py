@@ -14,7 +14,7 @@ from models.history_drums.controls import NO_TOKEN
 from models.history_drums.trained import HistoryModel
 from preprocess.drums.conditions import DrumConditions
 from preprocess.drums.tracks import drum_choice_of
-from render.clips import Shown, bars_of, in_meter_of, numbered, planned_files, write_clips
+from render.clips import Shown, in_meter_of, numbered, planned_files, write_clips
 from render.midi import Style
 from workflows.history_drums import flags as drum_flags
 from workflows.history_drums import sampling
@@ -89,7 +89,7 @@ def _sample_clips(
         bars = given.stays.reshape(given.clip.bars, -1).all(axis=1)
         spans = tuple((float(bar), bar + 1.0) for bar in np.flatnonzero(bars))
         shown = [dataclasses.replace(s, given=spans) for s in numbered(kept, style, "number")]
-    files = write_clips(shown, stem, args, bars_of(model.converter, model.max_length), title, beside=beside)
+    files = write_clips(shown, stem, args, model.converter.bars_of(model.max_length), title, beside=beside)
     print(
         f"Wrote {n} clips ({len(files)} files) to {stem.parent}, temperature {args.temperature}, seed {args.seed}."
     )

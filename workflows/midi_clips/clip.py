@@ -19,7 +19,6 @@ from common.errors import InputError
 from preprocess.converters.pianoroll import HIGHEST_PITCH, LOWEST_PITCH
 from preprocess.drums.tracks import DrumChoice, add_drum_choice_flags
 from preprocess.midi.bar_lines import Bar, quarters_of
-from render.clips import bars_of, meter_of
 from workflows.midi_clips.examples import examples_of_window, is_for_drums
 from workflows.midi_clips.source import Notes, Source, Window, read_source
 
@@ -232,7 +231,7 @@ def read_beginning(path: str, bars: int, steps_per_quarter: int, drums: DrumChoi
 
 
 def _no_clip(path: str, model: Any, reasons: Counter[str], bar: int | None) -> InputError:
-    bars = bars_of(model.converter, model.max_length)
+    bars = model.converter.bars_of(model.max_length)
     where = f"no clip begins at bar {bar}" if bar is not None else "can't be encoded"
     return InputError(
         f"{path}: {where}, as {_explained(reasons, model)}; it takes {bars} bar{'s' * (bars > 1)} in "
@@ -250,7 +249,7 @@ def _explained(reasons: Counter[str], model: Any) -> str:
 
 
 def _meter(model: Any) -> str:
-    numerator, denominator = meter_of(model.converter)
+    numerator, denominator = model.converter.meter
     return f"{numerator}/{denominator}"
 
 
@@ -265,7 +264,7 @@ class _Finder:
     def __init__(self, source: Source, model: Any):
         self.source, self.model = source, model
         self.converter = model.converter
-        self.wanted = bars_of(self.converter, model.max_length)
+        self.wanted = self.converter.bars_of(model.max_length)
         self.quarters = self.converter.steps_per_bar / self.converter.steps_per_quarter
         self.reasons: Counter[str] = Counter()
         self.remarks: list[str] = []
@@ -339,11 +338,11 @@ class _Finder:
             first = max(end, first + 1)
 
     def _fits(self, bar: Bar) -> bool:
-        own = getattr(self.converter, "time_signature", None)
+        own = self.converter.time_signature
         if not bar.is_whole or own not in (None, bar.time_signature):
             return False
         length = quarters_of(bar.time_signature)
-        shorter = getattr(self.converter, "shorter_bars", False) and self.quarters % length == 0
+        shorter = self.converter.shorter_bars and self.quarters % length == 0
         return length == self.quarters or shorter
 
     def _bars_at(self, first: int) -> int:
@@ -391,7 +390,7 @@ class _Finder:
             notes=notes,
             ticks_per_quarter=source.ticks_per_quarter,
             tempos=window.tempos,
-            time_signature=own if quarters_of(own) == self.quarters else meter_of(self.converter),
+            time_signature=own if quarters_of(own) == self.quarters else self.converter.meter,
             bars=round(window.quarters / self.quarters),
             steps=round(window.quarters * self.converter.steps_per_quarter),
             steps_per_quarter=self.converter.steps_per_quarter,

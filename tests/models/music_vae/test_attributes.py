@@ -17,7 +17,6 @@ from metrics import drum_hits
 from models.music_vae import attributes, latent
 from models.music_vae.attributes import ATTRIBUTES, AttributeVectors
 from models.music_vae.trained import TrainedModel
-from render import clips
 from tests.conftest import ROOT
 from tests.helpers.checkpoints import tiny_config, zero_weights
 from tests.helpers.drum_sequences import drum_sequence
@@ -119,7 +118,7 @@ def test_every_config_has_attributes_and_a_length(name: str) -> None:
     model = model_of(tiny_config(name))
     names = attributes.names_for(model)
     assert names and set(names) <= set(ATTRIBUTES)
-    assert attributes.bars_of(model) == clips.bars_of(model.converter, model.max_length)
+    assert attributes.bars_of(model) == model.converter.bars_of(model.max_length)
     plays_velocities = name.startswith("groovae") or "multiperf_vel" in name
     assert ("loudness" in names) == plays_velocities
 

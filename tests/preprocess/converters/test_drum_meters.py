@@ -16,7 +16,7 @@ from preprocess.converters import create
 from preprocess.converters.segments import lies_on_triplets, meter_of
 from preprocess.groove_dataset import GrooveFiles, load_note_sequences, read_info, select
 from preprocess.midi.reader import read_midi
-from render.clips import bars_of, in_meter_of
+from render.clips import in_meter_of
 from render.midi import Style, midi_bytes
 from tests.helpers.drum_sequences import backbeat, drum_sequence
 
@@ -40,7 +40,7 @@ def test_a_sample_comes_back_from_the_midi_file_in_its_meter(name: str, tokens: 
     (sequence,) = converter.from_tensors([np.array(tokens)])
     style = in_meter_of(Style(qpm=97), converter)
     assert style.time_signature == METERS[name]
-    played = read_midi(midi_bytes(sequence, style, bars_of(converter, len(tokens))))
+    played = read_midi(midi_bytes(sequence, style, converter.bars_of(len(tokens))))
     signature = played.time_signatures[0]
     assert (signature.numerator, signature.denominator) == METERS[name]
     assert [(t.numerator, t.denominator) for t in sequence.time_signatures] == [METERS[name]]
