@@ -38,7 +38,7 @@ Arrays = dict[str, np.ndarray]
 
 def _dense(config: Config, arrays: Arrays) -> tuple[np.ndarray, ...]:
     """The original's input, output and control tensors of a batch of compact ones."""
-    from preprocess.converters import Example
+    from preprocess.converters.base import Example
 
     converter = config.build_converter()
     inputs = arrays["inputs"]
