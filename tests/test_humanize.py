@@ -20,7 +20,7 @@ from render.midi import midi_bytes, write_midi
 from tests.helpers.checkpoints import save_tiny, tiny_config
 from tests.helpers.drum_sequences import PITCHES, Hit, backbeat, drum_sequence, random_hits, write_beat
 from tests.helpers.midi_bytes import END, delta, meter, midi, struck, tempo, track
-from tests.test_sample import FRAMEWORKS, run
+from tests.helpers.processes import FRAMEWORKS, run
 
 STEP, BAR = 120, 1920
 """Ticks of a sixteenth and of four quarters in the files that this project writes."""

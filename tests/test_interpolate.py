@@ -21,7 +21,7 @@ from render.clips import joined
 from render.midi import Style, write_midi
 from tests.helpers.checkpoints import save_tiny, tiny_config
 from tests.helpers.drum_sequences import backbeat, drum_sequence, write_beat
-from tests.render.test_pianoroll import pitched, with_chords
+from tests.helpers.pitched_sequences import pitched, with_chords
 from workflows.midi_clips.clip import read_clip
 
 BAR = 1920

@@ -1,8 +1,5 @@
 """sample.py: the same seed gives the same files, nothing is overwritten, and no framework is loaded."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +12,8 @@ import sample
 from common.errors import CheckpointError, InputError
 from models.music_vae import trained as trained_model
 from preprocess.midi.reader import read_midi
-from tests.conftest import ROOT
 from tests.helpers.checkpoints import save_tiny, tiny_config
+from tests.helpers.processes import FRAMEWORKS, contents, run
 from workflows.latent_clips import controls_of
 
 COMMANDS = [
@@ -24,7 +21,6 @@ COMMANDS = [
     "humanize.py", "tap2drum.py", "explore.py",
     "preprocess/convert_dir_to_note_sequences.py", "preprocess/preprocess_tfrecord.py",
 ]  # fmt: skip
-FRAMEWORKS = {"tensorflow", "keras", "jax", "tensorflow_probability"}
 
 
 @pytest.fixture(scope="module")
@@ -44,28 +40,6 @@ def tiny_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         return made[key]
 
     return make
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {p.name: p.read_bytes() for p in sorted(folder.iterdir())}
-
-
-def run(*arguments: object) -> subprocess.CompletedProcess:
-    """A command in a process of its own; its last line of output is the modules it loaded."""
-    script, *rest = map(str, arguments)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    code = (
-        "import runpy, sys\n"
-        f"sys.argv = [{script!r}, *{rest!r}]\n"
-        "status = 0\n"
-        f"try: runpy.run_path({str(ROOT / script)!r}, run_name='__main__')\n"
-        "except SystemExit as end: status = end.code or 0\n"
-        "print(*sys.modules)\n"
-        "sys.exit(status)\n"
-    )
-    return subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
 
 
 def test_the_same_seed_gives_the_same_bytes_however_they_are_batched(tiny: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from preprocess.midi.reader import read_midi
 from render.midi import Style, write_midi
 from tests.helpers.checkpoints import save_tiny, tiny_config, tiny_history_config
 from tests.helpers.drum_sequences import backbeat, write_beat
-from tests.test_sample import FRAMEWORKS, contents, run
+from tests.helpers.processes import FRAMEWORKS, contents, run
 from workflows.history_drums.flags import drums_of_text, kept_hits
 from workflows.history_drums.playing import tokens_before
 from workflows.midi_clips.clip import read_clip, read_last_bars

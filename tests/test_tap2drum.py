@@ -17,7 +17,7 @@ from render.midi import Style, write_midi
 from tests.helpers.checkpoints import save_tiny, tiny_config
 from tests.helpers.drum_sequences import PITCHES, drum_sequence, write_beat
 from tests.helpers.midi_bytes import meter, midi, struck, tempo, track
-from tests.test_sample import FRAMEWORKS, run
+from tests.helpers.processes import FRAMEWORKS, run
 
 BAR = 1920
 STEPS = [0, 3, 6, 10, 12, 16, 19, 22, 26, 28, 32, 35, 38]

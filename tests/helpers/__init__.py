@@ -1,15 +1,20 @@
 """What tests of several rooms share.
 
-browser              a headless Chromium
-checkpoints          checkpoints of tiny models with random weights
-drum_sequences       drum NoteSequences written as steps
-gradients            gradients on the backend that runs
-magenta_converter    Magenta's melody and trio converters, in a process of their own
-magenta_drums        Magenta's drum converter, likewise
-magenta_groove       Magenta's GrooVAE, performance and chord converters, likewise
-magenta_scripts      how these three are run
-midi_bytes           Standard MIDI Files put together byte by byte
-small_models         MusicVAE configs at small widths, and random weights
-small_piano_models   piano configs at small widths
-torch_originals      the PyTorch models of FortsAndMills/MusicGeneration in NumPy
+browser             a headless Chromium
+checkpoints         checkpoints of tiny models with random weights
+drum_sequences      drum NoteSequences written as steps
+formulas            layers in NumPy, to compare the layers with
+gradients           gradients on the backend that runs
+groove_clips        grooves made by hand
+magenta_converter   Magenta's melody and trio converters, in a process of their own
+magenta_drums       Magenta's drum converter, likewise
+magenta_groove      Magenta's GrooVAE, performance and chord converters, likewise
+magenta_scripts     how these three are run
+midi_bytes          Standard MIDI Files put together byte by byte
+pitched_sequences   melodies and trios as NoteSequences
+processes           commands in a process of their own
+runs                small training runs
+small_models        MusicVAE configs at small widths, and random weights
+small_piano_models  piano configs at small widths
+torch_originals     the PyTorch models of FortsAndMills/MusicGeneration in NumPy
 """

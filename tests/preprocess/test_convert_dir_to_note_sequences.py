@@ -1,26 +1,19 @@
 """convert_dir_to_note_sequences: folders and zips, a reason for each dropped file, whole output or none."""
 
-import os
 import signal
 import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from common import pools
 from common.console import run_command
 from common.errors import InputError
-from common.pools import map_in_processes
-from preprocess import conversion
-from preprocess.conversion import Converted, Options, convert_sources
 from preprocess.convert_dir_to_note_sequences import main
 from preprocess.note_sequence import NoteSequence
-from preprocess.sources import Source
 from preprocess.tfrecord import read_records, read_sidecar
 from tests.conftest import ROOT
 from tests.helpers.midi_bytes import END, NOTE, delta, midi
@@ -180,37 +173,6 @@ def test_a_killed_run_leaves_the_old_file_and_no_process(folder: Path, tmp_path:
     assert all(map(has_ended, workers))
 
 
-def dying_convert(source: Source, *arguments: object) -> Converted:
-    """Stands for a reader whose native code crashes on two files; found by name in the pool's processes."""
-    if source.name in ("03", "17"):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return Converted(source, [source.name.encode()])
-
-
-@pytest.mark.skipif(
-    sys.platform != "linux", reason="the pool's processes inherit the replaced reader by fork"
-)
-@pytest.mark.parametrize("processes", [1, 3])
-def test_a_crashing_reader_costs_only_its_file(monkeypatch: pytest.MonkeyPatch, processes: int) -> None:
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    class ForkPool(ProcessPoolExecutor):
-        def __init__(self, *args: object, **options: object):
-            super().__init__(*args, mp_context=multiprocessing.get_context("fork"), **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(conversion, "convert_source", dying_convert)
-    monkeypatch.setattr(pools, "ProcessPoolExecutor", ForkPool)
-    sources = [Source(f"{i:02d}", "") for i in range(100)]
-    results = list(convert_sources(sources, Options("c"), processes))
-    assert [result.source.name for result in results] == [s.name for s in sources]
-    crashed = [
-        result.source.name for result in results if [d.reason for d in result.drops] == ["reader_crashed"]
-    ]
-    assert crashed == ["03", "17"]
-    assert all(result.records for result in results if result.source.name not in crashed)
-
-
 def piece(pitches: list[int]) -> bytes:
     """Quarters of the given pitches as a MIDI file."""
     notes = b"".join(bytes([0, 0x90, p, 80]) + delta(120) + bytes([0x80, p, 0]) for p in pitches)
@@ -287,20 +249,6 @@ def test_a_book_of_tunes_is_counted_tune_by_tune(tmp_path: Path) -> None:
         ("b.abc, 1 (Tune 1)", "abc_unreadable"),
     ]
     assert [(d["file"], d["reason"]) for d in sidecar["dropped"]] == [("b.abc", "abc_unreadable")]
-
-
-def test_only_a_few_files_are_handed_out_at_a_time() -> None:
-    taken = []
-
-    def batches() -> Iterator[list[int]]:
-        for i in range(100):
-            taken.append(i)
-            yield [i]
-
-    results = map_in_processes(abs, batches(), 2, abs)
-    for i, result in enumerate(results):
-        assert result == i and len(taken) <= i + 5
-    assert len(taken) == 100
 
 
 def test_a_zip_is_opened_once(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

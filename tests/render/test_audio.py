@@ -14,7 +14,7 @@ from render import audio
 from render.audio import RATE, RELEASE, TIMBRES, drum_sounds, key_sound, wav_bytes, write_wav
 from render.midi import Style
 from tests.helpers.drum_sequences import PITCHES, SIXTEENTH, drum_sequence
-from tests.render.test_pianoroll import pitched, trio
+from tests.helpers.pitched_sequences import pitched, trio
 
 
 def samples_of(data: bytes) -> np.ndarray:

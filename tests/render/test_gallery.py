@@ -15,7 +15,7 @@ from render.gallery import Clip, Section, gallery_html, write_gallery
 from render.midi import Style
 from tests.helpers.browser import headless_chromium
 from tests.helpers.drum_sequences import SIXTEENTH, backbeat, drum_sequence
-from tests.render.test_pianoroll import pitched, trio, with_chords
+from tests.helpers.pitched_sequences import pitched, trio, with_chords
 
 HOSTILE = '</script><img src="x" onerror="window.hacked = 1"><!-- {{data}} {{title}} "quoted" & \u2028'
 VOID = {"meta", "link", "img", "br", "input", "hr"}

@@ -7,9 +7,9 @@ import pytest
 from keras import ops
 
 from models.outputs.chords import ChordClasses, IndependentVoices
+from tests.helpers.formulas import softmax
 from tests.helpers.gradients import gradients
 from tests.models.outputs.test_polyphonic_sampler import FRAMES, numpy_cross_entropy, numpy_draw
-from tests.models.piano.readers.test_history_user import softmax
 
 Array = np.ndarray
 

@@ -12,8 +12,8 @@ from keras import ops
 from models.music_vae.decoders import Draws, LSTMDecoder
 from models.outputs.chords import ChordClasses, IndependentVoices
 from models.outputs.polyphonic_sampler import PolyphonicSampler
+from tests.helpers.formulas import sigmoid
 from tests.helpers.gradients import gradients
-from tests.models.piano.readers.test_history_user import sigmoid
 
 Array = np.ndarray
 PITCHES, FEATURES, VOICES, UNITS = 4, 3, 2, 5

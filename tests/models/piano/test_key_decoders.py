@@ -20,8 +20,8 @@ from models.piano.key_decoders import (
     log_any,
     of_class,
 )
+from tests.helpers.formulas import sigmoid
 from tests.helpers.gradients import gradients
-from tests.models.piano.readers.test_history_user import sigmoid
 
 Array = np.ndarray
 KEYS, CLASSES, UNITS = 10, 4, 5  # the last octave lacks two keys

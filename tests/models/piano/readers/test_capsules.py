@@ -9,8 +9,8 @@ from keras import ops
 
 from models.piano.readers.capsules import CapsuleReader, StackedCapsules
 from models.piano.readers.history_user import BASELINE_LAGS
+from tests.helpers.formulas import numpy_stack, softmax
 from tests.models.piano.readers.test_base import read, value_and_slopes
-from tests.models.piano.readers.test_history_user import numpy_stack, softmax
 
 Array = np.ndarray
 BATCH, TIME, FRAMES, CLOCK = 3, 9, 4, 2

@@ -5,8 +5,8 @@ import pytest
 from keras import ops
 
 from models.piano.readers.endecell import EnDeCell
+from tests.helpers.formulas import sigmoid
 from tests.models.piano.readers.test_base import read
-from tests.models.piano.readers.test_history_user import sigmoid
 
 Array = np.ndarray
 BATCH, TIME, KEYS, CLOCK, SIZES = 3, 4, 6, 2, (3, 2)

@@ -14,11 +14,11 @@ from models.layers.backend import scan
 from models.piano.readers.history_user import BASELINE_LAGS, HistoryState, HistoryUser, read_lags, window_lags
 from preprocess.pieces.fragments import fragments
 from preprocess.pieces.pieces import Pieces
+from tests.helpers.formulas import Array, numpy_stack, softmax
 from tests.helpers.gradients import gradients
 
 pytestmark = pytest.mark.jax
 
-Array = np.ndarray
 ROOT = Path(__file__).resolve().parents[4]
 BATCH, TIME, INPUTS, FRAMES = 3, 9, 5, 4
 LAGS = (6, 0, 3, 2)
@@ -33,32 +33,6 @@ def numpy_read(frames: Array, weights: Array, lags: tuple[int, ...]) -> Array:
         for k, lag in enumerate(lags):
             read[:, t] += weights[:, t, k, None] * frames[:, max(lags) + t - lag]
     return read
-
-
-def numpy_stack(inputs: Array, kernels: list[tuple[Array, Array]], remembers: bool = True) -> Array:
-    """LSTM layers over `[batch, time, depth]` by the formulas of TensorFlow 1's LSTMCell, from zero states."""
-    for kernel, bias in kernels:
-        units = len(bias) // 4
-        cell = hidden = np.zeros((len(inputs), units))
-        outputs = []
-        for t in range(inputs.shape[1]):
-            if not remembers:
-                cell = hidden = np.zeros((len(inputs), units))
-            i, g, f, o = np.split(np.concatenate([inputs[:, t], hidden], axis=-1) @ kernel + bias, 4, axis=-1)
-            cell = sigmoid(f + 1) * cell + sigmoid(i) * np.tanh(g)
-            hidden = sigmoid(o) * np.tanh(cell)
-            outputs.append(hidden)
-        inputs = np.stack(outputs, axis=1)
-    return inputs
-
-
-def sigmoid(x: Array) -> Array:
-    return 1 / (1 + np.exp(-x))
-
-
-def softmax(x: Array) -> Array:
-    e = np.exp(x - x.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
 
 
 def numpy_history_user(layer: HistoryUser, inputs: Array, frames: Array, past: Array) -> tuple[Array, Array]:

@@ -12,9 +12,9 @@ from keras import ops
 
 from models.layers.lstm_sequence import lstm_cell
 from models.piano.readers.latency_lstm import DELAYS, LatencyCapsules, LatencyLSTM, delayed_lstm_sequence
+from tests.helpers.formulas import numpy_stack, sigmoid
 from tests.helpers.gradients import gradients
 from tests.models.piano.readers.test_base import quick, read
-from tests.models.piano.readers.test_history_user import numpy_stack, sigmoid
 
 Array = np.ndarray
 ROOT = Path(__file__).resolve().parents[4]

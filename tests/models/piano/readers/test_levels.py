@@ -5,8 +5,8 @@ import pytest
 from keras import ops
 
 from models.piano.readers.levels import LevelLSTM, LevelState
+from tests.helpers.formulas import sigmoid
 from tests.models.piano.readers.test_base import quick, read
-from tests.models.piano.readers.test_history_user import sigmoid
 
 Array = np.ndarray
 INPUTS, UNITS, WIDTH = 5, 4, 3
