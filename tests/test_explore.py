@@ -364,3 +364,12 @@ def test_infill_by_a_model_that_is_told_what_stays(history: Path, beat: Path, tm
     for path in files:
         assert onsets(path, 0, 2) == onsets(beat, 0, 2) and onsets(path, 6) == onsets(beat, 6)
     assert onsets(files[0], 2, 6) != onsets(files[1], 2, 6)
+
+
+@pytest.mark.parametrize("command", [["grid"], ["vary", "--attribute=hits"]])
+@pytest.mark.parametrize("flag", ["--bar=2", "--drum_channel=1", "--drum_track=Drums"])
+def test_flags_about_input_files_need_one(command: list[str], flag: str, tmp_path: Path) -> None:
+    """Samples come from no file, so a flag that says which part of one to read would be ignored."""
+    with pytest.raises(InputError, match=f"{flag.partition('=')[0]} says which part of a MIDI file to read"):
+        explore.main([*command, flag, f"--output_dir={tmp_path}"])
+    assert not list(tmp_path.iterdir())

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import configs
-from common import flags
 from common.console import print_table, progress
 from common.errors import InputError
 from common.output_files import check_outputs
@@ -29,26 +28,8 @@ def amounts_of(text: str, flag: str) -> list[float]:
     return amounts
 
 
-def _attributes_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--examples_path", required=True, help="TFRecords: globs separated by commas")
-    parser.add_argument(
-        "--max_examples",
-        type=flags.COUNT,
-        default=2000,
-        help="so many clips, chosen at random (default: 2000)",
-    )
-    parser.add_argument(
-        "--attributes_file", help="where to write the vectors; beside the checkpoint by default"
-    )
-    parser.add_argument("--amounts", default="-1,1", help="added to samples for the report (default: -1,1)")
-    parser.add_argument("--num_samples", type=flags.OUTPUTS, default=64, help="samples to move (default: 64)")
-    parser.add_argument(
-        "--output_dir", default="attributes", help="folder for the report (default: attributes)"
-    )
-    parser.add_argument("--force", action="store_true", help="overwrite what is there")
-
-
-def _run_attributes(args: argparse.Namespace) -> int:
+def compute(args: argparse.Namespace) -> None:
+    """`explore.py attributes`: compute the vectors, measure their effects, and write both."""
     from common.output_files import write_atomically
     from models.music_vae.attributes import path_beside
 
@@ -57,13 +38,13 @@ def _run_attributes(args: argparse.Namespace) -> int:
     report = Path(args.output_dir).expanduser() / "attribute_effects.json"
     output = Path(args.attributes_file or path_beside(model.source)).expanduser()
     check_outputs([output, report, report.with_suffix(".png")], args.force)
-    found = _compute(args, model)
+    found = _vectors_of(args, model)
     write_atomically(output, found.to_json().encode())
     if model.converter.control_depth:
         print(
             f"Wrote the vectors of {', '.join(found.names)} to {output}; samples can't be drawn without controls."
         )
-        return 0
+        return
     effects = _measure_effects(model, found, amounts, args)
     for heading, effect in effects.items():
         _print_effects(heading, effect, found)
@@ -75,10 +56,9 @@ def _run_attributes(args: argparse.Namespace) -> int:
     write_atomically(report, (json.dumps({**head, **summary}, indent=1) + "\n").encode())
     _draw_effects(effects, found, model, report.with_suffix(".png"))
     print(f"Wrote the vectors of {', '.join(found.names)} to {output}, and {report} with its .png.")
-    return 0
 
 
-def _compute(args: argparse.Namespace, model: Any) -> Any:
+def _vectors_of(args: argparse.Namespace, model: Any) -> Any:
     """The `AttributeVectors` of the clips that the flags name."""
     import dataclasses
 
@@ -184,13 +164,3 @@ def read_vectors(path: str | None, model: Any) -> Any:
             f"{file}: holds the vectors of another checkpoint (of {found.config}); make it again."
         )
     return found
-
-
-COMMANDS = {
-    "attributes": (
-        "Compute attribute vectors for vary, and measure what they move.",
-        "--examples_path=groove_train.tfrecord --output_dir=attributes",
-        _attributes_flags,
-        _run_attributes,
-    ),
-}

@@ -5,7 +5,6 @@ import dataclasses
 from typing import Any
 
 import configs
-from common import flags
 from common.errors import InputError
 from common.output_files import check_outputs
 from render.clips import (
@@ -23,25 +22,14 @@ from workflows.exploring.shared import (
     style_for,
     write,
 )
+from workflows.flags.clips import refuse_input_flags
 from workflows.latent_clips import bars_of_text
 from workflows.loading import load_model
 from workflows.midi_clips.merge import given_sequence, in_its_voices, merged, styles_between
 
-# similar.
 
-
-def _similar_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--input_midi", required=True, help="a MIDI file with one clip")
-    parser.add_argument("--num_outputs", type=flags.OUTPUTS, default=5, help="how many clips (default: 5)")
-    parser.add_argument(
-        "--similarity",
-        type=flags.FRACTION,
-        default=0.7,
-        help="1 is the clip itself, 0 samples (default: 0.7)",
-    )
-
-
-def _run_similar(args: argparse.Namespace) -> int:
+def similar(args: argparse.Namespace) -> None:
+    """`explore.py similar`: draw clips around one that is given."""
     from models.music_vae import latent
 
     model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
@@ -59,21 +47,10 @@ def _run_similar(args: argparse.Namespace) -> int:
     shown = numbered(sequences, style, f"similarity {args.similarity:g}, number")
     wrote = write(model, shown, stem, args, f"Similar to {clip.title}", [as_given(clip, style)])
     print(f"Wrote {wrote}, similarity {args.similarity:g}, seed {args.seed}.")
-    return 0
 
 
-# grid.
-
-
-def _grid_flags(parser: argparse.ArgumentParser) -> None:
-    corners = ("top left", "top right", "bottom left", "bottom right")
-    for i, corner in enumerate(corners, start=1):
-        parser.add_argument(f"--input_midi_{i}", help=f"the clip at the {corner}; all four or none")
-    parser.add_argument("--rows", type=flags.integer(1, 100), default=4, help="default: 4")
-    parser.add_argument("--columns", type=flags.integer(1, 100), default=4, help="default: 4")
-
-
-def _run_grid(args: argparse.Namespace) -> int:
+def grid(args: argparse.Namespace) -> None:
+    """`explore.py grid`: draw a sheet of clips between four corners."""
     import numpy as np
 
     from models.music_vae import latent
@@ -81,6 +58,8 @@ def _run_grid(args: argparse.Namespace) -> int:
     paths = [getattr(args, f"input_midi_{i}") for i in range(1, 5)]
     if any(paths) and not all(paths):
         raise InputError("--input_midi_1 to --input_midi_4 go together; give all four, or none for samples.")
+    if not any(paths):
+        refuse_input_flags(args, "--input_midi_1 to --input_midi_4")
     model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
     n = args.rows * args.columns
     # The picture is a sheet too, and not the rows of `write_clips`.
@@ -113,7 +92,6 @@ def _run_grid(args: argparse.Namespace) -> int:
         save_png(grid_figure(rows, model.converter.bars_of(model.max_length), title), picture)
     with_picture = f" and {picture.name}" if args.png else ""
     print(f"Wrote {wrote}{with_picture}: {args.rows} rows of {args.columns}, row by row.")
-    return 0
 
 
 def _corner_weights(rows: int, columns: int) -> Any:
@@ -125,24 +103,8 @@ def _corner_weights(rows: int, columns: int) -> Any:
     return np.stack([np.broadcast_to(part, (rows, columns)).ravel() for part in parts], axis=1)
 
 
-# infill.
-
-
-def _infill_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--input_midi", required=True, help="a MIDI file with one clip")
-    parser.add_argument(
-        "--bars", required=True, help="bars of the clip to draw again, from 1: --bars=3, --bars=1,3-4"
-    )
-    parser.add_argument("--num_outputs", type=flags.OUTPUTS, default=3, help="how many clips (default: 3)")
-    parser.add_argument(
-        "--num_candidates",
-        type=flags.OUTPUTS,
-        default=64,
-        help="the outputs are chosen among so many (default: 64)",
-    )
-
-
-def _run_infill(args: argparse.Namespace) -> int:
+def infill(args: argparse.Namespace) -> None:
+    """`explore.py infill`: draw some bars of a clip again."""
     import numpy as np
 
     from models.music_vae import latent
@@ -180,28 +142,10 @@ def _run_infill(args: argparse.Namespace) -> int:
         f"Wrote {wrote}: bars {args.bars} are new, the others as they were; {n} candidates, worth "
         f"{found.effective:.1f} equally likely ones."
     )
-    return 0
 
 
-# combine.
-
-
-def _combine_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--input_midi", required=True, help="the clip a of a + (b - c)")
-    parser.add_argument("--plus", help="a MIDI file with the clip b")
-    parser.add_argument("--minus", help="a MIDI file with the clip c")
-    parser.add_argument(
-        "--plus_amount", type=flags.number(-1000, 1000), default=1.0, help="of b (default: 1)"
-    )
-    parser.add_argument(
-        "--minus_amount", type=flags.number(-1000, 1000), default=1.0, help="of c (default: 1)"
-    )
-    parser.add_argument(
-        "--num_outputs", type=flags.OUTPUTS, default=1, help="draws of the same vector (default: 1)"
-    )
-
-
-def _run_combine(args: argparse.Namespace) -> int:
+def combine(args: argparse.Namespace) -> None:
+    """`explore.py combine`: latent arithmetic with clips."""
     import numpy as np
 
     from models.music_vae import latent
@@ -223,32 +167,3 @@ def _run_combine(args: argparse.Namespace) -> int:
     shown = numbered(sequences, style, "number")
     beside = [as_given(clip, style_for(model, args, clip)) for clip in clips]
     print(f"Wrote {write(model, shown, stem, args, sum_of, beside)}: {sum_of}.")
-    return 0
-
-
-COMMANDS = {
-    "similar": (
-        "Clips around one of yours; as near to it as you say.",
-        "--input_midi=beat.mid --similarity=0.8 --num_outputs=8 --output_dir=variations",
-        _similar_flags,
-        _run_similar,
-    ),
-    "grid": (
-        "A sheet of clips between four; of yours, or of samples.",
-        "--rows=5 --columns=5 --png --output_dir=sheet",
-        _grid_flags,
-        _run_grid,
-    ),
-    "infill": (
-        "New music for some bars of a clip; the others stay exactly as they are.",
-        "--input_midi=beat.mid --bars=3 --num_outputs=4 --temperature=1 --output_dir=filled",
-        _infill_flags,
-        _run_infill,
-    ),
-    "combine": (
-        "Latent arithmetic; the clip a + (b - c).",
-        "--input_midi=a.mid --plus=b.mid --minus=c.mid --output_dir=combined",
-        _combine_flags,
-        _run_combine,
-    ),
-}

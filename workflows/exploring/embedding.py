@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import configs
-from common import flags
 from common.console import print_table, progress
 from common.errors import InputError
 from common.output_files import check_outputs
@@ -17,22 +16,9 @@ from workflows.midi_clips.clip import first_bars, read_clip
 from workflows.midi_clips.merge import given_sequence, style_like
 from workflows.training.data import load_examples
 
-# embed.
 
-
-def _embed_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--input_dir", help="a folder or .zip of MIDI, MusicXML or ABC files")
-    parser.add_argument("--examples_path", help="instead of it TFRecords: globs separated by commas")
-    parser.add_argument("--recursive", action="store_true", help="read the folders inside as well")
-    parser.add_argument("--output_file", required=True, help="the .npz file to write")
-    parser.add_argument("--png", action="store_true", help="draw a map of the clips beside it")
-    parser.add_argument(
-        "--colour", default="file", help="of the map: file, or an attribute such as hits (default: file)"
-    )
-    parser.add_argument("--force", action="store_true", help="overwrite what is there")
-
-
-def _run_embed(args: argparse.Namespace) -> int:
+def embed(args: argparse.Namespace) -> None:
+    """`explore.py embed`: write the latent vectors of many clips to an array file."""
     if bool(args.input_dir) == bool(args.examples_path):
         raise InputError("Either --input_dir or --examples_path says what to embed; give one of them.")
     output = Path(args.output_file).expanduser()
@@ -55,7 +41,6 @@ def _run_embed(args: argparse.Namespace) -> int:
     files = len(set(embedding.names.tolist()))
     shown = f" and {picture.name}" if args.png else ""
     print(f"Wrote {len(embedding.mu)} clips of {files} files to {output}{shown}.")
-    return 0
 
 
 def read_folder(args: argparse.Namespace, model: Any) -> Any:
@@ -112,20 +97,8 @@ def _draw_map(embedding: Any, model: Any, colour: str, path: Path) -> None:
     save_png(map_figure(coordinates, shares, labels, meaning, title), path)
 
 
-# neighbours.
-
-
-def _neighbours_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--embedding", required=True, help="the .npz file of explore.py embed")
-    parser.add_argument("--input_midi", required=True, help="a MIDI file with one clip")
-    parser.add_argument("--num_neighbours", type=flags.COUNT, default=5, help="default: 5")
-    parser.add_argument(
-        "--measure", default="cosine", choices=("cosine", "euclidean"), help="what is near (default: cosine)"
-    )
-    parser.add_argument("--midi", action="store_true", help="write the neighbours as MIDI files")
-
-
-def _run_neighbours(args: argparse.Namespace) -> int:
+def neighbours(args: argparse.Namespace) -> None:
+    """`explore.py neighbours`: find the clips of an array file nearest to a given one."""
     import numpy as np
 
     from models.music_vae import latent
@@ -168,7 +141,6 @@ def _run_neighbours(args: argparse.Namespace) -> int:
         files = write_clips(shown, stem, args, bars, f"Nearest to {clip.title}", beside=beside)
         wrote = f"; wrote {len(sequences)} clips ({len(files)} files) to {stem.parent}"
     print(f"Found {len(order)} neighbours of {args.input_midi}{wrote}.")
-    return 0
 
 
 def _stem_of_neighbours(model: Any, args: argparse.Namespace, n: int) -> Path | None:
@@ -184,19 +156,3 @@ def _cut(embedding: Any, i: int) -> Any:
     """The values of a clip without what pads it at its end."""
     values, length = embedding.values[i], embedding.lengths[i]
     return values if embedding.lengths.ndim > 1 else values[:length]
-
-
-COMMANDS = {
-    "embed": (
-        "The latent vectors of all clips of a folder, as an array file; and a map of them.",
-        "--input_dir=midi --recursive --output_file=midi.npz --png",
-        _embed_flags,
-        _run_embed,
-    ),
-    "neighbours": (
-        "The clips of an array file that are nearest to one of yours.",
-        "--embedding=midi.npz --input_midi=beat.mid --midi --output_dir=neighbours",
-        _neighbours_flags,
-        _run_neighbours,
-    ),
-}

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import configs
-from common import flags
 from common.console import print_table
 from common.errors import InputError
 from render.clips import Shown
@@ -20,6 +19,7 @@ from workflows.exploring.shared import (
     style_for,
     write,
 )
+from workflows.flags.clips import refuse_input_flags
 from workflows.loading import load_model
 from workflows.midi_clips.clip import Clip
 from workflows.midi_clips.merge import given_sequence, in_its_voices
@@ -28,36 +28,22 @@ CONDITIONS = ("density", "syncopation", "intensity", "tempo")
 """What `vary` moves by asking for it, where the model can be asked."""
 
 
-def _vary_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--attribute",
-        required=True,
-        help="hits, hihat, pitch, ... by its latent vector; density, syncopation, intensity and tempo of drum models "
-        "that hear themselves by what they are asked for",
-    )
-    parser.add_argument(
-        "--amount",
-        default="1",
-        help="of its vector, or of its quantile from 0 to 1; several with commas, --amount=-0.3,0.3 (default: 1)",
-    )
-    parser.add_argument("--input_midi", help="a MIDI file with one clip; without it samples are moved")
-    parser.add_argument("--num_outputs", type=flags.OUTPUTS, default=4, help="samples to move (default: 4)")
-    parser.add_argument("--orthogonal", action="store_true", help="move the other attributes less")
-    parser.add_argument("--attributes_file", help="vectors; by default those beside the checkpoint")
-
-
-def _run_vary(args: argparse.Namespace) -> int:
+def vary(args: argparse.Namespace) -> None:
+    """`explore.py vary`."""
     import numpy as np
 
     from models.music_vae import attributes
 
     amounts = amounts_of(args.amount, "--amount")
+    if not args.input_midi:
+        refuse_input_flags(args, "--input_midi")
     # What edits knows no conditions.
     by_asking = args.attribute in CONDITIONS
     default = configs.DEFAULT_CONFIG if by_asking else configs.DEFAULT_EDIT_CONFIG
     model = load_model(args, default=default)
     if by_asking and getattr(model, "heeds_conditions", False):
-        return _vary_condition(args, model, amounts)
+        _vary_condition(args, model, amounts)
+        return
     found = read_vectors(args.attributes_file, model)
     try:
         vector = found.vector(args.attribute, args.orthogonal)
@@ -82,10 +68,10 @@ def _run_vary(args: argparse.Namespace) -> int:
     columns = ["attribute", "unit", "as it is", *(f"{amount:+g} {args.attribute}" for amount in amounts)]
     print_table(f"Mean of {len(z)} clip{'s' * (len(z) > 1)}", columns, rows)
     sequences = [model.to_note_sequences(values, controls) for values in played]
-    return _write_varied(args, model, amounts, sequences, clip, stem, endings)
+    _write_varied(args, model, amounts, sequences, clip, stem, endings)
 
 
-def _vary_condition(args: argparse.Namespace, model: Any, amounts: list[float]) -> int:
+def _vary_condition(args: argparse.Namespace, model: Any, amounts: list[float]) -> None:
     """`vary` by what is asked for."""
     from workflows.exploring import vary_conditions as explore_conditions
 
@@ -99,7 +85,7 @@ def _vary_condition(args: argparse.Namespace, model: Any, amounts: list[float]) 
     stem, endings = _stem_of_varied(args, model, amounts)
     clip = read_clips(model, args, [args.input_midi])[0] if args.input_midi else None
     sequences = explore_conditions.run(args, model, amounts, clip)
-    return _write_varied(args, model, amounts, sequences, clip, stem, endings)
+    _write_varied(args, model, amounts, sequences, clip, stem, endings)
 
 
 def _stem_of_varied(args: argparse.Namespace, model: Any, amounts: list[float]) -> tuple[Path, list[str]]:
@@ -117,7 +103,7 @@ def _write_varied(
     clip: Clip | None,
     stem: Path,
     endings: list[str],
-) -> int:
+) -> None:
     """Write clips of which something was moved, clip by clip and of each amount by amount.
 
     Args:
@@ -138,14 +124,3 @@ def _write_varied(
             shown.append(Shown(f"{name}, {args.attribute} {amount:+g}", sequence, style))
     moved_by = f"{args.attribute} by {args.amount}"
     print(f"Wrote {write(model, shown, stem, args, moved_by, before, endings)}, {moved_by}.")
-    return 0
-
-
-COMMANDS = {
-    "vary": (
-        "More or less of an attribute; of your clip, or of samples.",
-        "--attribute=hits --amount=-1,1 --input_midi=beat.mid --output_dir=varied",
-        _vary_flags,
-        _run_vary,
-    ),
-}
