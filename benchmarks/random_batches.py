@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from catalog.config import Config
-from preprocess.converters.base import NO_TOKEN
+from preprocess.example_forms import NO_TOKEN
 
 Arrays = dict[str, np.ndarray]
 

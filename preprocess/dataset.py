@@ -16,8 +16,9 @@ import numpy as np
 
 from common.errors import InputError, shown
 from preprocess.augment import Augmenter
-from preprocess.converters.base import NO_TOKEN, Converter, Example
+from preprocess.converters.base import Converter, Example
 from preprocess.example_check import read_example
+from preprocess.example_forms import NO_TOKEN
 from preprocess.midi.tempo_map import at_one_tempo
 from preprocess.note_sequence import read_note_sequences
 from preprocess.tfrecord import expand_patterns, read_records, read_sidecar

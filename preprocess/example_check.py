@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from common.errors import InputError
-from preprocess.converters.base import NO_TOKEN, Converter, Example
+from preprocess.converters.base import Converter, Example
+from preprocess.example_forms import NO_TOKEN
 from preprocess.example_proto import decode
 
 MOST_VARIANTS = 4096
@@ -55,7 +56,7 @@ def reason_of_values(values: np.ndarray, form: str, depths: tuple[int, ...], is_
 
     Args:
         values: `[steps]` or `[steps, parts]`.
-        form: one of `converters.base.FORMS`.
+        form: one of `preprocess.example_forms.FORMS`.
         depths: width of the dense tensor, for `multi_one_hot` of each part.
         is_input: whether an encoder reads them.
     """

@@ -16,7 +16,7 @@ from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from preprocess.converters.pianoroll import HIGHEST_PITCH, KEYS, LOWEST_PITCH
+from preprocess.keyboard import HIGHEST_PITCH, KEYS, LOWEST_PITCH
 from render.pianoroll import BAR, BLACK_KEYS, GRID, INK, PAPER, PART_COLOURS, octave_name, save_png
 
 BAR_FRAMES, BEAT_FRAMES = 16, 4

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from models.formats.weight_shapes import Shapes, dense, stack, voices
+from preprocess.keyboard import KEYS, PITCH_CLASSES
 
-KEYS, PITCH_CLASSES = 88, 12
+CLASSES = len(PITCH_CLASSES)
 LAGS, DELAYS = 8, 9
 """How many there are where a config names none."""
 
@@ -23,7 +24,7 @@ def of_frame_model(config: Any) -> Shapes:
     form, depth = decoder.get("form", "keys"), decoder.get("depth", KEYS)
     if form != "tokens" and depth != KEYS:
         raise ValueError(f"depth is {depth}; frames of keys have {KEYS}")
-    frame = PITCH_CLASSES if form == "classes" else depth
+    frame = CLASSES if form == "classes" else depth
     inputs = frame + config.encoder.get("clock_bits", 0)
     parameters = _parameter_depth(decoder, frame, h)
     reader, width = READERS[config.encoder["name"]](config.encoder, h, inputs, frame, parameters)
@@ -52,7 +53,7 @@ def _parameter_depth(decoder: Mapping[str, Any], width: int, h: Any) -> int:
     if name == "independent_voices":
         return decoder.get("voices", 5) * (width + 1)
     if name == "chord_classes":
-        if width > PITCH_CLASSES:
+        if width > CLASSES:
             raise ValueError(f"chords of {width} keys are too many to tell apart")
         return 2**width
     return width
@@ -73,7 +74,7 @@ def _output(decoder: Mapping[str, Any], width: int, features: int, h: Any) -> Sh
 
 def _keys(options: Mapping[str, Any], depth: int) -> Shapes:
     units = options.get("units", 100)
-    found = stack("", PITCH_CLASSES + depth, (units,))
+    found = stack("", CLASSES + depth, (units,))
     if options["name"] == "independent":
         found |= dense("dense", units, depth)
     else:
@@ -87,7 +88,7 @@ def _velocities(options: Mapping[str, Any] | None, depth: int) -> Shapes:
     if options is None:
         return {}
     units = options.get("units", 100)
-    found = stack("", PITCH_CLASSES + depth, (units,)) | dense("dense", units, depth)
+    found = stack("", CLASSES + depth, (units,)) | dense("dense", units, depth)
     return {f"velocities/{name}": shape for name, shape in found.items()}
 
 

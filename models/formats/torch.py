@@ -23,7 +23,7 @@ import numpy as np
 
 from common.errors import CheckpointError
 from models.formats.ours import read_safetensors
-from models.numpy_engine.decoding import FORGET_BIAS
+from models.layers.conventions import FORGET_BIAS
 
 Array = np.ndarray
 Tensors = dict[str, Array]

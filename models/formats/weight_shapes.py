@@ -186,7 +186,7 @@ def voices(scope: str, pitches: int, features: int, units: int, pauses: bool, me
 
 
 def _groove_mixture(config: Any, converter: Any) -> Shapes:
-    """Those of `models.outputs.groove_mixture.GrooveScoreDecoder`."""
+    """Those of `models.music_vae.groove_score_decoder.GrooveScoreDecoder`."""
     h, decoder = config.hparams, config.decoder
     if h.z_size:
         raise ValueError("a groove_mixture_lstm has no latent vector; set z_size=0")

@@ -1,7 +1,6 @@
 """Drum models that read their own past: HistoryUser's lags over drum tokens, and copying.
 
 bar_encoder  an encoder of bars
-controls     what the decoder is given beside z at every step
 decoder      the decoder
 editing      clips of one's own in the latent space
 trained      sampling, continuing and filling in

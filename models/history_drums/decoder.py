@@ -7,7 +7,7 @@ nine bits is small; the weights over lags remain, and decide what is copied:
     p(token) = w_0 softmax(logits)[token] + sum_k w_k [token = the token lags[k] steps ago]
 
 with `w` a softmax over "nothing" and the lags, as the pointer mixtures of language models have it (Merity et al.,
-"Pointer Sentinel Mixture Models", 2017). Beside its past a step reads what `models/history_drums/controls.py` packs: known hits
+"Pointer Sentinel Mixture Models", 2017). Beside its past a step reads what `preprocess.drums.history_controls.py` packs: known hits
 of this step and of steps to come, the music before the clip, and what the music should be like. Where hits are known,
 only tokens that agree with them can be drawn, so locks and filling in are exact.
 """
@@ -18,14 +18,15 @@ from typing import Any
 import keras
 from keras import ops
 
-from models.history_drums.controls import ControlLayout
 from models.layers import backend
 from models.layers.backend import scan
 from models.layers.lstm import InitialState, LSTMStack
 from models.layers.lstm_sequence import State, swap
 from models.music_vae.decoders import Draws, Steps
-from models.outputs.base import NO_TOKEN, Categorical
+from models.outputs.categorical import Categorical
 from models.piano.readers.history_user import copied
+from preprocess.drums.history_controls import ControlLayout
+from preprocess.example_forms import NO_TOKEN
 
 Array = Any
 

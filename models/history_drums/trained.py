@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from common.errors import CheckpointError
-from models.history_drums.controls import NO_TOKEN, ControlLayout
 from models.music_vae.trained import TrainedModel
 from models.numpy_engine import bars as numpy_bars
 from models.numpy_engine.history_drums import HistoryPlayer
 from models.numpy_engine.representations import input_depths, to_dense
+from preprocess.drums.history_controls import ControlLayout
+from preprocess.example_forms import NO_TOKEN
 
 Array = np.ndarray
 

@@ -1,6 +1,6 @@
 """The MusicVAE around a history decoder: z for some clips, the decoder by itself for others, one set of weights.
 
-While training, a clip's controls (`models/history_drums/controls.py`) say whether it is decoded from its own z, or without one:
+While training, a clip's controls (`preprocess.drums.history_controls.py`) say whether it is decoded from its own z, or without one:
 from nothing, from its beginning, or around hits that are known. So one model samples by the prior, goes on from music
 that came before, and fills in. The loss of a clip without z has no KL.
 """

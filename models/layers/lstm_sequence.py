@@ -10,11 +10,10 @@ from typing import Any
 from keras import ops
 
 from models.layers.backend import scan
+from models.layers.conventions import FORGET_BIAS
 
 Array = Any
 State = tuple[Array, Array]
-
-FORGET_BIAS = 1.0
 
 
 def lstm_cell(preactivation: Array, cell: Array) -> tuple[Array, Array, Array]:

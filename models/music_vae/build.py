@@ -8,10 +8,15 @@ from models.history_drums.decoder import HistoryDecoder
 from models.history_drums.vae import HistoryVAE
 from models.music_vae import decoders, encoders
 from models.music_vae.conductor import HierarchicalLSTMDecoder
+from models.music_vae.groove_score_decoder import GrooveScoreDecoder
 from models.music_vae.model import MusicVAE
 from models.numpy_engine.representations import input_depths
-from models.outputs import base as outputs
-from models.outputs.groove_mixture import GrooveMixture, GrooveScoreDecoder
+from models.outputs.base import Output
+from models.outputs.boolean import Boolean
+from models.outputs.categorical import Categorical, MultiCategorical
+from models.outputs.groove import Groove
+from models.outputs.groove_mixture import GrooveMixture
+from models.outputs.nade import Nade
 from models.outputs.polyphonic_sampler import PolyphonicSampler
 from models.training import scheduled_sampling
 
@@ -152,7 +157,7 @@ def _core(decoder: Mapping[str, Any], hparams: Any, converter: Any, dropout: flo
         raise ValueError("preprocess_controls needs a converter with controls.")
     core_controls = 2 * hparams.control_preprocessing_rnn_size[-1] if preprocess else control_depth
 
-    def lstm(output: outputs.Output, offset: int = 0) -> decoders.LSTMDecoder:
+    def lstm(output: Output, offset: int = 0) -> decoders.LSTMDecoder:
         return decoders.LSTMDecoder(
             output, hparams.dec_rnn_size, core_controls, dropout, seed + offset, hparams.residual_decoder
         )
@@ -160,9 +165,7 @@ def _core(decoder: Mapping[str, Any], hparams: Any, converter: Any, dropout: flo
     if name == "groove_mixture_lstm":
         return _score_decoder(decoder, hparams, converter, dropout, seed)
     if name == "split_lstm":
-        core: Any = decoders.SplitDecoder(
-            [lstm(outputs.Categorical(d), 100 * i) for i, d in enumerate(depths)]
-        )
+        core: Any = decoders.SplitDecoder([lstm(Categorical(d), 100 * i) for i, d in enumerate(depths)])
     else:
         core = lstm(_output(name, depths, hparams))
     if not preprocess:
@@ -195,18 +198,18 @@ def _score_decoder(
     )
 
 
-def _output(name: str, depths: tuple[int, ...], hparams: Any) -> outputs.Output:
+def _output(name: str, depths: tuple[int, ...], hparams: Any) -> Output:
     if name == "multi_categorical_lstm":
-        return outputs.MultiCategorical(depths)
+        return MultiCategorical(depths)
     depth = sum(depths)
     if name == "categorical_lstm":
-        return outputs.Categorical(depth)
+        return Categorical(depth)
     if name == "boolean_lstm":
-        return outputs.Boolean(depth)
+        return Boolean(depth)
     if name == "nade_lstm":
-        return outputs.Nade(depth, hparams.nade_num_hidden)
+        return Nade(depth, hparams.nade_num_hidden)
     if name == "groove_lstm":
-        return outputs.Groove(depth)
+        return Groove(depth)
     if name == "polyphonic_sampler_lstm":
         return PolyphonicSampler(depth, SAMPLER_FEATURES, SAMPLER_VOICES, pauses=True)
     raise ValueError(f"There is no decoder '{name}'; expected {', '.join(OUTPUTS)} or hierarchical_lstm.")

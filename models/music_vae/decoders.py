@@ -17,7 +17,8 @@ from models.layers.backend import product, scan
 from models.layers.lstm import InitialState, LSTMStack
 from models.layers.lstm_sequence import State, swap
 from models.music_vae.encoders import BidirectionalLSTM
-from models.outputs.base import Categorical, MultiCategorical, Output
+from models.outputs.base import Output
+from models.outputs.categorical import Categorical, MultiCategorical
 
 Array = Any
 Steps = dict[str, Array]

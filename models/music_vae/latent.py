@@ -19,8 +19,8 @@ from metrics import variational
 from models.history_drums.trained import HistoryModel
 from models.music_vae.trained import TrainedModel, slerp_at
 from models.numpy_engine import decoding as numpy_model
-from models.numpy_engine.outputs import NO_TOKEN
 from preprocess.example_check import reason_of_values
+from preprocess.example_forms import NO_TOKEN
 
 Array = np.ndarray
 

@@ -34,7 +34,7 @@ class MusicVAE(keras.Model):
         encoder: one of `models/music_vae/encoders.py`; None where z_size is 0.
         decoder: one of `models/music_vae/decoders.py` or `models/music_vae/conductor.py`.
         hparams: `catalog.config.HParams`.
-        input_form: how the encoder reads inputs, one of `representations.ENCODER_INPUTS`.
+        input_form: how the encoder reads inputs, one of `preprocess.example_forms.FORMS`.
         input_depths: width of the encoder's input, or of its parts.
         control_depth: width of the controls, 0 for none.
         seed: seed of the latent noise and of scheduled sampling.

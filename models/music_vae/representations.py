@@ -10,8 +10,6 @@ from keras import ops
 
 Array = Any
 
-ENCODER_INPUTS = ("one_hot", "roll", "multi_one_hot", "dense", "dense_roll")
-
 
 def encoder_input(values: Array, form: str, depths: tuple[int, ...], dtype: str) -> Array:
     """Expand compact values to `[batch, time, sum(depths)]`.

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from common.errors import CheckpointError
+from models.layers.conventions import FORGET_BIAS
 from models.numpy_engine.outputs import Output, output
 
 Array = np.ndarray
 State = tuple[Array, Array]
 Weights = Mapping[str, Array]
 
-FORGET_BIAS = np.float32(1.0)
 HALF = np.float32(0.5)
 
 

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from models.history_drums.controls import NO_TOKEN, ControlLayout
 from models.numpy_engine.decoding import initial_states, project, run_stack
 from models.numpy_engine.outputs import Categorical
+from preprocess.drums.history_controls import ControlLayout
+from preprocess.example_forms import NO_TOKEN
 
 Array = np.ndarray
 Weights = Mapping[str, Array]

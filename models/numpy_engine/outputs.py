@@ -1,13 +1,14 @@
-"""The outputs of `models/outputs/base.py` in plain NumPy: drawing values, and what true values are worth in nats."""
+"""The outputs of `models/outputs` in plain NumPy: drawing values, and what true values are worth in nats."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
 
+from preprocess.example_forms import NO_TOKEN
+
 Array = np.ndarray
 
-NO_TOKEN = -1
 LEAST_PROBABILITY = 0.1
 """A hit that a groove's network takes for less likely than this counts as so likely."""
 
@@ -34,7 +35,7 @@ class Output(Protocol):
         ...
 
     def log_probability(self, parameters: Array, values: Array) -> Array:
-        """Nats `[batch]` of a step's true values: minus the `loss` of the same class in `models/outputs/base.py`."""
+        """Nats `[batch]` of a step's true values: minus the `loss` of the same class in `models/outputs`."""
         ...
 
 
@@ -159,7 +160,7 @@ class Boolean:
 
 
 class Nade(Boolean):
-    """Bits that depend on one another; see `models.outputs.base.Nade`.
+    """Bits that depend on one another; see `models.outputs.nade.Nade`.
 
     Args:
         encoder, decoder: `[depth, hidden]` each.

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from models.numpy_engine.outputs import NO_TOKEN
+from preprocess.example_forms import NO_TOKEN
 
 Depths = tuple[int, ...]
 
@@ -20,7 +20,7 @@ def to_dense(values: np.ndarray, form: str, depths: Depths, is_input: bool = Fal
 
     Args:
         values: tokens or numbers; the last axis is that of parts or drums, where the form has one.
-        form: one of `models.music_vae.representations.ENCODER_INPUTS`.
+        form: one of `preprocess.example_forms.FORMS`.
         depths: width of the tensor, for `multi_one_hot` of each part.
         is_input: as an input a roll has one more value, 1 where nothing is struck.
     """

@@ -4,19 +4,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.layers.backend import set_seed
-from models.outputs.base import Boolean, Categorical, Nade, Output
+from models.outputs.base import Output
+from models.outputs.boolean import Boolean
+from models.outputs.categorical import Categorical
 from models.outputs.chords import ChordClasses, IndependentVoices
+from models.outputs.nade import Nade
 from models.outputs.polyphonic_sampler import PolyphonicSampler
-from models.outputs.rbm import RBM, RBMKeys
-from models.outputs.velocities import VelocityDecoder
+from models.outputs.rbm import RBM
 from models.piano.key_decoders import IndependentKeys
-from models.piano.model import PITCH_CLASSES, FrameModel
+from models.piano.model import FrameModel
+from models.piano.rbm_keys import RBMKeys
 from models.piano.readers.base import FrameReader, LSTMReader
 from models.piano.readers.capsules import CapsuleReader, StackedCapsules
 from models.piano.readers.endecell import EnDeCell
 from models.piano.readers.history_user import HistoryUser
 from models.piano.readers.latency_lstm import LatencyCapsules, LatencyLSTM
 from models.piano.readers.levels import LevelLSTM
+from models.piano.velocities import VelocityDecoder
+from preprocess.keyboard import KEYS, PITCH_CLASSES
 
 READERS: dict[str, Any] = {
     "lstm": LSTMReader,
@@ -38,7 +43,6 @@ OUTPUTS = (
     "chord_classes",
 )
 KEY_DECODERS: dict[str, Any] = {"independent": IndependentKeys, "rbm": RBMKeys}
-KEYS = 88
 MOST_CLOCK_BITS = 16
 OF_THE_MODEL = ("name", "form", "keys", "velocities", "step_weights", "clock_bits", "signed")
 """Entries of a config's encoder and decoder that are not arguments of the reader or the output."""
@@ -111,7 +115,7 @@ def _reader(encoder: Mapping[str, Any], output: Output, hparams: Any, seed: int)
 
 
 def _output(decoder: Mapping[str, Any], form: str, depth: int, hparams: Any, seed: int) -> Output:
-    name, width = decoder["name"], PITCH_CLASSES if form == "classes" else depth
+    name, width = decoder["name"], len(PITCH_CLASSES) if form == "classes" else depth
     options = {k: v for k, v in decoder.items() if k not in (*OF_THE_MODEL, "depth")}
     if name == "boolean":
         return _made(Boolean, "output", {"depth": width, **options})

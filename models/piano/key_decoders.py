@@ -2,7 +2,7 @@
 
 The second half of the author's piano systems (seed 000, "Baseline Model"): the generator draws twelve classes, and
 a decoder that sees them and the keyboard of the frame before says the keys. Here are what all decoders share and
-the one whose keys are independent; `models/outputs/rbm.py` has the one with a Boltzmann machine.
+the one whose keys are independent; `models/piano/rbm_keys.py` has the one with a Boltzmann machine.
 
 Key i has the class `i % 12`, for all 88 keys; class 0 is A. The original left out the highest four keys.
 """
@@ -19,6 +19,7 @@ from models.layers.lstm_sequence import State, swap
 from models.outputs.base import draw_bits
 from models.outputs.polyphonic_likelihood import FORBIDDEN, LARGEST_LOGIT
 from models.piano.readers.base import run_stack, step_stack
+from preprocess.keyboard import KEYS
 
 Array = Any
 
@@ -97,7 +98,7 @@ class ClassesLSTM(keras.layers.Layer):
         self.units, self.classes = units, classes
         self.stack = LSTMStack((units,), dropout, seed)
 
-    def build(self, keys: int = 88) -> None:
+    def build(self, keys: int = KEYS) -> None:
         """Create the weights for so many keys."""
         self.keys = keys
         self.stack.build(self.classes + keys)
@@ -235,7 +236,7 @@ class IndependentKeys(KeyDecoder):
             raise ValueError(f"The objective is one of {', '.join(OBJECTIVES)}, not {objective!r}.")
         self.at_least_one, self.objective = at_least_one, objective
 
-    def build(self, keys: int = 88) -> None:
+    def build(self, keys: int = KEYS) -> None:
         super().build(keys)
         self.uniforms = keys
         self.dense = keras.layers.Dense(keys)

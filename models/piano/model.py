@@ -16,6 +16,7 @@ from models.layers import backend
 from models.outputs.base import Output
 from models.piano.readers.base import FrameReader, Reading
 from models.training import scheduled_sampling
+from preprocess.keyboard import KEYS, PITCH_CLASSES
 
 Array = Any
 Batch = dict[str, Array]
@@ -26,7 +27,6 @@ Batch = dict[str, Array]
 before s - 1; with velocities `velocities` `[batch, time, 88]` and `velocity_before` `[batch, 88]`.
 """
 
-PITCH_CLASSES = 12
 FRAME_FORMS = ("keys", "classes", "tokens")
 
 
@@ -79,7 +79,7 @@ class FrameModel(keras.Model):
         step_weights: bool = False,
         key_decoder: Any = None,
         velocity_decoder: Any = None,
-        depth: int = 88,
+        depth: int = KEYS,
         seed: int = 0,
         **kwargs: Any,
     ):
@@ -94,7 +94,7 @@ class FrameModel(keras.Model):
         self.reader, self.output_layer, self.hparams = reader, output, hparams
         self.form, self.clock_bits, self.signed, self.step_weights = form, clock_bits, signed, step_weights
         self.key_decoder, self.velocity_decoder, self.depth = key_decoder, velocity_decoder, depth
-        self.frame_depth = PITCH_CLASSES if form == "classes" else depth
+        self.frame_depth = len(PITCH_CLASSES) if form == "classes" else depth
         self.has_memory = getattr(output, "memory", False)
         # The sampler's voices take the features themselves, and some readers say the parameters at once.
         features_are_parameters = reader.predicts or hasattr(output, "voices")
@@ -377,9 +377,9 @@ class FrameModel(keras.Model):
 def pitch_classes(keys: Array) -> Array:
     """Which of the twelve pitch classes sound, float32 `[..., 12]` of keys `[..., keys]`; the first key is an A."""
     keys = ops.cast(keys, "float32")
-    width = keys.shape[-1]
-    padded = ops.pad(keys, [[0, 0]] * (len(keys.shape) - 1) + [[0, -width % PITCH_CLASSES]])
-    octaves = ops.reshape(padded, (*ops.shape(keys)[:-1], -1, PITCH_CLASSES))
+    width, classes = keys.shape[-1], len(PITCH_CLASSES)
+    padded = ops.pad(keys, [[0, 0]] * (len(keys.shape) - 1) + [[0, -width % classes]])
+    octaves = ops.reshape(padded, (*ops.shape(keys)[:-1], -1, classes))
     return ops.cast(ops.max(octaves, axis=-2) > 0, "float32")
 
 

@@ -33,18 +33,6 @@ class Example:
     step_seconds: float = 0.0
 
 
-NO_TOKEN = -1
-"""Stands for "nothing" among tokens: a row of zeros where others are one-hot."""
-
-FORMS = ("one_hot", "roll", "multi_one_hot", "dense", "dense_roll")
-"""How compact arrays become Magenta's tensors.
-
-`one_hot`: a token a step. `roll`: bit i of a token says that drum i is struck; as an input with one more value,
-1 where nothing is. `multi_one_hot`: several tokens a step, each one-hot, side by side. `dense`: as it is.
-`dense_roll`: a 0 or 1 a drum; as an input with one more value, 1 where nothing is struck.
-"""
-
-
 def one_hot(tokens: np.ndarray, depth: int) -> np.ndarray:
     """Boolean `[steps, depth]` of tokens `[steps]`, nothing where a token is NO_TOKEN."""
     return tokens[:, None] == np.arange(depth)
@@ -72,7 +60,7 @@ class Converter(ABC):
     # What examples look like.
     input_form: str
     output_form: str
-    """One of `FORMS`."""
+    """One of `preprocess.example_forms.FORMS`."""
     input_depth: int
     output_depth: int
     control_depth: int = 0

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from preprocess.converters.base import NO_TOKEN, Converter, Example, dense_controls, one_hot
+from preprocess.converters.base import Converter, Example, dense_controls, one_hot
 from preprocess.converters.segments import Conditioning, Dropped
+from preprocess.example_forms import NO_TOKEN
 from preprocess.note_sequence import NoteSequence, reason_to_refuse
 
 OUTPUT_QPM = 120.0

@@ -27,12 +27,10 @@ from preprocess.converters.segments import (
     quantize,
     stretches,
 )
+from preprocess.keyboard import HIGHEST_PITCH, LOWEST_PITCH
 from preprocess.midi.tempo_map import TempoMap
 from preprocess.note_sequence import NoteSequence, reason_to_refuse
 
-LOWEST_PITCH = 21
-HIGHEST_PITCH = 108
-KEYS = HIGHEST_PITCH - LOWEST_PITCH + 1
 VELOCITY_SCALE = 128.0
 """MIDI velocities 1 to 127 over this are those of a roll, as in the seed, whose weights expect that."""
 

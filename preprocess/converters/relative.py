@@ -12,15 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from common.errors import InputError
-from preprocess.converters.base import NO_TOKEN, Converter, Example, dense_controls, one_hot
-from preprocess.converters.pianoroll import (
-    HIGHEST_PITCH,
-    KEYS,
-    LOWEST_PITCH,
-    Roll,
-    piano_roll,
-    to_note_sequence,
-)
+from preprocess.converters.base import Converter, Example, dense_controls, one_hot
+from preprocess.converters.pianoroll import Roll, piano_roll, to_note_sequence
+from preprocess.example_forms import NO_TOKEN
+from preprocess.keyboard import HIGHEST_PITCH, KEYS, LOWEST_PITCH
 from preprocess.note_sequence import NoteSequence
 
 NEXT_FRAME = 0

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from common.errors import InputError
-from preprocess.converters.base import NO_TOKEN
 from preprocess.converters.drums import DrumsConverter
 from preprocess.converters.segments import Dropped, note_field, quantize, split
 from preprocess.drums.rhythm import STEPS_PER_BAR, hits_of, syncopation
+from preprocess.example_forms import NO_TOKEN
 
 Array = np.ndarray
 

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from common.errors import InputError
-from preprocess.converters.base import NO_TOKEN
 from preprocess.converters.drums import DrumsConverter
 from preprocess.drums import conditions as drum_conditions
 from preprocess.drums import rhythm
 from preprocess.drums.conditions import GROUPS, SNARE
 from preprocess.drums.rhythm import hits_of
+from preprocess.example_forms import NO_TOKEN
 
 Array = np.ndarray
 

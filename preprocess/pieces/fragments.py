@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from preprocess.converters.base import NO_TOKEN
 from preprocess.dataset import network_type
+from preprocess.example_forms import NO_TOKEN
 from preprocess.pieces import rolls as piano
 from preprocess.pieces.pieces import Pieces
 

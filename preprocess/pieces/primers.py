@@ -12,13 +12,8 @@ from typing import Any
 import numpy as np
 
 from common.errors import InputError
-from preprocess.converters.pianoroll import (
-    HIGHEST_PITCH,
-    KEYS,
-    LOWEST_PITCH,
-    REPRESENTATIONS,
-    piano_roll,
-)
+from preprocess.converters.pianoroll import REPRESENTATIONS, piano_roll
+from preprocess.keyboard import HIGHEST_PITCH, KEYS, LOWEST_PITCH
 
 MAX_BYTES = 2**20
 MAX_PRIMERS = 256

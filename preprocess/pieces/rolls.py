@@ -17,9 +17,6 @@ import numpy as np
 from common import flags
 from common.errors import InputError, because
 from preprocess.converters.pianoroll import (
-    HIGHEST_PITCH,
-    KEYS,
-    LOWEST_PITCH,
     MAX_FRAMES,
     Roll,
     clock,
@@ -29,11 +26,9 @@ from preprocess.converters.pianoroll import (
     to_note_sequence,
 )
 from preprocess.converters.segments import note_field
+from preprocess.keyboard import HIGHEST_PITCH, KEYS, LOWEST_PITCH
 
 __all__ = ["KEYS", "LOWEST_PITCH", "Roll", "clock", "piano_roll", "to_note_sequence"]
-
-PITCH_CLASSES = ("A", "A#", "B", "C", "C#", "D", "D#", "E", "F", "F#", "G", "G#")
-"""The names of the twelve classes of an 88-key roll, whose first key is an A."""
 
 SPLITS = {"train": "traindata", "validation": "validdata", "test": "testdata"}
 SEED_SONGS, SEED_FRAMES, SEED_KEYS, SEED_LOWEST_PITCH = 34, 128, 13, 60

@@ -13,8 +13,8 @@ import configs
 from common.errors import InputError
 from preprocess.augment import Augmenter
 from preprocess.converters import create
-from preprocess.converters.base import NO_TOKEN
 from preprocess.dataset import Batches, ExampleSet, load_examples
+from preprocess.example_forms import NO_TOKEN
 from preprocess.note_sequence import NoteSequence
 from preprocess.preprocess_tfrecord import main as preprocess_main
 from preprocess.tfrecord import RecordWriter

@@ -15,7 +15,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
 from common.errors import InputError
-from preprocess.converters.pianoroll import KEYS, LOWEST_PITCH
+from preprocess.keyboard import KEYS, LOWEST_PITCH
 from render.frames import (
     MOST_FRAMES,
     ONE_ONLY,

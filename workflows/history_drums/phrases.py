@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from models.history_drums.controls import NO_TOKEN
 from models.history_drums.trained import HistoryModel
+from preprocess.example_forms import NO_TOKEN
 from workflows.history_drums import sampling
 from workflows.songs.composing import Asked
 

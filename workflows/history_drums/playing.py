@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from common.console import progress
-from models.history_drums.controls import NO_TOKEN
 from models.history_drums.trained import HistoryModel
 from preprocess.drums.conditions import DrumConditions
 from preprocess.drums.tracks import drum_choice_of
+from preprocess.example_forms import NO_TOKEN
 from render.clips import Shown, in_meter_of, numbered, planned_files, write_clips
 from render.midi import Style
 from workflows.history_drums import flags as drum_flags

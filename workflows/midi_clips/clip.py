@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from common.errors import InputError
-from preprocess.converters.pianoroll import HIGHEST_PITCH, LOWEST_PITCH
 from preprocess.drums.tracks import DrumChoice, add_drum_choice_flags
+from preprocess.keyboard import HIGHEST_PITCH, LOWEST_PITCH
 from preprocess.midi.bar_lines import Bar, quarters_of
 from workflows.midi_clips.examples import examples_of_window, is_for_drums
 from workflows.midi_clips.source import Notes, Source, Window, read_source

@@ -13,6 +13,7 @@ from models.layers.backend import scan
 from models.layers.lstm import LSTM, LSTMStack, unflatten_states
 from models.layers.lstm_sequence import State, swap
 from models.piano.readers.base import FrameReader, Reading, run_stack
+from preprocess.keyboard import KEYS
 
 Array = Any
 
@@ -49,7 +50,7 @@ class EnDeCell(FrameReader):
 
     def __init__(
         self,
-        keys: int = 88,
+        keys: int = KEYS,
         layer_sizes: tuple[int, ...] = (256, 256),
         as_drawn: bool = False,
         dropout: float = 0.0,

@@ -8,9 +8,10 @@ import pytest
 
 import configs
 from catalog.config import HParams, frozen
-from models.history_drums.controls import NO_TOKEN, ControlLayout
 from models.history_drums.trained import HistoryModel
 from models.numpy_engine.history_drums import HistoryPlayer
+from preprocess.drums.history_controls import ControlLayout
+from preprocess.example_forms import NO_TOKEN
 from tests.helpers.checkpoints import randomize
 
 pytestmark = pytest.mark.jax

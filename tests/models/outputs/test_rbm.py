@@ -10,7 +10,8 @@ from keras import ops
 
 from models.music_vae.decoders import Draws, LSTMDecoder
 from models.outputs.boltzmann import Machine
-from models.outputs.rbm import RBM, RBMKeys
+from models.outputs.rbm import RBM
+from models.piano.rbm_keys import RBMKeys
 from tests.helpers.formulas import sigmoid
 from tests.helpers.gradients import gradients
 from tests.models.piano.test_key_decoders import learn

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from models.outputs.rbm import RBMKeys
 from models.piano.key_decoders import (
     IndependentKeys,
     KeyDecoder,
@@ -20,6 +19,7 @@ from models.piano.key_decoders import (
     log_any,
     of_class,
 )
+from models.piano.rbm_keys import RBMKeys
 from tests.helpers.formulas import sigmoid
 from tests.helpers.gradients import gradients
 

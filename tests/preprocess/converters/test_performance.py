@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from preprocess.converters.base import NO_TOKEN
 from preprocess.converters.performance import MultiInstrumentPerformanceConverter
+from preprocess.example_forms import NO_TOKEN
 from preprocess.midi.reader import read_midi
 from preprocess.note_sequence import NoteSequence
 from tests.helpers.magenta_scripts import run_original

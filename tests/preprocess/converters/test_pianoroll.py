@@ -13,8 +13,6 @@ from hypothesis.extra import numpy as hnp
 from common.errors import InputError
 from preprocess import converters
 from preprocess.converters.pianoroll import (
-    KEYS,
-    LOWEST_PITCH,
     VELOCITY_SCALE,
     PianorollConverter,
     Roll,
@@ -24,6 +22,7 @@ from preprocess.converters.pianoroll import (
     to_note_sequence,
 )
 from preprocess.dataset import load_examples
+from preprocess.keyboard import KEYS, LOWEST_PITCH
 from preprocess.midi.reader import read_midi
 from preprocess.note_sequence import NoteSequence
 from preprocess.preprocess_tfrecord import main as preprocess

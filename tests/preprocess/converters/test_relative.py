@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from preprocess import converters
-from preprocess.converters.pianoroll import KEYS, LOWEST_PITCH, Roll, piano_roll, to_note_sequence
+from preprocess.converters.pianoroll import Roll, piano_roll, to_note_sequence
 from preprocess.converters.relative import HIGHEST_START, LOWEST_START, RelativeConverter
+from preprocess.keyboard import KEYS, LOWEST_PITCH
 from preprocess.midi.reader import read_midi
 from preprocess.note_sequence import NoteSequence
 

@@ -8,9 +8,10 @@ import pytest
 
 import configs
 from common.errors import InputError
-from models.history_drums.controls import NO_TOKEN, ControlLayout
 from preprocess.drums.conditions import GROUPS
+from preprocess.drums.history_controls import ControlLayout
 from preprocess.drums.windows import DRUMS, DrumBatches, DrumWindows, Mixture, ends_in_a_fill, windows_of
+from preprocess.example_forms import NO_TOKEN
 from preprocess.note_sequence import NoteSequence
 
 STEPS, BAR = 64, 16

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from common.errors import InputError
-from preprocess.converters.base import NO_TOKEN
 from preprocess.converters.relative import RelativeConverter
+from preprocess.example_forms import NO_TOKEN
 from preprocess.midi.reader import read_midi
 from preprocess.note_sequence import NoteSequence
 from preprocess.pieces import rolls as piano

@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as hnp
 
 from common.errors import InputError
 from preprocess import piano as command
+from preprocess.keyboard import PITCH_CLASSES
 from preprocess.midi.reader import read_midi
 from preprocess.note_sequence import NoteSequence
 from preprocess.pieces import rolls as piano
@@ -131,7 +132,7 @@ def test_pitch_classes_are_any_octave(roll: np.ndarray) -> None:
     classes = piano.pitch_classes(roll)
     for k in range(12):
         np.testing.assert_array_equal(classes[:, k], roll[:, k::12].any(axis=1))
-    assert piano.PITCH_CLASSES[(60 - piano.LOWEST_PITCH) % 12] == "C"
+    assert PITCH_CLASSES[(60 - piano.LOWEST_PITCH) % 12] == "C"
 
 
 @given(PIANO_ROLLS, st.integers(-100, 100))

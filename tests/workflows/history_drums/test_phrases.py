@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from models.history_drums.controls import NO_TOKEN
 from models.history_drums.trained import HistoryModel
 from models.music_vae import trained as trained_model
 from preprocess.drums.conditions import DrumConditions, density, quantile_of
+from preprocess.example_forms import NO_TOKEN
 from tests.helpers.checkpoints import save_tiny, tiny_history_config
 from workflows.history_drums import sampling
 from workflows.history_drums.phrases import DrumGenerator

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.numpy_engine.outputs import NO_TOKEN as NO_TOKEN
+from preprocess.example_forms import NO_TOKEN
 
 Array = np.ndarray
 

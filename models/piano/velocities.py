@@ -11,6 +11,7 @@ from keras import ops
 
 from models.layers.lstm_sequence import State
 from models.piano.key_decoders import ClassesLSTM
+from preprocess.keyboard import KEYS
 
 Array = Any
 
@@ -25,7 +26,7 @@ class VelocityDecoder(ClassesLSTM):
         units, classes, dropout, seed: as for `ClassesLSTM`.
     """
 
-    def build(self, keys: int = 88) -> None:
+    def build(self, keys: int = KEYS) -> None:
         super().build(keys)
         self.dense = keras.layers.Dense(keys, activation="sigmoid")
         self.dense.build((None, self.units))
