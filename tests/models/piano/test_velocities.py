@@ -7,7 +7,6 @@ from keras import ops
 
 from models.piano.velocities import VelocityDecoder
 from tests.helpers.formulas import numpy_stack, sigmoid
-from tests.models.piano.readers.test_history_user import numpy_stack, sigmoid
 
 Array = np.ndarray
 KEYS, CLASSES, UNITS = 6, 3, 5
