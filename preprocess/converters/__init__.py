@@ -1,15 +1,15 @@
 """Converters between NoteSequences and training examples, built from a config's plain data.
 
-base         what every converter offers, and what an example is
-drums        drum beats on a grid, a token or a row of bits a step
-groove       drums as they are played: hits, velocities and timing
-melody       one voice, a token a step
-performance  up to eight instruments as streams of note events
-pianoroll    the keys of a piano, a row of bits a step
-quick_chords note-seq's chord inference, made fast
-relative     pieces as steps forward and intervals without octaves
-segments     stretches of one tempo and meter, on the grid; chords and keys as controls
-trio         melody, bass and drums side by side
+base          what every converter offers, and what an example is
+drums         drum beats on a grid, a token or a row of bits a step
+groove        drums as they are played: hits, velocities and timing
+melody        one voice, a token a step
+performance   up to eight instruments as streams of note events
+pianoroll     the keys of a piano, a row of bits a step
+quick_chords  note-seq's chord inference, made fast
+relative      pieces as steps forward and intervals without octaves
+segments      stretches of one tempo and meter, on the grid; chords and keys as controls
+trio          melody, bass and drums side by side
 
 `CONVERTERS` is the registry. A new converter is its file here, with a subclass of `base.Converter`, and its row there.
 This module loads no NumPy, so that configs can be read and checked without: a converter's file is imported when one

@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import configs
-from common.errors import InputError
 from patterns.notation import beat_to_note_sequence, load_all
 from preprocess.converters import create
-from preprocess.converters.segments import lies_on_triplets, meter_of
+from preprocess.converters.segments import lies_on_triplets
 from preprocess.groove_dataset import GrooveFiles, load_note_sequences, read_info, select
 from preprocess.midi.reader import read_midi
 from render.clips import in_meter_of
@@ -83,19 +82,6 @@ def test_triplets_are_told_from_sixteenths(steps: int, takes: bool) -> None:
     straight = create({"name": "drums", "slice_bars": 4, "only_on_grid": True})
     assert bool(straight.convert(sequence)[0]) is not takes
     assert straight.convert(backbeat(4, every=4))[0]  # what lies on quarters lies on sixteenths
-
-
-@pytest.mark.parametrize("text", ["", "4", "4/", "0/4", "3/5", "3-4", "100/4", "3/4 "])
-def test_a_meter_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="the meter is"):
-        create({"name": "drums", "meter": text})
-
-
-def test_a_bar_is_a_whole_number_of_steps() -> None:
-    with pytest.raises(InputError, match="no whole number of steps"):
-        create({"name": "drums", "meter": "5/8", "steps_per_quarter": 1})
-    assert meter_of("5/8") == (5, 8)
-    assert create({"name": "drums", "meter": "5/8", "steps_per_quarter": 2}).steps_per_bar == 5
 
 
 @pytest.mark.parametrize("name", METERS)
