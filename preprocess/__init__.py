@@ -7,9 +7,11 @@ converters                     between NoteSequences and examples, one file each
 dataset                        TFRecords to arrays and batches
 drums                          which notes are drums, and what is known of beats
 example_check                  whether an example could be a converter's
+example_forms                  the forms of an example's arrays
 example_proto                  tf.train.Example without TensorFlow
 groove                         the command: a selection of the Groove MIDI Dataset
 groove_dataset                 the Groove MIDI Dataset by its table
+keyboard                       the piano's keys and pitch classes
 midi                           MIDI files: bytes, events, bars and tempo
 note_sequence                  note-seq's protobuf, without its slow import
 piano                          the command: a folder of piano MIDI to pieces

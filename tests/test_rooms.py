@@ -36,6 +36,7 @@ COVERED_BY = {
     "metrics/grooves.py": "tests/workflows/reporting/test_grooves.py",
     "models/formats/piano_weight_shapes.py": "tests/models/formats/test_weight_shapes.py",
     "models/history_drums/*.py": "tests/models/history_drums/test_decoder.py",
+    "models/layers/conventions.py": "tests/models/layers/test_lstm.py",
     "models/layers/distributions.py": "tests/models/outputs/test_groove_mixture.py",
     "models/layers/lstm_sequence.py": "tests/models/layers/test_lstm.py",
     "models/layers/startup.py": "tests/test_train.py",
@@ -47,8 +48,12 @@ COVERED_BY = {
     "models/numpy_engine/*.py": "tests/models/numpy_engine/test_decoding.py",
     "models/outputs/boltzmann.py": "tests/models/outputs/test_rbm.py",
     "models/outputs/groove_layout.py": "tests/models/outputs/test_groove_mixture.py",
+    "models/outputs/groove.py": "tests/test_parity_with_magenta.py",
     "models/outputs/voices.py": "tests/models/outputs/test_polyphonic_sampler.py",
     "models/outputs/base.py": "tests/test_parity_with_magenta.py",
+    "models/outputs/boolean.py": "tests/test_parity_with_magenta.py",
+    "models/outputs/categorical.py": "tests/test_parity_with_magenta.py",
+    "models/outputs/nade.py": "tests/test_parity_with_magenta.py",
     "models/piano/readers/history_predictor.py": "tests/experiments/test_history_copy.py",
     "models/piano/*.py": "tests/models/piano/test_model.py",
     "models/training/optimizer.py": "tests/test_parity_with_magenta.py",
@@ -60,6 +65,9 @@ COVERED_BY = {
     "preprocess/drums/hit_events.py": "tests/preprocess/midi/test_hits.py",
     "preprocess/drums/names.py": "tests/preprocess/drums/test_tracks.py",
     "preprocess/drums/rhythm.py": "tests/preprocess/drums/test_conditions.py",
+    "preprocess/drums/history_controls.py": "tests/models/history_drums/test_decoder.py",
+    "preprocess/example_forms.py": "tests/preprocess/test_example_check.py",
+    "preprocess/keyboard.py": "tests/preprocess/pieces/test_rolls.py",
     "preprocess/example_proto.py": "tests/preprocess/test_example_check.py",
     "preprocess/groove.py": "tests/preprocess/test_groove_dataset.py",
     "preprocess/midi/bar_lines.py": "tests/workflows/midi_clips/test_clip.py",
@@ -157,3 +165,20 @@ def test_the_lists_name_what_exists() -> None:
     without = [source for source in sources() if not (ROOT / namesake(source)).is_file()]
     assert [pattern for pattern in COVERED_BY if not fnmatch.filter(without, pattern)] == []
     assert [test for test in COVERED_BY.values() if not (ROOT / test).is_file()] == []
+
+
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "patterns/README.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "checkpoints").glob("*.md")),
+]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_documents_link_to_and_name_what_exists(document: Path) -> None:
+    """Links to files of the repository, and paths in backquotes that begin with one of its folders."""
+    text = document.read_text()
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", text)
+    named = re.findall(rf"`((?:{'|'.join(ROOMS.split()[:-1])}|docs|tests)/[\w./-]+)", text)
+    paths = [document.parent / link for link in links if ":" not in link] + [ROOT / path for path in named]
+    assert [str(path.relative_to(ROOT)) for path in paths if not path.exists()] == []
