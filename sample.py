@@ -161,37 +161,40 @@ def main(argv: list[str] | None = None) -> int:
 
 def sample_frames(args: argparse.Namespace, model: Any, style: Style) -> int:
     """The command for models that play frame after frame."""
-    from workflows.piano import playing as frames
+    from workflows.piano import nearest as piano_nearest
+    from workflows.piano import pictures as piano_pictures
+    from workflows.piano import playing
+    from workflows.piano import primers as piano_primers
 
     if args.chords:
         raise InputError(f"{model.config.name} takes no chords; leave out --chords.", "bad_flag")
     if args.drum_map:
         raise InputError(f"{model.config.name} plays no drums; leave out --drum_map.", "bad_flag")
     stem = Path(args.output_dir).expanduser() / f"{model.config.name}_sample"
-    primers = frames.primers_of(args, model)
-    steps = frames.frames_of(args, model, primers)
+    primers = piano_primers.primers_of(args, model)
+    steps = playing.frames_of(args, model, primers)
     count = args.num_outputs * len(primers)
     planned_files(stem, count, args)
     nearest, training = stem.with_name(f"{stem.name}-nearest.png"), None
     if args.compare_with is not None:
         check_outputs([nearest], args.force)
-        training = frames.training_pieces(model, args.compare_with)
-    pictures = frames.planned_pictures(stem, count, steps, args, model)
+        training = piano_nearest.training_pieces(model, args.compare_with)
+    pictures = piano_pictures.planned_pictures(stem, count, steps, args, model)
     sequences = [
         sequence
         for number, primer in enumerate(primers)
-        for sequence in frames.play(model, primer, steps, args, number * args.num_outputs)
+        for sequence in playing.play(model, primer, steps, args, number * args.num_outputs)
     ]
-    bar = frames.bar_frames(model, primers)
+    bar = piano_primers.bar_frames(model, primers)
     bars = -(-steps // bar)
-    style = frames.style_of_pieces(style, primers, args.qpm)
+    style = piano_primers.style_of_pieces(style, primers, args.qpm)
     begun = [primer.frames for primer in primers for _ in range(args.num_outputs)]
     shown = [
         dataclasses.replace(piece, given=((0.0, given / bar),) if given else ())
         for piece, given in zip(numbered(sequences, style, "piece"), begun, strict=True)
     ]
     written = write_clips(shown, stem, args, bars, "Samples")
-    written += frames.write_pictures(pictures, sequences, begun, steps, model)
+    written += piano_pictures.write_pictures(pictures, sequences, begun, steps, model)
     print(
         f"Wrote {count} pieces of {bars} bars ({len(written)} files) to {stem.parent}, "
         f"temperature {args.temperature}, seed {args.seed}."
@@ -204,7 +207,7 @@ def sample_frames(args: argparse.Namespace, model: Any, style: Style) -> int:
     if silent:
         print(f"{silent} of them without a note; a higher --temperature plays more.")
     if training is not None:
-        frames.report_nearest(sequences, begun, model, training, nearest)
+        piano_nearest.report_nearest(sequences, begun, model, training, nearest)
     return 0
 
 

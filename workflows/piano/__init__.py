@@ -1,4 +1,7 @@
-"""Piano models at work.
+"""Piano models: pieces begun or continued, their pictures, and the check for plagiarism.
 
-playing  pieces begun or continued, what a model expects, and the nearest training passages
+nearest   the training passages nearest to what was played
+pictures  what is read of the past (attention), and what is expected of a piece
+playing   pieces as NoteSequences
+primers   what pieces begin with
 """

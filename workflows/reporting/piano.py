@@ -112,7 +112,7 @@ def _sample_figures(model: Any, pieces: Any, train: Any, args: argparse.Namespac
     """How much is played in samples, and, where there are training pieces, how near to them those and what is held
     out lie."""
     from metrics.plagiarism import summarize
-    from workflows.piano.playing import nearest_passages
+    from workflows.piano.nearest import nearest_passages
 
     count = args.num_samples
     with progress("Playing", count * SAMPLE_FRAMES) as advance:
@@ -188,7 +188,7 @@ def _print(report: dict[str, Any]) -> None:
 
 def _write(files: list[Path], report: dict[str, Any], model: Any, pieces: Any) -> None:
     from common.output_files import write_atomically
-    from workflows.piano.playing import draw_expected
+    from workflows.piano.pictures import draw_expected
 
     write_atomically(files[0], (json.dumps(report, indent=1) + "\n").encode())
     title = f"{report['config']}: {pieces.names[0]}, as it is and as expected"

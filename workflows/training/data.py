@@ -149,7 +149,7 @@ class PieceData:
 
     def picture(self, model: Any, path: Path) -> None:
         assert self.held_out is not None, "asked for where some are held out"
-        from workflows.piano.playing import draw_expected
+        from workflows.piano.pictures import draw_expected
 
         draw_expected(path, model, self.held_out, f"{self.config.name}, step {int(model.step)}")
 
