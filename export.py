@@ -6,15 +6,17 @@ if __name__ == "__main__":  # before all else, so that a signal is heard while t
     stopping.listen()
 
 import argparse
-import dataclasses
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import configs
 from common.console import Parser, run_command
 from common.errors import InputError
 from common.output_files import check_folder
+
+if TYPE_CHECKING:
+    from models.formats.opening import OpenedCheckpoint
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -60,58 +62,42 @@ def main(argv: list[str] | None = None) -> int:
     if (output.exists() or index.exists()) and not args.force:
         raise InputError(f"{output}: exists already; give --force to overwrite it.", "exists")
     check_folder(output.parent)
-    source = args.run_dir or args.checkpoint_file
-    found = _read(source, args.config)
+    found = _opened(args.run_dir or args.checkpoint_file, args.config)
     try:
-        _write(output, found, source, args)
+        _write(output, found, args)
     except OSError as error:
         raise InputError(f"{output}: can't be written ({error.strerror}).", "unwritable") from error
     return 0
 
 
-def _read(name: str, config: str | None) -> Any:
-    """The checkpoint that a flag names, without optimizer state and with its config."""
+def _opened(name: str, config: str | None) -> "OpenedCheckpoint":
+    """The checkpoint that a flag names, with its config or the one that `--config` names."""
+    from models.formats.opening import open_checkpoint
+
+    found = open_checkpoint(name, configs.get_config(config) if config else None)
+    if config and found.is_own:
+        raise InputError(f"{name}: says its config itself; leave out --config.")
+    return found
+
+
+def _write(output: Path, found: "OpenedCheckpoint", args: argparse.Namespace) -> None:
+    """Write a checkpoint in the format that the flags say, and report it."""
+    from models import families
     from models.formats import magenta_js
     from models.formats import magenta_tf1 as magenta_checkpoint
     from models.formats import ours as checkpoint
 
-    for kind, module, named in (
-        ("Magenta", magenta_checkpoint, magenta_checkpoint.is_magenta_checkpoint(name)),
-        ("magenta.js", magenta_js, magenta_js.is_magenta_js(name)),
-    ):
-        if not named:
-            continue
-        if not config:
-            raise InputError(f"{name}: is a {kind} checkpoint, which does not say its config; give --config.")
-        found = module.read(Path(name).expanduser())
-        return dataclasses.replace(found, config=configs.get_config(config).to_json(), state={})
-    if config:
-        raise InputError(f"{name}: says its config itself; leave out --config.")
-    return dataclasses.replace(checkpoint.load_named(name)[1], state={})
-
-
-def _write(output: Path, found: Any, source: str, args: argparse.Namespace) -> None:
-    """Write a checkpoint in the format that the flags say, and report it."""
-    from models.formats import magenta_js, weight_check
-    from models.formats import magenta_tf1 as magenta_checkpoint
-    from models.formats import ours as checkpoint
-
-    config = weight_check.settled(None, found.config, source)
-    weight_check.check(config, found.weights, source)
-    if args.format != "safetensors" and config.model == "frame_model":
-        raise InputError(f"{config.name} is no MusicVAE, which alone Magenta and magenta.js know.")
-    if args.format != "safetensors" and config.decoder["name"] == "history_lstm":
+    why_not = families.of(found.config).why_not_exported
+    if args.format != "safetensors" and why_not:
         raise InputError(
-            f"{config.name} reads its own past, which no decoder of Magenta's or magenta.js's does; only "
-            "--format=safetensors can hold it.",
-            "bad_format",
+            f"{found.config.name} {why_not}; only --format=safetensors can hold it.", "bad_format"
         )
     if args.format in ("tf1", "magenta"):
         magenta_checkpoint.write(output, found.weights, found.step)
         print(f"Wrote {output}.index and .data, step {found.step}.")
         return
     if args.format == "magenta_js":
-        encodes = magenta_js.write(output, found.weights, config, args.quantization)
+        encodes = magenta_js.write(output, found.weights, found.config, args.quantization)
         size = sum(path.stat().st_size for path in output.iterdir())
         print(f"Wrote the folder {output} ({size / 2**20:.1f} MiB), step {found.step}.")
         if not encodes:
@@ -119,10 +105,11 @@ def _write(output: Path, found: Any, source: str, args: argparse.Namespace) -> N
                 "magenta.js samples and decodes with it; its encoder is of a kind that magenta.js can't run."
             )
         return
+    weights = found.weights
     if args.float16:
-        halved = {name: array.astype("float16") for name, array in found.weights.items()}
-        found = dataclasses.replace(found, weights=halved)
-    checkpoint.save(output, found)
+        weights = {name: array.astype("float16") for name, array in weights.items()}
+    kept = checkpoint.Checkpoint(weights, found.config.to_json(), found.step, notes=found.notes)
+    checkpoint.save(output, kept)
     print(f"Wrote {output} ({output.stat().st_size / 2**20:.1f} MiB), step {found.step}.")
 
 

@@ -10,7 +10,6 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 import configs
 from common import flags
@@ -164,27 +163,20 @@ def _config(args: argparse.Namespace, run_dir: Path) -> configs.Config:
     return config
 
 
-def load_weights(name: str) -> dict[str, Any]:
-    """The weights that a flag names: a checkpoint, a run_dir, a shipped one, or one of Magenta's."""
-    from models.formats import ours as checkpoint
-    from models.music_vae import trained as trained_model
-
-    weights = trained_model.foreign_weights(name)
-    return checkpoint.load_named(name)[1].weights if weights is None else weights
-
-
 def _train(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> int:
     from common.output_files import check_folder
-    from workflows.training.data import training_data
+    from models import families
+    from models.formats.opening import read_checkpoint
+    from workflows import families as workflows
     from workflows.training.run_lock import check_free
 
     check_folder(run_dir)
     check_free(run_dir)
     # Before the examples are read and Keras is imported, which takes longer.
-    weights = load_weights(args.init_from) if args.init_from else None
-    if config.model == "frame_model" and args.precision != "float32":
+    weights = read_checkpoint(args.init_from).weights if args.init_from else None
+    if args.precision != "float32" and not families.of(config).mixed_precision:
         raise InputError(f"{config.name} computes in float32 alone; leave out --precision.", "bad_flag")
-    data = training_data(config, args.examples_path, args.eval_examples_path)
+    data = workflows.of(config).training_data(config, args.examples_path, args.eval_examples_path)
 
     from models.layers import startup as quiet
 
@@ -227,18 +219,19 @@ def _train(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> i
 
 def _evaluate(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> int:
     from common.output_files import check_outputs, write_atomically
+    from models import families
     from models.formats import ours as checkpoint
     from models.layers import startup as quiet
-    from workflows.training.data import training_data
+    from workflows import families as workflows
 
     output = run_dir / f"eval{args.eval_dir_suffix}.json"
     path, found = checkpoint.load_named(str(run_dir))
     check_outputs([output], force=True)
-    data = training_data(config, None, args.examples_path)
+    data = workflows.of(config).training_data(config, None, args.examples_path)
     quiet.import_keras()
     from models.training import trainer
 
-    model = config.build_model(args.seed)
+    model = families.build_model(config, args.seed)
     checkpoint.assign(model, found.weights, str(path))
     trainer.compile_model(model)
     values = data.validate(model, args.eval_num_batches)

@@ -158,7 +158,7 @@ def _untrained_checkpoint(folder: Path, name: str = CONFIG) -> str:
     """A TensorFlow 1 checkpoint of fresh weights, written by this project."""
     command = (
         "import sys, numpy as np, configs; from pathlib import Path; from models import magenta_checkpoint;"
-        f"m = configs.config_with_overrides(*'{name}:'.split(':')[:2]).build_model();"
+        f"m = families.build_model(configs.config_with_overrides(*'{name}:'.split(':')[:2]));"
         "magenta_checkpoint.write(Path(sys.argv[1]), {n: np.asarray(v) for n, v in m.named_weights().items()})"
     )
     prefix = str(folder / "model.ckpt-0")

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import configs
+from models import families
 from models.layers import startup as quiet
 
 
@@ -64,7 +65,7 @@ def train_step(config: configs.Config, batch: int, repeats: int) -> dict[str, An
 
     from models.training import trainer
 
-    model = config.build_model()
+    model = families.build_model(config)
     trainer.compile_model(model)
     example = random_examples(config, batch)
     seconds: list[float] = []
@@ -88,7 +89,7 @@ def sample(config: configs.Config, batch: int, repeats: int) -> dict[str, Any]:
     quiet.import_keras()
     import keras
 
-    model = config.build_model()
+    model = families.build_model(config)
     weights = {name: np.asarray(v) for name, v in model.named_weights().items()}
     rng = np.random.default_rng(0)
     z = rng.standard_normal((batch, config.hparams.z_size)).astype(np.float32)
@@ -118,7 +119,7 @@ def play(config: configs.Config, pieces: int, frames: int) -> dict[str, Any]:
     quiet.import_keras()
     from models.piano.trained import FRAMES_A_CALL, TrainedFrameModel
 
-    weights = {name: np.asarray(v) for name, v in config.build_model().named_weights().items()}
+    weights = {name: np.asarray(v) for name, v in families.build_model(config).named_weights().items()}
     model = TrainedFrameModel(config, weights)
     began = time.perf_counter()
     model.play(pieces, min(FRAMES_A_CALL, frames))

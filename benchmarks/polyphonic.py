@@ -165,13 +165,14 @@ def train_and_score(model: str, name: str, data: Path, runs: Path, samples: int)
     from models.formats import ours as checkpoint
     from models.piano import evaluation as frame_evaluation
     from models.training import trainer
+    from workflows import families as workflows
     from workflows.training import run as training
-    from workflows.training.data import groups_of, load_pieces, training_data
+    from workflows.training.data import groups_of, load_pieces
 
     recipe, config = recipe_of(model, name), config_of(model, name)
     run_dir, path = runs / f"{model}-{name}", str(data / f"{name}.mat")
     began = time.perf_counter()
-    examples = training_data(config, f"{path}:train", f"{path}:validation")
+    examples = workflows.of(config).training_data(config, f"{path}:train", f"{path}:validation")
     built = training.built(config)
     every = recipe.eval_every
     settings = trainer.Settings(recipe.steps, every, every, every, 1, recipe.patience)

@@ -121,6 +121,16 @@ class Config:
             check_part(self.model, kind, getattr(self, kind))
 
     @property
+    def family(self) -> str:
+        """The model's family, a key of `models.families.FAMILIES` and of `workflows.families.WORKFLOWS`.
+
+        "music_vae"; "history_drums" for a MusicVAE whose decoder reads its own past; "frame_model" for the piano
+        models, which play frame after frame.
+        """
+        is_history = self.model == "music_vae" and self.decoder["name"] == "history_lstm"
+        return "history_drums" if is_history else self.model
+
+    @property
     def hyperparameters(self) -> tuple[str, ...]:
         """Names of the hyperparameters that can be changed.
 
@@ -157,7 +167,7 @@ class Config:
         Raises:
             ConfigError: for what does not exist for this kind of model, or of another form.
         """
-        if self.decoder["name"] == "history_lstm":
+        if self.family == "history_drums":
             return dataclasses.replace(self, augmenter=frozen({**self.augmenter, **_shares(changes)}))
         other = "error_rate" if self.model == "frame_model" else "stretch_range"
         if changes and self.decoder.get("form") == "tokens":
@@ -195,19 +205,6 @@ class Config:
         collector = ExampleCollector(self.hparams.max_seq_len)
         collector.add("", [list(examples)], Counter())
         return collector.result().batch(slice(None))
-
-    def build_model(self, seed: int = 0) -> Any:
-        """The Keras model with fresh weights (`models.music_vae.build.music_vae`, `models.piano.build.frame_model`)."""
-        from models.layers import startup as quiet
-
-        quiet.import_keras()
-        if self.model == "frame_model":
-            from models.piano import build as frame_build
-
-            return frame_build.frame_model(self.encoder, self.decoder, self.hparams, seed)
-        from models.music_vae import build
-
-        return build.music_vae(self.encoder, self.decoder, self.hparams, self.build_converter(), seed)
 
     def to_json(self) -> str:
         """The whole config as JSON text, as checkpoints carry it."""

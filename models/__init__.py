@@ -1,5 +1,6 @@
-"""The neural networks of this project, one file a model or a part, named after the paper's term.
+"""The neural networks: one folder a family or a role, and one table of the families.
 
+families       a row a family: how its models are built and loaded; `open_model` takes any checkpoint
 formats        checkpoints: ours, Magenta's, magenta.js's and PyTorch's
 history_drums  drum models that read their own past
 layers         LSTMs and loops on each backend

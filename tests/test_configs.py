@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import configs
 from configs import CONFIG_MAP, Config, ConfigError, HParams, override, parse_hparams
 from interop.magenta_process import magenta_is_installed
+from models import families
 from tests.conftest import ROOT
 
 SEED_WEIGHTS = {
@@ -27,7 +28,7 @@ SEED_WEIGHTS = {
 def test_the_seeds_configs_have_as_many_weights_as_the_original(name: str) -> None:
     import numpy as np
 
-    model = CONFIG_MAP[name].build_model()
+    model = families.build_model(CONFIG_MAP[name])
     assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == SEED_WEIGHTS[name]
     named = model.named_weights()
     assert len(named) == len(model.trainable_weights)

@@ -103,11 +103,11 @@ def test_beats_stand_beside_tables_and_drummers(report: tuple[Path, Any]):
 def test_figures_agree_with_the_models_own_loss(
     report: tuple[Path, Any], run_dir: Path, patterns_tfrecord: Path
 ):
+    from models import families
     from models.music_vae import evaluation
-    from models.music_vae import trained as trained_model
     from workflows.training.data import load_examples
 
-    model = trained_model.load(str(run_dir))
+    model = families.open_music_vae(str(run_dir))
     examples = load_examples(str(patterns_tfrecord), model.config)
     scores = evaluation.score(model.keras_model, examples.batch(slice(None)), 2, seed=0, batch_size=7)
     noise = (scores.z - scores.mu) / scores.sigma

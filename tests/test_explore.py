@@ -11,8 +11,8 @@ import pytest
 
 import explore
 from common.errors import CheckpointError, InputError
+from models import families
 from models.music_vae import latent
-from models.music_vae import trained as trained_model
 from patterns.convert import main as convert_patterns
 from preprocess.midi.reader import read_midi
 from render.midi import write_midi
@@ -113,7 +113,7 @@ def test_combining_with_what_is_taken_away_again_changes_nothing(
         f"--minus={other}",
         "--temperature=0",
     )
-    model = trained_model.load(str(tiny))
+    model = families.open_music_vae(str(tiny))
     _, mu, _ = model.encode([read_midi(beat)])
     (expected,) = model.decode(mu, temperature=None)
     assert onsets(clip) == sorted((round(n.start_time, 3), n.pitch) for n in expected.notes)
@@ -137,7 +137,7 @@ def test_embedding_a_folder_and_finding_neighbours(
     with pytest.raises(InputError, match="exists already"):
         explore.main(["embed", f"--input_dir={folder}", *flags])
 
-    model = trained_model.load(str(tiny))
+    model = families.open_music_vae(str(tiny))
     query = sorted(folder.glob("funk-*.mid"))[0]
     find = ("neighbours", f"--embedding={output}", f"--input_midi={query}", "--num_neighbours=3")
     for measure in ("cosine", "euclidean"):

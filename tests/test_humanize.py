@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import humanize
 from common.errors import InputError
-from models.music_vae.trained import load
+from models.families import open_music_vae
 from preprocess.midi.hits import MidiHits, as_performed
 from preprocess.midi.reader import read_midi
 from render.midi import midi_bytes, write_midi
@@ -168,7 +168,7 @@ def test_hits_are_fed_to_a_model_that_is_conditioned_on_them(tmp_path: Path) -> 
     checkpoint = save_tiny(tmp_path / "controls.safetensors", config)
     beat = write_beat(tmp_path / "beat.mid", bars=2)
     (path,) = humanized(checkpoint, beat, tmp_path / "out", "--temperature=0")
-    model = load(str(checkpoint))
+    model = open_music_vae(str(checkpoint))
     batch = model.config.batch_of(model.examples_of(read_midi(beat)))
     hits = batch["inputs"][..., :9]
     (values,) = model.decode_values(model.posterior(batch)[0], None, controls=batch["controls"], known=hits)

@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 import interpolate
 import music_vae_generate
 from common.errors import InputError
-from models.music_vae import trained as trained_model
+from models import families
 from models.music_vae.trained import slerp
 from preprocess.midi.reader import read_midi
 from render.clips import joined
@@ -201,7 +201,7 @@ def test_every_kind_of_music_is_interpolated_and_the_ends_are_the_clips(
     expected = {(t + bars * BAR * i, pitch) for i, step in enumerate(steps) for t, pitch in struck(step)}
     assert struck(whole) == expected != set()
 
-    model = trained_model.load(str(path))
+    model = families.open_music_vae(str(path))
     clips = [read_clip(str(file), model) for file in inputs]
     for step, file, clip in zip((steps[0], steps[-1]), inputs, clips, strict=True):
         written = {note for note in struck(file) if note[0] < bars * BAR}

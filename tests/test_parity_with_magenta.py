@@ -10,6 +10,7 @@ import pytest
 import configs
 from benchmarks.random_batches import for_our_model, random_batch, random_controls, with_hparams
 from interop.magenta_process import magenta_is_installed, run_magenta
+from models import families
 from tests.helpers.small_models import AS_MAGENTA, TEACHER_FORCING, narrow, random_weights, short
 
 pytestmark = [
@@ -87,7 +88,7 @@ def check_parameters(ours: np.ndarray, reference: np.ndarray, lengths: np.ndarra
 
 
 def check(config: configs.Config, scale: float) -> None:
-    model = config.build_model()
+    model = families.build_model(config)
     arrays = random_weights(model, scale) | random_batch(config)
     rng = np.random.default_rng(1)
     z = rng.standard_normal((config.hparams.batch_size, config.hparams.z_size)).astype(np.float32)
@@ -272,7 +273,7 @@ def test_optimizer_takes_magentas_steps(clip_mode: str) -> None:
         configs.CONFIG_MAP["cat-drums_2bar_small"], clip_mode=clip_mode, grad_clip=grad_clip,
         beta_rate=0.5, learning_rate=0.01, decay_rate=0.5, min_learning_rate=0.001,
     )  # fmt: skip
-    model = config.build_model()
+    model = families.build_model(config)
     arrays = random_weights(model, 0.3)
     rng = np.random.default_rng(3)
     arrays["inputs"] = rng.choice([0, 0, 1, 2, 4, 5], (5, 6, 32))

@@ -10,7 +10,7 @@ import pytest
 
 import sample
 from common.errors import CheckpointError, InputError
-from models.music_vae import trained as trained_model
+from models import families
 from preprocess.midi.reader import read_midi
 from tests.helpers.checkpoints import save_tiny, tiny_config
 from tests.helpers.processes import FRAMEWORKS, contents, run
@@ -102,7 +102,7 @@ def test_midi_files_hold_what_the_model_played(
     path = tiny_of(name)
     flags = ["--num_outputs=2", "--seed=3", "--qpm=100", *([f"--chords={chords}"] if chords else [])]
     assert sample.main([f"--checkpoint_file={path}", *flags, f"--output_dir={tmp_path}"]) == 0
-    model = trained_model.load(str(path))
+    model = families.open_music_vae(str(path))
     controls = controls_of(model, chords, 2, model.max_length)
     expected = model.sample(2, temperature=0.5, c_input=controls, seed=3)
     files = sorted(tmp_path.iterdir())
@@ -131,7 +131,7 @@ def test_pitched_clips_get_pictures_page_and_sound(
 
 
 def test_chords_are_spread_evenly(tiny_of: Callable[..., Path]) -> None:
-    model = trained_model.load(str(tiny_of("cat-mel_2bar_med_chords")))
+    model = families.open_music_vae(str(tiny_of("cat-mel_2bar_med_chords")))
     controls = controls_of(model, "C G7 | Am Bb", 3, 32)
     assert controls.shape == (3, 32, 49) and controls.sum() == 3 * 32
     for sequence in model.to_note_sequences(np.zeros((3, 32), np.int32), controls):
@@ -144,7 +144,7 @@ def test_chords_are_spread_evenly(tiny_of: Callable[..., Path]) -> None:
 def test_a_performance_of_one_bar_has_one_chord_and_the_next_clip_the_next(
     tiny_of: Callable[..., Path],
 ) -> None:
-    model = trained_model.load(str(tiny_of("hier-multiperf_vel_1bar_med_chords")))
+    model = families.open_music_vae(str(tiny_of("hier-multiperf_vel_1bar_med_chords")))
     controls = controls_of(model, "C Am", 3, model.max_length)
     assert controls.shape == (3, 512, 49)
     grid = controls.argmax(axis=2).reshape(3, 8, 64)

@@ -8,7 +8,7 @@ import pytest
 
 import sample
 from common.errors import CheckpointError, InputError
-from models.music_vae import trained as trained_model
+from models import families
 from preprocess.midi.reader import read_midi
 from render.midi import Style, write_midi
 from tests.helpers.checkpoints import save_tiny, tiny_config, tiny_history_config
@@ -44,7 +44,7 @@ def beat(tmp_path: Path) -> Path:
 
 def tokens_of(path: Path, checkpoint: Path) -> np.ndarray:
     """The first clip of a file, int `[64]`."""
-    return np.asarray(read_clip(str(path), trained_model.load(str(checkpoint))).example.inputs, np.int64)
+    return np.asarray(read_clip(str(path), families.open_music_vae(str(checkpoint))).example.inputs, np.int64)
 
 
 def test_plain_clips_are_those_of_the_model(tiny: Path, tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_plain_clips_are_those_of_the_model(tiny: Path, tmp_path: Path) -> None:
     assert sample.main([*flags, f"--output_dir={tmp_path / 'a'}"]) == 0
     assert sample.main([*flags, "--max_batch_size=8", f"--output_dir={tmp_path / 'b'}"]) == 0
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
-    model = trained_model.load(str(tiny))
+    model = families.open_music_vae(str(tiny))
     for i, sequence in enumerate(model.sample(3, temperature=0.7, seed=2)):
         write_midi(sequence, tmp_path / "c" / f"{NAME}_sample-{i:03d}-of-003.mid", Style(), 4)
     assert contents(tmp_path / "a") == contents(tmp_path / "c")
@@ -127,7 +127,7 @@ def test_bars_alone_are_a_song_of_one_section_that_goes_on(tiny: Path, beat: Pat
 
 
 def test_the_last_four_bars_of_a_file_are_heard(tiny: Path, tmp_path: Path) -> None:
-    model = trained_model.load(str(tiny))
+    model = families.open_music_vae(str(tiny))
     one = 16 * [0]
     for at, token in ((0, 1), (4, 2), (12, 2)):
         one[at] = token

@@ -9,7 +9,7 @@ import pytest
 
 import tap2drum
 from common.errors import InputError
-from models.music_vae.trained import load
+from models.families import open_music_vae
 from preprocess.midi.file import parse_midi
 from preprocess.midi.hits import MidiHits
 from preprocess.midi.reader import read_midi
@@ -70,7 +70,7 @@ def test_drums_of_the_same_length_and_tempo_come_back(tiny: Path, rhythm: Path, 
 
 def test_velocities_and_timing_are_the_models(tiny: Path, rhythm: Path, tmp_path: Path) -> None:
     (path,) = drummed(tiny, rhythm, tmp_path / "out", "--temperature=0")
-    model = load(str(tiny))
+    model = open_music_vae(str(tiny))
     sequence = taps(is_drum=True, pitch=PITCHES[3])
     # Taps lie on the same steps at any tempo; the model is told that of the file.
     sequence.tempos[0].qpm = 100.0

@@ -1,5 +1,6 @@
 """What commands do from end to end, on people's files: the models of `models`, applied.
 
+families       what commands do with each family of models
 loading        which trained model a command works with
 latent_clips   clips decoded from latent vectors: length, chords, batches
 flags/         the flags that commands share

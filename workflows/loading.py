@@ -7,10 +7,6 @@ import configs
 from common import flags
 from common.errors import InputError
 
-HISTORY_TEMPERATURE = 0.87
-"""Of the drum model that hears itself and samples, where none is asked for: there the two-sample test can hardly tell its
-samples from drummers, and they are as repetitive as drummers are (docs/figures.md)."""
-
 
 def add_model_flags(parser: argparse.ArgumentParser, draws: bool = True) -> None:
     """Flags that say which model, and where the command draws, how."""
@@ -24,8 +20,7 @@ def add_model_flags(parser: argparse.ArgumentParser, draws: bool = True) -> None
     group.add_argument(
         "--temperature",
         type=flags.TEMPERATURE,
-        help=f"0 takes the likeliest music (default: 0.5; of histdec-drum_4bar {HISTORY_TEMPERATURE}, of piano "
-        "models 1)",
+        help="0 takes the likeliest music (default: 0.5; of histdec-drum_4bar 0.87, of piano models 1)",
     )
     group.add_argument(
         "--seed", type=flags.SEED, default=0, help="the same seed gives the same output (default: 0)"
@@ -44,20 +39,20 @@ def load_model(args: argparse.Namespace, frame_models: bool = False, default: st
         InputError: where the flags contradict each other.
         CheckpointError: where there is no such checkpoint, or it is of the other kind.
     """
-    from models.music_vae import trained as trained_model
-    from models.piano import trained as trained_frame_model
+    from models import families
+    from models.layers import startup
 
     if args.run_dir and args.checkpoint_file:
         raise InputError("--run_dir and --checkpoint_file are both given; name one of them.")
     config = configs.get_config(args.config) if args.config else None
     unnamed = config.name if config else default or configs.DEFAULT_CONFIG
     name = args.run_dir or args.checkpoint_file or unnamed
-    if frame_models and trained_frame_model.is_one(name, config):
-        model: Any = trained_frame_model.load(name, config, numpy_backend=plays_little(args))
-    else:
-        model = trained_model.load(name, config)
+    opened = families.open_model if frame_models else families.open_music_vae
+    model: Any = opened(name, config)
+    if families.of(model.config).short_pieces_in_numpy and plays_little(args):
+        startup.prefer_numpy()
     if args.temperature is None:
-        args.temperature = default_temperature(model.config)
+        args.temperature = families.default_temperature(model.config)
     return model
 
 
@@ -66,12 +61,12 @@ def player_beside(model: Any) -> Any:
 
     Such a model plays any clip, likely or not; on the way between two clips both are heard (`editing.even_steps`).
     """
+    from models import families
     from models.history_drums import editing
-    from models.music_vae import trained as trained_model
 
     if not editing.is_refined(model):
         return None
-    beside: Any = trained_model.load(configs.DEFAULT_CONFIG)
+    beside: Any = families.open_music_vae(configs.DEFAULT_CONFIG)
     fits = editing.is_player(beside) and beside.layout.drums == model.layout.drums
     return beside if fits and beside.max_length == model.max_length else None
 
@@ -83,20 +78,14 @@ def samples_to_edit(model: Any, n: int, seed: int) -> Any:
     """
     import numpy as np
 
+    from models import families
+
     beside = player_beside(model)
     if beside is None:
         return None
-    tokens = beside.decode_values(beside.prior_sample(n, seed), default_temperature(beside.config), seed)
+    temperature = families.default_temperature(beside.config)
+    tokens = beside.decode_values(beside.prior_sample(n, seed), temperature, seed)
     return {"inputs": tokens, "lengths": np.full(n, model.max_length)}
-
-
-def default_temperature(config: configs.Config) -> float:
-    """The temperature at which a model of that config is played where none is asked for."""
-    if config.model == "frame_model":
-        # Cooler, piano falls silent, as most frames of most music are.
-        return 1.0
-    plays_alone = config.decoder["name"] == "history_lstm" and config.augmenter.get("known_share")
-    return HISTORY_TEMPERATURE if plays_alone else 0.5
 
 
 def plays_little(args: argparse.Namespace) -> bool:

@@ -2,6 +2,7 @@
 
 magenta_js           magenta.js, in and out
 magenta_tf1          Magenta's TensorFlow 1 checkpoints, in and out
+opening              `open_checkpoint`: any of them by its name, read once
 ours                 safetensors with the config in the header
 piano_weight_shapes  the weights of a piano model's config
 torch                PyTorch models of FortsAndMills/MusicGeneration

@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from catalog.config import Config
 from common.errors import CheckpointError, because, shown
 from common.json_text import parse_json
 from common.output_files import publish_folder, temporary_folder, write_atomically
-from configs import Config
 from models.formats.ours import Checkpoint, as_weights
 
 CONFIG, MANIFEST, OLD_MANIFEST = "config.json", "weights_manifest.json", "manifest.json"

@@ -32,6 +32,8 @@ class Checkpoint:
         step: training steps taken.
         state: what training needs besides to go on: optimizer slots, random state.
         notes: anything else in the header, such as the validation loss.
+        source: where it was read from, for messages (`models.formats.opening`).
+        format: whose it is: "ours", "Magenta", "magenta.js" or "PyTorch".
     """
 
     weights: dict[str, np.ndarray]
@@ -39,6 +41,8 @@ class Checkpoint:
     step: int = 0
     state: dict[str, np.ndarray] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
+    source: str = ""
+    format: str = "ours"
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:

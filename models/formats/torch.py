@@ -17,10 +17,12 @@ import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from catalog.config import Config, frozen
+from catalog.piano import PIANO_CONFIGS
 from common.errors import CheckpointError
 from models.formats.ours import read_safetensors
 from models.layers.conventions import FORGET_BIAS
@@ -216,7 +218,7 @@ def _from_torch(path: Path) -> Tensors:
 # From tensors to weights.
 
 
-def config_of(generator: Tensors, decoder: Tensors | None = None, source: str = "weights") -> Any:
+def config_of(generator: Tensors, decoder: Tensors | None = None, source: str = "weights") -> Config:
     """The config that state dicts belong to.
 
     Args:
@@ -225,14 +227,11 @@ def config_of(generator: Tensors, decoder: Tensors | None = None, source: str = 
         source: where they come from, for messages.
 
     Returns:
-        A `catalog.config.Config`, one of `CONFIG_MAP` where it has one.
+        One of `CONFIG_MAP` where it has one.
 
     Raises:
         CheckpointError: naming what is missing, left over or of another shape.
     """
-    from catalog.config import frozen
-    from catalog.piano import PIANO_CONFIGS
-
     reader = _best_fit(generator, GENERATORS, source).kind
     base = next(config for config in PIANO_CONFIGS if config.name == reader)
     parts = {name: part for name, part in base.decoder.items() if name != "keys"}
@@ -252,7 +251,7 @@ def config_of(generator: Tensors, decoder: Tensors | None = None, source: str = 
 
 
 def to_model_weights(
-    generator: Tensors, decoder: Tensors | None, config: Any, source: str = "weights"
+    generator: Tensors, decoder: Tensors | None, config: Config, source: str = "weights"
 ) -> dict[str, Array]:
     """Weights by the names of `FrameModel.named_weights`, float32.
 
@@ -261,14 +260,12 @@ def to_model_weights(
 
     Args:
         generator, decoder, source: as for `config_of`.
-        config: a `catalog.config.Config` with the reader and the decoders that the tensors are of.
+        config: with the reader and the decoders that the tensors are of.
 
     Raises:
         CheckpointError: where the tensors are of no model of the family, or of another than the config's.
     """
-    found = config_of(generator, decoder, source)
-    if _part_names(found) != _part_names(config):
-        raise CheckpointError(f"{source}: is a model like {found.name}, of other parts than {config.name}.")
+    check_parts(config_of(generator, decoder, source), config, source)
     fit = _best_fit(generator, GENERATORS, source)
     weights = _of_parts(GENERATORS[fit.kind], fit.found)
     if decoder is None:
@@ -283,30 +280,35 @@ def to_model_weights(
     return weights
 
 
-def load(name: str | Path, config: Any = None) -> tuple[Any, dict[str, Array]]:
-    """The config and the weights that a flag names.
-
-    Args:
-        name: `generator.pt,decoder.pt`, or a generator alone (see `config_of`).
-        config: a `catalog.config.Config`; by default what the tensors say. It can say what they do not, such as that the
-            frames are of sounding keys.
+def check_parts(found: Config, config: Config, source: str) -> None:
+    """Refuse a config whose reader or decoders are others than those of the config that the tensors say.
 
     Raises:
-        CheckpointError: where a file can't be read, or the tensors don't fit together or with the config.
+        CheckpointError: naming both.
+    """
+    if _part_names(found) != _part_names(config):
+        raise CheckpointError(f"{source}: is a model like {found.name}, of other parts than {config.name}.")
+
+
+def load(name: str | Path) -> tuple[Config, dict[str, Array]]:
+    """The config and the weights of the state dicts that a flag names: `generator.pt,decoder.pt`, or a generator alone.
+
+    Raises:
+        CheckpointError: where a file can't be read, or the tensors don't fit together.
     """
     paths = _paths(name)
     if len(paths) > 2:
         raise CheckpointError(f"{name}: names {len(paths)} files; expected generator.pt,decoder.pt.")
     generator, *rest = (read(path) for path in paths)
     decoder = rest[0] if rest else None
-    config = config_of(generator, decoder, str(name)) if config is None else config
+    config = config_of(generator, decoder, str(name))
     return config, to_model_weights(generator, decoder, config, str(name))
 
 
-def _part_names(config: Any) -> tuple:
+def _part_names(config: Config) -> tuple[str, str, str | None, bool]:
     keys = config.decoder.get("keys") or {}
     velocities = config.decoder.get("velocities") is not None
-    return config.encoder.get("name"), config.decoder.get("name"), keys.get("name"), velocities
+    return config.encoder["name"], config.decoder["name"], keys.get("name"), velocities
 
 
 def _best_fit(tensors: Tensors, kinds: Mapping[str, tuple[Part, ...]], source: str) -> Fit:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from common.errors import CheckpointError
+from models.layers import startup
 from models.music_vae.trained import TrainedModel
 from models.numpy_engine import bars as numpy_bars
 from models.numpy_engine.history_drums import HistoryPlayer
@@ -25,6 +26,12 @@ class HistoryModel(TrainedModel):
     def __init__(self, config: Any, weights: dict[str, Array], source: str = "weights"):
         super().__init__(config, weights, source)
         self._player: HistoryPlayer | None = None
+
+    def _build(self) -> Any:
+        startup.import_keras()
+        from models.history_drums.build import history_vae
+
+        return history_vae(self.config)
 
     @property
     def layout(self) -> ControlLayout:

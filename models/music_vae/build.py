@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from models.history_drums.bar_encoder import BarEncoder
-from models.history_drums.decoder import HistoryDecoder
-from models.history_drums.vae import HistoryVAE
+import keras
+
+from catalog.config import Config
 from models.music_vae import decoders, encoders
 from models.music_vae.conductor import HierarchicalLSTMDecoder
 from models.music_vae.groove_score_decoder import GrooveScoreDecoder
@@ -18,7 +18,6 @@ from models.outputs.groove import Groove
 from models.outputs.groove_mixture import GrooveMixture
 from models.outputs.nade import Nade
 from models.outputs.polyphonic_sampler import PolyphonicSampler
-from models.training import scheduled_sampling
 
 OUTPUTS = (
     "categorical_lstm",
@@ -40,31 +39,24 @@ ENCODERS = {
 }
 
 
-def music_vae(
-    encoder: Mapping[str, Any], decoder: Mapping[str, Any], hparams: Any, converter: Any, seed: int = 0
-) -> MusicVAE:
+def music_vae(config: Config, seed: int = 0) -> MusicVAE:
     """Build a MusicVAE with fresh weights.
 
     Args:
-        encoder: `{"name": ...}`, one of `ENCODERS`; `hierarchical_lstm` with `level_lengths`.
-        decoder: `{"name": ...}`, one of `OUTPUTS`, with `preprocess_controls: True` where an LSTM is to read the
-            controls first; or `{"name": "hierarchical_lstm", "core": ..., "level_lengths": ...}` with
-            `disable_autoregression` (True, False or levels) and `re_encode: True` as options. A
-            `groove_mixture_lstm` has `components` and `window`, and as options `history_dropout`,
-            `condition_dropout` and `hit_dropout`.
-        hparams: `catalog.config.HParams`.
-        converter: what says the forms and depths (`preprocess.converters.base.Converter`).
+        config: its `encoder` is one of `ENCODERS`, `hierarchical_lstm` with `level_lengths`. Its `decoder` is one of
+            `OUTPUTS`, with `preprocess_controls: True` where an LSTM is to read the controls first; or
+            `{"name": "hierarchical_lstm", "core": ..., "level_lengths": ...}` with `disable_autoregression` (True,
+            False or levels) and `re_encode: True` as options. A `groove_mixture_lstm` has `components` and `window`,
+            and as options `history_dropout`, `condition_dropout` and `hit_dropout`.
         seed: of the initial weights, the latent noise, scheduled sampling and dropout.
 
     Raises:
         ValueError: naming a part or a size that does not fit.
     """
-    import keras
-
     keras.utils.set_random_seed(seed)
+    encoder, decoder, hparams = config.encoder, config.decoder, config.hparams
+    converter = config.build_converter()
     dropout = 1.0 - hparams.dropout_keep_prob
-    if decoder["name"] == "history_lstm":
-        return _history_vae(encoder, decoder, hparams, converter, dropout, seed)
     built_encoder = _encoder(encoder, hparams, dropout, seed + 1) if hparams.z_size else None
     if decoder["name"] == "hierarchical_lstm":
         core_data = {**decoder, "name": decoder["core"]}
@@ -81,30 +73,6 @@ def music_vae(
         converter.control_depth,
         seed,
     )
-
-
-def _history_vae(
-    encoder: Mapping[str, Any],
-    decoder: Mapping[str, Any],
-    hparams: Any,
-    converter: Any,
-    dropout: float,
-    seed: int,
-) -> HistoryVAE:
-    """A decoder that reads its own past, and the encoder of bars that goes with it."""
-    if encoder["name"] != "bars":
-        raise ValueError(f"A history_lstm goes with the encoder 'bars', not '{encoder['name']}'.")
-    if not scheduled_sampling.is_teacher_forcing(hparams.sampling_schedule, hparams.sampling_rate):
-        raise ValueError("A history_lstm has no scheduled sampling; it hears its own past.")
-    if decoder["length"] != hparams.max_seq_len:
-        raise ValueError(
-            f"The decoder's length is {decoder['length']}, but max_seq_len {hparams.max_seq_len}."
-        )
-    sizes = {name: tuple(encoder.get(name, ())) for name in ("bar_sizes", "joint_sizes")}
-    reader = BarEncoder(encoder["bars"], **sizes, dropout=dropout, seed=seed + 1)
-    options = {name: value for name, value in decoder.items() if name != "name"}
-    player = HistoryDecoder(layer_sizes=hparams.dec_rnn_size, **options, dropout=dropout, seed=seed + 2)
-    return HistoryVAE(reader, player, hparams, converter.input_depth, encoder.get("hit_noise", 0.0), seed)
 
 
 def _encoder(encoder: Mapping[str, Any], hparams: Any, dropout: float, seed: int) -> Any:

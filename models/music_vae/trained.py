@@ -15,6 +15,7 @@ import numpy as np
 from common.errors import CheckpointError
 from models.formats import ours as checkpoints
 from models.formats import weight_check
+from models.layers import startup
 from models.numpy_engine import decoding as numpy_model
 from models.numpy_engine import grooves as numpy_groove
 from models.numpy_engine.representations import input_depths, to_compact, to_dense
@@ -69,7 +70,7 @@ class TrainedModel:
         """
         if self._model is None:
             try:
-                model = self.config.build_model()
+                model = self._build()
             except ValueError as error:
                 reason = str(error).rstrip(".")
                 raise CheckpointError(
@@ -78,6 +79,13 @@ class TrainedModel:
             checkpoints.assign(model, self.weights, self.source)
             self._model = model
         return self._model
+
+    def _build(self) -> Any:
+        """The Keras model with fresh weights."""
+        startup.import_keras()
+        from models.music_vae.build import music_vae
+
+        return music_vae(self.config)
 
     def prior_sample(self, n: int, seed: int = 0, same_z: bool = False) -> Array:
         """Latent vectors from N(0, I), float32 `[n, z_size]`; `same_z` repeats the first."""
@@ -407,61 +415,3 @@ def slerp_at(start: Array, end: Array, positions: Array) -> Array:
         return ((1 - t) * start + t * end).astype(np.float32)
     way = np.sin((1 - t) * angle) * start + np.sin(t * angle) * end
     return (way / np.sin(angle)).astype(np.float32)
-
-
-def load(name: str, config: Any = None) -> TrainedModel:
-    """The trained model of a checkpoint file, a run_dir, a shipped name, a Magenta or a magenta.js checkpoint.
-
-    Args:
-        name: which.
-        config: a `catalog.config.Config`, needed for Magenta's checkpoints, which do not carry theirs. A checkpoint's own
-            config wins (`weight_check.settled`).
-
-    Raises:
-        CheckpointError: where there is none, a Magenta checkpoint comes without a config, or config, checkpoint and
-            weights contradict one another.
-    """
-    weights = foreign_weights(name)
-    if weights is not None:
-        if config is None:
-            raise CheckpointError(
-                f"{name}: is a Magenta checkpoint, which does not say its config; give --config."
-            )
-        return of(config, weights, name)
-    path, found = checkpoints.load_named(name)
-    stored = weight_check.settled(config, found.config, str(path))
-    weight_check.check(stored, found.weights, str(path), is_own=bool(found.config))
-    if stored.model != "music_vae":
-        raise CheckpointError(
-            f"{path}: {stored.name} plays frame after frame and has no latent vector; sample.py and evaluate.py "
-            "take it."
-        )
-    return of(stored, found.weights, str(path))
-
-
-def of(config: Any, weights: dict[str, Array], source: str = "weights") -> TrainedModel:
-    """The trained model of a MusicVAE's config and weights; arguments as for `TrainedModel`."""
-    if config.decoder["name"] == "history_lstm":
-        from models.history_drums.trained import HistoryModel
-
-        return HistoryModel(config, weights, source)
-    return TrainedModel(config, weights, source)
-
-
-def foreign_weights(name: str) -> dict[str, Array] | None:
-    """The weights of a checkpoint of Magenta's or magenta.js's; None where the name means another.
-
-    Raises:
-        CheckpointError: where it is one and can't be read.
-    """
-    from pathlib import Path
-
-    from models.formats import magenta_js
-    from models.formats import magenta_tf1 as magenta_checkpoint
-
-    path = Path(name).expanduser()
-    if magenta_js.is_magenta_js(path):
-        return magenta_js.read(path).weights
-    if magenta_checkpoint.is_magenta_checkpoint(name):
-        return magenta_checkpoint.read(path).weights
-    return None

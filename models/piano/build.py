@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from catalog.config import Config
 from models.layers.backend import set_seed
 from models.outputs.base import Output
 from models.outputs.boolean import Boolean
@@ -48,18 +49,14 @@ OF_THE_MODEL = ("name", "form", "keys", "velocities", "step_weights", "clock_bit
 """Entries of a config's encoder and decoder that are not arguments of the reader or the output."""
 
 
-def frame_model(
-    encoder: Mapping[str, Any], decoder: Mapping[str, Any], hparams: Any, seed: int = 0
-) -> FrameModel:
+def frame_model(config: Config, seed: int = 0) -> FrameModel:
     """Build a frame model with fresh weights.
 
     Args:
-        encoder: the reader, `{"name": ...}`, one of `READERS`, with its arguments, and `clock_bits` and `signed`
-            of `FrameModel`. An `lstm` has the layers of `enc_rnn_size`.
-        decoder: the output, `{"name": ...}`, one of `OUTPUTS`, with its arguments; `form` and `step_weights` of
-            `FrameModel`; `keys`, a decoder of `KEY_DECODERS` with its arguments; `velocities`, those of the
-            velocity decoder.
-        hparams: `catalog.config.HParams`.
+        config: its `encoder` is the reader, `{"name": ...}`, one of `READERS`, with its arguments, and `clock_bits`
+            and `signed` of `FrameModel`; an `lstm` has the layers of `enc_rnn_size`. Its `decoder` is the output,
+            `{"name": ...}`, one of `OUTPUTS`, with its arguments; `form` and `step_weights` of `FrameModel`; `keys`, a
+            decoder of `KEY_DECODERS` with its arguments; `velocities`, those of the velocity decoder.
         seed: of the initial weights and of what training draws.
 
     Raises:
@@ -67,7 +64,7 @@ def frame_model(
     """
     set_seed(seed)
     try:
-        return _built(encoder, decoder, hparams, seed)
+        return _built(config.encoder, config.decoder, config.hparams, seed)
     except TypeError as error:
         raise ValueError(
             f"A value in the config's encoder or decoder is of another type: {error}."

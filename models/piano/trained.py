@@ -12,9 +12,8 @@ import numpy as np
 
 from common.errors import CheckpointError
 from models.formats import ours as checkpoints
-from models.formats import torch as torch_checkpoint
 from models.formats import weight_check
-from models.layers import startup as quiet
+from models.layers import startup
 
 Array = np.ndarray
 
@@ -56,20 +55,22 @@ class TrainedFrameModel:
         self.config, self.source = config, source
         self.converter = config.build_converter()
         if numpy_backend:
-            quiet.prefer_numpy()
+            startup.prefer_numpy()
         self._weights = weights
         self._players: dict[int, Callable] = {}
 
     @cached_property
-    def model(self) -> Any:
+    def keras_model(self) -> Any:
         """The `FrameModel` with its weights, built when it is first asked for: importing Keras takes seconds.
 
         Raises:
             CheckpointError: where the weights do not fit the config, or nothing can be built of it.
         """
-        quiet.import_keras()
+        startup.import_keras()
+        from models.piano.build import frame_model
+
         try:
-            model = self.config.build_model()
+            model = frame_model(self.config)
         except ValueError as error:
             raise CheckpointError(
                 f"{self.source}: its config, {self.config.name}, is not valid: {error}"
@@ -108,7 +109,7 @@ class TrainedFrameModel:
         Raises:
             CheckpointError: where the model has no decoder from pitch classes to keys.
         """
-        model = self.model
+        model = self.keras_model
         if model.form == "classes" and model.key_decoder is None:
             raise CheckpointError(
                 f"{self.source}: says pitch classes but no keys; give its decoder too, generator.pt,decoder.pt."
@@ -147,16 +148,16 @@ class TrainedFrameModel:
             frames before it; None for a model that does not weigh its past.
         """
         batch = self._batch(keys[None])
-        weights = self.model.read(batch).weights
+        weights = self.keras_model.read(batch).weights
         if weights is None:
             return None
-        return _array(weights)[0], tuple(lag + 1 for lag in self.model.reader.lags)
+        return _array(weights)[0], tuple(lag + 1 for lag in self.keras_model.reader.lags)
 
     def _primed(self, count: int, primer: Array | None, velocities: Array | None) -> tuple[Any, Any, Array]:
         """The frame before the first one to draw, the state after it, and the first one's position."""
         from models.piano import playing as frame_playing
 
-        model = self.model
+        model = self.keras_model
         before, position = frame_playing.first_frame(model, count), np.zeros(count, np.int32)
         if primer is None or not len(primer):
             return before, model.zero_state(count), position
@@ -174,7 +175,7 @@ class TrainedFrameModel:
         if self.form == "tokens":
             return batch | {"tokens": keys.astype(np.int32), "before": np.full(count, -1, np.int32)}
         batch |= {"keys": keys.astype(np.float32), "before": np.zeros_like(keys[:, 0], np.float32)}
-        if self.model.velocity_decoder is not None:
+        if self.keras_model.velocity_decoder is not None:
             loud = np.float32(0.6) if velocities is None else np.asarray(velocities, np.float32)
             batch["velocities"] = keys * loud
             batch["velocity_before"] = np.zeros_like(batch["before"])
@@ -186,7 +187,7 @@ class TrainedFrameModel:
             from models.layers.backend import compiled
             from models.piano import playing as frame_playing
 
-            model = self.model
+            model = self.keras_model
             self._players[steps] = compiled(
                 lambda before, position, state, uniforms, temperature: frame_playing.play(
                     model, before, position, state, steps, uniforms, temperature
@@ -199,41 +200,3 @@ def _array(x: Any) -> Array:
     from keras import ops
 
     return ops.convert_to_numpy(x)
-
-
-def is_one(name: str, config: Any = None) -> bool:
-    """Whether a flag names a frame model: by its config, or that of its checkpoint.
-
-    Raises:
-        CheckpointError: where there is no such checkpoint.
-    """
-    from models.music_vae.trained import foreign_weights
-
-    if config is not None:
-        return config.model == "frame_model"
-    if torch_checkpoint.is_torch_checkpoint(name):
-        return True
-    if foreign_weights(name) is not None:
-        return False
-    path, found = checkpoints.load_named(name)
-    return weight_check.settled(None, found.config, str(path)).model == "frame_model"
-
-
-def load(name: str, config: Any = None, numpy_backend: bool = False) -> TrainedFrameModel:
-    """The trained frame model that a flag names.
-
-    Args:
-        name: a checkpoint, a run_dir, a shipped name, or the author's PyTorch state dicts, `generator.pt,decoder.pt`.
-        config: a `catalog.config.Config`, by default the checkpoint's own, which wins, or what PyTorch's tensors tell.
-        numpy_backend: as for `TrainedFrameModel`.
-
-    Raises:
-        CheckpointError: where there is no such checkpoint, or it does not fit.
-    """
-    if torch_checkpoint.is_torch_checkpoint(name):
-        config, weights = torch_checkpoint.load(name, config)
-        return TrainedFrameModel(config, weights, name, numpy_backend)
-    path, found = checkpoints.load_named(name)
-    stored = weight_check.settled(config, found.config, str(path))
-    weight_check.check(stored, found.weights, str(path), is_own=bool(found.config))
-    return TrainedFrameModel(stored, found.weights, str(path), numpy_backend)

@@ -186,13 +186,13 @@ def test_hyperparameters(text: str) -> None:
 
 @pytest.mark.parametrize("name", ["../../x", "/tmp/x", "a\0b", "..", "", "\x1b[2J", "x" * 5000, 7, None])
 def test_names_in_checkpoints_never_become_paths(name: Any, tmp_path: Path) -> None:
-    from models.music_vae import trained as trained_model
+    from models import families
 
     config = json.loads(DRUMS.to_json()) | {"name": name}
     path = tmp_path / "shared.safetensors"
     save(path, Checkpoint({"decoder/a": np.ones(3, np.float32)}, json.dumps(config)))
     with pytest.raises(campaign.FOR_THE_USER) as caught:
-        trained_model.load(str(path))
+        families.open_music_vae(str(path))
     campaign.check_message(caught.value)
     assert "name" in str(caught.value)
 

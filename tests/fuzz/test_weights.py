@@ -10,26 +10,25 @@ import pytest
 
 import configs
 from common.errors import CheckpointError
+from models import families
 from models.formats import magenta_js
 from models.formats import magenta_tf1 as magenta_checkpoint
 from models.formats import ours as checkpoint
 from models.music_vae import latent
-from models.music_vae import trained as trained_model
 from models.music_vae.attributes import AttributeVectors
-from models.piano import trained as trained_frame_model
+from models.music_vae.trained import TrainedModel
 from tests.fuzz import campaign, vector_inputs, weight_inputs
 from tests.fuzz.campaign import Wrong
 from tests.fuzz.weight_inputs import Files
 
 
 def read_checkpoint(item: Files, folder: Path) -> None:
-    """As a command does: which kind of model it is, loaded, and what it plays."""
+    """As a command does: opened, whatever its family, and what a MusicVAE plays."""
     path = item.write(folder)
     name = str(path)
-    if trained_frame_model.is_one(name):
-        trained_frame_model.load(name)
+    model = families.open_model(name)
+    if not isinstance(model, TrainedModel):
         return
-    model = trained_model.load(name)
     if any(c in model.config.name for c in "/\\\0\n") or model.config.name in ("", ".", ".."):
         raise Wrong(f"the config's name is {model.config.name!r}")
     if not all(np.isfinite(array).all() for array in model.weights.values()):
@@ -56,7 +55,7 @@ def read_with_config(read: Callable[[Path], Any]) -> Callable[[Files, Path], Non
         if escaped:
             raise Wrong(f"{escaped} was written beside the folder")
         with pytest.raises(CheckpointError) as caught:
-            trained_model.load(str(path), configs.CONFIG_MAP["cat-drums_2bar_small"])
+            families.open_music_vae(str(path), configs.CONFIG_MAP["cat-drums_2bar_small"])
         campaign.check_message(caught.value)
 
     return read_files

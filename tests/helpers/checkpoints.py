@@ -8,6 +8,7 @@ import numpy as np
 
 import catalog.config as configuration
 import configs
+from models import families
 from models.formats import ours as checkpoint
 from models.formats import weight_check
 
@@ -50,7 +51,7 @@ def randomize(model: Any, scale: float = 0.5, seed: int = 0) -> dict[str, np.nda
 
 def save_tiny(path: Path, config: configs.Config) -> Path:
     """A checkpoint of a config with random weights."""
-    weights = randomize(config.build_model())
+    weights = randomize(families.build_model(config))
     # Most steps of a real beat strike few drums; weights at random would strike half of them at each.
     weights[next(n for n in weights if n.endswith("output_projection/bias"))][[0, 1, 4, 5]] += 4.0
     checkpoint.save(path, checkpoint.Checkpoint(weights, config.to_json(), step=7))

@@ -7,6 +7,7 @@ import numpy as np
 
 import configs
 from catalog.config import Config, frozen
+from models import families
 
 NARROW: dict[str, dict[str, Any]] = {
     "lstm": {"layer_sizes": (9,)},
@@ -82,7 +83,7 @@ def weights_of(model: Any, scale: float = 0.5, seed: int = 0) -> dict[str, np.nd
 
 def built(config: Any, scale: float = 0.5) -> Any:
     """A model of a config with such weights."""
-    model = config.build_model()
+    model = families.build_model(config)
     for name, value in weights_of(model, scale).items():
         model.named_weights()[name].assign(value)
     return model

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from models.music_vae import trained as trained_model
+from models import families
 from models.music_vae.trained import TrainedModel
 from preprocess.dataset import load_examples
 
@@ -13,7 +13,7 @@ from preprocess.dataset import load_examples
 @pytest.fixture(scope="module")
 def shipped() -> TrainedModel:
     """The shipped drum model."""
-    return trained_model.load("hierdec-drum_4bar_small")
+    return families.open_music_vae("hierdec-drum_4bar_small")
 
 
 @pytest.fixture(scope="module")

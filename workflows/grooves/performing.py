@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from common.errors import InputError
-from models.music_vae import trained as trained_model
+from models import families
 from models.numpy_engine import decoding as numpy_model
 from models.numpy_engine import grooves as numpy_groove
 from preprocess.converters.groove import OUTPUT_QPM, GrooveConverter, Triple
@@ -209,7 +209,7 @@ def felt(
         InputError: where the model can't humanize.
     """
     if model is None:
-        model = trained_model.load(SHIPPED)
+        model = families.open_music_vae(SHIPPED)
     check_humanizes(model)
     conditions = groove_conditions.row(qpm, drummer, style)
     return [

@@ -13,13 +13,13 @@ from scipy.stats import spearmanr
 from common.console import print_table, progress
 from common.errors import InputError
 from metrics.style_counts import StyleCounts
+from models.families import default_temperature
 from models.history_drums.trained import HistoryModel
 from preprocess.drums.conditions import GROUPS, STYLES, DrumConditions, parse_conditions, quantile_of
 from preprocess.drums.windows import ends_in_a_fill
 from workflows.exploring.vary_conditions import MEASURED, MIDDLE, samples_to_move, vary
 from workflows.history_drums import sampling
 from workflows.history_drums.flags import GUIDANCE
-from workflows.loading import default_temperature
 from workflows.training.data import load_windows
 
 Array = np.ndarray

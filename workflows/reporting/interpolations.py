@@ -10,8 +10,9 @@ import numpy as np
 from common.console import print_table, progress
 from metrics import beats
 from metrics.drum_hits import f1
+from models.families import default_temperature
 from models.history_drums import editing
-from workflows.loading import default_temperature, player_beside
+from workflows.loading import player_beside
 
 Array = np.ndarray
 

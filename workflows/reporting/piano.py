@@ -43,9 +43,9 @@ def evaluate(args: argparse.Namespace, model: Any, files: list[Path]) -> dict[st
         pieces = pieces.some(args.max_examples, args.seed)
     train = load_pieces(args.train_examples_path, model.config, "train") if args.train_examples_path else None
     groups = groups_of(pieces, model.config)
-    takes_paths = frame_evaluation.takes_paths(model.model)
+    takes_paths = frame_evaluation.takes_paths(model.keras_model)
     paths = args.importance_samples if takes_paths else 1
-    scorer = frame_evaluation.Scorer(model.model)
+    scorer = frame_evaluation.Scorer(model.keras_model)
     with progress("Scoring", sum(len(group) for group in groups) * paths) as advance:
         scores = frame_evaluation.score(scorer, groups, len(pieces), paths, args.seed, advance)
     report: dict[str, Any] = {
@@ -57,7 +57,7 @@ def evaluate(args: argparse.Namespace, model: Any, files: list[Path]) -> dict[st
     }
     if train is not None:
         report["split"]["baselines"] = _baselines(train, pieces, model)
-    if model.model.plays_keys:
+    if model.keras_model.plays_keys:
         report["samples"] = _sample_figures(model, pieces, train, args)
     _print(report)
     _write(files, report, model, pieces)
@@ -192,4 +192,4 @@ def _write(files: list[Path], report: dict[str, Any], model: Any, pieces: Any) -
 
     write_atomically(files[0], (json.dumps(report, indent=1) + "\n").encode())
     title = f"{report['config']}: {pieces.names[0]}, as it is and as expected"
-    draw_expected(files[1], model.model, pieces, title)
+    draw_expected(files[1], model.keras_model, pieces, title)

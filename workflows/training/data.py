@@ -33,19 +33,6 @@ class TrainingData(Protocol):
         ...
 
 
-def training_data(config: Any, train: str | None, held_out: str | None) -> TrainingData:
-    """The data of a config's kind.
-
-    Args:
-        config: a `catalog.config.Config`.
-        train, held_out: globs separated by commas; either may be missing.
-    """
-    if config.model == "frame_model":
-        return PieceData(config, train, held_out)
-    kind = BeatData if config.decoder["name"] == "history_lstm" else ClipData
-    return kind(config, train, held_out)
-
-
 class ClipData:
     """Examples of a converter, for MusicVAE."""
 

@@ -9,6 +9,7 @@ from catalog.config import PARTS, Config, ConfigError
 from common.console import progress
 from common.errors import InputError, shown
 from common.output_files import write_atomically
+from models import families
 from workflows.training.data import TrainingData
 from workflows.training.run_lock import locked
 
@@ -21,7 +22,7 @@ def built(config: Any, seed: int = 0) -> Any:
     """
     from models.training import trainer
 
-    model = config.build_model(seed)
+    model = families.build_model(config, seed)
     trainer.compile_model(model)
     return model
 
@@ -37,7 +38,7 @@ def config_of(run_dir: Path) -> Config | None:
         CheckpointError: where the file is missing and the run's checkpoints can't be read.
     """
     from models.formats import ours as checkpoint
-    from models.formats import weight_check
+    from models.formats.opening import open_checkpoint
 
     stored = run_dir / CONFIG_FILE
     if stored.exists():
@@ -48,8 +49,7 @@ def config_of(run_dir: Path) -> Config | None:
                 f"{stored}: {str(error).rstrip('.')}; remove it, and the config of the newest checkpoint is taken."
             ) from error
     if checkpoint.numbered(run_dir / "train"):
-        path, found = checkpoint.load_named(str(run_dir / "train"))
-        return weight_check.settled(None, found.config, str(path))
+        return open_checkpoint(str(run_dir / "train")).config
     return None
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from common.errors import CheckpointError
 from interop.magenta_process import magenta_is_installed, run_magenta
+from models import families
 from models.formats import magenta_tf1 as magenta_checkpoint
 from tests.helpers.checkpoints import TINY, randomize, tiny_config
 
@@ -252,7 +253,7 @@ def test_checkpoint_of_the_original_reads_back_equal(name: str, tmp_path: Path) 
     slots = {f"{n}/{slot}": array.shape for n, array in expected.items() for slot in ("Adam", "Adam_1")}
     powers = {"beta1_power": (), "beta2_power": ()}
     assert {n: array.shape for n, array in found.state.items()} == slots | powers
-    variables = config.build_model().named_weights()
+    variables = families.build_model(config).named_weights()
     assert {n: tuple(v.shape) for n, v in variables.items()} == {n: a.shape for n, a in expected.items()}
 
 
@@ -262,7 +263,7 @@ def test_checkpoint_of_the_original_reads_back_equal(name: str, tmp_path: Path) 
 def test_our_checkpoint_plays_the_same_in_the_original(name: str, tmp_path: Path) -> None:
     """At a temperature near zero its TrainedModel gives the tokens of our greedy decoding."""
     config = tiny_config(name, **TINY)
-    model = config.build_model()
+    model = families.build_model(config)
     prefix = tmp_path / "model.ckpt-7"
     magenta_checkpoint.write(prefix, randomize(model), 7)
     n = 6

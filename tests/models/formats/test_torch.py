@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 import configs
 from catalog.config import frozen
 from common.errors import CheckpointError
+from models import families
 from models.formats import ours as checkpoint
 from models.formats.torch import config_of, is_torch_checkpoint, load, read, to_model_weights
 from models.layers.backend import compiled
@@ -61,7 +62,7 @@ def imported(generator: str, decoder: str) -> FrameModel:
     if decoder == "plain":
         options = {"name": "independent", "at_least_one": False, "objective": "masked_mean"}
     config = dataclasses.replace(config, decoder=frozen({**config.decoder, "keys": options}))
-    model = config.build_model()
+    model = families.build_model(config)
     checkpoint.assign(model, to_model_weights(*tensors, config), "state dicts")
     return model
 
@@ -264,7 +265,7 @@ def test_config_of_another_model_is_refused() -> None:
 def test_generator_alone_is_a_model_of_classes() -> None:
     config = config_of(HISTORY)
     assert "keys" not in config.decoder
-    model = config.build_model()
+    model = families.build_model(config)
     checkpoint.assign(model, to_model_weights(HISTORY, None, config), "generator")
 
 

@@ -14,11 +14,10 @@ import configs
 from catalog.config import Config, frozen
 from common.errors import CheckpointError
 from configs import CONFIG_MAP
+from models import families
 from models.formats import ours as checkpoint
 from models.formats import weight_check
 from models.formats.ours import Checkpoint
-from models.music_vae import trained as trained_model
-from models.piano import trained as trained_frame_model
 from tests.conftest import ROOT
 from tests.helpers import small_piano_models
 from tests.helpers.checkpoints import tiny_config, zero_weights
@@ -43,14 +42,14 @@ def test_a_run_is_not_played_as_one_that_hears_otherwise(tmp_path: Path, trained
     with pytest.raises(
         CheckpointError, match=f"was trained as {trained}, where disable_autoregression"
     ) as error:
-        trained_model.load(path, CONFIG_MAP[named])
+        families.open_music_vae(path, CONFIG_MAP[named])
     assert str(error.value).startswith(path) and "leave out --config" in str(error.value)
 
 
 def test_a_run_with_other_hyperparameters_is_played_under_its_configs_name(tmp_path: Path) -> None:
     config = tiny_config("cat-mel_2bar_tiny")
     path = save(tmp_path / "x.safetensors", config)
-    model = trained_model.load(path, CONFIG_MAP[config.name])
+    model = families.open_music_vae(path, CONFIG_MAP[config.name])
     assert model.config == config and model.z_size == 4
     assert model.decode_values(model.prior_sample(2)).shape == (2, 32)
 
@@ -60,22 +59,22 @@ def test_sizes_that_contradict_are_named(tmp_path: Path) -> None:
     with pytest.raises(
         CheckpointError, match=r"z_size is 4, not 256 as in hierdec-drum_4bar_v2; leave out --config"
     ):
-        trained_model.load(path, CONFIG_MAP["hierdec-drum_4bar_v2"])
+        families.open_music_vae(path, CONFIG_MAP["hierdec-drum_4bar_v2"])
     other = dataclasses.replace(CONFIG_MAP["cat-drums_2bar_small"], name="other")
     with pytest.raises(
         CheckpointError, match="the decoder is hierarchical_lstm, not categorical_lstm as in other"
     ):
-        trained_model.load(path, other)
+        families.open_music_vae(path, other)
 
 
 def test_a_frame_model_and_a_music_vae_are_told_apart(tmp_path: Path) -> None:
     path = save(tmp_path / "x.safetensors", tiny_config("hierdec-drum_4bar"))
     with pytest.raises(CheckpointError, match="model is music_vae, not frame_model as in piano-small"):
-        trained_frame_model.load(path, CONFIG_MAP["piano-small"])
+        families.open_model(path, CONFIG_MAP["piano-small"])
     path = save(tmp_path / "y.safetensors", small_piano_models.small("piano-small"))
-    assert trained_frame_model.is_one(path)
+    assert families.open_model(path).config.model == "frame_model"
     with pytest.raises(CheckpointError, match="model is frame_model"):
-        trained_model.load(path, CONFIG_MAP["hierdec-drum_4bar"])
+        families.open_music_vae(path, CONFIG_MAP["hierdec-drum_4bar"])
 
 
 KINDS = {
@@ -90,25 +89,24 @@ KINDS = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_weight_is_compared_in_every_engine(tmp_path: Path, kind: str) -> None:
     config = KINDS[kind]
-    load = trained_frame_model.load if config.model == "frame_model" else trained_model.load
     weights = zero_weights(config)
     path = tmp_path / "x.safetensors"
-    load(save(path, config))
+    families.open_model(save(path, config))
     for name, array in weights.items():
         wrong = np.zeros((*array.shape[:-1], array.shape[-1] + 1), np.float32)
         with pytest.raises(CheckpointError, match=f"'{name}' is .*, the config needs"):
-            load(save(path, config, **{name: wrong}))
+            families.open_model(save(path, config, **{name: wrong}))
     with pytest.raises(CheckpointError, match=f"it has no weight '{name}', which the config needs"):
-        load(save(path, config, **{name: None}))
+        families.open_model(save(path, config, **{name: None}))
     scope = name.split("/")[0]
     with pytest.raises(CheckpointError, match=f"it holds '{scope}/extra/kernel'"):
-        load(save(path, config, **{f"{scope}/extra/kernel": array}))
+        families.open_model(save(path, config, **{f"{scope}/extra/kernel": array}))
     for value in (np.nan, np.inf, 1e39):
         with (
             np.errstate(over="ignore"),
             pytest.raises(CheckpointError, match=f"'{name}' holds NaN or infinite"),
         ):
-            load(save(path, config, **{name: np.full(array.shape, value)}))
+            families.open_model(save(path, config, **{name: np.full(array.shape, value)}))
 
 
 def test_which_configs_weights_do_fit_is_said() -> None:
@@ -134,11 +132,11 @@ def test_parts_that_do_not_go_together_are_said(tmp_path: Path) -> None:
 
 CLAIM = """
 import resource, sys
-from models import trained_model
+from models import families
 from common.errors import CheckpointError
 resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
 try:
-    trained_model.load(sys.argv[1]).prior_sample(1)
+    families.open_music_vae(sys.argv[1]).prior_sample(1)
 except CheckpointError as error:
     print(error)
 print("keras" in sys.modules or "tensorflow" in sys.modules)

@@ -8,6 +8,7 @@ import pytest
 from catalog.config import Config, frozen
 from catalog.limits import MAX_PARAMETERS
 from configs import CONFIG_MAP
+from models import families
 from models.formats import weight_check
 from tests.helpers import small_models, small_piano_models
 
@@ -66,7 +67,7 @@ QUICK = (
 
 
 def check(name: str) -> None:
-    model = VARIANTS[name].build_model()
+    model = families.build_model(VARIANTS[name])
     built = {weight: tuple(variable.shape) for weight, variable in model.named_weights().items()}
     assert weight_check.shapes_of(VARIANTS[name]) == built
 
@@ -79,7 +80,7 @@ def test_shapes_are_those_of_the_built_model(name: str) -> None:
 @pytest.mark.parametrize("name", [n for n, c in CONFIG_MAP.items() if c.model == "frame_model"])
 def test_defaults_are_those_of_the_built_model(name: str) -> None:
     """The configs' own sizes, most of which are the readers' defaults."""
-    model = CONFIG_MAP[name].build_model()
+    model = families.build_model(CONFIG_MAP[name])
     built = {weight: tuple(variable.shape) for weight, variable in model.named_weights().items()}
     assert weight_check.shapes_of(CONFIG_MAP[name]) == built
 

@@ -8,6 +8,7 @@ import pytest
 
 import configs
 from catalog.config import HParams, frozen
+from models import families
 from models.history_drums.trained import HistoryModel
 from models.numpy_engine.history_drums import HistoryPlayer
 from preprocess.drums.history_controls import ControlLayout
@@ -54,7 +55,7 @@ def some_clips(seed: int = 0) -> dict[str, np.ndarray]:
 )
 def test_numpy_draws_and_scores_as_keras_does(name: str) -> None:
     config, clips = small(name), some_clips()
-    model = config.build_model()
+    model = families.build_model(config)
     player = HistoryPlayer(randomize(model, scale=0.4), config.decoder)
     for uniforms, temperature in ((None, 1.0), (clips["uniforms"], 1.0), (clips["uniforms"], 0.6)):
         for controls in (clips["controls"], player.layout.pack(CLIPS, STEPS)):
@@ -71,7 +72,7 @@ def test_numpy_draws_and_scores_as_keras_does(name: str) -> None:
 @pytest.mark.parametrize("name", ["histdec-drum_4bar", "histdec-drum_4bar_edit"])
 def test_numpy_encodes_as_keras_does(name: str) -> None:
     config, clips = small(name), some_clips()
-    model = config.build_model()
+    model = families.build_model(config)
     trained = HistoryModel(config, randomize(model, scale=0.4))
     batch = {"inputs": np.int32(clips["tokens"]), "lengths": np.array([64, 64, 64, 48, 16, 1])}
     for found, expected in zip(trained.posterior(batch), model.encode(**batch), strict=True):
@@ -80,7 +81,7 @@ def test_numpy_encodes_as_keras_does(name: str) -> None:
 
 def test_a_slice_of_z_is_its_bar_alone() -> None:
     config, clips = small("histdec-drum_4bar_edit"), some_clips()
-    trained = HistoryModel(config, randomize(config.build_model(), scale=0.4))
+    trained = HistoryModel(config, randomize(families.build_model(config), scale=0.4))
     lengths = np.full(CLIPS, STEPS)
     changed = clips["tokens"].copy()
     changed[:, 32:48] ^= 1
@@ -91,7 +92,7 @@ def test_a_slice_of_z_is_its_bar_alone() -> None:
 
 def test_known_hits_come_out_as_they_are_and_cost_nothing_where_all_are_known() -> None:
     config, clips = small(), some_clips()
-    player = HistoryPlayer(randomize(config.build_model(), scale=0.4), config.decoder)
+    player = HistoryPlayer(randomize(families.build_model(config), scale=0.4), config.decoder)
     played = player.decode(clips["z"], clips["controls"], clips["uniforms"])
     bits = np.arange(DRUMS)
     wanted, struck = (x[..., None] >> bits & 1 for x in (clips["tokens"], played))
@@ -103,7 +104,7 @@ def test_known_hits_come_out_as_they_are_and_cost_nothing_where_all_are_known() 
 
 def test_probabilities_of_all_tokens_sum_to_one_and_copying_is_among_them() -> None:
     config = small()
-    model = config.build_model()
+    model = families.build_model(config)
     weights = randomize(model, scale=0.2)
     # Nothing is drawn; only what stood a bar ago (the fifth lag that can be copied) comes out.
     weights["decoder/copy_weights/bias"][:] = np.where(np.arange(9) == 5, 60.0, 0.0)
@@ -114,7 +115,7 @@ def test_probabilities_of_all_tokens_sum_to_one_and_copying_is_among_them() -> N
     z = np.zeros((CLIPS, 8), np.float32)
     score = player.log_probability(z, controls, tokens)
     assert (score[:, 16:] > -1e-3).all() and score[:, :16].mean() < -1
-    model = config.build_model()
+    model = families.build_model(config)
     randomize(model, scale=0.2)
     clips = some_clips()
     parameters = np.asarray(
@@ -125,7 +126,7 @@ def test_probabilities_of_all_tokens_sum_to_one_and_copying_is_among_them() -> N
 
 def test_what_is_not_used_of_z_changes_nothing() -> None:
     config, clips = small(), some_clips()
-    player = HistoryPlayer(randomize(config.build_model(), scale=0.4), config.decoder)
+    player = HistoryPlayer(randomize(families.build_model(config), scale=0.4), config.decoder)
     alone = player.layout.pack(CLIPS, STEPS, uses_z=False)
     np.testing.assert_array_equal(
         player.decode(clips["z"], alone, clips["uniforms"]),
@@ -135,7 +136,7 @@ def test_what_is_not_used_of_z_changes_nothing() -> None:
 
 def test_guidance_of_one_is_none_and_of_zero_ignores_the_conditions() -> None:
     config, clips = small(), some_clips()
-    player = HistoryPlayer(randomize(config.build_model(), scale=0.4), config.decoder)
+    player = HistoryPlayer(randomize(families.build_model(config), scale=0.4), config.decoder)
     rows = np.random.default_rng(2).random((CLIPS, CONDITIONS))
     asked = player.layout.pack(CLIPS, STEPS, conditions=rows)
     plain = player.layout.pack(CLIPS, STEPS)
@@ -155,7 +156,7 @@ def test_training_falls_on_repeated_bars() -> None:
     config = dataclasses.replace(
         config, hparams=dataclasses.replace(config.hparams, learning_rate=0.01, warmup_steps=1, free_bits=0.0)
     )
-    model = config.build_model()
+    model = families.build_model(config)
     trainer.compile_model(model)
     rng = np.random.default_rng(0)
     losses = []
@@ -169,14 +170,14 @@ def test_training_falls_on_repeated_bars() -> None:
 
 def test_sizes_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="Lags must be from 1 to 64"):
-        small(lags=(1, 65)).build_model()
+        families.build_model(small(lags=(1, 65)))
     with pytest.raises(ValueError, match="equal slices"):
-        small(z_slices=3).build_model()
+        families.build_model(small(z_slices=3))
     config = small()
     with pytest.raises(ValueError, match="goes with the encoder 'bars'"):
-        dataclasses.replace(config, encoder=frozen({"name": "bidirectional_lstm"})).build_model()
+        families.build_model(dataclasses.replace(config, encoder=frozen({"name": "bidirectional_lstm"})))
     scheduled = HParams(max_seq_len=64, z_size=8, sampling_schedule="constant", sampling_rate=0.5)
     with pytest.raises(ValueError, match="no scheduled sampling"):
-        dataclasses.replace(config, hparams=scheduled).build_model()
+        families.build_model(dataclasses.replace(config, hparams=scheduled))
     with pytest.raises(ValueError, match="go together"):
         ControlLayout(9, 0).pack(1, 64, known=np.zeros((1, 64), int))

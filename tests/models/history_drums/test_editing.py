@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from metrics import drum_hits
+from models import families
 from models.history_drums import editing
-from models.music_vae import trained as trained_model
 from models.music_vae.trained import slerp_at
 from tests.conftest import ROOT
 
@@ -15,7 +15,7 @@ PLAYS = ROOT / "checkpoints" / "histdec-drum_4bar.safetensors"
 
 
 def test_even_steps_change_about_as_much_each_and_keep_their_ends() -> None:
-    model = trained_model.load(str(SHIPPED))
+    model = families.open_music_vae(str(SHIPPED))
     uneven = []
     for seed in range(6):
         ends = model.prior_sample(2, seed)
@@ -30,7 +30,7 @@ def test_even_steps_change_about_as_much_each_and_keep_their_ends() -> None:
 
 
 def test_equal_ends_and_ends_of_their_own() -> None:
-    model = trained_model.load(str(SHIPPED))
+    model = families.open_music_vae(str(SHIPPED))
     ends = model.prior_sample(2, 3)
     same = editing.even_steps(model, ends[[0, 0]], 3, None)
     np.testing.assert_array_equal(same, np.repeat(model.decode_values(ends[:1], None), 3, axis=0))
@@ -48,7 +48,7 @@ def beats() -> np.ndarray:
 
 
 def test_refined_vectors_play_a_clip_at_least_as_well_as_the_means(beats: np.ndarray) -> None:
-    model = trained_model.load(str(EDITS))
+    model = families.open_music_vae(str(EDITS))
     assert editing.is_refined(model)
     batch = {"inputs": beats, "lengths": np.array([64, 64])}
 
@@ -60,7 +60,7 @@ def test_refined_vectors_play_a_clip_at_least_as_well_as_the_means(beats: np.nda
 
 
 def test_another_model_is_heard_between_the_ends_and_not_at_them(beats: np.ndarray) -> None:
-    model, beside = trained_model.load(str(EDITS)), trained_model.load(str(PLAYS))
+    model, beside = families.open_music_vae(str(EDITS)), families.open_music_vae(str(PLAYS))
     assert editing.is_player(beside) and not editing.is_player(model)
     ends = model.posterior({"inputs": beats, "lengths": np.array([64, 64])})[0]
     alone = editing.even_steps(model, ends, 4, 0.5, 1)

@@ -14,6 +14,7 @@ from hypothesis.extra.numpy import arrays
 from benchmarks.random_batches import for_our_model, random_batch
 from common.errors import CheckpointError
 from metrics import drum_hits
+from models import families
 from models.music_vae import latent
 from models.music_vae.trained import TrainedModel, slerp_at
 from models.numpy_engine import decoding as numpy_model
@@ -37,7 +38,7 @@ VECTORS = arrays(np.float32, 6, elements=st.floats(-4, 4, width=32))
 
 def tiny_model(name: str, scale: float = 0.7) -> TrainedModel:
     config = short(tiny_config(name))
-    return TrainedModel(config, randomize(config.build_model(), scale))
+    return TrainedModel(config, randomize(families.build_model(config), scale))
 
 
 def example_of(model: TrainedModel, values: np.ndarray, controls: Any = None) -> Any:
@@ -134,7 +135,7 @@ def test_the_same_log_probability_as_keras(name: str) -> None:
     n, steps = values.shape[:2]
     lengths = np.full(n, steps, np.int32)
     z = np.random.default_rng(4).standard_normal((n, model.z_size)).astype(np.float32)
-    keras_model = model.config.build_model()
+    keras_model = families.build_model(model.config)
     for variable_name, variable in keras_model.named_weights().items():
         variable.assign(model.weights[variable_name])
     controls = batch.get("controls")

@@ -7,6 +7,7 @@ import pytest
 
 import configs
 from benchmarks.random_batches import for_our_model, random_batch
+from models import families
 from models.training import trainer
 from tests.helpers.small_models import narrow, short
 
@@ -26,14 +27,14 @@ QUICK = ("groovae_2bar_hits_control_tfds",)
 )
 def test_the_loss_of_one_batch_falls(name: str) -> None:
     config = short(narrow(configs.CONFIG_MAP[name], **SCHEDULED, learning_rate=0.02, free_bits=0.0))
-    model = config.build_model()
+    model = families.build_model(config)
     trainer.compile_model(model)
     batch = for_our_model(random_batch(config))
     del batch["noise"]
     history = model.fit(((batch,) for _ in range(30)), steps_per_epoch=30, verbose=0, shuffle=False).history
     first, after = (model.predict_on_batch(batch)["reconstruction"] for _ in range(2))
     assert np.isfinite(history["loss"][-1]) and int(model.step) == 30
-    fresh = config.build_model()
+    fresh = families.build_model(config)
     before = np.asarray(fresh(batch)["reconstruction"]).mean()
     assert np.asarray(first).mean() < 0.95 * before
     assert np.isfinite(np.asarray(after)).all()
@@ -42,7 +43,7 @@ def test_the_loss_of_one_batch_falls(name: str) -> None:
 def test_scheduled_sampling_of_a_nade_takes_the_likeliest() -> None:
     """As Magenta's decoder, whose draw without a temperature is a threshold at one half."""
     config = narrow(configs.CONFIG_MAP["nade-drums_2bar_reduced"], **{**SCHEDULED, "sampling_rate": 1.0})
-    model = config.build_model()
+    model = families.build_model(config)
     assert not model.decoder.distribution.draws_in_training
     batch = for_our_model(random_batch(dataclasses.replace(config)))
     distribution = model.decoder.distribution

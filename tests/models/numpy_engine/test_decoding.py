@@ -8,6 +8,7 @@ import pytest
 import configs
 from benchmarks.random_batches import for_our_model, random_batch
 from common.errors import CheckpointError
+from models import families
 from models.music_vae import trained as trained_model
 from models.numpy_engine import decoding as numpy_model
 from tests.helpers.checkpoints import randomize, save_tiny, tiny_config
@@ -44,7 +45,7 @@ def some_controls(config: configs.Config, steps: int, rng: np.random.Generator) 
 def test_the_same_values_as_keras(name: str) -> None:
     config = short(tiny_config(name, enc_rnn_size=(6,), dec_rnn_size=(12, 9)))
     steps = config.hparams.max_seq_len
-    model, converter = config.build_model(), config.build_converter()
+    model, converter = families.build_model(config), config.build_converter()
     weights = randomize(model, scale=0.7)
     rng = np.random.default_rng(1)
     z = rng.standard_normal((7, 4)).astype(np.float32)
@@ -64,7 +65,7 @@ def test_the_same_values_as_keras(name: str) -> None:
 @pytest.mark.parametrize("name", ENCODERS)
 def test_the_same_posterior_as_keras(name: str) -> None:
     config = short(tiny_config(name, enc_rnn_size=ENCODERS[name]))
-    weights = randomize(config.build_model(), scale=0.4)
+    weights = randomize(families.build_model(config), scale=0.4)
     model = trained_model.TrainedModel(config, weights)
     arrays = for_our_model(random_batch(config, seed=3))
     batch = {name: arrays[name] for name in ("inputs", "lengths", "controls") if name in arrays}
@@ -77,7 +78,7 @@ def test_the_same_posterior_as_keras(name: str) -> None:
 
 def test_tokens_come_out_in_the_frequencies_of_the_softmax() -> None:
     config = tiny_config("cat-drums_2bar_small")
-    weights = randomize(config.build_model(), scale=0.0)
+    weights = randomize(families.build_model(config), scale=0.0)
     bias = weights["decoder/output_projection/bias"]
     bias[:] = -30.0
     bias[[0, 5, 511]] = np.log([0.5, 0.3, 0.2])
@@ -90,7 +91,7 @@ def test_tokens_come_out_in_the_frequencies_of_the_softmax() -> None:
 
 def test_known_values_stay_and_change_what_follows() -> None:
     config = tiny_config("cat-drums_2bar_small")
-    weights = randomize(config.build_model(), scale=0.7)
+    weights = randomize(families.build_model(config), scale=0.7)
     z = np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32)
     free = numpy_model.decode(weights, config.decoder, (512,), z, 32)
     known = np.full((3, 32), -1)
@@ -102,7 +103,7 @@ def test_known_values_stay_and_change_what_follows() -> None:
 
 def test_known_hits_of_a_groove_are_played() -> None:
     config = tiny_config("groovae_2bar_humanize")
-    weights = randomize(config.build_model(), scale=0.7)
+    weights = randomize(families.build_model(config), scale=0.7)
     rng = np.random.default_rng(0)
     z, hits = rng.standard_normal((2, 4)).astype(np.float32), (rng.random((2, 32, 9)) < 0.3).astype(float)
     played = numpy_model.decode(weights, config.decoder, (27,), z, 32, known=hits)
@@ -112,7 +113,7 @@ def test_known_hits_of_a_groove_are_played() -> None:
 
 def test_from_a_checkpoint(tmp_path: Path) -> None:
     config = tiny_config()
-    model = trained_model.load(str(save_tiny(tmp_path / "tiny.safetensors", config)))
+    model = families.open_music_vae(str(save_tiny(tmp_path / "tiny.safetensors", config)))
     z = model.prior_sample(5, seed=2)
     tokens = model.decode_values(z, None)
     np.testing.assert_array_equal(tokens, np.asarray(model.keras_model.decode(z)))
@@ -123,7 +124,7 @@ def test_from_a_checkpoint(tmp_path: Path) -> None:
 
 def test_weights_of_another_config_are_refused() -> None:
     flat, hierarchical = tiny_config("cat-drums_2bar_small"), tiny_config()
-    weights = randomize(flat.build_model())
+    weights = randomize(families.build_model(flat))
     z = np.zeros((1, 4), np.float32)
     with pytest.raises(CheckpointError, match="has no weight"):
         numpy_model.decode(weights, hierarchical.decoder, (512,), z, 64)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import configs
+from models import families
 from models.music_vae.trained import TrainedModel
 from models.numpy_engine import grooves as numpy_groove
 from models.outputs.groove_layout import OFFSET_GRID, VELOCITY_GRID
@@ -56,7 +57,7 @@ def test_a_discretised_logistic_sums_to_one(grid: tuple[float, float, float]) ->
 def test_the_likelihood_of_a_hit_sums_to_one() -> None:
     """Over all velocities and offsets of one hit that is given."""
     config = small(HUMANIZE)
-    weights = randomize(config.build_model(), scale=0.4)
+    weights = randomize(families.build_model(config), scale=0.4)
     controls = some_controls(config, 1, np.random.default_rng(0))[:, :2]
     controls[:, 1, :9] = np.arange(9) == 4
     cells = np.array(list(itertools.product(range(128), range(-60, 61))))
@@ -70,7 +71,7 @@ def test_the_likelihood_of_a_hit_sums_to_one() -> None:
 
 def test_the_likelihood_of_the_drums_of_a_tap_sums_to_one() -> None:
     config = small(TAP)
-    weights = randomize(config.build_model(), scale=0.4)
+    weights = randomize(families.build_model(config), scale=0.4)
     weights["decoder/linear/bias"][:] = 50  # every hit is as loud as can be
     controls = some_controls(config, 1, np.random.default_rng(0))[:, :2]
     controls[:, 1, 0] = 1
@@ -85,7 +86,7 @@ def test_the_likelihood_of_the_drums_of_a_tap_sums_to_one() -> None:
 @pytest.mark.parametrize("name", [HUMANIZE, TAP])
 def test_keras_and_numpy_agree(name: str) -> None:
     config = small(name)
-    model = config.build_model()
+    model = families.build_model(config)
     weights = randomize(model, scale=0.3)
     rng = np.random.default_rng(1)
     taps = config.build_converter().taps_as_controls
@@ -117,7 +118,7 @@ def test_keras_and_numpy_agree(name: str) -> None:
 @pytest.mark.parametrize("temperature", [None, 0.5, 1.0, 2.0])
 def test_every_tap_has_a_drum_at_its_time_and_no_other_step_has(temperature: float | None) -> None:
     config = small(TAP)
-    weights = randomize(config.build_model(), scale=0.5)
+    weights = randomize(families.build_model(config), scale=0.5)
     weights["decoder/output_projection/bias"][:9] = -8  # silence would be likeliest
     controls = some_controls(config, 20, np.random.default_rng(2))
     model = TrainedModel(config, weights)
@@ -130,7 +131,7 @@ def test_every_tap_has_a_drum_at_its_time_and_no_other_step_has(temperature: flo
 def test_draws_have_the_shares_of_the_likelihood() -> None:
     """Velocities of one hit drawn many times, against their exact probabilities."""
     config = small(HUMANIZE)
-    weights = randomize(config.build_model(), scale=0.4)
+    weights = randomize(families.build_model(config), scale=0.4)
     controls = np.zeros((1, 32, 38), np.float32)
     controls[0, 0, 4] = 1
     many = np.repeat(controls, 4000, axis=0)

@@ -16,6 +16,7 @@ from catalog.config import ConfigError, frozen
 from catalog.piano import PIANO_CONFIGS
 from common.errors import CheckpointError
 from configs import CONFIG_MAP
+from models import families
 from models.piano import evaluation as frame_evaluation
 from models.piano.trained import TrainedFrameModel
 from models.training import trainer
@@ -37,7 +38,7 @@ SOME = ("basic_rnn", "relative_rnn", *(pytest.param(name, marks=pytest.mark.slow
 @pytest.mark.parametrize("name", SOME)
 def test_learns_a_few_pieces_by_heart(name: str) -> None:
     config = small(name, learning_rate=0.03, decay_rate=1.0, batch_size=3)
-    model = config.build_model()
+    model = families.build_model(config)
     trainer.compile_model(model)
     batch = with_past(config, model, music(config))
     first = model.train_on_batch(batch)
@@ -50,7 +51,7 @@ def test_learns_a_few_pieces_by_heart(name: str) -> None:
 @pytest.mark.parametrize("name", SOME)
 def test_every_weight_is_named_and_learns(name: str) -> None:
     config = small(name, learning_rate=0.01)
-    model = config.build_model()
+    model = families.build_model(config)
     trainer.compile_model(model)
     assert {id(v) for v in model.named_weights().values()} == {id(v) for v in model.trainable_variables}
     before = {n: ops.convert_to_numpy(v).copy() for n, v in model.named_weights().items()}
@@ -140,7 +141,7 @@ def test_keys_are_scored_once_for_all_random_paths(monkeypatch: pytest.MonkeyPat
 def test_a_fragment_tells_the_reader_its_place() -> None:
     config = small("piano-levels_3")
     batch = music(config) | {"position": np.array([0, 5, 17], np.int32)}
-    after = config.build_model().read(batch).state
+    after = families.build_model(config).read(batch).state
     np.testing.assert_array_equal(ops.convert_to_numpy(after.position), [12, 17, 29])
 
 
@@ -164,7 +165,7 @@ def test_no_frame_is_scored_by_itself_or_later_ones(name: str) -> None:
 def test_goes_on_as_if_it_had_played_the_beginning_itself(name: str) -> None:
     """Playing 9 frames, and playing 5 and then 4 more from these 5 as a primer, are the same at temperature 0."""
     config = exact(name)
-    trained = TrainedFrameModel(config, weights_of(config.build_model()))
+    trained = TrainedFrameModel(config, weights_of(families.build_model(config)))
     whole = trained.play(1, 9, temperature=None)
     rest = trained.play(1, 4, whole.keys[0, :5], temperature=None)
     np.testing.assert_array_equal(rest.keys[0], whole.keys[0, 5:])
@@ -174,7 +175,7 @@ def test_goes_on_as_if_it_had_played_the_beginning_itself(name: str) -> None:
 def test_goes_on_with_memories_and_velocities() -> None:
     """Voices' memories of given frames are not those of frames that they drew themselves."""
     config = small("piano-velocity")
-    trained = TrainedFrameModel(config, weights_of(config.build_model()))
+    trained = TrainedFrameModel(config, weights_of(families.build_model(config)))
     whole = trained.play(1, 9, temperature=None)
     assert whole.velocities is not None
     rest = trained.play(1, 4, whole.keys[0, :5], whole.velocities[0, :5], temperature=None)
@@ -187,7 +188,7 @@ def test_goes_on_with_memories_and_velocities() -> None:
 )
 def test_a_piece_depends_on_its_number_and_not_on_its_company(name: str) -> None:
     config = small(name)
-    trained = TrainedFrameModel(config, weights_of(config.build_model()))
+    trained = TrainedFrameModel(config, weights_of(families.build_model(config)))
     three = trained.play(3, 6, seed=4)
     alone = trained.play(1, 6, seed=4, first=2)
     np.testing.assert_array_equal(three.keys[2], alone.keys[0])
@@ -197,13 +198,13 @@ def test_a_piece_depends_on_its_number_and_not_on_its_company(name: str) -> None
 def test_the_sums_of_the_likelihood_are_those_of_the_draws() -> None:
     """Frequencies of single keys in many draws of a first frame agree with the model's probabilities."""
     config = small("basic_rnn")
-    trained = TrainedFrameModel(config, weights_of(config.build_model()))
+    trained = TrainedFrameModel(config, weights_of(families.build_model(config)))
     drawn = trained.play(2000, 1, seed=1).keys[:, 0]
     batch = {
         "keys": np.zeros((1, 1, 88), np.uint8), "before": np.zeros((1, 88), np.uint8),
         "lengths": np.ones(1, np.int32), "position": np.zeros(1, np.int32),
     }  # fmt: skip
-    model = trained.model
+    model = trained.keras_model
     logits = ops.convert_to_numpy(model.parameters_of(model.read(batch).outputs))[0, 0]
     p = 1 / (1 + np.exp(-logits.astype(np.float64)))
     error = np.sqrt(p * (1 - p) / 2000)
@@ -236,7 +237,7 @@ def test_padding_costs_nothing() -> None:
 
 def test_reads_the_clock_of_the_frame_that_it_is_shown() -> None:
     config = small("piano-no_history")
-    model = config.build_model()
+    model = families.build_model(config)
     frames = np.zeros((1, 3, 12), np.float32)
     seen = ops.convert_to_numpy(model.reader_inputs(frames, np.array([64], np.int32)))
     np.testing.assert_array_equal(seen[0, :, 12:], [[1] * 6, [0] * 6, [0, 0, 0, 0, 0, 1]])
@@ -247,7 +248,7 @@ def test_ten_thousand_steps_make_no_nan() -> None:
     """The author's weights were lost to it; at his learning rate, with chords of more keys than voices."""
     config = small("piano-baseline", learning_rate=0.01, decay_rate=1.0, max_seq_len=6, batch_size=2)
     config = dataclasses.replace(config, decoder=frozen({**config.decoder, "voices": 2}))
-    model = config.build_model()
+    model = families.build_model(config)
     trainer.compile_model(model)
     batches = [with_past(config, model, music(config, 2, 6, seed)) for seed in range(20)]
     model.steps_per_execution = 100  # calling takes longer than so small a step
@@ -263,7 +264,7 @@ PLAY = """
 import sys, numpy as np
 sys.path.insert(0, {root!r})
 from tests.helpers.small_piano_models import small
-from models.trained_frame_model import TrainedFrameModel
+from models.piano.trained import TrainedFrameModel
 config = small({name!r})
 weights = dict(np.load({weights!r}))
 trained = TrainedFrameModel(config, weights, numpy_backend=True)
@@ -279,7 +280,7 @@ assert "tensorflow" not in sys.modules
 )
 def test_plays_the_same_on_numpy(name: str, tmp_path: Path) -> None:
     config = small(name)
-    weights = weights_of(config.build_model())
+    weights = weights_of(families.build_model(config))
     here = TrainedFrameModel(config, weights).play(2, 20, seed=3)
     np.savez(tmp_path / "weights.npz", **weights)
     script = PLAY.format(
@@ -309,7 +310,7 @@ class Recorded:
 def test_a_config_lists_the_hyperparameters_that_are_read(name: str) -> None:
     config = CONFIG_MAP[name]
     recorded = Recorded(config.hparams)
-    trainer.compile_model(dataclasses.replace(config, hparams=recorded).build_model())
+    trainer.compile_model(families.build_model(dataclasses.replace(config, hparams=recorded)))
     # These two say how fragments are cut, which `PieceData` does.
     assert recorded.read | {"max_seq_len", "batch_size"} == set(config.hyperparameters)
 
@@ -317,7 +318,7 @@ def test_a_config_lists_the_hyperparameters_that_are_read(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [c.name for c in PIANO_CONFIGS if c.model == "frame_model"])
 def test_every_config_is_built_at_its_size(name: str) -> None:
-    model = CONFIG_MAP[name].build_model()
+    model = families.build_model(CONFIG_MAP[name])
     assert {id(v) for v in model.named_weights().values()} == {id(v) for v in model.trainable_variables}
     assert 10_000 < model.count_params() < 4_000_000
 
@@ -336,7 +337,7 @@ def test_several_paths_make_a_tighter_bound() -> None:
 
 def test_a_misfit_of_parts_is_said() -> None:
     config = small("basic_rnn")
-    model = config.build_model()
+    model = families.build_model(config)
     base = CONFIG_MAP["piano-no_history"]
     for part, changes, said in (
         ("decoder", {"units": "six"}, "units is 'six'"),
@@ -347,7 +348,7 @@ def test_a_misfit_of_parts_is_said() -> None:
             dataclasses.replace(base, **{part: frozen({**getattr(base, part), **changes})})
     wrong = dataclasses.replace(base, decoder=frozen({**base.decoder, "depth": 90}))
     with pytest.raises(ValueError, match="depth is 90"):
-        wrong.build_model()
+        families.build_model(wrong)
     with pytest.raises(CheckpointError, match="depth is 90"):
         TrainedFrameModel(wrong, {})
     with pytest.raises(ValueError, match="key decoder is for frames of pitch classes"):

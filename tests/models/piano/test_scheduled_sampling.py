@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from models import families
 from models.training import trainer
 from tests.helpers.small_piano_models import built, music, small, with_past
 
@@ -68,7 +69,7 @@ def test_scheduled_sampling_hears_what_would_be_played() -> None:
 @pytest.mark.parametrize("name", ["rnn_rbm", "endecell"])
 def test_outputs_of_each_kind_train_with_scheduled_sampling(name: str) -> None:
     config = small(name, learning_rate=0.01, sampling_schedule="inverse_sigmoid", sampling_rate=1.0)
-    model = config.build_model()
+    model = families.build_model(config)
     trainer.compile_model(model)
     for seed in range(2):
         loss = model.train_on_batch(with_past(config, model, music(config, seed=seed)))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
-from models.music_vae.trained import load
+from models.families import open_music_vae
 from preprocess.converters.groove import GrooveConverter
 from preprocess.drums import groove_conditions
 from tests.helpers.checkpoints import save_tiny, tiny_config
@@ -28,7 +28,7 @@ def test_notes_stay_on_their_steps_and_get_velocities_and_timing(tiny: Path) -> 
     odd.CopyFrom(beat.notes[0])
     odd.pitch, odd.velocity = 90, 33  # no drum of the model's
     before = beat.SerializeToString()
-    model = load(str(tiny))
+    model = open_music_vae(str(tiny))
     once, again = felt([beat, beat], 96, model=model)
     drawn = felt([beat, beat], 96, temperature=1.0, model=model)
     assert beat.SerializeToString() == before
@@ -47,7 +47,7 @@ def test_notes_stay_on_their_steps_and_get_velocities_and_timing(tiny: Path) -> 
 
 
 def test_who_plays_and_how_fast_matters(tiny: Path) -> None:
-    model, beat = load(str(tiny)), backbeat(2)
+    model, beat = open_music_vae(str(tiny)), backbeat(2)
     ways = [
         felt([beat], 120, model=model),
         felt([beat], 60, model=model),
@@ -69,7 +69,7 @@ def test_swing_and_triplets_of_a_sequence_survive(tiny: Path) -> None:
     beat = drum_sequence([(step, 42, 80, 1) for step in range(64)])
     for step, note in enumerate(beat.notes):
         note.start_time += (step % 2) * 0.03  # 0.24 of a step
-    (played,) = felt([beat], model=load(str(tiny)))
+    (played,) = felt([beat], model=open_music_vae(str(tiny)))
     late = [(note.start_time / 0.125) - step for step, note in enumerate(played.notes)]
     assert np.mean(late[1::2]) - np.mean(late[::2]) == pytest.approx(0.24, abs=0.15)
     starts = [note.start_time for note in played.notes]
@@ -77,7 +77,7 @@ def test_swing_and_triplets_of_a_sequence_survive(tiny: Path) -> None:
 
 
 def test_silent_windows_are_skipped_and_many_are_played_in_parts(tiny: Path, monkeypatch: Any) -> None:
-    model = load(str(tiny))
+    model = open_music_vae(str(tiny))
     positions = np.array([0.0, 3.0, 70.0, 500.0, 501.0, 900.0])
     grid = model.converter.grid_of_hits(positions, np.arange(6), np.full(6, 80))
     (whole,) = humanized(model, grid, temperature=1.0, seed=4)
@@ -91,12 +91,12 @@ def test_silent_windows_are_skipped_and_many_are_played_in_parts(tiny: Path, mon
 
 def test_silence_is_left_alone(tiny: Path) -> None:
     silence = drum_sequence([])
-    assert felt([silence], model=load(str(tiny))) == [silence]
+    assert felt([silence], model=open_music_vae(str(tiny))) == [silence]
 
 
 def test_other_models_are_refused() -> None:
     with pytest.raises(InputError, match="hierdec-drum_4bar_small does not play"):
-        felt([backbeat(2)], model=load("hierdec-drum_4bar_small"))
+        felt([backbeat(2)], model=open_music_vae("hierdec-drum_4bar_small"))
 
 
 @pytest.mark.parametrize(

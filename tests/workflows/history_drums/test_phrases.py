@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from models import families
 from models.history_drums.trained import HistoryModel
-from models.music_vae import trained as trained_model
 from preprocess.drums.conditions import DrumConditions, density, quantile_of
 from preprocess.example_forms import NO_TOKEN
 from tests.helpers.checkpoints import save_tiny, tiny_history_config
@@ -20,7 +20,7 @@ ANYTHING = DrumConditions()
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> HistoryModel:
     path = save_tiny(tmp_path_factory.mktemp("tiny") / "tiny.safetensors", tiny_history_config())
-    found = trained_model.load(str(path))
+    found = families.open_music_vae(str(path))
     assert isinstance(found, HistoryModel)
     return found
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
-from models.music_vae import trained as trained_model
+from models import families
 from preprocess.drums.tracks import DrumChoice
 from preprocess.midi.bar_lines import Bar, bars_until
 from preprocess.midi.reader import read_midi
@@ -60,12 +60,12 @@ def beat(first: int, bars: int, quarters: int = 4) -> list[tuple[int, bytes]]:
 
 @pytest.fixture(scope="module")
 def drums() -> Any:
-    return trained_model.load("histdec-drum_4bar")
+    return families.open_music_vae("histdec-drum_4bar")
 
 
 @pytest.fixture(scope="module")
 def melody() -> Any:
-    return trained_model.load("cat-mel_2bar_tiny")
+    return families.open_music_vae("cat-mel_2bar_tiny")
 
 
 def write(path: Path, *tracks: bytes, division: int = TICKS) -> str:

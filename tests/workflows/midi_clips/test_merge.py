@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import explore
 import interpolate
 import sample
-from models.music_vae import trained as trained_model
+from models import families
 from render.midi import Style, midi_bytes
 from tests.helpers.checkpoints import save_tiny, tiny_history_config
 from tests.workflows.midi_clips.test_clip import BAR, TICKS, beat, meter, note, tempo, track, write
@@ -60,7 +60,7 @@ def within(notes: list[tuple[int, int, int]], bar: int, ticks: int = BAR) -> lis
 
 @pytest.fixture(scope="module")
 def model() -> Any:
-    return trained_model.load("histdec-drum_4bar")
+    return families.open_music_vae("histdec-drum_4bar")
 
 
 @pytest.fixture(scope="module")

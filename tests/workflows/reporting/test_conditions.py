@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.music_vae import trained as trained_model
+from models import families
 from preprocess.drums.conditions import DrumConditions, density, quantile_of
 from tests.helpers.checkpoints import save_tiny, tiny_history_config
 from workflows.exploring import vary_conditions as explore_conditions
@@ -19,7 +19,7 @@ from workflows.reporting.conditions import LEVELS, by_level
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Any:
     path = save_tiny(tmp_path_factory.mktemp("tiny") / "tiny.safetensors", tiny_history_config())
-    return trained_model.load(str(path))
+    return families.open_music_vae(str(path))
 
 
 def hats(rng: np.random.Generator, share: float, n: int = 40) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from metrics import grooves as groove_metrics
-from models.music_vae.trained import load
+from models.families import open_music_vae
 from preprocess.dataset import load_examples
 from tests.helpers.checkpoints import save_tiny, tiny_config
 from workflows.reporting import grooves as groove_report
@@ -16,7 +16,7 @@ from workflows.reporting import grooves as groove_report
 def test_models_stand_beside_the_baselines(
     name: str, patterns_tfrecord: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model = load(str(save_tiny(tmp_path / "tiny.safetensors", tiny_config(name))))
+    model = open_music_vae(str(save_tiny(tmp_path / "tiny.safetensors", tiny_config(name))))
     converter = model.converter
     examples = load_examples(str(patterns_tfrecord), converter, model.config.converter_spec, 32)
     batch = examples.batch(slice(None))

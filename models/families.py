@@ -1,0 +1,163 @@
+"""The families of models: a row each that says how its models are built and loaded, and what they can't do.
+
+Which row a config has follows from its parts (`Config.family`). What commands do with a family is in
+`workflows/families.py`, under the same names.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from catalog.config import Config
+from common.errors import CheckpointError
+from models.formats.opening import OpenedCheckpoint, open_checkpoint
+from models.history_drums.trained import HistoryModel
+from models.layers import startup
+from models.music_vae.trained import TrainedModel
+from models.piano.trained import TrainedFrameModel
+
+Weights = dict[str, np.ndarray]
+AnyTrained = TrainedModel | TrainedFrameModel
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of models.
+
+    Attributes:
+        name: as `Config.family` says it.
+        build: the Keras model of a config with fresh weights, from a seed; `build_model` calls it.
+        trained: a config, its weights and where they come from, as a model to play with; `open_model` calls it.
+        temperature: of a config's model where none is asked for; `default_temperature` calls it.
+        short_pieces_in_numpy: whether its Keras models play short pieces sooner on Keras's NumPy backend, which
+            compiles nothing.
+        mixed_precision: whether it trains in a precision other than float32.
+        why_not_exported: why Magenta and magenta.js can't hold its models, for the end of a sentence that begins with
+            the config's name; empty where they can.
+    """
+
+    name: str
+    build: Callable[[Config, int], Any]
+    trained: Callable[[Config, Weights, str], AnyTrained]
+    temperature: Callable[[Config], float] = lambda config: 0.5
+    short_pieces_in_numpy: bool = False
+    mixed_precision: bool = True
+    why_not_exported: str = ""
+
+
+# Importing Keras takes seconds, so a model's classes are imported when one is built.
+
+
+def _music_vae(config: Config, seed: int) -> Any:
+    from models.music_vae.build import music_vae
+
+    return music_vae(config, seed)
+
+
+def _history_vae(config: Config, seed: int) -> Any:
+    from models.history_drums.build import history_vae
+
+    return history_vae(config, seed)
+
+
+def _frame_model(config: Config, seed: int) -> Any:
+    from models.piano.build import frame_model
+
+    return frame_model(config, seed)
+
+
+HISTORY_TEMPERATURE = 0.87
+"""Of the history drum model that samples: there the two-sample test can hardly tell its samples from drummers, and they
+are as repetitive as drummers are (docs/figures.md)."""
+
+
+def _history_temperature(config: Config) -> float:
+    return HISTORY_TEMPERATURE if config.augmenter.get("known_share") else 0.5
+
+
+FAMILIES = MappingProxyType(
+    {
+        family.name: family
+        for family in (
+            Family("music_vae", _music_vae, TrainedModel),
+            Family(
+                "history_drums",
+                _history_vae,
+                HistoryModel,
+                temperature=_history_temperature,
+                why_not_exported="reads its own past, which no decoder of Magenta's or magenta.js's does",
+            ),
+            Family(
+                "frame_model",
+                _frame_model,
+                TrainedFrameModel,
+                # Cooler, piano falls silent, as most frames of most music are.
+                temperature=lambda config: 1.0,
+                short_pieces_in_numpy=True,
+                mixed_precision=False,
+                why_not_exported="is not a MusicVAE, and Magenta and magenta.js know no other models",
+            ),
+        )
+    }
+)
+
+
+def of(config: Config) -> Family:
+    """The family of a config's model."""
+    return FAMILIES[config.family]
+
+
+def default_temperature(config: Config) -> float:
+    """The temperature at which a config's model is played where none is asked for."""
+    return of(config).temperature(config)
+
+
+def build_model(config: Config, seed: int = 0) -> Any:
+    """The Keras model of a config with fresh weights: a `MusicVAE`, `HistoryVAE` or `FrameModel`.
+
+    Args:
+        config: says the parts and their sizes.
+        seed: of the initial weights, and of what training draws.
+
+    Raises:
+        ValueError: naming a part or a size that does not fit.
+    """
+    startup.import_keras()
+    return of(config).build(config, seed)
+
+
+def open_model(name: str, config: Config | None = None) -> AnyTrained:
+    """The trained model of a checkpoint.
+
+    Args:
+        name: a checkpoint file, a run_dir, a shipped name, a checkpoint of Magenta's or magenta.js's, or PyTorch's
+            `generator.pt,decoder.pt`.
+        config: needed for Magenta's and magenta.js's checkpoints, which do not carry theirs; see `open_checkpoint`.
+
+    Raises:
+        CheckpointError: where there is none, or config, checkpoint and weights contradict one another.
+    """
+    return trained(open_checkpoint(name, config))
+
+
+def open_music_vae(name: str, config: Config | None = None) -> TrainedModel:
+    """The trained MusicVAE of a checkpoint, history drum models included; arguments as for `open_model`.
+
+    Raises:
+        CheckpointError: as `open_model`, and for a model of another family.
+    """
+    model = open_model(name, config)
+    if not isinstance(model, TrainedModel):
+        raise CheckpointError(
+            f"{model.source}: {model.config.name} plays frame after frame and has no latent vector; sample.py and "
+            "evaluate.py take it."
+        )
+    return model
+
+
+def trained(checkpoint: OpenedCheckpoint) -> AnyTrained:
+    """The trained model of an opened checkpoint."""
+    return of(checkpoint.config).trained(checkpoint.config, checkpoint.weights, checkpoint.source)
