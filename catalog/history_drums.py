@@ -13,6 +13,13 @@ from catalog.config import Config, HParams, frozen
 BAR = 16
 """Steps of a bar of 4/4."""
 
+SAMPLING_TEMPERATURE = 0.87
+"""Default temperature of the history drum model that samples.
+
+At this temperature a two-sample test can hardly tell its samples from drummers, and they repeat themselves as much as
+drummers do (docs/figures.md).
+"""
+
 _LAGS = (
     *(1, 2, 3, 4, 6, 8),
     *(BAR - 4, BAR - 3, BAR - 2, BAR - 1, BAR, BAR + 1),

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from catalog.config import Config
+from catalog.history_drums import SAMPLING_TEMPERATURE
 from common.errors import CheckpointError
 from models.formats.opening import OpenedCheckpoint, open_checkpoint
 from models.history_drums.trained import HistoryModel
@@ -69,13 +70,8 @@ def _frame_model(config: Config, seed: int) -> Any:
     return frame_model(config, seed)
 
 
-HISTORY_TEMPERATURE = 0.87
-"""Of the history drum model that samples: there the two-sample test can hardly tell its samples from drummers, and they
-are as repetitive as drummers are (docs/figures.md)."""
-
-
 def _history_temperature(config: Config) -> float:
-    return HISTORY_TEMPERATURE if config.augmenter.get("known_share") else 0.5
+    return SAMPLING_TEMPERATURE if config.augmenter.get("known_share") else 0.5
 
 
 FAMILIES = MappingProxyType(

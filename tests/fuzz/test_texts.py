@@ -43,13 +43,13 @@ def play(config: configs.Config) -> None:
     """A sample of random weights, where NumPy can draw one."""
     import numpy as np
 
+    from models import families
     from models.formats.weight_check import shapes_of
-    from models.music_vae import trained as trained_model
     from models.numpy_engine import decoding as numpy_model
 
     rng = np.random.default_rng(0)
     weights = {n: rng.standard_normal(s).astype(np.float32) for n, s in shapes_of(config).items()}
-    model = trained_model.of(config, weights)
+    model = families.of(config).trained(config, weights, "weights")
     if numpy_model.supports_decoder(config) and not model.converter.control_depth and model.z_size:
         model.to_note_sequences(model.decode_values(model.prior_sample(1), 0.5))
 

@@ -2,14 +2,8 @@
 
 import argparse
 
+from catalog.history_drums import SAMPLING_TEMPERATURE
 from common import flags
-
-HISTORY_TEMPERATURE = 0.87
-"""Default temperature of the shipped history drum model, `histdec-drum_4bar`.
-
-At this temperature a two-sample test can hardly tell its samples from drummers, and they repeat themselves as much as
-drummers do (docs/figures.md).
-"""
 
 
 def add_checkpoint_flags(
@@ -41,6 +35,6 @@ def add_model_flags(parser: argparse.ArgumentParser, draws: bool = True) -> None
         "--temperature",
         type=flags.TEMPERATURE,
         help="randomness of the output; 0 always takes the most likely values "
-        f"(default: 0.5; {HISTORY_TEMPERATURE} for histdec-drum_4bar, 1 for piano models)",
+        f"(default: 0.5; {SAMPLING_TEMPERATURE} for histdec-drum_4bar, 1 for piano models)",
     )
     flags.add_seed_flag(group)
