@@ -15,6 +15,7 @@ import mido
 from common.errors import InputError
 from common.output_files import check_outputs, write_atomically
 from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
+from preprocess.midi.events import MICROSECONDS_A_MINUTE, microseconds_of
 
 DRUM_CHANNEL = 9
 TICKS_PER_QUARTER = 480
@@ -29,7 +30,7 @@ FINEST = 32767
 """Ticks of a quarter note, at most: the header has fifteen bits for them."""
 
 
-SLOWEST, FASTEST = 6e7 / 2**24, 6e7
+SLOWEST, FASTEST = MICROSECONDS_A_MINUTE / 2**24, MICROSECONDS_A_MINUTE
 """Quarter notes a minute that a file can say, in microseconds of three bytes."""
 
 
@@ -214,7 +215,7 @@ def _write_track(
     file.tracks.append(track)
     numerator, denominator = style.time_signature
     track.append(mido.MetaMessage("time_signature", numerator=numerator, denominator=denominator))
-    track.append(mido.MetaMessage("set_tempo", tempo=_microseconds(style.qpm)))
+    track.append(mido.MetaMessage("set_tempo", tempo=microseconds_of(style.qpm)))
     programs = {note.instrument: note.program for note in sequence.notes if not note.is_drum}
     for instrument, program in sorted(programs.items()):
         track.append(mido.Message("program_change", channel=channels[instrument], program=program))
@@ -222,7 +223,7 @@ def _write_track(
     changes = ((round(quarter * style.ticks_per_quarter), qpm) for quarter, qpm in style.tempos)
     metas = [
         *(
-            (tick, mido.MetaMessage("set_tempo", tempo=_microseconds(qpm)))
+            (tick, mido.MetaMessage("set_tempo", tempo=microseconds_of(qpm)))
             for tick, qpm in changes
             if tick < end
         ),
@@ -249,11 +250,6 @@ def _in_order(
         kind = "note_on" if is_on else "note_off"
         yield tick, mido.Message(kind, channel=channel, note=pitch, velocity=velocity)
     yield from waiting
-
-
-def _microseconds(qpm: float) -> int:
-    """Of a quarter note."""
-    return min(2**24 - 1, round(6e7 / qpm))
 
 
 def write_midi(

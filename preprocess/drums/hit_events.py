@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from preprocess.midi.file import Event
+from preprocess.midi.events import Event
 
 
 class Hit(NamedTuple):

@@ -1,11 +1,11 @@
 """Where the bars of a NoteSequence are, in quarter notes: bar lines by its time signatures."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from preprocess.midi.changes import distinct_changes
 from preprocess.midi.tempo_map import TempoMap
+from preprocess.note_sequence import NoteSequence
 
 MOST_BARS = 100_000
 """Of a piece; a file of four hours has fewer, but in meters that nobody writes."""
@@ -36,7 +36,7 @@ def quarters_of(time_signature: tuple[int, int]) -> float:
     return 4 * time_signature[0] / time_signature[1]
 
 
-def bars_until(note_sequence: Any, end: float, tempo_map: TempoMap | None = None) -> list[Bar]:
+def bars_until(note_sequence: NoteSequence, end: float, tempo_map: TempoMap | None = None) -> list[Bar]:
     """The bars of a NoteSequence up to the one in which a quarter note lies: at least one.
 
     A time signature begins a bar where it differs from the one before; before the first it is 4/4. Those that are none
@@ -48,7 +48,7 @@ def bars_until(note_sequence: Any, end: float, tempo_map: TempoMap | None = None
         tempo_map: of the NoteSequence, where it is at hand.
     """
     tempo_map = tempo_map or TempoMap.of(note_sequence)
-    changes = _changes(note_sequence, tempo_map)
+    changes = _meters(note_sequence, tempo_map)
     end = max(end, NEAR)
     bars: list[Bar] = []
     for i, (start, meter) in enumerate(changes):
@@ -62,16 +62,13 @@ def bars_until(note_sequence: Any, end: float, tempo_map: TempoMap | None = None
     return bars or [Bar(0.0, quarters_of(changes[0][1]), changes[0][1])]
 
 
-def _changes(note_sequence: Any, tempo_map: TempoMap) -> Sequence[tuple[float, tuple[int, int]]]:
+def _meters(note_sequence: NoteSequence, tempo_map: TempoMap) -> list[tuple[float, tuple[int, int]]]:
     """Quarter note and meter of each time signature that differs from the one before, the first at 0."""
-    found: list[tuple[float, tuple[int, int]]] = [(0.0, (4, 4))]
-    for signature in sorted(note_sequence.time_signatures, key=lambda s: s.time):
-        meter = signature.numerator, signature.denominator
-        if meter[0] < 1 or meter[1] < 1 or meter[1] & (meter[1] - 1):
-            continue
-        at = max(0.0, float(tempo_map.to_quarters(signature.time)))
-        if at - found[-1][0] < NEAR:
-            found.pop()
-        if not found or meter != found[-1][1]:
-            found.append((at, meter))
-    return found
+    valid = [
+        (float(tempo_map.to_quarters(signature.time)), (signature.numerator, signature.denominator))
+        for signature in note_sequence.time_signatures
+        if signature.numerator >= 1
+        and signature.denominator >= 1
+        and not signature.denominator & (signature.denominator - 1)
+    ]
+    return distinct_changes(valid, (4, 4), NEAR)

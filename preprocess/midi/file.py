@@ -1,4 +1,4 @@
-"""The bytes of a standard MIDI file as tracks of timed events, read as forgivingly as a DAW reads them.
+"""The bytes of a standard MIDI file as tracks of events (`events`), read as forgivingly as a DAW reads them.
 
 What breaks the standard and still has one meaning is read with a warning: unknown chunks, a wrong count of tracks, a
 wrong track length, bytes behind the end of a track, real-time bytes, running status across a system message. What
@@ -6,16 +6,11 @@ can't be trusted (a file that is cut off, an impossible event) is refused. Nothi
 `preprocess.midi.reader` for those.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from common.errors import InputError
+from preprocess.midi.events import TEMPO, Track, TrackReader, microseconds
 
-Event = tuple[int, bytes]
-"""Tick, and the event's bytes with its status; what a file leaves out as running status is filled in."""
-
-TRACK_NAME, INSTRUMENT_NAME, END_OF_TRACK, TEMPO, METER, KEY = 0x03, 0x04, 0x2F, 0x51, 0x58, 0x59
-_STATUS = [bytes([value]) for value in range(256)]
-_SYSTEM_COMMON_DATA = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0}
 _LEADING_BYTES = 1024
 """So far into a file the header is looked for: behind the 128 bytes of MacBinary, or a line of text."""
 
@@ -41,25 +36,6 @@ class MidiWarning:
 
     code: str
     message: str
-
-
-@dataclass
-class Track:
-    """One track of a file.
-
-    Attributes:
-        events: all its events in order, with ticks from the start of the file, up to the end of the track.
-        conductor: its tempos, meters and keys: tick, kind (`TEMPO`, `METER` or `KEY`) and data.
-        name: the first name that the track gives itself, as Latin-1; empty where it has none.
-        instrument: the same, of the instrument that plays it.
-        before: the chunks of other kinds that stand before it in the file.
-    """
-
-    events: list[Event] = field(default_factory=list)
-    conductor: list[tuple[int, int, bytes]] = field(default_factory=list)
-    name: str = ""
-    instrument: str = ""
-    before: bytes = b""
 
 
 @dataclass
@@ -160,18 +136,6 @@ def _division(division: int, tracks: list[Track]) -> tuple[int, float | None]:
     return max(1, round(microseconds(first[-1]) * 1e-6 / seconds) if first else round(0.5 / seconds)), seconds
 
 
-def microseconds(data: bytes) -> int:
-    """A tempo event's length of a quarter note.
-
-    Raises:
-        InputError: where it is not three bytes or zero (`bad_tempo`).
-    """
-    value = int.from_bytes(data, "big") if len(data) == 3 else 0
-    if value == 0:
-        raise InputError("A tempo is not a positive number of microseconds.", "bad_tempo")
-    return value
-
-
 def _stands(data: bytes, at: int) -> bool:
     """Whether the file ends at `at`, or a track stands there, perhaps behind a few chunks of other kinds."""
     for _ in range(8):
@@ -215,12 +179,12 @@ def _track(data: bytes, start: int, length: int, budget: int, warnings: dict[str
     """The track whose events begin at `start`, and where it ends: at its end of track, whatever its length says."""
     declared = start + length
     whole = declared <= len(data)
-    reader = _TrackReader(data[start:declared], budget)
+    reader = TrackReader(data[start:declared], budget)
     problem = reader.read()
     if problem is not None and problem.reason == "too_many_events":
         raise problem
     if reader.ended and reader.doubtful:
-        other = _TrackReader(data[start:declared], budget, real_time=True)
+        other = TrackReader(data[start:declared], budget, real_time=True)
         if other.read() is None and other.ended and other.at == reader.at:
             reader = other
     end = start + reader.at
@@ -248,163 +212,10 @@ def _track(data: bytes, start: int, length: int, budget: int, warnings: dict[str
     return reader.track, end
 
 
-def _read_otherwise(data: bytes, budget: int, whole: bool) -> "_TrackReader | None":
+def _read_otherwise(data: bytes, budget: int, whole: bool) -> TrackReader | None:
     """A track that its length does not bound, or with real-time bytes between its events; None where it is neither."""
     for real_time in (False, True):
-        reader = _TrackReader(data, budget, real_time)
+        reader = TrackReader(data, budget, real_time)
         if reader.read() is None and (reader.ended or whole):
             return reader
     return None
-
-
-class _TrackReader:
-    """Reads the events of one track.
-
-    Args:
-        chunk: the track's bytes, or more.
-        budget: so many events it may have.
-        real_time: take real-time bytes where a time is due as bytes that were sent between events.
-
-    Attributes:
-        track: what was read.
-        at: where reading stopped.
-        ended: whether it stopped at an end of track.
-        doubtful: whether a time of three or more bytes begins as a real-time byte would; as a time it is a
-            thousand quarter notes or more.
-        warnings: by code.
-    """
-
-    def __init__(self, chunk: bytes, budget: int, real_time: bool = False):
-        self.track = Track()
-        self.at = 0
-        self.ended = False
-        self.doubtful = False
-        self.warnings: dict[str, str] = {}
-        self._chunk = chunk
-        self._budget = budget
-        self._real_time = real_time
-
-    def read(self) -> InputError | None:
-        """Read up to the end of the track or of the bytes; what is wrong, if anything."""
-        try:
-            self._read()
-        except IndexError:
-            return InputError("A track ends inside an event.", "truncated")
-        except InputError as error:
-            return error
-        return None
-
-    def _read(self) -> None:
-        chunk, events = self._chunk, self.track.events
-        at, tick, end, running, size, cancelled = 0, 0, len(chunk), 0, 0, False
-        append, last = events.append, self._budget
-        # No event is shorter than two bytes.
-        many = end > 2 * last
-        while at < end:
-            delta = chunk[at]
-            at += 1
-            if delta & 0x80:
-                if self._real_time and 0xF8 <= delta < 0xFF:
-                    self._warn_real_time()
-                    continue
-                first, begin = delta, at
-                delta, at = _variable_length(chunk, at - 1)
-                self.doubtful = self.doubtful or (0xF8 <= first < 0xFF and at - begin > 1)
-            tick += delta
-            status = chunk[at]
-            if status < 0x80:
-                if not running:
-                    raise InputError("An event has no status byte.", "bad_event")
-                if cancelled:
-                    self.warnings["running_status"] = (
-                        "An event without a status byte follows a system message."
-                    )
-                event = _STATUS[running] + chunk[at : at + size - 1]
-                at += size - 1
-            elif status < 0xF0:
-                running, cancelled = status, False
-                size = 2 if 0xC0 <= status < 0xE0 else 3
-                event = chunk[at : at + size]
-                at += size
-            else:
-                event, at = self._system_event(tick, status, at)
-                cancelled = cancelled or status < 0xF8
-                append((tick, event))
-                if self.ended:
-                    break
-                continue
-            if (event[1] | event[-1]) & 0x80:
-                event, at = self._with_real_time(event, at - size + 1, size)
-            if at > end:
-                raise IndexError
-            append((tick, event))
-            if many and len(events) > last:
-                raise InputError("The file holds too many events.", "too_many_events")
-        if len(events) > last:
-            raise InputError("The file holds too many events.", "too_many_events")
-        self.at = at
-
-    def _system_event(self, tick: int, status: int, at: int) -> tuple[bytes, int]:
-        """A system or meta event whose status stands at `at`, and where it ends."""
-        chunk = self._chunk
-        if status == 0xFF:
-            kind = chunk[at + 1]
-            length, begin = _variable_length(chunk, at + 2)
-            end = begin + length
-            if kind in (TEMPO, METER, KEY):
-                self.track.conductor.append((tick, kind, chunk[begin:end]))
-            elif kind == TRACK_NAME:
-                self.track.name = self.track.name or chunk[begin:end].decode("latin-1")
-            elif kind == INSTRUMENT_NAME:
-                self.track.instrument = self.track.instrument or chunk[begin:end].decode("latin-1")
-            self.ended = kind == END_OF_TRACK and end <= len(chunk)
-        elif status in (0xF0, 0xF7):
-            length, end = _variable_length(chunk, at + 1)
-            end += length
-        elif status > 0xF7:
-            self._warn_real_time()
-            end = at + 1
-        elif status in _SYSTEM_COMMON_DATA:
-            self.warnings["system_message"] = f"A track holds status byte {status:#x}, which no file should."
-            end = at + 1 + _SYSTEM_COMMON_DATA[status]
-        else:
-            raise InputError(f"The file holds status byte {status:#x}, which no MIDI file has.", "bad_event")
-        if end > len(chunk):
-            raise IndexError
-        return chunk[at:end], end
-
-    def _with_real_time(self, event: bytes, at: int, size: int) -> tuple[bytes, int]:
-        """An event's status and data without the real-time bytes among them, from `at`, where its data begin."""
-        data = bytearray(event[:1])
-        while len(data) < size:
-            byte = self._chunk[at]
-            at += 1
-            if byte < 0x80:
-                data.append(byte)
-            elif 0xF8 <= byte < 0xFF:
-                self._warn_real_time()
-            else:
-                raise InputError("An event has a data byte above 127.", "bad_event")
-        return bytes(data), at
-
-    def _warn_real_time(self) -> None:
-        self.warnings["real_time"] = (
-            "A track holds real-time bytes, which belong on a cable; they were skipped."
-        )
-
-
-def meta_data(event: bytes) -> bytes:
-    """The data of a meta event, without its status, kind and length."""
-    return event[_variable_length(event, 2)[1] :]
-
-
-def _variable_length(chunk: bytes, at: int) -> tuple[int, int]:
-    """A variable-length quantity of at most four bytes, and where it ends."""
-    value = 0
-    for _ in range(4):
-        byte = chunk[at]
-        at += 1
-        value = value << 7 | byte & 0x7F
-        if not byte & 0x80:
-            return value, at
-    raise InputError("A length or time takes more than four bytes.", "bad_event")

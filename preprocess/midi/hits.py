@@ -16,9 +16,11 @@ from common.errors import InputError
 from preprocess.converters.groove import Triple
 from preprocess.drums.hit_events import Hit, hits_of, restruck
 from preprocess.drums.played_hits import Strokes
-from preprocess.drums.tracks import DrumChoice, drum_parts
-from preprocess.midi.file import METER, TEMPO, Event, MidiFile, MidiWarning, Track, microseconds, parse_midi
-from preprocess.midi.reader import DRUM_CHANNEL, read_bytes
+from preprocess.drums.tracks import DRUM_CHANNEL, DrumChoice, drum_parts
+from preprocess.midi.changes import last_at_each_place
+from preprocess.midi.events import METER, MICROSECONDS_A_MINUTE, NOTE_ON, TEMPO, Event, Track, microseconds
+from preprocess.midi.file import MidiFile, MidiWarning, parse_midi
+from preprocess.midi.reader import read_bytes
 from preprocess.midi.step_grid import BAR, MAX_STEPS, STEPS_PER_QUARTER, Meter, StepGrid, too_long
 from preprocess.midi.writer import LONGEST_DELTA, file_bytes, meter_event, tempo_event
 from preprocess.note_sequence import NoteSequence
@@ -80,7 +82,7 @@ class MidiHits:
             (index, event[0] & 0x0F)
             for index, track in enumerate(self._file.tracks)
             for _, event in track.events
-            if event[0] & 0xF0 == 0x90 and event[2]
+            if event[0] & 0xF0 == NOTE_ON and event[2]
         }
         tracks = {track for track, _ in played}
         if self._file.format != 2 or len(tracks) < 2:
@@ -137,13 +139,13 @@ class MidiHits:
 
     def _changes(self, tracks: list[Track]) -> list[tuple[int, float]]:
         """Ticks and quarter notes a minute from there on, the first at tick 0."""
-        found = [
-            (tick * self._scale, 6e7 / microseconds(data))
+        found = (
+            (tick * self._scale, MICROSECONDS_A_MINUTE / microseconds(data))
             for track in tracks
             for tick, kind, data in track.conductor
             if kind == TEMPO
-        ]
-        return [(0, 120.0), *sorted(found, key=lambda change: change[0])]
+        )
+        return last_at_each_place(found, 120.0)
 
     @property
     def qpm(self) -> float:
@@ -235,8 +237,8 @@ class MidiHits:
         """Quarter note, and quarter notes a minute from there on, the first at 0; the first one alone of patterns."""
         if self._file.seconds_per_tick is not None or len(self.grids) > 1:
             return [(0.0, self.qpm)]
-        changes = dict(self._changes(self._patterns()[self.hits[0].track if self._file.format == 2 else 0]))
-        return [(tick / self.ticks_per_quarter, qpm) for tick, qpm in changes.items()]
+        changes = self._changes(self._patterns()[self.hits[0].track if self._file.format == 2 else 0])
+        return [(tick / self.ticks_per_quarter, qpm) for tick, qpm in changes]
 
     def seconds(self, quarters: np.ndarray) -> np.ndarray:
         """When quarter notes sound, by `tempos`."""
@@ -262,7 +264,7 @@ class MidiHits:
         scale = ticks_per_quarter / file.ticks_per_quarter
         return [
             *([(0, meter_event(4, 4))] if METER not in first else []),
-            *([(0, tempo_event(round(6e7 / qpm)))] if TEMPO not in first else []),
+            *([(0, tempo_event(qpm))] if TEMPO not in first else []),
             *(
                 (round(tick * scale), bytes([0xFF, kind, len(data)]) + data)
                 for tick, kind, data in said

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import InputError
+from preprocess.midi.changes import last_at_each_place
 
 STEPS_PER_QUARTER = 4
 BAR = 16
@@ -117,11 +118,9 @@ def too_long() -> InputError:
 
 def _changes(meters: Iterable[Meter], ticks_per_quarter: int) -> list[Meter]:
     """The meters that begin a stretch, the first one at tick 0; of several at one tick the last one."""
-    at_tick = {0: (4, 4)}
-    for tick, numerator, denominator in sorted(meters, key=lambda meter: meter[0]):
-        at_tick[tick] = (numerator, denominator)
+    said = ((tick, (numerator, denominator)) for tick, numerator, denominator in meters)
     changes: list[Meter] = []
-    for tick, (numerator, denominator) in at_tick.items():
+    for tick, (numerator, denominator) in last_at_each_place(said, (4, 4)):
         if changes and (numerator, denominator) == changes[-1][1:]:
             # Said again, as some programs do at every bar.
             quarters_of_four = (tick - changes[-1][0]) * denominator

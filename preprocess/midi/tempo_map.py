@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from preprocess.midi.changes import distinct_changes
+
 DEFAULT_QPM = 120.0
 """Quarter notes a minute where a NoteSequence names no tempo, as in a MIDI file."""
 
@@ -45,14 +47,9 @@ class TempoMap:
     """
 
     def __init__(self, tempos: Iterable[tuple[float, float]] = ()):
-        given = sorted(tempos, key=lambda tempo: tempo[0])
+        given = list(tempos)
         self.is_valid = all(math.isfinite(seconds) and 0 < qpm < math.inf for seconds, qpm in given)
-        changes: list[tuple[float, float]] = [(0.0, DEFAULT_QPM)]
-        for seconds, qpm in given:
-            if seconds <= changes[-1][0]:
-                changes.pop()
-            if not changes or qpm != changes[-1][1]:
-                changes.append((max(0.0, seconds), qpm))
+        changes = distinct_changes(given, DEFAULT_QPM)
         self.seconds, self.qpms = (np.array(column, np.float64) for column in zip(*changes, strict=True))
         lengths = np.diff(self.seconds) * self.qpms[:-1] / 60.0
         self.quarters = np.concatenate([[0.0], np.cumsum(lengths)])

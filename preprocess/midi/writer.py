@@ -1,8 +1,9 @@
-"""The bytes of a standard MIDI file whose events were changed: `midi_file` the other way round."""
+"""The bytes of a standard MIDI file whose events were changed: the inverse of `file.parse_midi`."""
 
 from collections.abc import Sequence
 
-from preprocess.midi.file import END_OF_TRACK, METER, TEMPO, Event, MidiFile, parse_midi
+from preprocess.midi.events import END_OF_TRACK, METER, TEMPO, Event, microseconds_of
+from preprocess.midi.file import MidiFile, parse_midi
 
 LONGEST_DELTA = 2**28 - 1
 """Ticks between two events, in four bytes."""
@@ -27,9 +28,9 @@ def file_bytes(file: MidiFile, scale: int, tracks: Sequence[Sequence[Event]]) ->
     return b"MThd" + len(body).to_bytes(4, "big") + body + b"".join(map(_track_bytes, tracks)) + others
 
 
-def tempo_event(microseconds: int) -> bytes:
-    """A tempo, in microseconds a quarter note."""
-    return bytes([0xFF, TEMPO, 3]) + microseconds.to_bytes(3, "big")
+def tempo_event(qpm: float) -> bytes:
+    """A tempo, in quarter notes a minute."""
+    return bytes([0xFF, TEMPO, 3]) + microseconds_of(qpm).to_bytes(3, "big")
 
 
 def meter_event(numerator: int, denominator: int) -> bytes:

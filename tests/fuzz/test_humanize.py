@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 import configs
-from preprocess.midi.file import END_OF_TRACK, MidiFile, parse_midi
+from preprocess.midi.events import END_OF_TRACK
+from preprocess.midi.file import MidiFile, parse_midi
 from preprocess.midi.hits import MidiHits, as_performed
 from tests.fuzz import campaign
 from tests.fuzz.campaign import Wrong

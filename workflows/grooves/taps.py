@@ -57,7 +57,7 @@ class Taps:
             numerator, denominator = self.meter
             self._conductor = [
                 (0, meter_event(numerator, denominator)),
-                (0, tempo_event(round(6e7 / qpm))),
+                (0, tempo_event(qpm)),
             ]
         last = self._grid.bar_line_after(int(self._grid.ticks(self.positions).max()))
         self._end = round(last * TICKS_PER_QUARTER / self._ticks_per_quarter)

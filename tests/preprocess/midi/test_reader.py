@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import InputError
-from preprocess.midi.file import KEY, METER, parse_midi
+from preprocess.midi.events import KEY, METER
+from preprocess.midi.file import parse_midi
 from preprocess.midi.reader import Limits, read_midi, read_midi_file
 from tests.conftest import ROOT
 from tests.helpers.midi_bytes import END, NOTE, delta, midi
