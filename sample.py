@@ -194,7 +194,7 @@ def sample_frames(args: argparse.Namespace, model: Any, style: Style) -> int:
         for piece, given in zip(numbered(sequences, style, "piece"), begun, strict=True)
     ]
     written = write_clips(shown, stem, args, bars, "Samples")
-    written += piano_pictures.write_pictures(pictures, sequences, begun, steps, model)
+    written += piano_pictures.write_pictures(pictures, sequences, begun, steps, model, bar)
     print(
         f"Wrote {count} pieces of {bars} bars ({len(written)} files) to {stem.parent}, "
         f"temperature {args.temperature}, seed {args.seed}."

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metrics.drum_hits import STEPS_PER_BAR
+from preprocess.drums.rhythm import STEPS_PER_BAR
 
 Array = np.ndarray
 

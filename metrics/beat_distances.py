@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from metrics import drum_hits
+from preprocess.drums.rhythm import syncopation
 
 Array = np.ndarray
 
@@ -31,9 +32,7 @@ def statistics(hits: Array, rhythm: tuple[int, ...]) -> BeatStatistics:
         hits: boolean `[clips, steps, drums]`, whole bars of sixteen steps.
         rhythm: the drums whose syncopation is measured.
     """
-    return BeatStatistics(
-        drum_hits.hits_per_bar(hits), drum_hits.density(hits), drum_hits.syncopation(hits, rhythm)
-    )
+    return BeatStatistics(drum_hits.hits_per_bar(hits), drum_hits.density(hits), syncopation(hits, rhythm))
 
 
 def distances(a: BeatStatistics, b: BeatStatistics) -> dict[str, float]:

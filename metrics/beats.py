@@ -1,14 +1,14 @@
 """What a musician hears in a set of drum beats: phrases that come back, the one, the backbeat, toms, fills.
 
-All of it on tokens `[clips, steps]` of the nine drums (`drum_hits.hits_of`), in whole bars of sixteen steps of 4/4.
+All of it on tokens `[clips, steps]` of the nine drums (`preprocess.drums.rhythm.hits_of`), in whole bars of sixteen steps of 4/4.
 Statistics that drummers and samples share say little by themselves: they are to be read beside those of held-out
 clips.
 """
 
 import numpy as np
 
-from metrics.drum_hits import STEPS_PER_BAR, f1, hits_of
-from preprocess.drums.rhythm import ends_in_a_fill
+from metrics.drum_hits import f1
+from preprocess.drums.rhythm import STEPS_PER_BAR, ends_in_a_fill, hits_of
 
 Array = np.ndarray
 

@@ -1,19 +1,15 @@
 """Measures of drum hits, in NumPy on tokens and on boolean grids.
 
-A token is one sixteenth of a beat; its bit i says that drum i is struck. Beats are compared as boolean grids
-`[clips, steps, drums]` (`hits_of`), sixteen steps a bar of 4/4.
-
-Sources: syncopation is Longuet-Higgins and Lee's (`preprocess/drums/rhythm.py`); distributions are compared by the earth
-mover's distance (Wasserstein-1), which is in the units of what it compares and needs no bins.
+A token is one sixteenth note of a beat; its bit i says that drum i is struck. Beats are compared as boolean grids
+`[clips, steps, drums]` (`preprocess.drums.rhythm.hits_of`), sixteen steps a bar of 4/4. Distributions are compared by
+the earth mover's distance (Wasserstein-1), which is in the units of what it compares and needs no bins.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from preprocess.drums.rhythm import STEPS_PER_BAR as STEPS_PER_BAR
-from preprocess.drums.rhythm import hits_of as hits_of
-from preprocess.drums.rhythm import syncopation as syncopation
+from preprocess.drums.rhythm import STEPS_PER_BAR, hits_of
 
 Array = np.ndarray
 

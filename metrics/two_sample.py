@@ -12,8 +12,8 @@ import importlib.util
 
 import numpy as np
 
-from metrics import beats, drum_hits
-from metrics.drum_hits import STEPS_PER_BAR
+from metrics import beats
+from preprocess.drums.rhythm import STEPS_PER_BAR, syncopation
 
 Array = np.ndarray
 
@@ -124,7 +124,7 @@ def features(tokens: Array) -> Array:
         voices.mean(axis=2).reshape(clips, -1),
         voices.mean(axis=1).reshape(clips, -1),
         grid.sum(axis=(2, 3)),
-        drum_hits.syncopation(flat, (0, 1))[:, None],
+        syncopation(flat, (0, 1))[:, None],
     ]
     for lag in LAGS:
         if lag < bars * STEPS_PER_BAR:

@@ -1,7 +1,7 @@
-"""Pictures of the frame models: what they expect beside what is played, which lags they read, what they copied.
+"""Pictures of the piano models: what they expect beside what is played, which lags they read, what they copied.
 
-Everything is drawn in frames, on bars of 16 of them, with low keys at the bottom. A key is drawn in the frames in
-which a roll holds it: struck, or sounding.
+Everything is drawn in frames, with bar lines (every 16 frames in 4/4) and low keys at the bottom. A key is drawn in the
+frames in which a roll holds it: struck, or sounding.
 """
 
 import math
@@ -9,11 +9,13 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 
 from preprocess.keyboard import HIGHEST_PITCH, KEYS, LOWEST_PITCH
@@ -97,16 +99,22 @@ def save_expected(path: Path, keys: np.ndarray, expected: np.ndarray, title: str
 
 
 def attention_figure(
-    keys: np.ndarray, weights: np.ndarray, lags: Sequence[int], title: str = "", begun: int = 0
+    keys: np.ndarray,
+    weights: np.ndarray,
+    lags: Sequence[int],
+    title: str = "",
+    begun: int = 0,
+    bar: int = BAR_FRAMES,
 ) -> Figure:
     """What is played, below it how much of each lag is read to predict each frame, and the mean of that.
 
     Args:
         keys: bool `[frames, 88]`.
         weights: share of each lag in what is read before a frame is played, `[frames, lags]`, from 0 to 1.
-        lags: so many frames before the predicted one each of them lies, 1 or more; in any order.
+        lags: how many frames before the predicted one each lag lies, 1 or more; in any order.
         title: above the picture.
-        begun: frames that were given and not played, at whose end a line stands; 0 for none.
+        begun: frames of the primer, at whose end a line is drawn; 0 for none.
+        bar: frames of a bar.
 
     Raises:
         ValueError: where the shapes don't fit, or weights or lags are out of range.
@@ -130,18 +138,18 @@ def attention_figure(
         2, 2, sharex="col", width_ratios=[width - 2.4, 1.5], height_ratios=heights, squeeze=False
     )
     (played, corner), (read, mean) = axes
-    _draw_roll(played, keys, shown)
+    _draw_roll(played, keys, shown, bar=bar)
     _heading(played, "given up to the line, then played" if begun else "played")
     for axis in (played, read) if begun else ():
         axis.axvline(begun, color=ONE_ONLY, linewidth=1.6, zorder=3)
     # The shortest lag stands at the top, next to the roll.
     image = _draw_image(read, weights.T[::-1], (-0.5, len(lags) - 0.5), max(float(weights.max()), 1e-6))
-    _draw_grid(read, len(keys), above=True)
+    _draw_grid(read, len(keys), above=True, bar=bar)
     _heading(read, "read before each frame, by lag in frames")
     played.tick_params(labelbottom=False)
     _draw_means(mean, weights.mean(axis=0)[::-1])
     rows = labelled_lags(sorted_lags)
-    for axis, names in ((read, [lag_name(sorted_lags[row]) for row in rows]), (mean, [""] * len(rows))):
+    for axis, names in ((read, [lag_name(sorted_lags[row], bar) for row in rows]), (mean, [""] * len(rows))):
         axis.set_yticks([len(lags) - 1 - row for row in rows], names, fontsize=7, color=INK)
     corner.set_axis_off()
     scale = figure.colorbar(image, cax=corner.inset_axes([0, 0.12, 1, 0.08]), orientation="horizontal")
@@ -156,9 +164,10 @@ def save_attention(
     lags: Sequence[int],
     title: str = "",
     begun: int = 0,
+    bar: int = BAR_FRAMES,
 ) -> None:
     """Write `attention_figure` as PNG, whole or not at all; folders are made."""
-    _save(attention_figure(keys, weights, lags, title, begun), path, len(keys))
+    _save(attention_figure(keys, weights, lags, title, begun, bar), path, len(keys))
 
 
 def nearest_figure(pairs: Sequence[NearestPair], title: str = "") -> Figure:
@@ -221,9 +230,9 @@ def key_range(used: np.ndarray) -> tuple[int, int]:
     return low, high
 
 
-def lag_name(lag: int) -> str:
-    """A lag in frames, and in beats or bars where it is whole ones: `3`, `4 = 1 beat`, `32 = 2 bars`."""
-    for frames, unit in ((BAR_FRAMES, "bar"), (BEAT_FRAMES, "beat")):
+def lag_name(lag: int, bar: int = BAR_FRAMES) -> str:
+    """A lag in frames, and in beats or bars of `bar` frames where it is whole: `3`, `4 = 1 beat`, `32 = 2 bars`."""
+    for frames, unit in ((bar, "bar"), (BEAT_FRAMES, "beat")):
         if lag % frames == 0:
             return f"{lag} = {lag // frames} {unit}{'s' if lag > frames else ''}"
     return str(lag)
@@ -263,12 +272,12 @@ def _means(keys: np.ndarray, expected: np.ndarray) -> str:
 
 
 def _width(frames: int) -> float:
-    """Inches for so many frames."""
+    """Width of a picture of that many frames, in inches."""
     return min(_WIDEST, max(7.0, 0.085 * frames + _MARGIN))
 
 
 def _roll_height(shown: tuple[int, int]) -> float:
-    """Inches for so many keys."""
+    """Height of a roll of these keys, in inches."""
     return min(3.4, max(1.7, 0.055 * (shown[1] - shown[0])))
 
 
@@ -287,11 +296,11 @@ def _save(figure: Figure, path: Path, frames: int) -> None:
     save_png(figure, path, min(_FINEST, max(110, dots)))
 
 
-def _heading(axis: Any, text: str) -> None:
+def _heading(axis: Axes, text: str) -> None:
     axis.set_title(text, loc="left", fontsize=9, color=INK, pad=3, parse_math=False)
 
 
-def _draw_image(axis: Any, values: np.ndarray, rows: tuple[float, float], greatest: float) -> Any:
+def _draw_image(axis: Axes, values: np.ndarray, rows: tuple[float, float], greatest: float) -> AxesImage:
     """Cells `[rows, frames]` in shades, the first row at the bottom."""
     extent = (0, values.shape[1], *rows)
     return axis.imshow(
@@ -301,7 +310,12 @@ def _draw_image(axis: Any, values: np.ndarray, rows: tuple[float, float], greate
 
 
 def _draw_roll(
-    axis: Any, keys: np.ndarray, shown: tuple[int, int], both: np.ndarray | None = None, frames: int = 0
+    axis: Axes,
+    keys: np.ndarray,
+    shown: tuple[int, int],
+    both: np.ndarray | None = None,
+    frames: int = 0,
+    bar: int = BAR_FRAMES,
 ) -> None:
     """A roll on its keyboard; cells that are not in `both` are coloured apart."""
     for pitch in range(shown[0], shown[1] + 1):
@@ -313,37 +327,41 @@ def _draw_roll(
         extent=(0, len(keys), LOWEST_PITCH - 0.5, HIGHEST_PITCH + 0.5), origin="lower", aspect="auto",
         interpolation="nearest", zorder=1,
     )  # fmt: skip
-    _draw_grid(axis, frames or len(keys))
+    _draw_grid(axis, frames or len(keys), bar=bar)
     _name_octaves(axis, shown)
 
 
-def _draw_grid(axis: Any, frames: int, above: bool = False) -> None:
-    """Lines of bars and beats and the numbers of bars, as many as there is room for; no frame.
+def _draw_grid(axis: Axes, frames: int, above: bool = False, bar: int = BAR_FRAMES) -> None:
+    """Lines of bars and beats, and the numbers of bars, as many as there is room for; no box around them.
 
     Args:
         axis: to be drawn on.
         frames: its length.
         above: whether the lines lie over an image that fills the axis.
+        bar: frames of a bar; beats are quarter notes.
     """
     axis.set_facecolor(PAPER)
     axis.set_xlim(0, frames)
     order, thick = (2, 0.5) if above else (0.5, 1.1)
     thick = thick / 2 if frames > 512 else thick
-    for frame in range(0, frames + 1, BEAT_FRAMES if frames <= 256 and not above else BAR_FRAMES):
-        is_bar = frame % BAR_FRAMES == 0
-        axis.axvline(frame, color=BAR if is_bar else GRID, linewidth=thick if is_bar else 0.7, zorder=order)
-    bars = math.ceil(frames / BAR_FRAMES)
+    if frames <= 256 and not above:
+        for start in range(0, frames + 1, bar):
+            for beat in range(start + BEAT_FRAMES, min(start + bar, frames + 1), BEAT_FRAMES):
+                axis.axvline(beat, color=GRID, linewidth=0.7, zorder=order)
+    for frame in range(0, frames + 1, bar):
+        axis.axvline(frame, color=BAR, linewidth=thick, zorder=order)
+    bars = math.ceil(frames / bar)
     every = next(n for n in (1, 2, 4, 8, 16, 32) if bars / n <= 20)
     numbers = range(0, bars, every)
     axis.set_xticks(
-        [b * BAR_FRAMES for b in numbers], [f"bar {b + 1}" for b in numbers], fontsize=7, color=INK, ha="left"
+        [b * bar for b in numbers], [f"bar {b + 1}" for b in numbers], fontsize=7, color=INK, ha="left"
     )
     axis.tick_params(length=0)
     for spine in axis.spines.values():
         spine.set_visible(False)
 
 
-def _name_octaves(axis: Any, shown: tuple[int, int], above: bool = False) -> None:
+def _name_octaves(axis: Axes, shown: tuple[int, int], above: bool = False) -> None:
     low, high = shown
     axis.set_ylim(low - 0.5, high + 0.5)
     octaves = [pitch for pitch in range(low, high + 1) if pitch % 12 == 0]
@@ -352,13 +370,13 @@ def _name_octaves(axis: Any, shown: tuple[int, int], above: bool = False) -> Non
     axis.set_yticks(octaves, [octave_name(pitch) for pitch in octaves], fontsize=7, color=INK)
 
 
-def _prepare_scale(scale: Any, meaning: str) -> None:
+def _prepare_scale(scale: Colorbar, meaning: str) -> None:
     scale.set_label(meaning, fontsize=7.5, color=INK)
     scale.ax.tick_params(labelsize=7, length=2, colors=INK)
     scale.outline.set_visible(False)
 
 
-def _draw_means(axis: Any, means: np.ndarray) -> None:
+def _draw_means(axis: Axes, means: np.ndarray) -> None:
     """Bars in the rows of the lags beside them, and a line where all would be alike."""
     axis.set_facecolor(PAPER)
     axis.barh(range(len(means)), means, 0.8, color=PLAYED, zorder=1)
@@ -374,8 +392,10 @@ def _draw_means(axis: Any, means: np.ndarray) -> None:
     axis.spines["left"].set_color(BAR)
 
 
-def _draw_pair(axes: Any, pair: NearestPair, shown: tuple[int, int], frames: int, characters: int) -> None:
-    """A segment above its nearest one, with headings of at most so many characters."""
+def _draw_pair(
+    axes: np.ndarray, pair: NearestPair, shown: tuple[int, int], frames: int, characters: int
+) -> None:
+    """A segment above its nearest one, with headings of at most `characters`."""
     generated, nearest = (np.asarray(roll) != 0 for roll in (pair.generated, pair.nearest))
     for axis, roll in zip(axes, (generated, nearest), strict=True):
         _draw_roll(axis, roll, shown, generated & nearest, frames)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
@@ -16,13 +17,16 @@ SIXTEENTHS_PER_SECOND = 8.0
 SHADES = ("#3d5a80", "#fbfaf7", "#c8553d")
 
 
-def grid_figure(rows: Sequence[Sequence[Any]], bars: int, title: str = "") -> Figure:
-    """Clips as small piano rolls in rows and columns; what is pitched shares one scale of keys.
+def grid_figure(
+    rows: Sequence[Sequence[Any]], bars: int, title: str = "", quarters_per_bar: float = 4.0
+) -> Figure:
+    """Clips as small piano rolls in rows and columns; pitched notes share one scale of keys.
 
     Args:
-        rows: NoteSequences at 120 quarter notes a minute, as many in each row.
-        bars: length of each, in 4/4.
+        rows: NoteSequences at 120 quarter notes a minute; every row has the same number of them.
+        bars: length of each clip.
         title: above the picture.
+        quarters_per_bar: length of a bar in quarter notes.
     """
     columns = len(rows[0])
     figure = Figure(figsize=(min(30, 2.4 * columns), min(30, 1.2 * len(rows) + 0.5)), facecolor=PAPER)
@@ -31,22 +35,24 @@ def grid_figure(rows: Sequence[Sequence[Any]], bars: int, title: str = "") -> Fi
     keys = (min(pitches), max(pitches)) if pitches else None
     for row, places in zip(rows, axes, strict=True):
         for clip, axis in zip(row, places, strict=True):
-            _draw_clip(axis, clip, bars, keys)
+            _draw_clip(axis, clip, bars, keys, quarters_per_bar * 4)
     if title:
         figure.suptitle(title, x=0.02, ha="left", fontsize=12, color=INK, parse_math=False)
     figure.tight_layout(pad=0.5, rect=(0, 0, 1, 1 - 0.2 / figure.get_figheight() if title else 1))
     return figure
 
 
-def _draw_clip(axis: Any, sequence: Any, bars: int, keys: tuple[int, int] | None) -> None:
-    """A clip without labels: drums as nine rows at the bottom, pitched notes by key above them."""
-    steps, drums = bars * 16, len(REDUCED_DRUM_CLASSES)
+def _draw_clip(
+    axis: Axes, sequence: Any, bars: int, keys: tuple[int, int] | None, steps_per_bar: float
+) -> None:
+    """A clip without labels, in sixteenths: drums as nine rows at the bottom, pitched notes by key above them."""
+    steps, drums = bars * steps_per_bar, len(REDUCED_DRUM_CLASSES)
     struck = any(note.is_drum for note in sequence.notes)
     base = drums if struck and keys else 0
     height = drums if keys is None else base + keys[1] - keys[0] + 1
     axis.set(xlim=(0, steps), ylim=(-0.5, height - 0.5), xticks=[], yticks=[], facecolor="white")
     for bar in range(1, bars):
-        axis.axvline(16 * bar, color=BAR, linewidth=0.6, zorder=0)
+        axis.axvline(steps_per_bar * bar, color=BAR, linewidth=0.6, zorder=0)
     for note in sequence.notes:
         start, end = (t * SIXTEENTHS_PER_SECOND for t in (note.start_time, note.end_time))
         if note.is_drum and note.pitch in ROW_OF_PITCH:

@@ -85,7 +85,6 @@ COVERED_BY = {
     "preprocess/tfds.py": "tests/common/test_magenta_flags.py",
     "preprocess/transform.py": "tests/preprocess/test_preprocess_tfrecord.py",
     "render/clips.py": "tests/test_interpolate.py",
-    "render/latent_map.py": "tests/test_explore.py",
     "render/performance.py": "tests/test_humanize.py",
     "render/report.py": "tests/test_evaluate.py",
     "workflows/exploring/*.py": "tests/test_explore.py",

@@ -16,8 +16,8 @@ import numpy as np
 
 from common.errors import CheckpointError, because
 from common.json_text import parse_json
-from metrics import drum_hits
 from models.music_vae.trained import TrainedModel
+from preprocess.drums.rhythm import STEPS_PER_BAR, syncopation
 
 Array = np.ndarray
 
@@ -62,12 +62,12 @@ def _hi_hats(notes: Notes) -> float:
 
 
 def _syncopation(notes: Notes) -> float:
-    steps = notes.bars * drum_hits.STEPS_PER_BAR
+    steps = notes.bars * STEPS_PER_BAR
     at = np.floor(notes.starts + 0.5).astype(int)
     kept = np.isin(notes.pitches, KICKS + SNARES) & (at >= 0) & (at < steps)
     rhythm = np.zeros((1, steps, 1), bool)
     rhythm[0, at[kept]] = True
-    return float(drum_hits.syncopation(rhythm, (0,))[0])
+    return float(syncopation(rhythm, (0,))[0])
 
 
 def _mean(values: Array) -> float:
@@ -80,7 +80,7 @@ def _pitch_range(notes: Notes) -> float:
 
 def _rests(notes: Notes) -> float:
     """Share of the sixteenths at whose middle nothing sounds."""
-    middles = np.arange(notes.bars * drum_hits.STEPS_PER_BAR)[:, None] + 0.5
+    middles = np.arange(notes.bars * STEPS_PER_BAR)[:, None] + 0.5
     sounding = ((notes.starts <= middles) & (middles < notes.ends)).any(axis=1)
     return float(1 - sounding.mean())
 
@@ -130,7 +130,7 @@ def names_for(model: TrainedModel) -> tuple[str, ...]:
 
 def bars_of(model: TrainedModel) -> int:
     """Bars of a model's clip, in its own meter."""
-    return model.converter.slice_bars or max(1, -(-model.max_length // drum_hits.STEPS_PER_BAR))
+    return model.converter.slice_bars or max(1, -(-model.max_length // STEPS_PER_BAR))
 
 
 def measure(sequences: Sequence[Any], names: Sequence[str], bars: int, lead_only: bool = False) -> Array:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrics import drum_hits
+from preprocess.drums.rhythm import hits_of, syncopation
 
 
 def beat(text: str) -> np.ndarray:
@@ -17,7 +18,7 @@ def beat(text: str) -> np.ndarray:
 
 
 def test_hits_are_the_bits_of_a_token():
-    hits = drum_hits.hits_of(np.array([[0, 1, 0b101, 0b100000000]]), 9)
+    hits = hits_of(np.array([[0, 1, 0b101, 0b100000000]]), 9)
     assert hits.shape == (1, 4, 9)
     assert np.argwhere(hits[0]).tolist() == [[1, 0], [2, 0], [2, 2], [3, 8]]
 
@@ -59,17 +60,17 @@ def test_hits_per_bar_and_density_by_hand():
     ],
 )
 def test_syncopation_by_hand(rhythm: str, score: float):
-    assert drum_hits.syncopation(beat(rhythm), (0,)) == pytest.approx([score])
+    assert syncopation(beat(rhythm), (0,)) == pytest.approx([score])
 
 
 def test_syncopation_is_a_bar_and_of_the_union_of_the_drums():
     one = beat("..x.............")
-    assert drum_hits.syncopation(np.tile(one, (1, 2, 1)), (0,)) == pytest.approx([3])
+    assert syncopation(np.tile(one, (1, 2, 1)), (0,)) == pytest.approx([3])
     kick_and_hat = np.concatenate([one, beat("xxxxxxxxxxxxxxxx")], axis=2)
-    assert drum_hits.syncopation(kick_and_hat, (0,)) == pytest.approx([3])
-    assert drum_hits.syncopation(kick_and_hat, (0, 1)) == pytest.approx([0])
+    assert syncopation(kick_and_hat, (0,)) == pytest.approx([3])
+    assert syncopation(kick_and_hat, (0, 1)) == pytest.approx([0])
     with pytest.raises(ValueError, match="whole bars"):
-        drum_hits.syncopation(one[:, :10], (0,))
+        syncopation(one[:, :10], (0,))
 
 
 def test_distinct_share():

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.image import imread
 
 from common.errors import InputError
@@ -32,6 +32,7 @@ from render.frames import (
     save_expected,
     save_nearest,
 )
+from render.pianoroll import BAR, GRID
 
 LAGS = (4, 8, 16, 32, 48, 64, 96, 128)
 
@@ -184,6 +185,22 @@ def test_lags_in_another_order_make_the_same_picture(tmp_path: Path) -> None:
     save_attention(tmp_path / "sorted.png", keys, weights, LAGS)
     save_attention(tmp_path / "shuffled.png", keys, weights[:, order], [LAGS[i] for i in order])
     assert (tmp_path / "sorted.png").read_bytes() == (tmp_path / "shuffled.png").read_bytes()
+
+
+def test_bar_lines_and_lags_follow_the_meter() -> None:
+    weights = np.zeros((48, 2))
+    weights[:, 0] = 1
+    figure = attention_figure(a_roll(48), weights, [12, 24], bar=12)
+    played, _, read, _ = figure.axes[:4]
+    assert played.get_xticks().tolist() == [0, 12, 24, 36] == read.get_xticks().tolist()
+    assert [label.get_text() for label in read.get_yticklabels()] == ["12 = 1 bar", "24 = 2 bars"]
+    lines = {
+        float(line.get_xdata()[0]): to_hex(line.get_color())
+        for line in played.lines
+        if line.get_linestyle() == "-"
+    }
+    assert [x for x, colour in lines.items() if colour == BAR] == [0, 12, 24, 36, 48]
+    assert [x for x, colour in lines.items() if colour == GRID] == [4, 8, 16, 20, 28, 32, 40, 44]
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,10 @@ def grid(args: argparse.Namespace) -> None:
         from render.pianoroll import save_png
 
         rows = [sequences[i : i + args.columns] for i in range(0, n, args.columns)]
-        save_png(grid_figure(rows, model.converter.bars_of(model.max_length), title), picture)
+        save_png(
+            grid_figure(rows, model.converter.bars_of(model.max_length), title, styles[0].quarters_per_bar),
+            picture,
+        )
     with_picture = f" and {picture.name}" if args.png else ""
     print(f"Wrote {wrote}{with_picture}: {args.rows} rows of {args.columns}, row by row.")
 

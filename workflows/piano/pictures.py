@@ -45,7 +45,12 @@ def planned_pictures(
 
 
 def write_pictures(
-    paths: list[Path], sequences: list[Any], begun: list[int], frames: int, model: TrainedFrameModel
+    paths: list[Path],
+    sequences: list[Any],
+    begun: list[int],
+    frames: int,
+    model: TrainedFrameModel,
+    bar: int,
 ) -> list[Path]:
     """Write the attention pictures of some pieces, where any are asked for.
 
@@ -55,6 +60,7 @@ def write_pictures(
         begun: frames of each piece's primer.
         frames: of each piece, primer included.
         model: the model that played them.
+        bar: frames of a bar.
     """
     from render.frames import save_attention
 
@@ -64,7 +70,7 @@ def write_pictures(
         keys, _ = roll.cells(representation_of(model))
         read = model.attention(keys)
         assert read is not None, "planned_pictures refuses models without attention"
-        save_attention(path, keys, *read, f"Piece {number}: what is read of the past", given)
+        save_attention(path, keys, *read, f"Piece {number}: what is read of the past", given, bar)
     return paths
 
 

@@ -14,11 +14,12 @@ from baselines.drum_counts import CountMixture
 from baselines.longest_match import LongestMatch
 from common.console import print_table, progress
 from metrics import beats, two_sample
-from metrics.drum_hits import STEPS_PER_BAR, f1
+from metrics.drum_hits import f1
 from models.history_drums import editing
 from models.music_vae import latent
 from models.numpy_engine import decoding as numpy_model
 from preprocess.converters.base import Example
+from preprocess.drums.rhythm import STEPS_PER_BAR
 from workflows.reporting import interpolations as interpolation_report
 from workflows.reporting.beats import decode
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from common.console import print_table, progress
 from metrics import beat_distances, drum_hits
+from preprocess.drums.rhythm import hits_of
 
 RHYTHM_DRUMS = ("kick", "snare")
 """The drums whose syncopation is measured."""
@@ -44,8 +45,8 @@ def sample_figures(
     """The figures of prior samples beside the split's, and the values behind them by (statistic, set)."""
     drums, rhythm = len(names), tuple(names.index(name) for name in RHYTHM_DRUMS)
     z = model.prior_sample(args.num_samples, args.seed)
-    samples = drum_hits.hits_of(decode(model, z, args.temperature, "Sampling", args), drums)
-    held_out = drum_hits.hits_of(clips, drums)
+    samples = hits_of(decode(model, z, args.temperature, "Sampling", args), drums)
+    held_out = hits_of(clips, drums)
     # Shares of different clips depend on the number of clips: they are compared for equally many. (Clips of one
     # performance overlap, which lowers the held-out share of different bars, and what lies between it and the rest.)
     order = np.random.default_rng([args.seed, 4]).permutation(len(held_out))
@@ -71,7 +72,7 @@ def sample_figures(
         },
     }
     if train is not None:
-        pool = drum_hits.hits_of(train.inputs, drums)
+        pool = hits_of(train.inputs, drums)
         nearest = {name: drum_hits.nearest_distance(hits, pool) for name, hits in sets.items()}
         for name, cells in nearest.items():
             figures[name]["nearest_training_clip"] = beat_distances.nearest_summary(cells)

@@ -77,8 +77,8 @@ def _drum_names(model: Any) -> tuple[str, ...]:
     Raises:
         InputError: where it plays them in something else than whole bars.
     """
-    from metrics.drum_hits import STEPS_PER_BAR
     from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
+    from preprocess.drums.rhythm import STEPS_PER_BAR
 
     made, steps = model.converter, model.config.hparams.max_seq_len
     expected = 2 ** len(REDUCED_DRUM_CLASSES)

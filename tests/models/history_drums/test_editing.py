@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from metrics import drum_hits
 from models import families
 from models.history_drums import editing
 from models.music_vae.trained import slerp_at
+from preprocess.drums.rhythm import hits_of
 from tests.conftest import ROOT
 
 SHIPPED = ROOT / "checkpoints" / "hierdec-drum_4bar_small.safetensors"
@@ -23,7 +23,7 @@ def test_even_steps_change_about_as_much_each_and_keep_their_ends() -> None:
         expected = model.decode_values(ends, 0.5, 4, alike=True)
         np.testing.assert_array_equal(found[[0, -1]], expected)
         plain = model.decode_values(slerp_at(*ends, np.linspace(0, 1, 5)), 0.5, 4, alike=True)
-        hops = [drum_hits.hits_of(v[1:] ^ v[:-1], 9).sum(axis=(1, 2)) for v in (found, plain)]
+        hops = [hits_of(v[1:] ^ v[:-1], 9).sum(axis=(1, 2)) for v in (found, plain)]
         uneven.append([h.max() / h.mean() for h in hops])
     ours, theirs = np.mean(uneven, axis=0)
     assert ours < theirs
@@ -53,7 +53,7 @@ def test_refined_vectors_play_a_clip_at_least_as_well_as_the_means(beats: np.nda
     batch = {"inputs": beats, "lengths": np.array([64, 64])}
 
     def wrong(z: np.ndarray) -> np.ndarray:
-        return drum_hits.hits_of(model.decode_values(z, None) ^ beats, 9).sum(axis=(1, 2))
+        return hits_of(model.decode_values(z, None) ^ beats, 9).sum(axis=(1, 2))
 
     mean, refined = wrong(model.posterior(batch)[0]), wrong(editing.encoded(model, batch))
     assert (refined <= mean).all() and refined.sum() <= 4

@@ -13,10 +13,10 @@ from hypothesis.extra.numpy import arrays
 
 import configs
 from common.errors import CheckpointError
-from metrics import drum_hits
 from models.music_vae import attributes, latent
 from models.music_vae.attributes import ATTRIBUTES, AttributeVectors
 from models.music_vae.trained import TrainedModel
+from preprocess.drums.rhythm import hits_of, syncopation
 from tests.conftest import ROOT
 from tests.helpers.checkpoints import tiny_config, zero_weights
 from tests.helpers.drum_sequences import drum_sequence
@@ -73,7 +73,7 @@ def test_drums_are_counted_a_bar() -> None:
 
 def test_syncopation_is_that_of_kick_and_snare(beats: Any, shipped: TrainedModel) -> None:
     found = attributes.measure_values(shipped, beats.inputs, ["syncopation"], beats.lengths)[:, 0]
-    expected = drum_hits.syncopation(drum_hits.hits_of(beats.inputs, 9), (0, 1))
+    expected = syncopation(hits_of(beats.inputs, 9), (0, 1))
     np.testing.assert_allclose(found, expected)
     assert found.max() > found.min()
     # A hi-hat off the beat is no syncopation, a kick there is one.
@@ -83,7 +83,7 @@ def test_syncopation_is_that_of_kick_and_snare(beats: Any, shipped: TrainedModel
 
 def test_hits_are_those_of_the_tokens(beats: Any, shipped: TrainedModel) -> None:
     found = attributes.measure_values(shipped, beats.inputs, ["hits", "hihat"], beats.lengths)
-    hits = drum_hits.hits_of(beats.inputs, 9)
+    hits = hits_of(beats.inputs, 9)
     np.testing.assert_allclose(found[:, 0], hits.sum(axis=(1, 2)) / 4)
     np.testing.assert_allclose(found[:, 1], hits[:, :, 2:4].sum(axis=(1, 2)) / 4)
 

@@ -13,11 +13,11 @@ from hypothesis.extra.numpy import arrays
 
 from benchmarks.random_batches import for_our_model, random_batch
 from common.errors import CheckpointError
-from metrics import drum_hits
 from models import families
 from models.music_vae import latent
 from models.music_vae.trained import TrainedModel, slerp_at
 from models.numpy_engine import decoding as numpy_model
+from preprocess.drums.rhythm import hits_of
 from tests.conftest import ROOT
 from tests.helpers.checkpoints import randomize, tiny_config, zero_weights
 from tests.helpers.small_models import short
@@ -111,8 +111,8 @@ def test_more_similar_clips_share_more_hits_with_the_clip(shipped: TrainedModel,
     shared = {}
     for similarity in (0.1, 0.9):
         z = np.concatenate([latent.similar(one, 16, similarity, seed=1) for one in mu])
-        played = drum_hits.hits_of(shipped.decode_values(z, None), 9).reshape(3, 16, -1)
-        clips = drum_hits.hits_of(beats.inputs[:3], 9).reshape(3, 1, -1)
+        played = hits_of(shipped.decode_values(z, None), 9).reshape(3, 16, -1)
+        clips = hits_of(beats.inputs[:3], 9).reshape(3, 1, -1)
         shared[similarity] = (2 * (played & clips).sum() / (played.sum() + 16 * clips.sum())).item()
     assert shared[0.9] > shared[0.1] + 0.2
 
@@ -206,11 +206,11 @@ def test_the_filled_bar_is_like_the_bars_around_it(shipped: TrainedModel, beats:
     sampled: list[float] = []
     for i in range(0, 60, 10):
         clip = beats.inputs[i]
-        truth = drum_hits.hits_of(clip[hole], 9)
+        truth = hits_of(clip[hole], 9)
         chosen = latent.infill(shipped, example_of(shipped, clip), hole, 16, None).values[0]
         prior = shipped.decode_values(shipped.prior_sample(1, seed=i), None)[0]
         for values, scores in ((chosen, filled), (prior, sampled)):
-            played = drum_hits.hits_of(values[hole], 9)
+            played = hits_of(values[hole], 9)
             scores.append(2 * (played & truth).sum() / (played.sum() + truth.sum()))
     assert np.mean(filled) > np.mean(sampled) + 0.2
 
