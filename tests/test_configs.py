@@ -224,7 +224,7 @@ def test_unknown_names_are_refused_with_the_known_ones(tmp_path: Path) -> None:
 @pytest.mark.reference
 @pytest.mark.skipif(not magenta_is_installed(), reason="magenta is not installed (make test installs it)")
 def test_registered_in_magenta() -> None:
-    """Its own CONFIG_MAP has the seed's three configs, with our hyperparameters and converter."""
+    """Its own CONFIG_MAP has the three configs of beat-generation-with-mvae, with our hyperparameters and converter."""
     code = (
         "import json, configs; configs.register_in_magenta()\n"
         "from magenta.models.music_vae.configs import CONFIG_MAP as m\n"

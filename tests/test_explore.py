@@ -318,7 +318,7 @@ def test_a_refusal_is_one_line_and_status_2(tiny: Path, beat: Path) -> None:
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "bars from 1 to 4" in done.stderr
 
 
-# Drum models that hear themselves.
+# History drum models.
 
 
 @pytest.fixture(scope="module")

@@ -200,7 +200,7 @@ VARIANTS = {
         "cat-drums_2bar_small",
         decoder={"name": "hierarchical_lstm", "core": "categorical_lstm", "level_lengths": (2, 4, 4)},
     ),
-    "three levels, the lower conductor deaf": variant(
+    "three levels, the lower conductor not autoregressive": variant(
         "cat-drums_2bar_small",
         decoder={
             "name": "hierarchical_lstm",

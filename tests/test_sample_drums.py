@@ -1,4 +1,4 @@
-"""sample.py with a drum model that hears itself: what is asked for, what stays, and songs; random weights."""
+"""sample.py with a history drum model of random weights: conditions, what is kept, and songs."""
 
 from pathlib import Path
 

@@ -83,7 +83,7 @@ def test_best_checkpoint_early_stopping_and_evaluation(
     assert steps_of(run_dir) == [4, 6]
     assert list((run_dir / "train").glob("events.out.tfevents.*"))
     assert train.main(arguments) == 0
-    assert log_of(run_dir) == rows, "patience that has run out does not begin anew"
+    assert log_of(run_dir) == rows, "patience that has run out does not start over"
     assert capsys.readouterr().out.count("step 6 (2 validations without a better one)") == 2
 
     assert train.main(["--mode=eval", f"--run_dir={run_dir}", f"--examples_path={patterns_tfrecord}"]) == 0

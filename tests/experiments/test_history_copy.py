@@ -44,11 +44,11 @@ def test_reading_slot_16_solves_the_task(reader: Any) -> None:
 def test_losses_of_children_are_those_of_plain_forward_passes(reader: Any) -> None:
     rng = np.random.default_rng(2)
     parent = np.concatenate([np.ravel(v) for v in reader.trainable_variables])
-    litter = (parent + 0.1 * rng.standard_normal((3, parent.size))).astype(np.float32)
+    children = (parent + 0.1 * rng.standard_normal((3, parent.size))).astype(np.float32)
     shown, said = copying.draw_copies(rng, 2)
-    found = copying.child_losses(reader)(litter, shown, said)
+    found = copying.child_losses(reader)(children, shown, said)
     expected = []
-    for child in litter:
+    for child in children:
         copying.assign(reader, child)
         expected.append(copying.own_loss(reader, shown, said))
     copying.assign(reader, parent)
@@ -61,7 +61,7 @@ def test_a_generation_moves_the_parent_towards_its_fitter_children(
 ) -> None:
     """With a child's first weight as its loss, that weight falls, and the others only drift at random."""
     parent = np.concatenate([np.ravel(v) for v in reader.trainable_variables])
-    monkeypatch.setattr(copying, "child_losses", lambda _: lambda litter, *_: litter[:, 0])
+    monkeypatch.setattr(copying, "child_losses", lambda _: lambda children, *_: children[:, 0])
     losses = copying.learn_by_evolution(reader, 5, 400, 1, 0)
     after = np.concatenate([np.ravel(v) for v in reader.trainable_variables])
     np.testing.assert_allclose(losses[0], parent[0])

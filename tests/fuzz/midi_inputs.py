@@ -9,7 +9,7 @@ DRUM_PITCHES = (35, 36, 37, 38, 42, 44, 46, 49, 51, 56, 22, 26)
 
 
 def number(value: int, least: int = 1) -> bytes:
-    """A variable-length quantity of at least so many bytes, more than it takes where asked for."""
+    """A variable-length quantity, padded to at least `least` bytes."""
     out = [value & 0x7F]
     while (value := value >> 7) or len(out) < least:
         out.append(value & 0x7F | 0x80)

@@ -1,4 +1,4 @@
-"""What every kind of input is spoilt by: bytes, text and JSON values, changed at random but always alike for a seed."""
+"""Mutations of bytes, text and JSON values: random, but the same for a seed."""
 
 import json
 import random
@@ -159,7 +159,7 @@ def _changed(rng: random.Random, value: Any, odd: Sequence[Any]) -> Any:
 
 
 def nested(depth: int, kind: str = "[") -> str:
-    """JSON (or TOML's value) that is so many lists, or tables, deep."""
+    """JSON (or a TOML value) of lists, or tables, nested to a depth."""
     return "[" * depth + "]" * depth if kind == "[" else '{"a":' * depth + "1" + "}" * depth
 
 

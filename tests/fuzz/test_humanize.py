@@ -18,7 +18,7 @@ from tests.fuzz.campaign import Wrong
 from tests.fuzz.midi_inputs import midi_input
 
 COMMAND_EVERY = 12
-"""One of so many files goes through the command, with the shipped model."""
+"""One in this many files goes through the whole command, with the shipped model."""
 
 
 @cache

@@ -23,7 +23,7 @@ def tiny_config(name: str = "hierdec-drum_4bar_small", **changes: Any) -> config
 
 
 def tiny_history_config(name: str = "histdec-drum_4bar", **changes: Any) -> configs.Config:
-    """A config of a drum model that hears itself, at small widths."""
+    """A config of a history drum model, at small widths."""
     config = tiny_config(name, **changes)
     encoder = {k: (8,) if k.endswith("_sizes") else v for k, v in config.encoder.items()}
     return dataclasses.replace(

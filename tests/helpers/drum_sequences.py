@@ -35,7 +35,7 @@ def drum_sequence(hits: Iterable[Hit]) -> Any:
 
 
 def backbeat(bars: int, every: int = 2) -> Any:
-    """Kick on 1, snare on 2 and 4, closed hi-hat at `every` so many sixteenths."""
+    """Kick on 1, snare on 2 and 4, closed hi-hat every `every` sixteenths."""
     hits: list[Hit] = []
     for start in range(0, bars * 16, 16):
         hits += [(start, 36, 100, 1), (start + 4, 38, 90, 1), (start + 12, 38, 90, 1)]

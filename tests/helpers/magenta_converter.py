@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def real_sequences(data_dir: Callable[[str], Path], every: dict[str, int]) -> list[Any]:
-    """Each so many files of the folders; what our reader refuses is left out."""
+    """Every n-th file of each folder (`every` maps folders to n), without those that our reader refuses."""
     sequences = []
     for folder, step in every.items():
         for path in sorted(p for p in data_dir(folder).rglob("*.mid*") if p.is_file())[::step]:

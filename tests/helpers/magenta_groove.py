@@ -94,7 +94,7 @@ def main(folder: Path) -> None:
     random.sample = lambda population, k: list(population)[:k]  # type: ignore[assignment]
     # NumPy 2 refuses the size of nested lists of different lengths, of which only "none or some" is asked.
     np.size = lambda a, *_: len(a) if isinstance(a, list | tuple) else np.asarray(a).size  # type: ignore
-    # The same table of chord transitions is computed anew, in a second, for each sequence.
+    # The same table of chord transitions is computed for each sequence again, which takes a second.
     transitions = chord_inference._key_chord_transition_distribution
     remembered = functools.cache(
         lambda: transitions(chord_inference._key_chord_distribution(0.01), 0.001, 0.5)

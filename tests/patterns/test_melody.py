@@ -51,7 +51,7 @@ def test_a_short_tune_is_played_again() -> None:
 @given(tunes())
 @example(Tune("silence", "", 1, (-1,)))
 def test_the_note_sequence_is_read_as_the_seeds_songs_are(tune: Tune) -> None:
-    """But for silence at the end, and for transposition, which the seed's reader leaves alone between C and C."""
+    """Except for silence at the end and for transposition, which MusicGeneration's reader leaves alone between C and C."""
     roll = tune.roll()
     np.testing.assert_array_equal(seed_song(roll_to_note_sequence(roll)), roll)
 

@@ -63,7 +63,7 @@ def test_counts_of_the_official_table(data_dir):
     assert [len(select(rows, s)) for s in groove.SPLITS] == [897, 124, 129]
     assert [len(select(rows, beat_types=[b])) for b in groove.BEAT_TYPES] == [503, 647]
     assert len(select(rows, time_signatures=["4/4"])) == 1138
-    # By column; the seed's rule by file name gives 174, 17, 17 (tested in test_selection).
+    # By column; beat-generation-with-mvae's rule by file name gives 174, 17, 17 (tested in test_selection).
     assert [len(select(rows, s, ["rock"], ["beat"])) for s in groove.SPLITS] == [173, 17, 21]
 
 

@@ -1,4 +1,4 @@
-"""The seed's selection and ours, on Groove's own table and on MIDI of it."""
+"""The selection of beat-generation-with-mvae and ours, on Groove's own table and MIDI."""
 
 from dataclasses import replace
 

@@ -145,7 +145,7 @@ def test_a_key_that_is_only_expected_is_shown_too() -> None:
 
 @pytest.mark.parametrize("frames", [32, MOST_FRAMES])
 def test_every_frame_has_pixels_of_its_own_in_the_file(frames: int, tmp_path: Path) -> None:
-    """A key that is struck in every second frame is so many blots in a row of pixels."""
+    """A key that is struck in every second frame shows as separate marks in a row of pixels."""
     keys = np.zeros((frames, KEYS), bool)
     keys[::2, 40] = True
     save_nearest(tmp_path / "nearest.png", [a_pair(generated=keys, nearest=keys)])

@@ -320,7 +320,7 @@ def changed(name: str, **changes: Any) -> configs.Config:
 NOT_EXPORTABLE = {
     "stacked": (changed("cat-drums_2bar_small", enc_rnn_size=(8, 8)), "one layer only"),
     "autoregression": (changed(SHIPPED, decoder={"disable_autoregression": False}), "autoregression"),
-    "other level deaf": (changed(SHIPPED, decoder={"disable_autoregression": (1,)}), "autoregression"),
+    "other level not autoregressive": (changed(SHIPPED, decoder={"disable_autoregression": (1,)}), "autoregression"),
     "two conductors": (changed(SHIPPED, decoder={"level_lengths": (2, 2, 16)}), "one level of conductors"),
     "three levels read": (
         changed("hier-mel_16bar", encoder={"level_lengths": (16, 4, 4)}), "two levels only"

@@ -61,7 +61,7 @@ def numpy_draw(d: Array, u: float) -> int:
 
 
 def numpy_path(sampler: PolyphonicSampler, features: Array, frames: Array, uniforms: Array) -> tuple:
-    """The baseline's training pass over one piece, as section 2.1 of the specification tells it.
+    """The baseline's training pass over one piece by its formulas, a voice and a frame at a time.
 
     Returns:
         P and on, `[time, pitches]`, and the log probability that all voices pause, `[time]`.

@@ -240,7 +240,7 @@ def test_clock_counts_with_the_highest_bit_first() -> None:
     assert counter[1].tolist() == [0, 0, 0, 0, 0, 1] and counter[32].tolist() == [1, 0, 0, 0, 0, 0]
     assert (counter @ (1 << np.arange(6)[::-1])).tolist() == [t % 64 for t in range(70)]
     np.testing.assert_array_equal(clock(6, start=64), counter[:6])
-    # The seed's first notebooks counted down from 63, the lowest bit first.
+    # MusicGeneration's first notebooks counted down from 63, the lowest bit first.
     down = [[(63 - t) >> bit & 1 for bit in range(6)] for t in range(64)]
     assert (~clock(64)[:, ::-1]).astype(int).tolist() == down
 

@@ -1,4 +1,4 @@
-"""What is asked of drum beats and what clips have, beside figures computed by hand and Groove's own table."""
+"""Conditions of drum beats, and their values in clips, against figures computed by hand and Groove's own table."""
 
 import numpy as np
 import pytest

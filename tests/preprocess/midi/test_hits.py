@@ -40,7 +40,7 @@ def within(seconds: int) -> Iterator[None]:
 
 
 def played(file: MidiHits, late: float = 0.0, velocity: float = 50.0) -> bytes:
-    """The file with all its hits so many steps later, as loud as that."""
+    """The file with all its hits `late` steps later and at one velocity."""
     shape = int(file.positions.max()) + 17, 1
     values = np.ones(shape), np.full(shape, velocity), np.full(shape, -late)
     return file.with_hits(*as_performed(file, np.zeros(len(file.hits), int), values))

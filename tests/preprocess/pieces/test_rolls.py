@@ -150,7 +150,7 @@ def test_transposed_rolls_have_transposed_classes(roll: np.ndarray, semitones: i
     with pytest.raises(InputError) as error:
         piano.transpose(roll, semitones)
     assert error.value.reason == "pitch_range"
-    # Dropping them is the seed's way: notes that would wrap are cleared, then the keys are rolled.
+    # MusicGeneration drops them: notes that would wrap are cleared, then the keys are rolled.
     kept = roll.copy()
     keys = np.arange(piano.KEYS) + semitones
     kept[:, (keys < 0) | (keys >= piano.KEYS)] = False
@@ -200,7 +200,7 @@ def test_fragments_are_whole() -> None:
 
 
 def melody(steps: int = 64, every: float = 2.0, pitch: int = 60, qpm: float = 120.0) -> Any:
-    """Repeated notes, `every` so many sixteenths."""
+    """Repeated notes, one every `every` sixteenths."""
     sequence = NoteSequence(ticks_per_quarter=220)
     sequence.tempos.add(qpm=qpm)
     sequence.time_signatures.add(numerator=4, denominator=4)

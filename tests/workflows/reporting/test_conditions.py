@@ -1,4 +1,4 @@
-"""What evaluate.py says of asking: of a model that obeys, of one that is deaf, and of a tiny one."""
+"""What evaluate.py reports on conditions: for a model that follows them, one that ignores them, and a tiny one."""
 
 import argparse
 import json
@@ -27,13 +27,13 @@ def hats(rng: np.random.Generator, share: float, n: int = 40) -> np.ndarray:
     return (rng.random((n, 64)) < share) * 4 + (rng.random((n, 64)) < 0.1) * 1
 
 
-def test_what_obeys_is_told_from_what_is_deaf() -> None:
+def test_what_follows_is_told_from_what_is_ignores() -> None:
     rng = np.random.default_rng(0)
-    obeys = by_level("density", [hats(rng, level) for level in LEVELS], hats(rng, 0.5))
-    deaf = by_level("density", [hats(rng, 0.5) for _ in LEVELS], hats(rng, 0.5))
-    assert obeys["rank_correlation"] > 0.9 > 0.3 > abs(deaf["rank_correlation"])
-    assert obeys["got"] == sorted(obeys["got"]) and obeys["other"] == "syncopation"
-    assert max(obeys["other_moves"], deaf["other_moves"]) < 0.7, "kicks do not depend on hi-hats"
+    follows = by_level("density", [hats(rng, level) for level in LEVELS], hats(rng, 0.5))
+    ignores = by_level("density", [hats(rng, 0.5) for _ in LEVELS], hats(rng, 0.5))
+    assert follows["rank_correlation"] > 0.9 > 0.3 > abs(ignores["rank_correlation"])
+    assert follows["got"] == sorted(follows["got"]) and follows["other"] == "syncopation"
+    assert max(follows["other_moves"], ignores["other_moves"]) < 0.7, "kicks do not depend on hi-hats"
     same = by_level("density", [np.zeros((3, 64), int)] * 5, np.zeros((3, 64), int))
     assert same["rank_correlation"] is None and same["other_moves"] is None
 

@@ -23,7 +23,7 @@ class Toy:
     """Repeats the bar that it hears, the hats at random; where that is of another kick it begins a new theme.
 
     The kick says which latent vector it plays by. Snares are drawn when a theme begins and heard ever after, so
-    they come back only where a section hears itself.
+    they come back only where a section is given its own past.
     """
 
     steps_per_bar = BAR
