@@ -1,5 +1,5 @@
-# Two commands: `make demo` shows what the project does, `make test` checks it. `make test-slow` runs the rest: what takes
-# long, and what runs the original Magenta. `make test-jax` runs what computes on the other backend.
+# `make demo` shows what the project does, `make test` runs the quick tests. `make test-slow` runs the rest: long tests, and
+# those that run the original Magenta. `make test-jax` runs the tests marked `jax` on the other backend.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -24,8 +24,8 @@ demo: $(VENV)/.installed
 	$(BIN)/python interpolate.py --num_outputs=8 --seed=8 --accents --output_dir=$(DEMO)/interpolation --png --gallery
 	@echo "Open $(DEMO)/samples/histdec-drum_4bar_sample.html in a browser, or drop the .mid files into your DAW."
 
-# Two processes; a file's tests stay together, so that what they share is made once. Most tests compile for much longer
-# than they compute, so XLA is told to optimize little, which halves their time.
+# Two processes; the tests of a file stay together, so that shared fixtures are made once. Most tests compile for much
+# longer than they compute, so XLA is told to optimise little, which halves their time.
 PYTEST := $(BIN)/python -m pytest -q -n 2
 QUICK_COMPILER := XLA_FLAGS="--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true \
     --xla_cpu_use_fusion_emitters=false"
@@ -34,9 +34,9 @@ SAME_DIGITS := ONEDNN_MAX_CPU_ISA=AVX2 XLA_FLAGS=--xla_cpu_max_isa=AVX2
 test: $(VENV)/.installed
 	$(QUICK_COMPILER) $(PYTEST) --dist loadfile -m "not slow and not reference"
 
-# The commands and the models share little between tests, so whichever process is done with its half takes from the
-# other's. The experiments compute for minutes, and need a full compiler; how a GAN's training goes hangs on the last
-# digits, so every processor is told to compute with the instructions that all of them have.
+# The tests of commands and models share few fixtures, so a process that has finished takes tests from the other. The
+# experiments compute for minutes and need the full compiler; a GAN's training depends on the last digits, so every
+# processor is limited to instructions that all of them have.
 test-slow: $(VENV)/.installed
 	$(QUICK_COMPILER) $(PYTEST) --dist worksteal -m "slow or reference" tests/models tests/test_*.py
 	$(SAME_DIGITS) $(PYTEST) --dist loadfile -m "slow or reference" --ignore=tests/models --ignore-glob="tests/test_*.py" tests
@@ -46,8 +46,8 @@ test-slow: $(VENV)/.installed
 test-jax: $(VENV)/.installed
 	KERAS_BACKEND=jax $(QUICK_COMPILER) $(PYTEST) --dist worksteal -m "jax and not slow"
 
-# 10,000 mutated MIDI files and 2,000 inputs of each other kind, in one process each of two; `make test` has a few
-# hundred of each. Other inputs: make fuzz FUZZ_SEED=1000000.
+# 10,000 mutated MIDI files and 2,000 inputs of each other kind, on two processes; `make test` has a few hundred of each.
+# For other inputs: make fuzz FUZZ_SEED=1000000.
 FUZZ_INPUTS ?= 2000
 FUZZ_SEED ?= 0
 fuzz: $(VENV)/.installed

@@ -1,4 +1,4 @@
-"""Fixtures that all tests share."""
+"""Fixtures that all tests share: real data, and our own beats as a TFRecord."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# Machines that run the tests are shared, so no example is failed for being slow.
+# Tests run on shared machines, so no example fails for being slow.
 settings.register_profile("shared", deadline=None)
 settings.load_profile("shared")
 
