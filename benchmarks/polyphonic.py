@@ -214,11 +214,11 @@ def keep(result: dict[str, Any]) -> dict[str, Any]:
 
 def baselines(name: str, data: Path) -> list[dict[str, Any]]:
     """The nats a frame of static Bernoulli and of a first-order Markov chain a key."""
-    from preprocess.pieces import baselines as frame_baselines
-    from preprocess.pieces.rolls import load_frames
+    from baselines import frame_counts
+    from preprocess.pieces.polyphonic_sets import load_polyphonic_set
 
-    splits = load_frames(data / f"{name}.mat")
-    functions = (frame_baselines.static_bernoulli_nats, frame_baselines.markov_nats)
+    splits = load_polyphonic_set(data / f"{name}.mat")
+    functions = (frame_counts.static_bernoulli_nats, frame_counts.markov_nats)
     return [
         {"model": label, "set": name, "nats": f(splits["train"], splits["test"]), "measure": "exact"}
         for label, f in zip(BASELINES, functions, strict=True)

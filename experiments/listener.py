@@ -93,7 +93,7 @@ def spoiled_batch(songs: np.ndarray, size: int, rng: np.random.Generator) -> tup
     As in the original, each change clears a random frame and strikes one random key in it. The number of changes is the
     product of two integers drawn uniformly from 0 to 8; the target is 1 for an intact song and 0 after 64 changes.
     """
-    from preprocess.pieces.rolls import add_error_count
+    from preprocess.pieces.transforms import add_error_count
 
     changes = rng.integers(0, 9, size) * rng.integers(0, 9, size)
     chosen = songs[rng.integers(0, len(songs), size)]

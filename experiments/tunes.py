@@ -34,16 +34,22 @@ def load_songs(folder: str | None = None) -> Songs:
     Raises:
         InputError: if a song is missing or cannot be read.
     """
-    from preprocess.pieces.rolls import load_seed_songs, seed_song, seed_versions
+    from preprocess.pieces.thirteen_key_songs import (
+        load_thirteen_key_songs,
+        thirteen_key_song,
+        transposed_versions,
+    )
 
     if folder:
         from preprocess.midi.reader import read_midi
 
-        versions = np.stack(load_seed_songs(folder))
-        return Songs(versions, seed_song(read_midi(Path(folder) / "track (1).mid")), "the grasshopper", True)
+        versions = np.stack(load_thirteen_key_songs(folder))
+        return Songs(
+            versions, thirteen_key_song(read_midi(Path(folder) / "track (1).mid")), "the grasshopper", True
+        )
     from patterns.melody import load_tunes
 
     tunes = load_tunes()
     rolls = [tune.roll() for tune in tunes]
-    versions = np.stack([version for roll in rolls for version in seed_versions(roll)[:VERSIONS]])
+    versions = np.stack([version for roll in rolls for version in transposed_versions(roll)[:VERSIONS]])
     return Songs(versions, rolls[0], tunes[0].name, False)

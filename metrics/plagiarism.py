@@ -1,6 +1,6 @@
 """Is it new? The nearest passage of the training pieces to each passage of generated music.
 
-The plagiarism check of MusicGenerator's list of ideas (seed 003). Two passages of the same length differ by their
+The plagiarism check of Conchylicultor's MusicGenerator, from its list of ideas. Two passages of the same length differ by their
 Jaccard distance: cells (a key in a frame) that sound in one of them only, over cells that sound in either. It is 0
 for a copy and 1 where nothing is common. What chance and style give is seen by comparing held-out pieces in the
 same way: music is no copy where it lies as far from the training pieces as other people's music does.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from preprocess.pieces import rolls as piano
+from preprocess.pieces import transforms
 from preprocess.pieces.pieces import Pieces
 
 PASSAGE = 32
@@ -147,7 +147,9 @@ def summarize(matches: Sequence[Match]) -> Summary:
 
 def _places(pieces: Sequence[np.ndarray], length: int, hop: int) -> list[tuple[int, int]]:
     """The piece and first frame of every passage."""
-    return [(i, start) for i, p in enumerate(pieces) for start in piano.fragment_starts(len(p), length, hop)]
+    return [
+        (i, start) for i, p in enumerate(pieces) for start in transforms.fragment_starts(len(p), length, hop)
+    ]
 
 
 def _rows(pieces: Sequence[np.ndarray], places: Sequence[tuple[int, int]], length: int) -> np.ndarray:
@@ -164,7 +166,7 @@ def _queries(
     queries = []
     for number, (piece, start) in enumerate(places):
         # The passage is moved to where its source would lie.
-        possible = piano.transpositions(generated[piece][start : start + length])
+        possible = transforms.transpositions(generated[piece][start : start + length])
         queries += [(number, t) for t in semitones if -t in possible]
     return queries
 
@@ -181,5 +183,7 @@ def _moved(
         cells = []
         for number, semitones in block:
             piece, start = places[number]
-            cells.append(piano.transpose(generated[piece][start : start + length], -semitones, drop=True))
+            cells.append(
+                transforms.transpose(generated[piece][start : start + length], -semitones, drop=True)
+            )
         yield begin, _rows(cells, [(i, 0) for i in range(len(cells))], length)

@@ -1,7 +1,7 @@
 """Tunes of one voice as text: children's songs and folk tunes for the experiments. README.md describes the notation.
 
-A tune is written frame by frame, an eighth note each, on the 13 keys from C to the C above: the form of seeds 001
-and 002 (`preprocess/piano.seed_song`).
+A tune is written frame by frame, an eighth note each, on the 13 keys from C to the C above: the form of the songs
+of FortsAndMills' MusicGeneration (`preprocess/pieces/thirteen_key_songs.py`).
 """
 
 from dataclasses import dataclass

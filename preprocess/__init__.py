@@ -15,6 +15,7 @@ keyboard                       the piano's keys and pitch classes
 midi                           MIDI files: bytes, events, bars and tempo
 note_sequence                  note-seq's protobuf, without its slow import
 piano                          the command: a folder of piano MIDI to pieces
+piano_rolls                    pieces as rolls, from and to NoteSequences
 pieces                         whole pieces of piano as frames
 preprocess_tfrecord            the command: NoteSequences to shards of examples
 scores                         MusicXML and ABC

@@ -23,9 +23,19 @@ from typing import Any
 from common import flags
 from common.console import Parser, add_log_flag, print_table, progress, run_command
 from common.errors import InputError
-from preprocess.pieces.rolls import CHECK_FLAGS, Checks
+from preprocess.pieces.checks import Checks
 
 HELD_OUT_PERCENT = 10.0
+
+CHECK_FLAGS = {
+    "min_pitch": ("lowest MIDI pitch", flags.PITCH),
+    "max_pitch": ("highest MIDI pitch", flags.PITCH),
+    "any_meter": ("also 3/4, 6/8 and the like", None),
+    "max_tempo_changes": ("most tempo changes of a piece", flags.COUNT_OR_NONE),
+    "max_off_grid": ("largest share of notes off the grid of sixteenths", flags.FRACTION),
+    "min_frames": ("shortest piece, in sixteenths", flags.COUNT),
+}
+"""What each flag of `Checks` means, and its type; None for one that is set or not."""
 
 
 def get_parser() -> argparse.ArgumentParser:

@@ -16,8 +16,8 @@ import sample
 import train
 from common.errors import CheckpointError, InputError
 from preprocess import preprocess_tfrecord
-from preprocess.converters.pianoroll import Roll, piano_roll, to_note_sequence
 from preprocess.midi.reader import read_midi
+from preprocess.piano_rolls import Roll, piano_roll, to_note_sequence
 from preprocess.tfrecord import RecordWriter
 from render.midi import Style, write_midi
 

@@ -1,6 +1,6 @@
 """Relative tokens: a piece as steps forward and intervals without octaves, the default of the Basic RNN's code.
 
-The counterpart of the "relative" batch builder of Conchylicultor's MusicGenerator (seed 003): the notes of all
+The counterpart of the "relative" batch builder of Conchylicultor's MusicGenerator: the notes of all
 tracks, sorted by frame and pitch, as 13 tokens. Token 0 goes one frame on; token k puts a note there whose pitch
 class lies k - 1 semitones above that of the note before. The first note is the reference and has no token. (The
 original encoded a repeated pitch class as 0 too, so that notes turned into steps; here it is 1.)
@@ -13,10 +13,10 @@ import numpy as np
 
 from common.errors import InputError
 from preprocess.converters.base import Converter, Example, dense_controls, one_hot
-from preprocess.converters.pianoroll import Roll, piano_roll, to_note_sequence
 from preprocess.example_forms import NO_TOKEN
 from preprocess.keyboard import HIGHEST_PITCH, KEYS, LOWEST_PITCH
 from preprocess.note_sequence import NoteSequence
+from preprocess.piano_rolls import Roll, piano_roll, to_note_sequence
 
 NEXT_FRAME = 0
 TOKENS = 13

@@ -11,8 +11,8 @@ import numpy as np
 
 from preprocess.dataset import network_type
 from preprocess.example_forms import NO_TOKEN
-from preprocess.pieces import rolls as piano
 from preprocess.pieces.pieces import Pieces
+from preprocess.pieces.transforms import add_errors, transpose, transpositions
 
 Batch = dict[str, np.ndarray]
 
@@ -40,7 +40,7 @@ def fragments(
         starts: s, int `[batch]`.
         stops: s + n, int `[batch]`; not above s where there is nothing left to predict.
         length: no fragment is longer.
-        history: so many frames before s - 1 are given as `past`.
+        history: frames before s - 1 that are given as `past`.
         semitones: how far each is moved up, int `[batch]`; what would leave the keyboard is left out.
 
     Returns:
@@ -76,9 +76,7 @@ def _windows(
         first = start - 1 - history
         begin = max(0, first)
         found = pieces[piece][begin:stop] if piece >= 0 else pieces[0][:0]
-        row[begin - first :][: len(found)] = (
-            piano.transpose(found, semitones, drop=True) if semitones else found
-        )
+        row[begin - first :][: len(found)] = transpose(found, semitones, drop=True) if semitones else found
     return frames
 
 
@@ -97,8 +95,8 @@ class FragmentBatches:
         batch_size: fragments of a batch.
         seed: of cuts, order and transpositions.
         transpose: smallest and largest number of semitones, both included, 0 among them.
-        error_rate: errors a frame (`piano.add_errors`), in what is read and in what is to be predicted alike, drawn
-            anew for each step: the seed's noise.
+        error_rate: errors a frame (`transforms.add_errors`), in what is read and in what is to be predicted alike, drawn
+            for each step again.
 
     Raises:
         ValueError: without pieces, for sizes that are not positive, or what is not possible: transpositions without
@@ -125,10 +123,10 @@ class FragmentBatches:
         if not 0 <= error_rate <= 1:
             raise ValueError(f"An error rate is from 0 to 1, not {error_rate}.")
         if pieces.are_tokens and (low or high or error_rate):
-            raise ValueError("Tokens are neither transposed nor spoilt.")
+            raise ValueError("Tokens are neither transposed nor given errors.")
         self.pieces, self.length, self.history = pieces, length, history
         self.batch_size, self.seed, self.error_rate = batch_size, seed, error_rate
-        possible = [piano.transpositions(p) if low or high else range(1) for p in pieces.keys]
+        possible = [transpositions(p) if low or high else range(1) for p in pieces.keys]
         self._lowest = np.array([max(low, r.start) for r in possible])
         self._highest = np.array([min(high, r.stop - 1) for r in possible])
         self._lengths = pieces.lengths
@@ -179,14 +177,14 @@ class FragmentBatches:
 
 
 def _add_errors(batch: Batch, rate: float, rng: np.random.Generator) -> None:
-    """Spoil the frames of fragments, those before them included, in place."""
+    """Put errors into the frames of fragments, those before them included, in place."""
     past = batch.get("past", batch["keys"][:, :0])
     frames = np.concatenate([past, batch["before"][:, None], batch["keys"]], axis=1)
     begins = past.shape[1] + 1
     for row, position, length in zip(frames, batch["position"], batch["lengths"], strict=True):
         # Not before the piece, nor after the fragment.
         real = slice(max(0, begins - int(position)), begins + int(length))
-        row[real] = piano.add_errors(row[real], rate, rng)
+        row[real] = add_errors(row[real], rate, rng)
     if "past" in batch:
         batch["past"] = frames[:, : begins - 1]
     batch["before"], batch["keys"] = frames[:, begins - 1], frames[:, begins:]

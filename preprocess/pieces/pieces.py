@@ -1,6 +1,6 @@
-"""Whole pieces for the frame models, which `preprocess/pieces/fragments.py` cuts into batches.
+"""Whole pieces for the piano models, which `preprocess/pieces/fragments.py` cuts into batches.
 
-Pieces are 88-key rolls of NoteSequences or of the four polyphonic sets (`preprocess/pieces/rolls.py`), or tokens that a
+Pieces are 88-key rolls of NoteSequences (`preprocess/piano_rolls.py`) or of the four polyphonic sets, or tokens that a
 converter makes of NoteSequences (`preprocess/converters/relative.py`).
 """
 
@@ -15,14 +15,16 @@ import numpy as np
 
 from common.errors import InputError, shown
 from preprocess.converters.base import Converter
-from preprocess.converters.pianoroll import REPRESENTATIONS, PianorollConverter
+from preprocess.converters.pianoroll import PianorollConverter
 from preprocess.dataset import dropped
 from preprocess.example_check import read_example
-from preprocess.note_sequence import read_note_sequences
-from preprocess.pieces import rolls as piano
+from preprocess.note_sequence import NoteSequence, read_note_sequences
+from preprocess.piano_rolls import REPRESENTATIONS, piano_roll
+from preprocess.pieces.polyphonic_sets import SPLITS, load_polyphonic_set
 from preprocess.tfrecord import expand_patterns, read_records, read_sidecar
 
 QUARTERS_PER_BAR = 4
+
 Keyed = tuple[np.ndarray, np.ndarray | None]
 """Keys, or tokens, of a piece and its velocities where they are known."""
 
@@ -58,7 +60,7 @@ class Pieces:
         return bool(self.keys) and self.keys[0].ndim == 1
 
     def some(self, count: int, seed: int = 0) -> "Pieces":
-        """So many of them, chosen at random, in their order; all where there are no more."""
+        """A random choice of `count` of them, in their order; all of them if there are no more."""
         if count >= len(self):
             return self
         chosen = np.sort(np.random.default_rng(seed).permutation(len(self))[:count])
@@ -115,40 +117,129 @@ def load_pieces(
         raise ValueError(
             f"There is no representation '{representation}'; expected {', '.join(REPRESENTATIONS)}."
         )
-    names: list[str] = []
-    rolls: list[Keyed] = []
-    reasons: Counter[str] = Counter()
-    wanted = "tokens" if converter is not None else "velocities" if with_velocities else ""
-    for path, part in _files(patterns, split or "train"):
-        if part:
-            _refuse_mat(path, representation, wanted)
-            frames = piano.load_frames(path)[part]
-            names += [f"{path.stem}:{part}#{i}" for i in range(len(frames))]
-            rolls += [(piece, None) for piece in frames]
-            on_record()
-            continue
-        sidecar = read_sidecar(path) or {}
-        if sidecar.get("kind") == "examples":
-            reasons += Counter(sidecar.get("reasons", {}))
-            found = _of_shard(path, sidecar, representation, steps_per_quarter, wanted, reasons, on_record)
-            names += [name for name, _ in found]
-            rolls += [piece for _, piece in found]
-            continue
-        for name, sequence in read_note_sequences(path, reasons):
-            if converter is not None:
-                examples, dropped = converter.convert(sequence)
-                reasons += dropped
-                made: list[Keyed] = [(e.inputs[: int(e.length)].astype(np.int32), None) for e in examples]
-            else:
-                made = _of_note_sequence(sequence, representation, steps_per_quarter, reasons)
-            names += [name] * len(made)
-            rolls += made
-            on_record()
-    if not rolls:
+    reader = _Reader(representation, steps_per_quarter, converter, with_velocities, on_record)
+    found = [piece for path, part in _files(patterns, split or "train") for piece in reader.read(path, part)]
+    reasons = reader.reasons
+    if not found:
         counted = ", ".join(f"{r}: {n}" for r, n in reasons.most_common()) or "the files are empty"
         raise InputError(f"{patterns}: gave no piece ({counted}).", "no_pieces")
-    velocities = [v for _, v in rolls if v is not None] if with_velocities and converter is None else None
-    return Pieces(tuple(names), [keys for keys, _ in rolls], velocities, dict(reasons))
+    keeps_velocities = with_velocities and converter is None
+    velocities = [v for _, (_, v) in found if v is not None] if keeps_velocities else None
+    return Pieces(
+        tuple(name for name, _ in found), [keys for _, (keys, _) in found], velocities, dict(reasons)
+    )
+
+
+@dataclass
+class _Reader:
+    """Reads pieces, with their names, from a file of any kind; options as in `load_pieces`.
+
+    Attributes:
+        reasons: how often what was dropped so far for which reason.
+    """
+
+    representation: str
+    steps_per_quarter: int
+    converter: Converter | None
+    with_velocities: bool
+    on_record: Callable[[], None]
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def wanted(self) -> str:
+        """What only NoteSequences hold, where it is wanted."""
+        return "tokens" if self.converter is not None else "velocities" if self.with_velocities else ""
+
+    def read(self, path: Path, split: str) -> list[tuple[str, Keyed]]:
+        """The pieces of a file; of a polyphonic set those of a split."""
+        if split:
+            return self._of_polyphonic_set(path, split)
+        sidecar = read_sidecar(path) or {}
+        if sidecar.get("kind") == "examples":
+            return self._of_shard(path, sidecar)
+        return self._of_note_sequences(path)
+
+    def _of_polyphonic_set(self, path: Path, split: str) -> list[tuple[str, Keyed]]:
+        """The pieces of a `.mat` file, as they are."""
+        if self.wanted:
+            raise InputError(f"{path}: holds no {self.wanted}, only which keys sound.", f"no_{self.wanted}")
+        if self.representation == "struck":
+            raise InputError(
+                f"{path}: holds which keys sound, not which are struck; take piano-sounding, or a config file with "
+                'representation = "sounding" under [converter].',
+                "no_onsets",
+            )
+        pieces = load_polyphonic_set(path)[split]
+        self.on_record()
+        return [(f"{path.stem}:{split}#{i}", (piece, None)) for i, piece in enumerate(pieces)]
+
+    def _of_note_sequences(self, path: Path) -> list[tuple[str, Keyed]]:
+        """The pieces of a TFRecord of NoteSequences; what can't be used is counted."""
+        found = []
+        for name, sequence in read_note_sequences(path, self.reasons):
+            pieces = (
+                self._rolls_of(sequence)
+                if self.converter is None
+                else self._tokens_of(sequence, self.converter)
+            )
+            found += [(name, piece) for piece in pieces]
+            self.on_record()
+        return found
+
+    def _tokens_of(self, sequence: NoteSequence, converter: Converter) -> list[Keyed]:
+        examples, reasons = converter.convert(sequence)
+        self.reasons += reasons
+        return [(example.inputs[: int(example.length)].astype(np.int32), None) for example in examples]
+
+    def _rolls_of(self, sequence: NoteSequence) -> list[Keyed]:
+        """The one roll of a piece, from the bar of its first note on; none where it can't be used."""
+        try:
+            roll = piano_roll(sequence, self.steps_per_quarter)
+        except InputError as error:
+            self.reasons[error.reason] += 1
+            return []
+        first = first_bar(roll.onsets, QUARTERS_PER_BAR * self.steps_per_quarter)
+        if first == len(roll.onsets):
+            self.reasons["no_notes"] += 1
+            return []
+        cells, velocities = roll.cells(self.representation)
+        return [(cells[first:], velocities[first:])]
+
+    def _of_shard(self, path: Path, sidecar: dict[str, Any]) -> list[tuple[str, Keyed]]:
+        """The pieces of a shard of `preprocess_tfrecord`, as they are; variants are left out.
+
+        A record that is no piece is left out and counted among the reasons.
+        """
+        self.reasons += Counter(sidecar.get("reasons", {}))
+        self._check_shard(path, sidecar.get("converter", {}))
+        converter = PianorollConverter(self.representation, steps_per_quarter=self.steps_per_quarter)
+        found: list[tuple[str, Keyed]] = []
+        for record in read_records(path):
+            self.on_record()
+            try:
+                source, variant, example = read_example(record, converter)
+            except InputError as error:
+                self.reasons[error.reason] += 1
+                continue
+            if not variant:
+                found.append((source, (example.inputs, None)))
+        return found
+
+    def _check_shard(self, path: Path, spec: dict[str, Any]) -> None:
+        """Raise an InputError where the converter that made a shard gives other pieces than those wanted."""
+        made = {"representation": "struck", "steps_per_quarter": 4, "slice_bars": None} | spec
+        wanted = {
+            "name": "pianoroll",
+            "representation": self.representation,
+            "steps_per_quarter": self.steps_per_quarter,
+            "slice_bars": None,
+        }
+        if self.wanted or any(made.get(option) != value for option, value in wanted.items()):
+            raise InputError(
+                f"{path}: was preprocessed with another converter ({shown(spec)}); run preprocess_tfrecord again with "
+                "this config, or name the TFRecord of NoteSequences, which alone holds velocities.",
+                "other_converter",
+            )
 
 
 def _files(patterns: str, split: str) -> list[tuple[Path, str]]:
@@ -157,9 +248,9 @@ def _files(patterns: str, split: str) -> list[tuple[Path, str]]:
     for pattern in filter(None, (p.strip() for p in patterns.split(","))):
         named = re.fullmatch(r"(.*\.mat)(?::([^:/]*))?", pattern)
         part = (named[2] or split) if named else ""
-        if part and part not in piano.SPLITS:
+        if part and part not in SPLITS:
             raise InputError(
-                f"{pattern}: there is no split '{part}'; expected {', '.join(piano.SPLITS)}.", "bad_split"
+                f"{pattern}: there is no split '{part}'; expected {', '.join(SPLITS)}.", "bad_split"
             )
         for path in expand_patterns(named[1] if named else pattern):
             is_set = path.suffix == ".mat"
@@ -167,67 +258,3 @@ def _files(patterns: str, split: str) -> list[tuple[Path, str]]:
     if not files:
         raise InputError("There is no file to read; name some.", "no_files")
     return list(dict.fromkeys(files))
-
-
-def _refuse_mat(path: Path, representation: str, wanted: str) -> None:
-    if wanted:
-        raise InputError(f"{path}: holds no {wanted}, only which keys sound.", f"no_{wanted}")
-    if representation == "struck":
-        raise InputError(
-            f"{path}: holds which keys sound, not which are struck; take piano-sounding, or a config file with "
-            'representation = "sounding" under [converter].',
-            "no_onsets",
-        )
-
-
-def _of_note_sequence(
-    sequence: Any, representation: str, steps_per_quarter: int, reasons: Counter[str]
-) -> list[Keyed]:
-    """Keys and velocities of a piece; nothing, and a reason counted, where it can't be used."""
-    try:
-        roll = piano.piano_roll(sequence, steps_per_quarter)
-    except InputError as error:
-        reasons[error.reason] += 1
-        return []
-    first = first_bar(roll.onsets, QUARTERS_PER_BAR * steps_per_quarter)
-    if first == len(roll.onsets):
-        reasons["no_notes"] += 1
-        return []
-    cells, velocities = roll.cells(representation)
-    return [(cells[first:], velocities[first:])]
-
-
-def _of_shard(
-    path: Path,
-    sidecar: dict[str, Any],
-    representation: str,
-    steps_per_quarter: int,
-    wanted: str,
-    reasons: Counter[str],
-    on_record: Callable[[], None],
-) -> list[tuple[str, Keyed]]:
-    """The pieces of a shard of `preprocess_tfrecord`, as they are, with their names; variants are left out.
-
-    A record that is no piece is left out and counted among the reasons.
-    """
-    spec = sidecar.get("converter", {})
-    kept = {"representation": "struck", "steps_per_quarter": 4, "slice_bars": None} | spec
-    asked = {"name": "pianoroll", "representation": representation, "steps_per_quarter": steps_per_quarter}
-    if wanted or any(kept.get(key) != value for key, value in (asked | {"slice_bars": None}).items()):
-        raise InputError(
-            f"{path}: was preprocessed with another converter ({shown(spec)}); run preprocess_tfrecord again with this "
-            "config, or name the TFRecord of NoteSequences, which alone holds velocities.",
-            "other_converter",
-        )
-    converter = PianorollConverter(representation, steps_per_quarter=steps_per_quarter)
-    found: list[tuple[str, Keyed]] = []
-    for record in read_records(path):
-        on_record()
-        try:
-            source, variant, example = read_example(record, converter)
-        except InputError as error:
-            reasons[error.reason] += 1
-            continue
-        if not variant:
-            found.append((source, (example.inputs, None)))
-    return found

@@ -1,6 +1,6 @@
 """Primers: the frames that a frame model is given before it goes on by itself.
 
-From a list of starts in the form of MusicGenerator's `initiator.json` (seed 003), from music, or from a chord.
+From a list of starts in the form of MusicGenerator's `initiator.json`, from music, or from a chord.
 Primers are rolls, bool `[frames, 88]`.
 """
 
@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from common.errors import InputError
-from preprocess.converters.pianoroll import REPRESENTATIONS, piano_roll
 from preprocess.keyboard import HIGHEST_PITCH, KEYS, LOWEST_PITCH
+from preprocess.note_sequence import NoteSequence
+from preprocess.piano_rolls import REPRESENTATIONS, piano_roll
 
 MAX_BYTES = 2**20
 MAX_PRIMERS = 256
@@ -47,7 +48,10 @@ def read_initiators(path: str | Path) -> list[tuple[str, np.ndarray]]:
 
 
 def primer_of_sequence(
-    note_sequence: Any, frames: int | None = None, representation: str = "struck", steps_per_quarter: int = 4
+    note_sequence: NoteSequence,
+    frames: int | None = None,
+    representation: str = "struck",
+    steps_per_quarter: int = 4,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The first frames of a NoteSequence, bool `[frames, 88]`, and its velocities, 0 to 1.
 

@@ -123,10 +123,10 @@ def read_embedding(data: bytes) -> None:
 
 
 def read_polyphonic(data: bytes, path: Path) -> None:
-    from preprocess.pieces.rolls import load_frames
+    from preprocess.pieces.polyphonic_sets import load_polyphonic_set
 
     path.write_bytes(data)
-    for split, pieces in load_frames(path).items():
+    for split, pieces in load_polyphonic_set(path).items():
         for piece in pieces:
             if piece.dtype != bool or piece.ndim != 2 or piece.shape[1] != 88:
                 raise Wrong(f"a piece of {split} is {piece.dtype} {piece.shape}")

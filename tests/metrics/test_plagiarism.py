@@ -8,15 +8,16 @@ from hypothesis.extra import numpy as hnp
 
 from metrics import plagiarism
 from metrics.plagiarism import count_passages, jaccard_distances, nearest_segments, summarize
-from preprocess.pieces import rolls as piano
+from preprocess.keyboard import KEYS
 from preprocess.pieces.pieces import Pieces
+from preprocess.pieces.transforms import transpose
 
 ROWS = hnp.arrays(bool, st.tuples(st.integers(1, 6), st.just(9)))
 
 
 def music(frames: int, seed: int) -> np.ndarray:
     """Random keys of the middle five octaves."""
-    cells = np.zeros((frames, piano.KEYS), bool)
+    cells = np.zeros((frames, KEYS), bool)
     cells[:, 14:74] = np.random.default_rng(seed).random((frames, 60)) < 0.05
     return cells
 
@@ -39,7 +40,7 @@ def test_distances_are_cells_that_differ_over_cells_that_sound(a: np.ndarray, b:
 @pytest.mark.parametrize("semitones", [0, 5, -6])
 def test_a_copy_is_found_where_it_stands(training: Pieces, semitones: int) -> None:
     generated = music(96, 7)
-    generated[32:64] = piano.transpose(training.keys[1][12:44], semitones)
+    generated[32:64] = transpose(training.keys[1][12:44], semitones)
     matches = nearest_segments([music(48, 8), generated], training)
     assert [(m.piece, m.frame) for m in matches] == [(0, 0), (0, 16)] + [(1, f) for f in range(0, 80, 16)]
     copies = [m for m in matches if m.distance == 0]
@@ -51,7 +52,7 @@ def test_a_copy_is_found_where_it_stands(training: Pieces, semitones: int) -> No
 
 
 def test_a_copy_transposed_too_far_is_not_looked_for(training: Pieces) -> None:
-    generated = piano.transpose(training.keys[1][:32], 7)
+    generated = transpose(training.keys[1][:32], 7)
     assert nearest_segments([generated], training)[0].distance > 0
     (match,) = nearest_segments([generated], training, transpositions=range(8))
     assert (match.distance, match.transposition) == (0, 7)
@@ -85,14 +86,14 @@ def test_blocks_change_nothing(training: Pieces, monkeypatch: pytest.MonkeyPatch
 
 def test_the_least_transposition_of_equal_ones_is_named() -> None:
     """A chromatic scale is its own copy in every key."""
-    scale = np.zeros((64, piano.KEYS), bool)
+    scale = np.zeros((64, KEYS), bool)
     scale[np.arange(64), 10 + np.arange(64)] = True
     (match,) = nearest_segments([scale[16:48]], Pieces(("scale",), [scale]), training_hop=1)
     assert (match.distance, match.transposition, match.training_frame) == (0, 0, 16)
 
 
 def test_silence_and_short_pieces_are_left_out(training: Pieces) -> None:
-    silent, short = np.zeros((64, piano.KEYS), bool), music(31, 3)
+    silent, short = np.zeros((64, KEYS), bool), music(31, 3)
     assert nearest_segments([silent, short], training) == []
     with pytest.raises(ValueError, match="no passage"):
         summarize([])
@@ -102,9 +103,9 @@ def test_silence_and_short_pieces_are_left_out(training: Pieces) -> None:
 
 
 def test_notes_at_the_end_of_the_keyboard_are_not_moved_off() -> None:
-    low = np.zeros((32, piano.KEYS), bool)
+    low = np.zeros((32, KEYS), bool)
     low[::4, 0] = low[::4, 12] = True
-    higher = piano.transpose(low, 3)
+    higher = transpose(low, 3)
     # Three semitones below the training passage, so its source lies above; the other way is off the keyboard.
     (match,) = nearest_segments([low], Pieces(("higher",), [higher]))
     assert (match.distance, match.transposition) == (0, -3)

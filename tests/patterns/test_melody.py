@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from common.errors import InputError
 from patterns.melody import FRAMES, KEYS, Tune, format_tune, load_tunes, parse, roll_to_note_sequence
 from patterns.notation import NotationError
-from preprocess.pieces.rolls import seed_song
+from preprocess.pieces.thirteen_key_songs import thirteen_key_song
 
 words = st.text(st.characters(blacklist_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=20)
 names = words.map(str.strip).filter(lambda name: name and "//" not in name)
@@ -53,7 +53,7 @@ def test_a_short_tune_is_played_again() -> None:
 def test_the_note_sequence_is_read_as_the_seeds_songs_are(tune: Tune) -> None:
     """Except for silence at the end and for transposition, which MusicGeneration's reader leaves alone between C and C."""
     roll = tune.roll()
-    np.testing.assert_array_equal(seed_song(roll_to_note_sequence(roll)), roll)
+    np.testing.assert_array_equal(thirteen_key_song(roll_to_note_sequence(roll)), roll)
 
 
 @pytest.mark.parametrize(

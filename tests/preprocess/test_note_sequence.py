@@ -13,7 +13,6 @@ import pytest
 import configs
 from common.errors import InputError
 from preprocess import converters
-from preprocess.converters.pianoroll import piano_roll
 from preprocess.dataset import load_examples
 from preprocess.midi.reader import Limits
 from preprocess.note_sequence import (
@@ -24,6 +23,7 @@ from preprocess.note_sequence import (
     read_note_sequences,
     reason_to_refuse,
 )
+from preprocess.piano_rolls import piano_roll
 from preprocess.tfrecord import RecordWriter
 from tests.conftest import ROOT
 

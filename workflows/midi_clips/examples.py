@@ -19,9 +19,10 @@ from preprocess.converters.base import Example
 from preprocess.converters.drums import DrumsConverter
 from preprocess.converters.groove import GrooveConverter
 from preprocess.converters.melody import MelodyConverter
-from preprocess.converters.pianoroll import PianorollConverter, clock, piano_roll
+from preprocess.converters.pianoroll import PianorollConverter
 from preprocess.converters.trio import BASS_PROGRAMS, MELODY_PROGRAMS, TrioConverter
 from preprocess.drums import groove_conditions
+from preprocess.piano_rolls import clock, piano_roll
 from workflows.midi_clips.source import Notes, Window
 
 Array = np.ndarray

@@ -10,9 +10,9 @@ from common.console import print_table, progress
 from common.errors import InputError
 from metrics.plagiarism import PASSAGE, Match, count_passages, nearest_segments, summarize
 from models.piano.trained import TrainedFrameModel
-from preprocess.converters.pianoroll import piano_roll
+from preprocess.piano_rolls import piano_roll
 from preprocess.pieces.pieces import Pieces
-from preprocess.pieces.rolls import transpose
+from preprocess.pieces.transforms import transpose
 from workflows.piano.primers import representation_of
 from workflows.training.data import load_pieces
 

@@ -9,7 +9,7 @@ import numpy as np
 from common.errors import InputError
 from common.output_files import check_outputs
 from models.piano.trained import TrainedFrameModel
-from preprocess.converters.pianoroll import piano_roll
+from preprocess.piano_rolls import piano_roll
 from preprocess.pieces.pieces import Pieces
 from workflows.piano.primers import representation_of
 

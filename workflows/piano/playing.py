@@ -9,8 +9,8 @@ import numpy as np
 from common.console import progress
 from common.errors import InputError
 from models.piano.trained import TrainedFrameModel
-from preprocess.converters.pianoroll import Roll, to_note_sequence
 from preprocess.converters.relative import NEXT_FRAME
+from preprocess.piano_rolls import Roll, to_note_sequence
 from workflows.midi_clips.merge import merged
 from workflows.piano.primers import Primer, bar_frames, representation_of
 

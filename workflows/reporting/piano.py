@@ -90,20 +90,20 @@ def _figures(pieces: Any, scores: Any) -> dict[str, Any]:
 
 def _baselines(train: Any, pieces: Any, model: Any) -> dict[str, float]:
     """What simple models of the training pieces make of the held-out ones, nats a frame."""
-    from preprocess.pieces import baselines as frame_baselines
-    from preprocess.pieces.rolls import pitch_classes
+    from baselines import frame_counts
+    from preprocess.pieces.transforms import pitch_classes
 
     figures = {
-        "each_key_by_itself": frame_baselines.static_bernoulli_nats(train.keys, pieces.keys),
-        "markov_chain_of_keys": frame_baselines.markov_nats(train.keys, pieces.keys),
+        "each_key_by_itself": frame_counts.static_bernoulli_nats(train.keys, pieces.keys),
+        "markov_chain_of_keys": frame_counts.markov_nats(train.keys, pieces.keys),
     }
     if model.form == "classes":
         classes = [[pitch_classes(piece) for piece in some.keys] for some in (train, pieces)]
-        chords = [[frame_baselines.chord_numbers(piece) for piece in some] for some in classes]
+        chords = [[frame_counts.chord_numbers(piece) for piece in some] for some in classes]
         figures |= {
-            "each_chord_of_classes_by_itself": frame_baselines.unigram_nats(chords[0], chords[1], 4096),
-            "each_class_by_itself": frame_baselines.static_bernoulli_nats(*classes),
-            "markov_chain_of_classes": frame_baselines.markov_nats(*classes),
+            "each_chord_of_classes_by_itself": frame_counts.unigram_nats(chords[0], chords[1], 4096),
+            "each_class_by_itself": frame_counts.static_bernoulli_nats(*classes),
+            "markov_chain_of_classes": frame_counts.markov_nats(*classes),
         }
     return figures
 

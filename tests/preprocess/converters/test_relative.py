@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from preprocess import converters
-from preprocess.converters.pianoroll import Roll, piano_roll, to_note_sequence
 from preprocess.converters.relative import HIGHEST_START, LOWEST_START, RelativeConverter
 from preprocess.keyboard import KEYS, LOWEST_PITCH
 from preprocess.midi.reader import read_midi
 from preprocess.note_sequence import NoteSequence
+from preprocess.piano_rolls import Roll, piano_roll, to_note_sequence
 
 INTERVALS = st.integers(1, 12)
 FRAMES = st.lists(st.lists(INTERVALS, max_size=4), min_size=1, max_size=30)

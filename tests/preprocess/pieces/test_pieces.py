@@ -14,11 +14,13 @@ from hypothesis.extra import numpy as hnp
 from common.errors import InputError
 from preprocess.converters.relative import RelativeConverter
 from preprocess.example_forms import NO_TOKEN
+from preprocess.keyboard import KEYS
 from preprocess.midi.reader import read_midi
 from preprocess.note_sequence import NoteSequence
-from preprocess.pieces import rolls as piano
+from preprocess.piano_rolls import Roll, piano_roll, to_note_sequence
 from preprocess.pieces.fragments import FragmentBatches, chunks
 from preprocess.pieces.pieces import Pieces, first_bar, load_pieces
+from preprocess.pieces.transforms import transpose, transpositions
 from preprocess.tfrecord import RecordWriter
 
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=6)
@@ -38,7 +40,7 @@ def one_roll(draw: st.DrawFn) -> Pieces:
     """One piece with velocities, of keys in the middle, whose frames differ so much that no two are confused."""
     frames, seed = draw(st.integers(1, 40)), draw(st.integers(0, 99))
     rng = np.random.default_rng(seed)
-    velocities = np.zeros((frames, piano.KEYS), np.float32)
+    velocities = np.zeros((frames, KEYS), np.float32)
     velocities[:, 4:80] = rng.integers(1, 128, (frames, 76)) * (rng.random((frames, 76)) < 0.3) / 128
     return Pieces(("piece",), [velocities > 0], [velocities])
 
@@ -103,11 +105,11 @@ def test_transposed_fragments_are_the_pieces_own(
         same = [
             t
             for t in range(low, high + 1)
-            if t in piano.transpositions(pieces.keys[0])
-            and (piano.transpose(ours[history:], t, drop=True) == theirs).all()
+            if t in transpositions(pieces.keys[0])
+            and (transpose(ours[history:], t, drop=True) == theirs).all()
         ]
         assert same
-        moved = piano.transpose(ours > 0, same[0], drop=True)
+        moved = transpose(ours > 0, same[0], drop=True)
         np.testing.assert_array_equal(batch["keys"][row], moved[history + 1 :])
         np.testing.assert_array_equal(batch["before"][row], moved[history])
         if history:
@@ -115,7 +117,7 @@ def test_transposed_fragments_are_the_pieces_own(
 
 
 def test_all_possible_transpositions_are_drawn_and_no_others() -> None:
-    roll = np.zeros((8, piano.KEYS), bool)
+    roll = np.zeros((8, KEYS), bool)
     roll[:, [2, 60]] = True
     batch = FragmentBatches(Pieces(("a",), [roll]), 8, 0, 200, 0, (-6, 5)).batch(0)
     assert set(batch["keys"].argmax(axis=2)[:, 0].tolist()) == set(range(8))
@@ -148,7 +150,7 @@ def test_seeds_and_epochs_differ() -> None:
 
 def test_errors_spoil_what_is_read_and_predicted_alike() -> None:
     rng = np.random.default_rng(0)
-    keys = rng.random((200, piano.KEYS)) < 0.1
+    keys = rng.random((200, KEYS)) < 0.1
     velocities = np.where(keys, np.float32(0.9), np.float32(0))
     pieces = Pieces(("piece",), [keys], [velocities])
     whole = FragmentBatches(pieces, 50, 20, 4, seed=1)
@@ -220,8 +222,8 @@ def test_chunks_put_pieces_of_similar_length_together() -> None:
     assert [len(group) for group in groups] == [3, 1]
 
 
-def sequence_of(roll: piano.Roll, name: str) -> Any:
-    sequence = piano.to_note_sequence(roll)
+def sequence_of(roll: Roll, name: str) -> Any:
+    sequence = to_note_sequence(roll)
     sequence.filename = name
     return sequence
 
@@ -233,18 +235,18 @@ def write(path: Path, *sequences: Any) -> Path:
     return path
 
 
-@given(hnp.arrays(bool, (20, piano.KEYS)), st.integers(0, 40))
+@given(hnp.arrays(bool, (20, KEYS)), st.integers(0, 40))
 def test_the_first_bar_is_that_of_the_first_note(cells: np.ndarray, silent: int) -> None:
-    cells = np.concatenate([np.zeros((silent, piano.KEYS), bool), cells])
+    cells = np.concatenate([np.zeros((silent, KEYS), bool), cells])
     first = first_bar(cells, 16)
     assert not cells[:first].any()
     assert first == len(cells) if not cells.any() else (first % 16 == 0 and cells[first : first + 16].any())
 
 
 def test_note_sequences_are_pieces(tmp_path: Path) -> None:
-    onsets = np.zeros((48, piano.KEYS), bool)
+    onsets = np.zeros((48, KEYS), bool)
     onsets[[37, 40, 44], [30, 34, 37]] = True
-    roll = piano.Roll(onsets, piano.Roll.of_struck(onsets, 4).sounding, onsets * np.float32(0.5))
+    roll = Roll(onsets, Roll.of_struck(onsets, 4).sounding, onsets * np.float32(0.5))
     early = sequence_of(roll, "early.mid")
     early.notes[0].start_time = -1.0
     path = write(tmp_path / "a.tfrecord", sequence_of(roll, "late.mid"), NoteSequence(), early)
@@ -269,17 +271,17 @@ def test_real_pieces_are_whole(data_dir: Callable[[str], Path], tmp_path: Path) 
     pieces = load_pieces(str(write(tmp_path / "rags.tfrecord", *sequences)))
     assert pieces.names == ("rags.tfrecord#0", "rags.tfrecord#1") and not pieces.reasons
     for piece, sequence in zip(pieces.keys, sequences, strict=True):
-        onsets = piano.piano_roll(sequence).onsets
+        onsets = piano_roll(sequence).onsets
         np.testing.assert_array_equal(piece, onsets[len(onsets) - len(piece) :])
         assert piece.sum() == onsets.sum() and piece[:16].any()
 
 
 def test_tokens_of_a_converter_are_pieces(tmp_path: Path) -> None:
-    onsets = np.zeros((8, piano.KEYS), bool)
+    onsets = np.zeros((8, KEYS), bool)
     onsets[[0, 2, 2], [39, 39, 43]] = True
-    single = np.zeros((1, piano.KEYS), bool)
+    single = np.zeros((1, KEYS), bool)
     single[0, 5] = True
-    sequences = [sequence_of(piano.Roll.of_struck(x), "a.mid") for x in (onsets, single)]
+    sequences = [sequence_of(Roll.of_struck(x), "a.mid") for x in (onsets, single)]
     path = write(tmp_path / "a.tfrecord", *sequences)
     pieces = load_pieces(str(path), converter=RelativeConverter())
     assert [piece.tolist() for piece in pieces.keys] == [[0, 0, 1, 5]]
@@ -295,7 +297,7 @@ def polyphonic(tmp_path: Path) -> Path:
     splits = {}
     for name, sizes in {"traindata": (5, 3), "validdata": (2,), "testdata": (7, 1, 1)}.items():
         splits[name] = np.empty((1, len(sizes)), dtype=object)
-        splits[name][0, :] = [np.eye(n, piano.KEYS) for n in sizes]
+        splits[name][0, :] = [np.eye(n, KEYS) for n in sizes]
     savemat(tmp_path / "Small.mat", splits)
     return tmp_path / "Small.mat"
 
@@ -310,7 +312,7 @@ def test_splits_of_polyphonic_sets(polyphonic: Path, tmp_path: Path) -> None:
     assert sizes(f"{polyphonic}:train, {polyphonic}:validation, {polyphonic}", "test") == [5, 3, 2, 7, 1, 1]
     pieces = load_pieces(f"{polyphonic}:test,{polyphonic}:test", "sounding")
     assert pieces.names == ("Small:test#0", "Small:test#1", "Small:test#2")
-    np.testing.assert_array_equal(pieces.keys[0], np.eye(7, piano.KEYS) > 0)
+    np.testing.assert_array_equal(pieces.keys[0], np.eye(7, KEYS) > 0)
 
 
 def test_sets_have_no_onsets_velocities_or_tokens(polyphonic: Path) -> None:
@@ -346,11 +348,10 @@ def test_files_without_pieces_are_refused(tmp_path: Path) -> None:
 
 def test_shards_of_preprocess_tfrecord_hold_the_same_pieces(tmp_path: Path) -> None:
     """A piece in 4/4 from its first bar on is the same, whichever of both ways it goes."""
-    from preprocess.converters.pianoroll import Roll, to_note_sequence
     from preprocess.preprocess_tfrecord import main
 
     rng = np.random.default_rng(0)
-    rolls = [rng.random((32, piano.KEYS)) < 0.05 for _ in range(3)]
+    rolls = [rng.random((32, KEYS)) < 0.05 for _ in range(3)]
     with RecordWriter(tmp_path / "pieces.tfrecord") as writer:
         for i, roll in enumerate(rolls):
             roll[0, 40] = roll[-1, 50] = True

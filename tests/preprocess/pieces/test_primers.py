@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import InputError
-from preprocess.converters.pianoroll import Roll, to_note_sequence
 from preprocess.keyboard import KEYS, LOWEST_PITCH
+from preprocess.piano_rolls import Roll, to_note_sequence
 from preprocess.pieces.primers import (
     MAX_BYTES,
     MAX_FRAMES,

@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from preprocess.pieces import rolls as piano
-from preprocess.pieces.baselines import (
+from baselines.frame_counts import (
     chord_numbers,
     markov_nats,
     static_bernoulli_nats,
     unigram_nats,
 )
+from preprocess.pieces.polyphonic_sets import load_polyphonic_set
+from preprocess.pieces.transforms import pitch_classes
 
 PUBLISHED = {"JSB_Chorales": 11.09, "Nottingham": 10.26, "MuseData": 11.51, "Piano_midi": 11.05}
 
@@ -32,12 +33,12 @@ def chain(frames: int, begin: float, stay: float, keys: int, seed: int) -> np.nd
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_numbers(data_dir: Callable[[str], Path], name: str) -> None:
-    sets = piano.load_frames(data_dir("polyphonic") / f"{name}.mat")
+    sets = load_polyphonic_set(data_dir("polyphonic") / f"{name}.mat")
     static = static_bernoulli_nats(sets["train"], sets["test"])
     assert static == pytest.approx(PUBLISHED[name], abs=0.005)
     markov = markov_nats(sets["train"], sets["test"])
     assert markov < static
-    classes = {split: [piano.pitch_classes(p) for p in pieces] for split, pieces in sets.items()}
+    classes = {split: [pitch_classes(p) for p in pieces] for split, pieces in sets.items()}
     # Twelve bits know less than 88, and the chain knows more than the rates.
     static_classes = static_bernoulli_nats(classes["train"], classes["test"])
     assert markov_nats(classes["train"], classes["test"]) < static_classes < static
