@@ -14,7 +14,6 @@ import math
 import sys
 from pathlib import Path
 
-import configs
 from common import flags
 from common.console import Parser, add_log_flag, run_command
 from common.errors import InputError
@@ -94,44 +93,16 @@ def main(argv: list[str] | None = None) -> int:
     _check(args)
 
     from common.output_files import check_outputs
+    from workflows import families
     from workflows.loading import load_model
 
     output = Path(args.output_dir).expanduser()
     files = [output / "evaluation.json", output / "evaluation.png"]
     check_outputs(files, args.force)
     model = load_model(args, frame_models=True)
-    _fill_in(args, model.config)
-    if model.config.model == "frame_model":
-        from workflows.reporting import piano as frame_report
-
-        frame_report.evaluate(args, model, files)
-    else:
-        from workflows.reporting import music_vae as clip_report
-
-        clip_report.evaluate(args, model, files)
+    families.of(model.config).evaluate(args, model, files)
     print(f"Wrote {files[0]}" + (f" and {files[1].name}." if files[1].exists() else "."))
     return 0
-
-
-DEFAULTS = {
-    "music_vae": {"num_samples": 1024, "importance_samples": 64, "max_batch_size": 256},
-    "frame_model": {"num_samples": 64, "importance_samples": 8},
-}
-
-
-def _fill_in(args: argparse.Namespace, config: configs.Config) -> None:
-    """Give flags that are not given what is usual for a kind of model, so that the report says what was done."""
-    if config.model == "frame_model" and args.max_batch_size is not None:
-        raise InputError(
-            f"{config.name} reads pieces side by side as their lengths allow; leave out --max_batch_size.",
-            "bad_flag",
-        )
-    defaults = dict(DEFAULTS[config.model])
-    if config.model == "music_vae" and not config.hparams.z_size:
-        defaults["importance_samples"] = 1  # without latent vector the likelihood is exact
-    for flag, value in defaults.items():
-        if getattr(args, flag) is None:
-            setattr(args, flag, value)
 
 
 def _check(args: argparse.Namespace) -> None:

@@ -34,17 +34,14 @@ def steps_of(model: Any, length: int | None) -> int:
     """
     if length is None or length == model.max_length:
         return model.max_length
-    if model.config.decoder["name"] == "history_lstm":
-        raise InputError(
-            f"{model.config.name} plays clips of {model.max_length} steps, and longer ones by --bars; leave out "
-            "--length.",
-            "bad_flag",
+    if model.has_fixed_length:
+        steps = f"{model.max_length} steps"
+        plays = (
+            f"plays clips of {steps}, and longer ones by --bars"
+            if model.fills_in
+            else f"always plays {steps}"
         )
-    if model.config.decoder["name"] == "hierarchical_lstm" or model.converter.segments:
-        raise InputError(
-            f"{model.config.name} always plays {model.max_length} steps; leave out --length.",
-            "bad_flag",
-        )
+        raise InputError(f"{model.config.name} {plays}; leave out --length.", "bad_flag")
     return length
 
 

@@ -55,8 +55,13 @@ class HistoryModel(TrainedModel):
         return self._player
 
     @property
+    def has_fixed_length(self) -> bool:
+        """True: longer music is played clip after clip."""
+        return True
+
+    @property
     def heeds_conditions(self) -> bool:
-        """Whether it was trained to be like what is asked for."""
+        """Whether it was trained under conditions."""
         return bool(self.layout.conditions and self.config.augmenter.get("condition_rate"))
 
     @property

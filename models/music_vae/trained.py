@@ -62,6 +62,21 @@ class TrainedModel:
         return self.config.hparams.max_seq_len
 
     @property
+    def heeds_conditions(self) -> bool:
+        """Whether it was trained under conditions (`preprocess/drums/conditions.py`), as some history drum models are."""
+        return False
+
+    @property
+    def fills_in(self) -> bool:
+        """Whether it was trained to play around known hits, as some history drum models are; these play songs, too."""
+        return False
+
+    @property
+    def has_fixed_length(self) -> bool:
+        """Whether it plays clips of `max_length` steps only."""
+        return self.config.decoder["name"] == "hierarchical_lstm" or self.converter.segments > 0
+
+    @property
     def keras_model(self) -> Any:
         """The Keras model with these weights, built when first asked for.
 

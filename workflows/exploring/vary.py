@@ -41,7 +41,7 @@ def vary(args: argparse.Namespace) -> None:
     by_asking = args.attribute in CONDITIONS
     default = configs.DEFAULT_CONFIG if by_asking else configs.DEFAULT_EDIT_CONFIG
     model = load_model(args, default=default)
-    if by_asking and getattr(model, "heeds_conditions", False):
+    if by_asking and model.heeds_conditions:
         _vary_condition(args, model, amounts)
         return
     found = read_vectors(args.attributes_file, model)

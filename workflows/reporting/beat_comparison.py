@@ -1,11 +1,11 @@
-"""Drum beats beside tables and drummers: what evaluate.py prints of phrases, copies, and baselines that only count.
+"""Evaluating drum beats beside drummers and beside baselines that only count: phrases, copies, nats a bar.
 
 The statistics are those of `metrics.beats`, the classifier that of `metrics.two_sample`, the tables those of
 `baselines`. Tables are fitted to the training clips and left out where none are given.
 """
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,11 +17,17 @@ from metrics import beats, two_sample
 from metrics.drum_hits import f1
 from models.history_drums import editing
 from models.music_vae import latent
+from models.music_vae.trained import TrainedModel
 from models.numpy_engine import decoding as numpy_model
 from preprocess.converters.base import Example
+from preprocess.dataset import ExampleSet
 from preprocess.drums.rhythm import STEPS_PER_BAR
 from workflows.reporting import interpolations as interpolation_report
 from workflows.reporting.beats import decode
+
+if TYPE_CHECKING:
+    # Imports Keras.
+    from models.music_vae.evaluation import Scores
 
 Array = np.ndarray
 
@@ -46,16 +52,21 @@ STATISTICS = {
 
 
 def figures(
-    model: Any, clips: Array, sources: Array, train: Any, scores: Any, args: argparse.Namespace
+    model: TrainedModel,
+    clips: Array,
+    sources: Array,
+    train: ExampleSet | None,
+    scores: "Scores",
+    args: argparse.Namespace,
 ) -> dict[str, Any]:
     """All figures of a model of the nine drums.
 
     Args:
-        model: a `TrainedModel`.
+        model: plays the nine drums on sixteenths.
         clips: held-out int tokens `[n, steps]`.
         sources: int `[n]`, the file of each.
-        train: an `ExampleSet` of the training clips, or None.
-        scores: the `models.music_vae.evaluation.Scores` of the clips.
+        train: the training clips, or None.
+        scores: of the held-out clips.
         args: the flags of `evaluate.py`.
     """
     mixture = None
@@ -87,8 +98,10 @@ def _by_bar(nats: Array) -> list[float]:
     return nats.reshape(len(nats), -1, STEPS_PER_BAR).sum(axis=2).mean(axis=0).tolist()
 
 
-def _model_nats_by_bar(model: Any, z: Array, clips: Array, args: argparse.Namespace) -> list[float] | None:
-    """What each bar costs the decoder that is given a draw of z (which has cost the KL); None where NumPy can't say."""
+def _model_nats_by_bar(
+    model: TrainedModel, z: Array, clips: Array, args: argparse.Namespace
+) -> list[float] | None:
+    """Nats of each bar given a draw of z, whose KL is not included; None for decoders without a NumPy likelihood."""
     if not numpy_model.supports_decoder(model.config):
         return None
     nats = [
@@ -107,8 +120,8 @@ def hit_f1(truth: Array, played: Array) -> float:
     return f1(int((truth & played).sum()), int(truth.sum() + played.sum()))
 
 
-def _encode_decode(model: Any, clips: Array, mu: Array, args: argparse.Namespace) -> dict[str, Any]:
-    """F1 of clips that went through the model, unaided and without chance, beside their first bar repeated."""
+def _encode_decode(model: TrainedModel, clips: Array, mu: Array, args: argparse.Namespace) -> dict[str, Any]:
+    """F1 of clips that are encoded and decoded at temperature 0, beside their first bar repeated."""
     played = decode(model, mu, 0.0, "Encoding and decoding", args)
     truth = beats.grid_of(clips)
     found: dict[str, Any] = {
@@ -125,8 +138,8 @@ def _encode_decode(model: Any, clips: Array, mu: Array, args: argparse.Namespace
     return found
 
 
-def _infill(model: Any, clips: Array, args: argparse.Namespace) -> dict[str, Any] | None:
-    """F1 of a bar that is filled in, beside the majority of the others; None where there is none to fill in."""
+def _infill(model: TrainedModel, clips: Array, args: argparse.Namespace) -> dict[str, Any] | None:
+    """F1 of a bar that is filled in, beside the majority of the other bars; None for clips of a single bar."""
     bars = clips.shape[1] // STEPS_PER_BAR
     if bars < 2:
         return None
@@ -149,7 +162,7 @@ def _infill(model: Any, clips: Array, args: argparse.Namespace) -> dict[str, Any
     }
 
 
-def _filled(model: Any, clips: Array, bar: int, seed: int) -> Array:
+def _filled(model: TrainedModel, clips: Array, bar: int, seed: int) -> Array:
     """The bar as the model fills it in at temperature 0, hits `[clips, 16, drums]`."""
     hole = np.arange(clips.shape[1]) // STEPS_PER_BAR == bar
     filled = []
@@ -164,13 +177,18 @@ def _filled(model: Any, clips: Array, bar: int, seed: int) -> Array:
 
 
 def _sample_table(
-    model: Any, clips: Array, sources: Array, train: Any, mixture: Any, args: argparse.Namespace
+    model: TrainedModel,
+    clips: Array,
+    sources: Array,
+    train: ExampleSet | None,
+    mixture: CountMixture | None,
+    args: argparse.Namespace,
 ) -> dict[str, Any]:
-    """Statistics of samples at several temperatures, of held-out and training clips, and of the counts' own samples.
+    """Statistics of samples at several temperatures, of held-out and training clips, and of samples of the counts.
 
-    There are `--num_samples` of each kind of sample. Held-out and training clips are all looked at, but for shares of
-    different clips, which depend on their number, and for the two-sample test of training clips: there it is as many
-    of them as of samples.
+    Each set of samples has `--num_samples` clips. Statistics of held-out and training clips are those of all clips,
+    except for shares of different clips, which depend on the number of clips, and the two-sample test of training clips:
+    these take as many clips as there are samples.
     """
     pool = None if train is None else train.inputs
     temperatures = sorted(set(args.temperatures))
@@ -199,19 +217,20 @@ def _sample_table(
                 "auc": _area(train.inputs[some], clips, sources, args.seed, train.sources[some]),
             }
             advance()
+            assert mixture is not None, "fitted to the training clips"
             found["count_mixture"] = row(mixture.sample(args.num_samples, clips.shape[1], 1.0, args.seed))
     return found
 
 
 def _some(clips: int, most: int, seed: list[int]) -> Array:
-    """At most so many of the clips, chosen at random."""
+    """The indices of at most `most` of the clips, chosen at random."""
     return np.random.default_rng(seed).permutation(clips)[:most]
 
 
 def _area(
     samples: Array, clips: Array, sources: Array, seed: int, groups: Array | None = None
 ) -> float | None:
-    """The two-sample test's figure; None where scikit-learn is missing or there are too few files."""
+    """The area under the curve of the two-sample test; None where scikit-learn is missing or there are too few files."""
     fewest = min(len(np.unique(sources)), len(samples if groups is None else np.unique(groups)))
     if not two_sample.available() or fewest < two_sample.FOLDS:
         return None

@@ -1,11 +1,11 @@
-"""What evaluate.py finds of drum models that are asked for something: what was asked, and what came.
+"""Evaluating drum models with conditions: how far samples meet the conditions that they were drawn under.
 
-Density, syncopation, fills and style are looked for in what is drawn. Intensity and tempo are not in tokens, which say
-what is struck and not how loudly or when, so they cannot be measured here.
+Density, syncopation, fills and style are measured on what is drawn. Intensity and tempo can't be: tokens say what is
+struck, not how loudly or when.
 """
 
 import argparse
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -15,6 +15,7 @@ from common.errors import InputError
 from metrics.style_counts import StyleCounts
 from models.families import default_temperature
 from models.history_drums.trained import HistoryModel
+from models.music_vae.trained import TrainedModel
 from preprocess.drums.conditions import GROUPS, STYLES, DrumConditions, parse_conditions, quantile_of
 from preprocess.drums.windows import ends_in_a_fill
 from workflows.exploring.vary_conditions import MEASURED, MIDDLE, samples_to_move, vary
@@ -29,8 +30,13 @@ BATCH = 32
 """Clips drawn together, each with its candidates."""
 
 
+def heeds_conditions(model: TrainedModel) -> TypeGuard[HistoryModel]:
+    """Whether a model can be drawn from under conditions."""
+    return model.heeds_conditions
+
+
 def figures(model: HistoryModel, args: argparse.Namespace) -> dict[str, Any]:
-    """What comes of asking, at the temperature and guidance that `sample.py` takes by itself.
+    """How far conditions are met, at the default temperature and guidance of `sample.py`.
 
     Args:
         model: one that heeds conditions.
@@ -86,12 +92,12 @@ def figures(model: HistoryModel, args: argparse.Namespace) -> dict[str, Any]:
 
 
 def by_level(name: str, clips: list[Array], plain: Array) -> dict[str, Any]:
-    """What was got at each level, and how far the other attribute moves.
+    """What was measured at each level of an attribute, and how far the other attribute moved.
 
     Args:
-        name: of what was asked for.
-        clips: int tokens `[n, steps]` of each level.
-        plain: of samples that were asked for nothing.
+        name: of the attribute that was asked for.
+        clips: int tokens `[n, steps]` drawn at each level.
+        plain: int tokens of samples without conditions.
     """
     got = np.stack([quantile_of(name, MEASURED[name](tokens)) for tokens in clips])
     asked = np.repeat(LEVELS, got.shape[1])
@@ -110,7 +116,7 @@ def by_level(name: str, clips: list[Array], plain: Array) -> dict[str, Any]:
 
 
 def _styles(args: argparse.Namespace, model: HistoryModel) -> tuple[StyleCounts, float | None] | None:
-    """What names styles, and how often it is right on held-out clips; None where no training clip has one."""
+    """A classifier of styles, and its recall on held-out clips; None where no training clip has a style."""
     if args.train_examples_path is None:
         return None
     train = _labelled(args.train_examples_path, model)
@@ -122,7 +128,7 @@ def _styles(args: argparse.Namespace, model: HistoryModel) -> tuple[StyleCounts,
 
 
 def _labelled(patterns: str, model: HistoryModel) -> tuple[Array, Array] | None:
-    """The clips whose style is known, int tokens `[clips, steps]`, and its number in `STYLES`."""
+    """The clips whose style is known, int tokens `[clips, steps]`, and the index of each one's style in `STYLES`."""
     try:
         windows = load_windows(patterns, model.config)
     except InputError:
@@ -134,7 +140,7 @@ def _labelled(patterns: str, model: HistoryModel) -> tuple[Array, Array] | None:
 
 
 def print_figures(found: dict[str, Any]) -> None:
-    """The table of `figures`."""
+    """Print the tables of what `figures` found."""
     title = f"Asked and got: {found['clips']} clips each, temperature {found['temperature']:g}, guidance {found['guidance']:g}"
     rows = [
         (

@@ -1,7 +1,7 @@
-"""What evaluate.py finds of groove models: timing and velocity at the drummers' hits, beside what needs no network.
+"""Evaluating groove models: timing and velocity at the drummers' hits, beside baselines without a network.
 
-The measures are in `metrics/grooves.py`, the baselines in `baselines/`. A model that knows drummers and styles is
-measured twice: without being told who plays, as its commands play by default, and told what the file is named after.
+The measures are in `metrics/grooves.py`, the baselines in `baselines/`. A model that is conditioned on drummer and style
+is measured twice: with both unknown, as its commands play by default, and with those that the file is named after.
 """
 
 from dataclasses import asdict
@@ -14,6 +14,7 @@ from baselines.groove_table import GrooveTable
 from baselines.tap_table import TapTable, at_the_taps_time
 from common.console import print_table
 from metrics import grooves as groove_metrics
+from models.music_vae.trained import TrainedModel
 from models.numpy_engine import grooves as numpy_groove
 from preprocess.converters.groove import TAP_DRUM
 from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
@@ -31,8 +32,8 @@ LABELS = {
 }
 
 
-def unaided(model: Any, examples: dict[str, Array]) -> dict[str, Array]:
-    """The clips with drummer and style unknown, where the model would read them from the files' names."""
+def unaided(model: TrainedModel, examples: dict[str, Array]) -> dict[str, Array]:
+    """The clips with drummer and style unknown, for models that are conditioned on them; others as they are."""
     if not numpy_groove.supports(model.config):
         return examples
     given = numpy_groove.layout_of(model.config).given
@@ -40,7 +41,7 @@ def unaided(model: Any, examples: dict[str, Array]) -> dict[str, Array]:
 
 
 def figures(
-    model: Any,
+    model: TrainedModel,
     told: dict[str, Array],
     train: dict[str, Array] | None,
     step_seconds: Array,
@@ -48,11 +49,11 @@ def figures(
     temperature: float | None,
     seed: int,
 ) -> tuple[dict[str, Any], dict[str, dict[str, Array]]]:
-    """The figures of a model and of the baselines; and the values behind them.
+    """The figures of a model and of the baselines, and the values behind them by statistic and set.
 
     Args:
-        model: a `TrainedModel` of a groove config.
-        told: the held-out clips as one batch.
+        model: of a groove config.
+        told: the held-out clips as one batch, with the drummers and styles of their files.
         train: the training clips, which the baselines learn from; without them there are fewer baselines.
         step_seconds: length of a step of each clip.
         mu: means of the posteriors `[n, z_size]`.
@@ -103,20 +104,20 @@ def figures(
 
 
 def taps_of(inputs: Array, drums: int) -> Array:
-    """Whether a step is tapped, and the tap's offset, `[n, steps, 2]`, of what a tapified encoder reads."""
+    """Taps of what a tapified encoder reads: whether each step is tapped, and the tap's offset, float32 `[n, steps, 2]`."""
     tapped = inputs[..., TAP_DRUM] > 0
     return np.stack([tapped, inputs[..., 2 * drums + TAP_DRUM]], axis=-1).astype(np.float32)
 
 
 def _play(
-    model: Any,
+    model: TrainedModel,
     mu: Array,
     examples: dict[str, Array],
     hits: Array | None = None,
     temperature: float | None = None,
     seed: int = 0,
 ) -> Array:
-    """The clips as the model plays them, at given hits or at those it chooses."""
+    """The clips as the model plays them, `[n, steps, 3 * drums]`: at `hits`, or at hits of its own."""
     blocks = []
     for start in range(0, len(mu), CLIPS_AT_ONCE):
         rows = slice(start, start + CLIPS_AT_ONCE)
@@ -127,7 +128,7 @@ def _play(
 
 
 def _by_drum(truth: Array, played: Array, step_seconds: Array) -> dict[str, list[float]]:
-    """Mean distances of velocities, of 127, and onsets, in ms, of each drum's hits; NaN where it is silent."""
+    """Mean absolute errors of each drum's velocities (of 127) and onsets (in ms); NaN for drums that are not struck."""
     hits, velocity, offset = np.split(truth.astype(np.float64), 3, axis=-1)
     counts = hits.sum(axis=(0, 1))
     _, said_velocity, said_offset = np.split(played, 3, axis=-1)
@@ -145,7 +146,7 @@ def _by_drum(truth: Array, played: Array, step_seconds: Array) -> dict[str, list
 
 
 def print_figures(found: dict[str, Any]) -> None:
-    """Tables of what `figures` found."""
+    """Print the tables of what `figures` found."""
     names = [name for name, value in found.items() if isinstance(value, dict)]
     heads = [name.replace("_", " ") for name in names]
     rows: list[tuple] = [(label, *(found[name][key] for name in names)) for key, label in LABELS.items()]

@@ -1,17 +1,19 @@
-"""What evaluate.py finds of interpolations: whether their ends are the clips, how even their steps are, how likely the middle.
+"""Evaluating interpolations: whether their ends are the clips, how even their steps are, how likely the steps between.
 
-The judge of likelihood is the mixture of counts (`baselines/drum_counts.py`), which knows nothing of the model.
+Likelihood is that of the mixture of counts (`baselines/drum_counts.py`), which is independent of the model.
 """
 
 from typing import Any
 
 import numpy as np
 
+from baselines.drum_counts import CountMixture
 from common.console import print_table, progress
 from metrics import beats
 from metrics.drum_hits import f1
 from models.families import default_temperature
 from models.history_drums import editing
+from models.music_vae.trained import TrainedModel
 from workflows.loading import player_beside
 
 Array = np.ndarray
@@ -19,14 +21,16 @@ Array = np.ndarray
 PAIRS, STEPS = 32, 8
 
 
-def figures(model: Any, clips: Array, sources: Array, mixture: Any, seed: int) -> dict[str, Any]:
-    """Of ways between pairs of held-out clips of different files, at the temperature that `interpolate.py` takes.
+def figures(
+    model: TrainedModel, clips: Array, sources: Array, mixture: CountMixture | None, seed: int
+) -> dict[str, Any]:
+    """Figures of interpolations between held-out clips of different files, at the default temperature of `interpolate.py`.
 
     Args:
-        model: a `TrainedModel` of drum tokens.
+        model: of drum tokens.
         clips: int tokens `[n, steps]`.
         sources: int `[n]`, the file of each.
-        mixture: a fitted `CountMixture`, or None where nothing judges.
+        mixture: fitted to the training clips; None where there are none.
         seed: of the pairs and the draws.
 
     Returns:

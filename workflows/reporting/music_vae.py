@@ -1,4 +1,4 @@
-"""What evaluate.py finds of a MusicVAE: bounds, reconstruction, and of drums how like the held-out its samples are.
+"""Evaluating a MusicVAE: bounds on the likelihood, reconstruction, and for drums how like held-out clips samples are.
 
 The measures and their sources are in `metrics`.
 """
@@ -7,31 +7,56 @@ import argparse
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from baselines import token_counts
 from common.console import print_table, progress
 from common.errors import InputError
 from common.output_files import write_atomically
+from metrics import variational
+from models.music_vae.trained import TrainedModel
+from preprocess.dataset import ExampleSet
+from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
+from preprocess.drums.rhythm import STEPS_PER_BAR
+from workflows.reporting import beat_comparison
+from workflows.reporting import beats as beat_report
+from workflows.reporting import conditions as condition_report
 from workflows.reporting import grooves as groove_report
 from workflows.training.data import load_examples
 
+if TYPE_CHECKING:
+    # Imports Keras.
+    from models.music_vae.evaluation import Scores
 
-def evaluate(args: argparse.Namespace, model: Any, files: list[Path]) -> None:
+Array = np.ndarray
+Batch = dict[str, Array]
+
+Distributions = dict[str, dict[str, Array]]
+"""By statistic, the values of `samples` and of `held out` that the picture shows."""
+
+DEFAULTS = {"num_samples": 1024, "importance_samples": 64, "max_batch_size": 256}
+
+
+def evaluate(args: argparse.Namespace, model: TrainedModel, files: list[Path]) -> None:
     """Evaluate a MusicVAE on held-out clips, print tables, and write report and picture.
 
     Args:
-        args: the flags of `evaluate.py`.
-        model: a `TrainedModel`.
+        args: the flags of `evaluate.py`; those of `DEFAULTS` that are not given are filled in.
+        model: a MusicVAE, or a history drum model.
         files: of the report and of the picture.
 
     Raises:
-        InputError: where the clips can't be read, or drums are played in something else than whole bars.
+        InputError: where the clips can't be read, or drums are not played in whole bars.
     """
+    _fill_in(args, model)
     names = _drum_names(model)
-    examples, step_seconds, sources = _chosen(load_examples(args.examples_path, model.config), args)
+    held_out = load_examples(args.examples_path, model.config)
     train = load_examples(args.train_examples_path, model.config) if args.train_examples_path else None
-
-    told, examples = examples, groove_report.unaided(model, examples)
+    chosen = _chosen(len(held_out), args)
+    told = held_out.batch(chosen)
+    examples = groove_report.unaided(model, told)
     scores = _score(model, examples, args)
     report: dict[str, Any] = {
         "checkpoint": Path(model.source).name,
@@ -41,77 +66,64 @@ def evaluate(args: argparse.Namespace, model: Any, files: list[Path]) -> None:
     }
     if train is not None and train.inputs.ndim == 2 and model.converter.output_form == "one_hot":
         report["split"]["baselines"] = _baselines(model, train.inputs, examples["inputs"])
-    values: dict[str, dict[str, Any]] = {}
+    distributions: Distributions = {}
     if names:
-        from workflows.reporting import beat_comparison
-        from workflows.reporting import beats as beat_report
-
-        played = beat_report.decode(model, scores.z, args.temperature, "Reconstructing", args)
-        report["split"] |= beat_report.reconstruction_figures(examples, scores, played, names)
-        report["samples"], values = beat_report.sample_figures(model, examples["inputs"], train, names, args)
-        report["beats"] = beat_comparison.figures(model, examples["inputs"], sources, train, scores, args)
-        tables = {name: sum(nats) for name, nats in report["beats"]["nats_by_bar"].items() if name != "model"}
-        if tables:
-            report["split"].setdefault("baselines", {}).update(tables)
-        if getattr(model, "heeds_conditions", False):
-            from workflows.reporting import conditions as condition_report
-
-            report["conditions"] = condition_report.figures(model, args)
+        distributions = _add_drums(
+            report, model, examples, held_out.sources[chosen], train, scores, names, args
+        )
     elif model.config.converter["name"] == "groove":
-        report["groove"], values = groove_report.figures(
+        assert held_out.step_seconds is not None, "grooves keep them"
+        report["groove"], distributions = groove_report.figures(
             model,
             told,
             None if train is None else train.batch(slice(None)),
-            step_seconds,
+            held_out.step_seconds[chosen],
             scores.mu,
             args.temperature or None,
             args.seed,
         )
     _print(report, names)
-    _write(files, report, scores, values, names)
+    _write(files, report, scores, distributions, names)
 
 
-def _drum_names(model: Any) -> tuple[str, ...]:
-    """The names of the model's drums; none where it plays something else than the nine on sixteenths.
+def _fill_in(args: argparse.Namespace, model: TrainedModel) -> None:
+    """Fill in the flags that are not given, so that the report says what was done."""
+    # Without a latent vector the likelihood is exact.
+    defaults = DEFAULTS if model.z_size else {**DEFAULTS, "importance_samples": 1}
+    for flag, value in defaults.items():
+        if getattr(args, flag) is None:
+            setattr(args, flag, value)
+
+
+def _drum_names(model: TrainedModel) -> tuple[str, ...]:
+    """The names of the model's drums; () where it does not play the nine drums on sixteenths.
 
     Raises:
-        InputError: where it plays them in something else than whole bars.
+        InputError: where it plays them, but not in whole bars.
     """
-    from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
-    from preprocess.drums.rhythm import STEPS_PER_BAR
-
-    made, steps = model.converter, model.config.hparams.max_seq_len
-    expected = 2 ** len(REDUCED_DRUM_CLASSES)
-    if (
-        model.config.converter["name"] != "drums"
-        or made.output_depth != expected
-        or made.end_token is not None
-    ):
+    converter, steps = model.converter, model.max_length
+    plays_nine = converter.output_depth == 2 ** len(REDUCED_DRUM_CLASSES) and converter.end_token is None
+    if model.config.converter["name"] != "drums" or not plays_nine:
         return ()
-    if (
-        made.steps_per_bar != STEPS_PER_BAR
-        or steps % STEPS_PER_BAR
-        or STEPS_PER_BAR * (made.slice_bars or 0) < steps
-    ):
+    whole_bars = converter.steps_per_bar == STEPS_PER_BAR and steps % STEPS_PER_BAR == 0
+    if not whole_bars or STEPS_PER_BAR * (converter.slice_bars or 0) < steps:
         raise InputError(
             f"{model.source}: evaluate.py compares clips of one length in whole bars of {STEPS_PER_BAR} steps; "
-            f"{model.config.name} has max_seq_len={steps} and slice_bars={made.slice_bars}."
+            f"{model.config.name} has max_seq_len={steps} and slice_bars={converter.slice_bars}."
         )
     return tuple(drum.name for drum in REDUCED_DRUM_CLASSES)
 
 
-def _chosen(examples: Any, args: argparse.Namespace) -> tuple[dict[str, Any], Any, Any]:
-    """The clips to evaluate as one batch, all or `--max_examples` at random; their step lengths and files."""
-    import numpy as np
-
-    index = np.arange(len(examples))
-    if args.max_examples and args.max_examples < len(index):
+def _chosen(clips: int, args: argparse.Namespace) -> Array:
+    """The indices of the clips to evaluate: all of them, or `--max_examples` chosen at random."""
+    index = np.arange(clips)
+    if args.max_examples and args.max_examples < clips:
         index = np.sort(np.random.default_rng([args.seed, 3]).permutation(index)[: args.max_examples])
-    return examples.batch(index), examples.step_seconds[index], examples.sources[index]
+    return index
 
 
-def _score(model: Any, examples: dict[str, Any], args: argparse.Namespace) -> Any:
-    """The `models.music_vae.evaluation.Scores` of the clips."""
+def _score(model: TrainedModel, examples: Batch, args: argparse.Namespace) -> "Scores":
+    """What the Keras model makes of the clips."""
     vae, clips = model.keras_model, len(examples["inputs"])
     from models.music_vae import evaluation
 
@@ -122,24 +134,55 @@ def _score(model: Any, examples: dict[str, Any], args: argparse.Namespace) -> An
         )
 
 
-def _bound_figures(examples: dict[str, Any], scores: Any) -> dict[str, Any]:
+def _add_drums(
+    report: dict[str, Any],
+    model: TrainedModel,
+    examples: Batch,
+    sources: Array,
+    train: ExampleSet | None,
+    scores: "Scores",
+    names: tuple[str, ...],
+    args: argparse.Namespace,
+) -> Distributions:
+    """Add to a report what is measured on drum beats alone.
+
+    Args:
+        report: gets `samples`, `beats`, and `conditions` for models that heed them; `split` gets more figures.
+        model: plays the nine drums on sixteenths.
+        examples: the held-out clips.
+        sources: int `[clips]`, the file of each.
+        train: the training clips.
+        scores: of the held-out clips.
+        names: of the drums.
+        args: the flags of `evaluate.py`.
+    """
+    clips = examples["inputs"]
+    played = beat_report.decode(model, scores.z, args.temperature, "Reconstructing", args)
+    report["split"] |= beat_report.reconstruction_figures(examples, scores.predicted, played, names)
+    report["samples"], distributions = beat_report.sample_figures(model, clips, train, names, args)
+    report["beats"] = beat_comparison.figures(model, clips, sources, train, scores, args)
+    tables = {name: sum(nats) for name, nats in report["beats"]["nats_by_bar"].items() if name != "model"}
+    if tables:
+        report["split"].setdefault("baselines", {}).update(tables)
+    if condition_report.heeds_conditions(model):
+        report["conditions"] = condition_report.figures(model, args)
+    return distributions
+
+
+def _bound_figures(examples: Batch, scores: "Scores") -> dict[str, Any]:
     """Bounds on the likelihood, and what the latent vector carries."""
-    import numpy as np
-
-    from metrics import variational
-
     kl = variational.kl_to_standard_normal(scores.mu, scores.sigma)
-    loss, kl_nats = float(scores.reconstruction.mean()), float(kl.mean())
+    reconstruction, kl_nats = float(scores.reconstruction.mean()), float(kl.mean())
     lengths = examples["lengths"] if examples["lengths"].ndim == 1 else examples["lengths"].sum(axis=1)
     return {
         "clips": len(examples["inputs"]),
         "mean_steps": float(np.mean(lengths)),
-        "negative_elbo_nats": loss + kl_nats,
+        "negative_elbo_nats": reconstruction + kl_nats,
         "importance_weighted_bound_nats": float(
             -variational.importance_weighted_bound(scores.log_weights).mean()
         ),
         "importance_samples": scores.log_weights.shape[1],
-        "reconstruction_nats": loss,
+        "reconstruction_nats": reconstruction,
         "kl_nats": kl_nats,
         "kl_bits": kl_nats / math.log(2),
         "accuracy": float(scores.accuracy.mean()),
@@ -148,10 +191,8 @@ def _bound_figures(examples: dict[str, Any], scores: Any) -> dict[str, Any]:
     }
 
 
-def _baselines(model: Any, train: Any, clips: Any) -> dict[str, float]:
-    """What simple models of the training tokens make of the clips, nats a clip."""
-    from baselines import token_counts
-
+def _baselines(model: TrainedModel, train: Array, clips: Array) -> dict[str, float]:
+    """The nats a clip of simple models of the training tokens, int `[n, steps]`."""
     depth = model.converter.output_depth
     return {
         "each_step_by_itself": token_counts.unigram_nats(train, clips, depth),
@@ -160,6 +201,7 @@ def _baselines(model: Any, train: Any, clips: Any) -> dict[str, float]:
 
 
 def _print(report: dict[str, Any], names: tuple[str, ...]) -> None:
+    """Print the report's tables."""
     split = report["split"]
     rows: list[tuple] = [
         ("negative ELBO, nats", split["negative_elbo_nats"]),
@@ -179,27 +221,20 @@ def _print(report: dict[str, Any], names: tuple[str, ...]) -> None:
     if "groove" in report:
         groove_report.print_figures(report["groove"])
     if names:
-        from workflows.reporting import beat_comparison
-        from workflows.reporting import beats as beat_report
-
         beat_report.print_figures(report, names)
         beat_comparison.print_figures(report["beats"])
     if "conditions" in report:
-        from workflows.reporting import conditions as condition_report
-
         condition_report.print_figures(report["conditions"])
 
 
 def _write(
     files: list[Path],
     report: dict[str, Any],
-    scores: Any,
-    values: dict[str, dict[str, Any]],
+    scores: "Scores",
+    distributions: Distributions,
     names: tuple[str, ...],
 ) -> None:
-    import numpy as np
-
-    from metrics.variational import ACTIVE_VARIANCE
+    """Write the report as JSON, and its picture."""
     from render.pianoroll import png_bytes
     from render.report import ReportData, report_figure
 
@@ -208,9 +243,9 @@ def _write(
         for kind in ("teacher_forced", "sampled")
         if names
     }
-    distributions = {name: sets for name, sets in values.items() if name != "density"}
-    density = values.get("density", {})
-    data = ReportData(names, f1, scores.mu.var(axis=0), ACTIVE_VARIANCE, density, distributions)
+    shown = {name: sets for name, sets in distributions.items() if name != "density"}
+    density = distributions.get("density", {})
+    data = ReportData(names, f1, scores.mu.var(axis=0), variational.ACTIVE_VARIANCE, density, shown)
     picture = png_bytes(report_figure(data, f"{report['config']}, {report['checkpoint']}"))
     files[0].parent.mkdir(parents=True, exist_ok=True)
     write_atomically(files[0], (json.dumps(_without_nan(report), indent=1) + "\n").encode())
@@ -218,7 +253,7 @@ def _write(
 
 
 def _without_nan(value: Any) -> Any:
-    """NaN, which JSON does not know, becomes null: a measure that is not defined."""
+    """A report with null for NaN, which JSON does not have: a measure that is not defined."""
     if isinstance(value, dict):
         return {key: _without_nan(v) for key, v in value.items()}
     return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,32 +1,45 @@
-"""What `evaluate.py` says of a frame model: nats a frame of held-out pieces, beside simple models and the training
-pieces' nearest passages."""
+"""Evaluating a piano model: nats a frame of held-out pieces, beside baselines and the nearest training passages."""
 
 import argparse
 import contextlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from baselines import frame_counts
 from common.console import print_table, progress
 from common.errors import InputError
+from common.output_files import write_atomically
+from metrics.plagiarism import summarize
+from models.piano.trained import TrainedFrameModel
+from preprocess.pieces.pieces import Pieces
+from preprocess.pieces.transforms import pitch_classes
+from workflows.piano.nearest import nearest_passages
+from workflows.piano.pictures import draw_expected
+from workflows.training.data import groups_of, load_pieces
+
+if TYPE_CHECKING:
+    # Imports Keras.
+    from models.piano.evaluation import FrameScores
+
+DEFAULTS = {"num_samples": 64, "importance_samples": 8}
 
 
-def evaluate(args: argparse.Namespace, model: Any, files: list[Path]) -> dict[str, Any]:
-    """Score a model, print a table, and write the report and its picture.
+def evaluate(args: argparse.Namespace, model: TrainedFrameModel, files: list[Path]) -> None:
+    """Score a model on held-out pieces, print tables, and write the report and its picture.
 
     Args:
-        args: the command's flags.
-        model: a `TrainedFrameModel`.
+        args: the flags of `evaluate.py`; those of `DEFAULTS` that are not given are filled in.
+        model: the model.
         files: of the report and of the picture.
 
-    Returns:
-        The report.
-
     Raises:
-        InputError: for pieces that can't be read, and training pieces for a model of tokens.
+        InputError: for pieces that can't be read, for training pieces with a model of tokens, and for
+            `--max_batch_size`, which piano models don't take.
     """
+    _fill_in(args, model)
     if model.form == "tokens" and args.train_examples_path:
         raise InputError(
             f"{model.config.name} plays tokens, of which no passages are compared; leave out --train_examples_path.",
@@ -36,7 +49,6 @@ def evaluate(args: argparse.Namespace, model: Any, files: list[Path]) -> dict[st
 
     quiet.import_keras()
     from models.piano import evaluation as frame_evaluation
-    from workflows.training.data import groups_of, load_pieces
 
     pieces = load_pieces(args.examples_path, model.config, "validation")
     if args.max_examples is not None:
@@ -61,14 +73,26 @@ def evaluate(args: argparse.Namespace, model: Any, files: list[Path]) -> dict[st
         report["samples"] = _sample_figures(model, pieces, train, args)
     _print(report)
     _write(files, report, model, pieces)
-    return report
+
+
+def _fill_in(args: argparse.Namespace, model: TrainedFrameModel) -> None:
+    """Fill in the flags that are not given, so that the report says what was done."""
+    if args.max_batch_size is not None:
+        raise InputError(
+            f"{model.config.name} reads pieces side by side as their lengths allow; leave out --max_batch_size.",
+            "bad_flag",
+        )
+    for flag, value in DEFAULTS.items():
+        if getattr(args, flag) is None:
+            setattr(args, flag, value)
 
 
 SAMPLE_FRAMES = 256
+"""Frames of a sample, and of the beginnings of pieces that samples are compared with."""
 
 
-def _figures(pieces: Any, scores: Any) -> dict[str, Any]:
-    """The figures of a split."""
+def _figures(pieces: Pieces, scores: "FrameScores") -> dict[str, Any]:
+    """The figures of the held-out pieces."""
     found: dict[str, Any] = {
         "pieces": len(pieces),
         "frames": int(pieces.lengths.sum()),
@@ -88,10 +112,8 @@ def _figures(pieces: Any, scores: Any) -> dict[str, Any]:
     return found
 
 
-def _baselines(train: Any, pieces: Any, model: Any) -> dict[str, float]:
-    """What simple models of the training pieces make of the held-out ones, nats a frame."""
-    from baselines import frame_counts
-    from preprocess.pieces.transforms import pitch_classes
+def _baselines(train: Pieces, pieces: Pieces, model: TrainedFrameModel) -> dict[str, float]:
+    """The nats a frame of the held-out pieces under simple models of the training pieces."""
 
     figures = {
         "each_key_by_itself": frame_counts.static_bernoulli_nats(train.keys, pieces.keys),
@@ -108,12 +130,10 @@ def _baselines(train: Any, pieces: Any, model: Any) -> dict[str, float]:
     return figures
 
 
-def _sample_figures(model: Any, pieces: Any, train: Any, args: argparse.Namespace) -> dict[str, Any]:
-    """How much is played in samples, and, where there are training pieces, how near to them those and what is held
-    out lie."""
-    from metrics.plagiarism import summarize
-    from workflows.piano.nearest import nearest_passages
-
+def _sample_figures(
+    model: TrainedFrameModel, pieces: Pieces, train: Pieces | None, args: argparse.Namespace
+) -> dict[str, Any]:
+    """How much is played in samples and in pieces, and how near samples and held-out pieces are to training pieces."""
     count = args.num_samples
     with progress("Playing", count * SAMPLE_FRAMES) as advance:
         played = model.play(
@@ -141,13 +161,13 @@ def _sample_figures(model: Any, pieces: Any, train: Any, args: argparse.Namespac
     return figures
 
 
-def _beginnings(pieces: Any) -> list[np.ndarray]:
-    """As much of each piece as is played."""
+def _beginnings(pieces: Pieces) -> list[np.ndarray]:
+    """The first `SAMPLE_FRAMES` frames of each piece, bool `[frames, keys]`."""
     return [piece[:SAMPLE_FRAMES] for piece in pieces.keys]
 
 
 def _density(rolls: list[np.ndarray]) -> dict[str, float]:
-    """How much sounds or is struck in rolls `[frames, keys]`; the error is that of the mean over so many rolls."""
+    """How much sounds or is struck in rolls, bool `[frames, keys]` each; the error is that of the mean over the rolls."""
     keys = [roll.sum(axis=1).mean() for roll in rolls]
     silent = np.array([(~roll.any(axis=1)).mean() for roll in rolls])
     return {
@@ -158,6 +178,7 @@ def _density(rolls: list[np.ndarray]) -> dict[str, float]:
 
 
 def _print(report: dict[str, Any]) -> None:
+    """Print the report's tables."""
     split = report["split"]
     kind = {"exact": "", "bound": " (at most)", "estimate": " (an estimate)"}[split["measure"]]
     rows: list[tuple] = [(f"nats a {report['unit']}{kind}", split["nats_a_frame"])]
@@ -186,10 +207,7 @@ def _print(report: dict[str, Any]) -> None:
         print_table(title, ["measure", "samples", "held out", "training"], rows)
 
 
-def _write(files: list[Path], report: dict[str, Any], model: Any, pieces: Any) -> None:
-    from common.output_files import write_atomically
-    from workflows.piano.pictures import draw_expected
-
+def _write(files: list[Path], report: dict[str, Any], model: TrainedFrameModel, pieces: Pieces) -> None:
     write_atomically(files[0], (json.dumps(report, indent=1) + "\n").encode())
     title = f"{report['config']}: {pieces.names[0]}, as it is and as expected"
     draw_expected(files[1], model.keras_model, pieces, title)
