@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-Array = Any
+Tensor = Any
 
 
 def _tfd() -> Any:
@@ -21,7 +21,7 @@ def load() -> None:
     _tfd()
 
 
-def kl_to_standard_normal(mu: Array, sigma: Array) -> Array:
+def kl_to_standard_normal(mu: Tensor, sigma: Tensor) -> Tensor:
     """KL(N(mu, diag sigma^2) || N(0, I)) in nats: `[batch]` for `mu` and `sigma` `[batch, z_size]`."""
     tfd = _tfd()
     posterior = tfd.MultivariateNormalDiag(mu, sigma)
@@ -29,11 +29,11 @@ def kl_to_standard_normal(mu: Array, sigma: Array) -> Array:
     return tfd.kl_divergence(posterior, prior)
 
 
-def normal_log_density(z: Array, mu: Array, sigma: Array) -> Array:
+def normal_log_density(z: Tensor, mu: Tensor, sigma: Tensor) -> Tensor:
     """Log density of `z` `[..., z_size]` under N(mu, diag sigma^2), in nats: `[...]`."""
     return _tfd().MultivariateNormalDiag(mu, sigma).log_prob(z)
 
 
-def categorical_log_probability(logits: Array, tokens: Array) -> Array:
+def categorical_log_probability(logits: Tensor, tokens: Tensor) -> Tensor:
     """Log probability in nats of integer `tokens` `[...]` under `logits` `[..., classes]`."""
     return _tfd().Categorical(logits=logits).log_prob(tokens)

@@ -13,7 +13,7 @@ from keras import ops
 from models.layers import backend
 from models.layers.lstm_sequence import State, lstm_cell, lstm_sequence
 
-Array = Any
+Tensor = Any
 
 
 class LSTM(keras.layers.Layer):
@@ -56,22 +56,22 @@ class LSTM(keras.layers.Layer):
         names |= {"kernel": dense.kernel, "bias": dense.bias}
         return {f"input_projection_wrapper/{name}": weight for name, weight in names.items()}
 
-    def input_rows(self, start: int, stop: int) -> Array:
+    def input_rows(self, start: int, stop: int) -> Tensor:
         """The weights that multiply the inputs `start` to `stop`, as `project` does: `[stop - start, width]`."""
         first = self.kernel if self.input_projection is None else self.input_projection.kernel
         return first[start:stop]
 
     @property
-    def input_bias(self) -> Array:
+    def input_bias(self) -> Tensor:
         """What `project` adds, `[width]`."""
         return self.bias if self.input_projection is None else self.input_projection.bias
 
     @property
-    def recurrent_kernel(self) -> Array:
+    def recurrent_kernel(self) -> Tensor:
         """The rows of the kernel that multiply the hidden state, `[units, 4 * units]`."""
         return self.kernel[self.input_depth :]
 
-    def project(self, inputs: Array) -> Array:
+    def project(self, inputs: Tensor) -> Tensor:
         """The product of inputs `[..., input_depth]` that no step has to wait for: `[..., width]`.
 
         The width is 4 * units, or units with an input projection.
@@ -80,18 +80,18 @@ class LSTM(keras.layers.Layer):
             return self.input_projection(inputs)
         return ops.matmul(inputs, self.kernel[: self.input_depth]) + self.bias
 
-    def _gates(self, projected: Array) -> Array:
+    def _gates(self, projected: Tensor) -> Tensor:
         """The inputs' share in the preactivation, `[..., 4 * units]`."""
         if self.input_projection is None:
             return projected
         return ops.matmul(projected, self.kernel[: self.input_depth]) + self.bias
 
-    def _output(self, hidden: Array, projected: Array, inputs: Array | None) -> Array:
+    def _output(self, hidden: Tensor, projected: Tensor, inputs: Tensor | None) -> Tensor:
         if not self.residual:
             return hidden
         return hidden + (projected if self.input_projection is not None else inputs)
 
-    def step(self, projected: Array, state: State, inputs: Array | None = None) -> tuple[Array, State]:
+    def step(self, projected: Tensor, state: State, inputs: Tensor | None = None) -> tuple[Tensor, State]:
         """The output `[batch, units]` and the state `(cell, hidden)` after one step.
 
         Args:
@@ -106,13 +106,13 @@ class LSTM(keras.layers.Layer):
 
     def sequence(
         self,
-        projected: Array,
+        projected: Tensor,
         state: State,
-        mask: Array | None = None,
+        mask: Tensor | None = None,
         reverse: bool = False,
-        inputs: Array | None = None,
-        kept: Array | None = None,
-    ) -> tuple[Array, State, Array]:
+        inputs: Tensor | None = None,
+        kept: Tensor | None = None,
+    ) -> tuple[Tensor, State, Tensor]:
         """All steps at once.
 
         Args:
@@ -191,7 +191,7 @@ class LSTMStack(keras.layers.Layer):
             for name, weight in layer.named_weights().items()
         }
 
-    def drop(self, inputs: Array, training: bool) -> Array:
+    def drop(self, inputs: Tensor, training: bool) -> Tensor:
         """Inputs with a share of `dropout` set to zero and the rest scaled up, while training."""
         if not training or not self.dropout:
             return inputs
@@ -202,8 +202,8 @@ class LSTMStack(keras.layers.Layer):
         return [layer.zero_state(batch, dtype) for layer in self.layers]
 
     def step(
-        self, projected: Array, states: list[State], training: bool = False
-    ) -> tuple[Array, list[State]]:
+        self, projected: Tensor, states: list[State], training: bool = False
+    ) -> tuple[Tensor, list[State]]:
         """One step of all layers.
 
         Args:
@@ -225,8 +225,8 @@ class LSTMStack(keras.layers.Layer):
         return output, new_states
 
     def sequence(
-        self, projected: Array, states: list[State], training: bool = False, mask: Array | None = None
-    ) -> tuple[Array, list[State]]:
+        self, projected: Tensor, states: list[State], training: bool = False, mask: Tensor | None = None
+    ) -> tuple[Tensor, list[State]]:
         """All steps of all layers, layer by layer.
 
         Args:
@@ -276,18 +276,18 @@ class InitialState(keras.layers.Layer):
         """`kernel` and `bias` of the dense layer."""
         return {"kernel": self.dense.kernel, "bias": self.dense.bias}
 
-    def call(self, embedding: Array) -> list[State]:
+    def call(self, embedding: Tensor) -> list[State]:
         """The `(cell, hidden)` of each layer for embeddings `[batch, embedding_size]`."""
         flat = ops.tanh(backend.product(embedding, self.dense.kernel) + self.dense.bias)
         return unflatten_states(flat, self.layer_sizes)
 
 
-def flatten_states(states: list[State]) -> Array:
+def flatten_states(states: list[State]) -> Tensor:
     """All cells and hidden states of a stack side by side: `[batch, 2 * sum(layer_sizes)]`, c0, h0, c1, h1..."""
     return ops.concatenate([part for state in states for part in state], axis=-1)
 
 
-def unflatten_states(flat: Array, layer_sizes: tuple[int, ...]) -> list[State]:
+def unflatten_states(flat: Tensor, layer_sizes: tuple[int, ...]) -> list[State]:
     """The inverse of `flatten_states`."""
     states, start = [], 0
     for units in layer_sizes:

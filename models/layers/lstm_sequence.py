@@ -12,11 +12,11 @@ from keras import ops
 from models.layers.backend import scan
 from models.layers.conventions import FORGET_BIAS
 
-Array = Any
-State = tuple[Array, Array]
+Tensor = Any
+State = tuple[Tensor, Tensor]
 
 
-def lstm_cell(preactivation: Array, cell: Array) -> tuple[Array, Array, Array]:
+def lstm_cell(preactivation: Tensor, cell: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """One LSTM update: `c' = f c + i g`, `h' = o tanh(c')`.
 
     Args:
@@ -33,14 +33,14 @@ def lstm_cell(preactivation: Array, cell: Array) -> tuple[Array, Array, Array]:
 
 
 def lstm_sequence(
-    projected: Array,
-    recurrent_kernel: Array,
-    cell: Array,
-    hidden: Array,
-    mask: Array,
+    projected: Tensor,
+    recurrent_kernel: Tensor,
+    cell: Tensor,
+    hidden: Tensor,
+    mask: Tensor,
     reverse: bool = False,
-    kept: Array | None = None,
-) -> tuple[Array, Array, Array]:
+    kept: Tensor | None = None,
+) -> tuple[Tensor, Tensor, Tensor]:
     """Run an LSTM over a sequence whose input projections are known.
 
     Args:
@@ -86,12 +86,12 @@ def lstm_sequence(
     return run(projected, recurrent_kernel, cell, hidden, mask, kept)
 
 
-def swap(x: Array) -> Array:
+def swap(x: Tensor) -> Tensor:
     """Exchange the first two axes: `[batch, time, ...]` and `[time, batch, ...]`."""
     return ops.transpose(x, (1, 0, *range(2, len(x.shape))))
 
 
-def kernel_gradient(hiddens_before: Array, d_projected: Array) -> Array:
+def kernel_gradient(hiddens_before: Tensor, d_projected: Tensor) -> Tensor:
     """The recurrent kernel's gradient, one product for all steps: `[units, 4 * units]`.
 
     Args:
@@ -102,7 +102,9 @@ def kernel_gradient(hiddens_before: Array, d_projected: Array) -> Array:
     return ops.matmul(ops.transpose(before), after)
 
 
-def cell_gradient(d_cell: Array, d_hidden: Array, gates: Array, cell: Array, cell_before: Array) -> State:
+def cell_gradient(
+    d_cell: Tensor, d_hidden: Tensor, gates: Tensor, cell: Tensor, cell_before: Tensor
+) -> State:
     """The gradient of one `lstm_cell`.
 
     Args:
@@ -139,14 +141,14 @@ def gradients_of_outputs(arguments: tuple, upstream: Any) -> Any:
     return arguments[0] if len(arguments) == 1 else arguments
 
 
-def _shifted(states: Array, first: Array, reverse: bool) -> Array:
+def _shifted(states: Tensor, first: Tensor, reverse: bool) -> Tensor:
     """The state before each step, given the states after the steps and the one before the first."""
     if reverse:
         return ops.concatenate([states[1:], first[None]], axis=0)
     return ops.concatenate([first[None], states[:-1]], axis=0)
 
 
-def _backward_step(transposed_kernel: Array, kept: Array) -> Callable:
+def _backward_step(transposed_kernel: Tensor, kept: Tensor) -> Callable:
     def backward_step(carry, inputs):
         d_cell, d_hidden = carry
         d_output, gates, cell, cell_before, real = inputs

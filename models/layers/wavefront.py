@@ -20,7 +20,7 @@ from keras import ops
 from models.layers.backend import scan
 from models.layers.lstm_sequence import State, cell_gradient, gradients_of_outputs, kernel_gradient, lstm_cell
 
-Array = Any
+Tensor = Any
 
 
 class Run(NamedTuple):
@@ -35,21 +35,21 @@ class Run(NamedTuple):
         real: whether a voice is at a frame of the sequence, boolean `[diagonals, voices, 1, 1]`.
     """
 
-    seen: Array
-    cells_before: Array
-    gates: Array
-    hiddens: Array
-    real: Array
+    seen: Tensor
+    cells_before: Tensor
+    gates: Tensor
+    hiddens: Tensor
+    real: Tensor
 
 
-def skewed(parts: Sequence[Array]) -> Array:
+def skewed(parts: Sequence[Tensor]) -> Tensor:
     """The voices' `[frames, batch, depth]` as `[diagonals, voices, batch, depth]`, zeros where there is no frame."""
     last = len(parts) - 1
     around = [((voice, last - voice), (0, 0), (0, 0)) for voice in range(len(parts))]
     return ops.stack([ops.pad(part, pad) for part, pad in zip(parts, around, strict=True)], axis=1)
 
 
-def unskewed(x: Array) -> Array:
+def unskewed(x: Tensor) -> Tensor:
     """The frames of `[diagonals, voices, ...]`: `[frames, voices, ...]`."""
     voices = x.shape[1]
     frames = x.shape[0] - voices + 1
@@ -57,11 +57,11 @@ def unskewed(x: Array) -> Array:
 
 
 def run(
-    projected: Array,
-    kernel: Array,
+    projected: Tensor,
+    kernel: Tensor,
     states: Sequence[State],
     decisions: int,
-    decide: Callable[[Array, Array, Any], tuple[Array, Any]],
+    decide: Callable[[Tensor, Tensor, Any], tuple[Tensor, Any]],
     inputs: Any,
 ) -> tuple[Run, list[State], Any]:
     """Let the voices go over the sequence, without a gradient.
@@ -105,7 +105,7 @@ def run(
     return Run(seen, cells_before, gates, hiddens, real), after, outputs
 
 
-def hidden_states(projected: Array, kernel: Array, states: Sequence[State], kept: Run) -> Array:
+def hidden_states(projected: Tensor, kernel: Tensor, states: Sequence[State], kept: Run) -> Tensor:
     """The hidden states of a run that was made of these arguments, with the gradient for them.
 
     Args:
@@ -135,17 +135,17 @@ def hidden_states(projected: Array, kernel: Array, states: Sequence[State], kept
     return results(projected, kernel, cell, hidden, *kept._replace(real=real))
 
 
-def _product(x: Array, kernel: Array) -> Array:
+def _product(x: Tensor, kernel: Tensor) -> Tensor:
     """`x @ kernel` as one product of all rows."""
     return ops.reshape(
         ops.matmul(ops.reshape(x, (-1, x.shape[-1])), kernel), (*ops.shape(x)[:-1], kernel.shape[-1])
     )
 
 
-def _back(kernel: Array) -> Callable:
+def _back(kernel: Tensor) -> Callable:
     """A diagonal's step of the gradient; it hands out what the frame of the first voice gets from all voices."""
 
-    def step(carry: tuple, inputs: tuple) -> tuple[tuple, Array]:
+    def step(carry: tuple, inputs: tuple) -> tuple[tuple, Tensor]:
         d_cell, d_hidden, d_kernel, pending = carry
         d_output, seen, cell_before, gates, real = inputs
         units = cell_before.shape[-1]

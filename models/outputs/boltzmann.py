@@ -15,7 +15,7 @@ from models.layers.backend import scan
 from models.layers.lstm_sequence import gradients_of_outputs
 from models.outputs.base import draw_bits
 
-Array = Any
+Tensor = Any
 
 MOST_ENUMERATED = 16
 """Machines of so many hidden units or fewer have their partition function computed by enumeration."""
@@ -30,25 +30,25 @@ class Machine(NamedTuple):
         allowed: 1 at keys that can sound and 0 at others, `[..., keys]`.
     """
 
-    weights: Array
-    visible_bias: Array
-    hidden_bias: Array
-    allowed: Array
+    weights: Tensor
+    visible_bias: Tensor
+    hidden_bias: Tensor
+    allowed: Tensor
 
-    def hidden_logits(self, keys: Array) -> Array:
+    def hidden_logits(self, keys: Tensor) -> Tensor:
         """`b_h + W v`, `[..., hidden]`, of which the sigmoid is `p(h = 1 | v)`."""
         return self.hidden_bias + ops.matmul(keys, ops.transpose(self.weights))
 
-    def visible_logits(self, hidden: Array) -> Array:
+    def visible_logits(self, hidden: Tensor) -> Tensor:
         """`b_v + h W`, `[..., keys]`, of which the sigmoid is `p(v = 1 | h)` at allowed keys."""
         return self.visible_bias + ops.matmul(hidden, self.weights)
 
-    def free_energy(self, keys: Array) -> Array:
+    def free_energy(self, keys: Tensor) -> Tensor:
         """`F(v) = -v . b_v - sum_j softplus((W v + b_h)_j)`, `[...]`, so that `p(v) = exp(-F(v)) / Z`."""
         hidden = ops.sum(ops.softplus(self.hidden_logits(keys)), axis=-1)
         return -ops.sum(keys * self.visible_bias, axis=-1) - hidden
 
-    def gibbs(self, keys: Array, uniforms: Array, temperature: Array | float = 1.0) -> Array:
+    def gibbs(self, keys: Tensor, uniforms: Tensor, temperature: Tensor | float = 1.0) -> Tensor:
         """A chain that draws all hidden units, then all keys, and so on; the keys after it, without gradient.
 
         Args:
@@ -59,7 +59,7 @@ class Machine(NamedTuple):
         width = self.weights.shape[0]
         machine = Machine(*map(ops.stop_gradient, self))
 
-        def step(keys: Array, u: Array) -> tuple[Array, Array]:
+        def step(keys: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
             hidden = draw_bits(machine.hidden_logits(keys), u[..., :width], temperature)
             keys = draw_bits(machine.visible_logits(hidden), u[..., width:], temperature) * machine.allowed
             return keys, ops.zeros(())
@@ -67,7 +67,7 @@ class Machine(NamedTuple):
         keys, _ = scan(step, ops.cast(keys, "float32"), uniforms)
         return ops.stop_gradient(keys)
 
-    def contrastive_divergence(self, keys: Array, uniforms: Array) -> Array:
+    def contrastive_divergence(self, keys: Tensor, uniforms: Tensor) -> Tensor:
         """CD-k: `F(v) - F(v')`, `[...]`, with v' where a chain of k steps from the data v ends.
 
         Its gradient stands for that of minus the log likelihood (Hinton, 2002). The number itself measures
@@ -78,7 +78,7 @@ class Machine(NamedTuple):
         """
         return self.free_energy(keys) - self.free_energy(self.gibbs(keys, uniforms))
 
-    def mean_field(self, steps: int) -> Array:
+    def mean_field(self, steps: int) -> Tensor:
         """Probabilities of the keys as if keys and hidden units were independent, `[..., keys]`: an approximation.
 
         Args:
@@ -89,20 +89,20 @@ class Machine(NamedTuple):
             keys = self.allowed * ops.sigmoid(self.visible_logits(ops.sigmoid(self.hidden_logits(keys))))
         return keys
 
-    def marginals(self, steps: int) -> Array:
+    def marginals(self, steps: int) -> Tensor:
         """Probability of each key, `[..., keys]`: exact where hidden units can be enumerated, else `mean_field`."""
         if self.weights.shape[0] > MOST_ENUMERATED:
             return self.mean_field(steps)
         bits = _all_bits(self.weights.shape[0])
 
-        def frame(machine: Machine) -> Array:
+        def frame(machine: Machine) -> Tensor:
             joint, logits = machine.log_joint(bits)
             posterior = ops.softmax(joint, axis=-1)
             return ops.einsum("...h,...hk->...k", posterior, ops.sigmoid(logits)) * machine.allowed
 
         return self._by_time(frame)
 
-    def log_joint(self, bits: Array) -> tuple[Array, Array]:
+    def log_joint(self, bits: Tensor) -> tuple[Tensor, Tensor]:
         """Unnormalised log probabilities of hidden states, all keys summed out, and the keys' logits given each.
 
         Args:
@@ -115,7 +115,7 @@ class Machine(NamedTuple):
         keys = ops.sum(self.allowed[..., None, :] * ops.softplus(logits), axis=-1)
         return ops.matmul(self.hidden_bias, ops.transpose(bits)) + keys, logits
 
-    def _by_time(self, function: Callable) -> Array:
+    def _by_time(self, function: Callable) -> Tensor:
         """A function of the machines of one frame, frame after frame where there are several, to save memory."""
         if len(self.visible_bias.shape) < 3:
             return function(self)
@@ -125,7 +125,7 @@ class Machine(NamedTuple):
         )
         return ops.swapaxes(outputs, 0, 1)
 
-    def enumerated_log_partition(self) -> Array:
+    def enumerated_log_partition(self) -> Tensor:
         """log Z, exactly, by a sum over all hidden states; `[...]` for biases of one or two leading axes.
 
         The gradient is written by hand, as what the machine expects of keys and hidden units: that of the sum would
@@ -146,7 +146,7 @@ class Machine(NamedTuple):
 
         return run(*self)
 
-    def annealed_log_partition(self, chains: int = 16, temperatures: int = 100, seed: int = 0) -> Array:
+    def annealed_log_partition(self, chains: int = 16, temperatures: int = 100, seed: int = 0) -> Tensor:
         """log Z, estimated by annealed importance sampling (Salakhutdinov and Murray, 2008); `[...]`.
 
         From the machine whose hidden units see nothing, b slowly goes from 0 to 1 in `p_b(v) = exp(v . b_v) prod_j
@@ -166,7 +166,7 @@ class Machine(NamedTuple):
         uniforms = rng.random((temperatures, chains, keys + width), np.float32)
         ladder = np.linspace(0, 1, temperatures + 1, dtype=np.float32)
 
-        def anneal(carry: tuple, inputs: tuple) -> tuple[tuple, Array]:
+        def anneal(carry: tuple, inputs: tuple) -> tuple[tuple, Tensor]:
             hidden_logits, log_weight = carry
             u, before, after = inputs
             # Both distributions at the keys that the chain has come to, which then moves on under the second.
@@ -190,13 +190,13 @@ def _all_bits(width: int) -> np.ndarray:
     return (np.arange(2**width)[:, None] >> np.arange(width) & 1).astype(np.float32)
 
 
-def _expectations(machine: Machine, bits: np.ndarray, scale: Array) -> tuple[Array, Array, Array]:
+def _expectations(machine: Machine, bits: np.ndarray, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Expected `h v`, v and h under a machine, times a scale `[...]`; the first summed over frames."""
     single = len(machine.visible_bias.shape) == 2
     arrays = (*machine[1:], scale)
     by_time = tuple(x[None] if single else ops.swapaxes(x, 0, 1) for x in arrays)
 
-    def frame(total: Array, inputs: tuple) -> tuple[Array, tuple]:
+    def frame(total: Tensor, inputs: tuple) -> tuple[Tensor, tuple]:
         *parts, scale = inputs
         joint, logits = Machine(machine.weights, *parts).log_joint(bits)
         posterior = ops.softmax(joint, axis=-1) * scale[:, None]

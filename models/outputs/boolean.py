@@ -6,7 +6,7 @@ from keras import ops
 
 from models.outputs.base import Output, draw_bits
 
-Array = Any
+Tensor = Any
 
 
 class Boolean(Output):
@@ -20,12 +20,12 @@ class Boolean(Output):
         super().__init__(**kwargs)
         self.depth = self.parameter_depth = self.uniforms = depth
 
-    def loss(self, parameters: Array, values: Array) -> Array:
+    def loss(self, parameters: Tensor, values: Tensor) -> Tensor:
         # -log sigmoid(x) for 1 and -log sigmoid(-x) for 0, without overflow.
         return ops.sum(ops.softplus(parameters) - parameters * values, axis=-1)
 
-    def correct(self, parameters: Array, values: Array) -> Array:
+    def correct(self, parameters: Tensor, values: Tensor) -> Tensor:
         return ops.mean(ops.cast((parameters >= 0) == (values > 0.5), "float32"), axis=-1)
 
-    def draw(self, parameters: Array, uniforms: Array | None, temperature: Array | float) -> Array:
+    def draw(self, parameters: Tensor, uniforms: Tensor | None, temperature: Tensor | float) -> Tensor:
         return draw_bits(parameters, uniforms, temperature)

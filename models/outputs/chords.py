@@ -20,7 +20,7 @@ from models.outputs.polyphonic_likelihood import (
     with_leak,
 )
 
-Array = Any
+Tensor = Any
 
 
 class IndependentVoices(Output):
@@ -57,33 +57,33 @@ class IndependentVoices(Output):
         self.depth, self.uniforms, self.objective, self.leak = pitches, voices, objective, leak
         self.parameter_depth = voices * (pitches + 1)
 
-    def _log_voices(self, parameters: Array, temperature: Array | float = 1.0) -> Array:
+    def _log_voices(self, parameters: Tensor, temperature: Tensor | float = 1.0) -> Tensor:
         """Log probabilities `[..., voices, pitches + 1]`."""
         shape = (*ops.shape(parameters)[:-1], self.uniforms, self.depth + 1)
         return masked_log_softmax(ops.reshape(parameters, shape) / temperature, True)
 
-    def log_likelihood(self, parameters: Array, values: Array) -> Array:
+    def log_likelihood(self, parameters: Tensor, values: Tensor) -> Tensor:
         """Log probability of true frames in nats, `[batch, time]`."""
         log_voices = self._log_voices(ops.reshape(parameters, (-1, self.parameter_depth)))
 
-        def log_outcomes(voice: int, on: Array) -> Array:
+        def log_outcomes(voice: int, on: Tensor) -> Tensor:
             return ops.broadcast_to(log_voices[:, voice, None], (*ops.shape(on)[:-1], self.depth + 1))
 
         flat = ops.reshape(values, (-1, self.depth))
         likelihood = pausing_log_likelihood(log_outcomes, flat, self.uniforms)
         return with_leak(ops.reshape(likelihood, ops.shape(values)[:-1]), self.leak, self.depth)
 
-    def loss(self, parameters: Array, values: Array) -> Array:
+    def loss(self, parameters: Tensor, values: Tensor) -> Tensor:
         if self.objective == "likelihood":
             return -self.log_likelihood(parameters, values)
         drawn = ops.exp(self._log_voices(parameters)[..., : self.depth])
         return cross_entropy(1 - ops.prod(1 - drawn, axis=-2), values)
 
-    def correct(self, parameters: Array, values: Array) -> Array:
+    def correct(self, parameters: Tensor, values: Tensor) -> Tensor:
         on = self.draw(parameters, None, 1.0)
         return ops.mean(ops.cast((on > 0.5) == (values > 0.5), "float32"), axis=-1)
 
-    def draw(self, parameters: Array, uniforms: Array | None, temperature: Array | float) -> Array:
+    def draw(self, parameters: Tensor, uniforms: Tensor | None, temperature: Tensor | float) -> Tensor:
         drawn = draw_outcome(self._log_voices(parameters, temperature), uniforms)
         return ops.max(drawn[..., : self.depth], axis=-2)
 
@@ -102,27 +102,27 @@ class ChordClasses(Output):
         self.depth, self.parameter_depth, self.uniforms = pitches, 2**pitches, 1
         self.mean_of_classes = mean_of_classes
 
-    def _classes(self, values: Array) -> Array:
+    def _classes(self, values: Tensor) -> Tensor:
         powers = 2 ** np.arange(self.depth, dtype=np.int32)
         return ops.sum(ops.cast(values > 0.5, "int32") * powers, axis=-1)
 
-    def _frames(self, classes: Array) -> Array:
+    def _frames(self, classes: Tensor) -> Tensor:
         powers = 2 ** np.arange(self.depth, dtype=np.int32)
         return ops.cast((ops.cast(classes, "int32")[..., None] // powers) % 2, "float32")
 
-    def log_likelihood(self, parameters: Array, values: Array) -> Array:
+    def log_likelihood(self, parameters: Tensor, values: Tensor) -> Tensor:
         """Log probability of true frames in nats, `[batch, time]`."""
         return categorical_log_probability(parameters, self._classes(values))
 
-    def loss(self, parameters: Array, values: Array) -> Array:
+    def loss(self, parameters: Tensor, values: Tensor) -> Tensor:
         if not self.mean_of_classes:
             return -self.log_likelihood(parameters, values)
         hot = ops.one_hot(self._classes(values), self.parameter_depth, dtype="float32")
         return cross_entropy(ops.softmax(parameters, axis=-1), hot) / self.parameter_depth
 
-    def correct(self, parameters: Array, values: Array) -> Array:
+    def correct(self, parameters: Tensor, values: Tensor) -> Tensor:
         frames = self._frames(ops.argmax(parameters, axis=-1))
         return ops.mean(ops.cast((frames > 0.5) == (values > 0.5), "float32"), axis=-1)
 
-    def draw(self, parameters: Array, uniforms: Array | None, temperature: Array | float) -> Array:
+    def draw(self, parameters: Tensor, uniforms: Tensor | None, temperature: Tensor | float) -> Tensor:
         return self._frames(draw_token(parameters, None if uniforms is None else uniforms[:, 0], temperature))

@@ -6,7 +6,7 @@ from keras import ops
 
 from models.outputs.base import Output, draw_bits
 
-Array = Any
+Tensor = Any
 
 
 class Groove(Output):
@@ -23,6 +23,9 @@ class Groove(Output):
     EPSILON = 1e-7
     """What Magenta's log loss adds inside of its logarithms."""
 
+    measure = "estimate"
+    """Squared errors are no likelihood."""
+
     def __init__(self, depth: int, **kwargs: Any):
         super().__init__(**kwargs)
         if depth % 3:
@@ -30,7 +33,7 @@ class Groove(Output):
         self.depth = self.parameter_depth = depth
         self.uniforms = depth // 3
 
-    def loss(self, parameters: Array, values: Array) -> Array:
+    def loss(self, parameters: Tensor, values: Tensor) -> Tensor:
         hit_logits, velocity_logits, offset_logits = ops.split(parameters, 3, axis=-1)
         hits, velocities, offsets = ops.split(values, 3, axis=-1)
         p = ops.sigmoid(hit_logits)
@@ -39,13 +42,13 @@ class Groove(Output):
         offset_loss = ops.square(ops.tanh(offset_logits) - offsets)
         return ops.sum(hit_loss + velocity_loss + offset_loss, axis=-1)
 
-    def correct(self, parameters: Array, values: Array) -> Array:
+    def correct(self, parameters: Tensor, values: Tensor) -> Tensor:
         drums = self.depth // 3
         return ops.mean(
             ops.cast((parameters[..., :drums] > 0) == (values[..., :drums] > 0.5), "float32"), axis=-1
         )
 
-    def draw(self, parameters: Array, uniforms: Array | None, temperature: Array | float) -> Array:
+    def draw(self, parameters: Tensor, uniforms: Tensor | None, temperature: Tensor | float) -> Tensor:
         hits, velocities, offsets = ops.split(parameters, 3, axis=-1)
         drawn = draw_bits(hits, uniforms, temperature)
         return ops.concatenate([drawn, ops.sigmoid(velocities), ops.tanh(offsets)], axis=-1)

@@ -30,7 +30,7 @@ from models.outputs.groove_layout import (
     GrooveLayout,
 )
 
-Array = Any
+Tensor = Any
 
 
 class GrooveMixture(Output):
@@ -77,7 +77,7 @@ class GrooveMixture(Output):
             return names | {"hit_threshold": self.threshold}
         return names | {"maps/offset_centre": self.centre}
 
-    def split(self, parameters: Array) -> tuple[Array, Array, Array, Array, list[tuple[Array, Array]]]:
+    def split(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, list[tuple[Tensor, Tensor]]]:
         """The parts of rows: what is given, tempo, hit logits, log weights, and (location, log scale) of each part.
 
         Locations and log scales are `[..., drums, components]`.
@@ -97,7 +97,7 @@ class GrooveMixture(Output):
             mixtures.append((location, scale))
         return given, octaves, hits, ops.log_softmax(weights, axis=-1), mixtures
 
-    def loss(self, parameters: Array, values: Array) -> Array:
+    def loss(self, parameters: Tensor, values: Tensor) -> Tensor:
         given, _, hit_logits, log_weights, mixtures = self.split(parameters)
         hits, *played = ops.split(values, 3, axis=-1)
         joint = log_weights
@@ -112,7 +112,7 @@ class GrooveMixture(Output):
             nats = nats + ops.where(given[..., 0] > 0.5, each + some, 0.0)
         return nats
 
-    def correct(self, parameters: Array, values: Array) -> Array:
+    def correct(self, parameters: Tensor, values: Tensor) -> Tensor:
         given, _, hit_logits, _, _ = self.split(parameters)
         drums = self.layout.drums
         if not self.layout.taps:
@@ -120,7 +120,7 @@ class GrooveMixture(Output):
         struck = (hit_logits > 0) & (given[..., :1] > 0.5)
         return ops.mean(ops.cast(struck == (values[..., :drums] > 0.5), "float32"), axis=-1)
 
-    def draw(self, parameters: Array, uniforms: Array | None, temperature: Array | float) -> Array:
+    def draw(self, parameters: Tensor, uniforms: Tensor | None, temperature: Tensor | float) -> Tensor:
         given, octaves, hit_logits, log_weights, mixtures = self.split(ops.cast(parameters, "float32"))
         drums = self.layout.drums
         if uniforms is None:
@@ -143,14 +143,16 @@ class GrooveMixture(Output):
         offset = ops.clip(values[1], -1.0, 1.0)
         return ops.concatenate([hits, velocity * hits, offset * hits], axis=-1)
 
-    def _likeliest_hits(self, given: Array, logits: Array) -> Array:
+    def _likeliest_hits(self, given: Tensor, logits: Tensor) -> Tensor:
         """Drums whose probability given the tap is above the threshold, and the likeliest in any case."""
         some = -ops.expm1(-ops.sum(ops.softplus(logits), axis=-1, keepdims=True))
         above = ops.sigmoid(logits) > self.threshold * some
         likeliest = logits >= ops.max(logits, axis=-1, keepdims=True)
         return ops.cast(above | likeliest, "float32") * given[..., :1]
 
-    def _typical(self, log_weights: Array, location: Array, scale: Array, part: int, octaves: Array) -> Array:
+    def _typical(
+        self, log_weights: Tensor, location: Tensor, scale: Tensor, part: int, octaves: Tensor
+    ) -> Tensor:
         """The mixtures' medians, sent through the maps that give them the spread of drummers."""
         low, high, width = (VELOCITY_GRID, OFFSET_GRID)[part]
         weights = ops.exp(log_weights)[..., None, :]
@@ -169,7 +171,7 @@ class GrooveMixture(Output):
         return y[:, 0] + ops.sum(ops.clip(way, 0.0, 1.0) * (y[:, 1:] - y[:, :-1]), axis=-1)
 
 
-def log_mass(value: Array, location: Array, log_scale: Array, grid: tuple[float, float, float]) -> Array:
+def log_mass(value: Tensor, location: Tensor, log_scale: Tensor, grid: tuple[float, float, float]) -> Tensor:
     """Log probability of values on a grid by a logistic distribution, whose tails count for the ends."""
     low, high, width = grid
     inverse = ops.exp(-log_scale)
@@ -181,10 +183,10 @@ def log_mass(value: Array, location: Array, log_scale: Array, grid: tuple[float,
     return ops.where(value < low + width / 2, from_below, inner)
 
 
-def draw_some(logits: Array, uniforms: Array) -> Array:
+def draw_some(logits: Tensor, uniforms: Tensor) -> Tensor:
     """Independent bits `[batch, n]` of which at least one is 1, float32."""
     # The probability that a bit is 1 where none before it was: p / (1 - product of (1 - p) from it on).
-    bits: list[Array] = []
+    bits: list[Tensor] = []
     none = ops.ones_like(logits[:, 0], dtype="bool")
     tail = ops.flip(ops.cumsum(ops.flip(ops.softplus(logits), axis=-1), axis=-1), axis=-1)
     must = ops.sigmoid(logits) / -ops.expm1(-tail)
@@ -198,7 +200,7 @@ def draw_some(logits: Array, uniforms: Array) -> Array:
     return ops.stack(bits, axis=-1)
 
 
-def _one_of(logits: Array, uniforms: Array) -> Array:
+def _one_of(logits: Tensor, uniforms: Tensor) -> Tensor:
     """One-hot draws `[batch, 1, n]` from `softmax(logits)` by one uniform number each."""
     cumulative = ops.cumsum(ops.softmax(logits, axis=-1), axis=-1)
     chosen = ops.sum(ops.cast(cumulative <= uniforms[:, None] * cumulative[:, -1:], "int32"), axis=-1)
@@ -207,7 +209,7 @@ def _one_of(logits: Array, uniforms: Array) -> Array:
 
 
 def _identity(grid: tuple[float, float, float]) -> Any:
-    def initial(shape: tuple[int, ...], dtype: Any = None) -> Array:
+    def initial(shape: tuple[int, ...], dtype: Any = None) -> Tensor:
         return ops.broadcast_to(ops.linspace(grid[0], grid[1], shape[-1], dtype=dtype), shape)
 
     return initial

@@ -1,14 +1,18 @@
 """Bits that depend on one another: a NADE whose biases are the parameters."""
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
 
 import keras
 from keras import ops
 
 from models.outputs.base import Output, draw_bits
 
-Array = Any
+if TYPE_CHECKING:
+    from catalog.config import HParams
+
+Tensor = Any
 
 
 class Nade(Output):
@@ -32,6 +36,12 @@ class Nade(Output):
         self.hidden, self.most = hidden, most
         self.parameter_depth = hidden + depth
 
+    @classmethod
+    def from_config(
+        cls, depths: tuple[int, ...], options: Mapping[str, Any], hparams: "HParams", seed: int
+    ) -> Self:
+        return super().from_config(depths, {"hidden": hparams.nade_num_hidden, **options}, hparams, seed)
+
     def build(self) -> None:
         near_zero = keras.initializers.TruncatedNormal(stddev=1.0 / math.sqrt(self.depth))
         self.encoder = self.add_weight((self.depth, 1, self.hidden), initializer=near_zero, name="w_enc")
@@ -41,7 +51,7 @@ class Nade(Output):
     def named_weights(self) -> dict[str, keras.Variable]:
         return {"nade/w_enc": self.encoder, "nade/w_dec_t": self.decoder}
 
-    def conditionals(self, parameters: Array, values: Array) -> Array:
+    def conditionals(self, parameters: Tensor, values: Tensor) -> Tensor:
         """Probability that each bit is 1 given the true bits before it, `[batch, time, depth]`."""
         bias_in, bias_out = parameters[..., : self.hidden], parameters[..., self.hidden :]
         if self.most:
@@ -52,7 +62,7 @@ class Nade(Output):
         hidden = ops.sigmoid(bias_in[..., None, :] + seen)
         return ops.sigmoid(bias_out + ops.sum(hidden * self.decoder[..., 0], axis=-1))
 
-    def _shared_logits(self, bias_in: Array, values: Array) -> Array:
+    def _shared_logits(self, bias_in: Tensor, values: Tensor) -> Tensor:
         """What the hidden states add to the logits, `[..., depth]`, each state computed once."""
         before = ops.cumsum(values, axis=-1) - values
         numbers = ops.arange(self.most + 1, dtype="float32")[:, None]
@@ -64,17 +74,17 @@ class Nade(Output):
         logits = ops.matmul(hidden, ops.transpose(self.decoder[..., 0]))
         return ops.sum(logits * in_state, axis=-2)
 
-    def loss(self, parameters: Array, values: Array) -> Array:
+    def loss(self, parameters: Tensor, values: Tensor) -> Tensor:
         p = self.conditionals(parameters, values)
         # Magenta bounds its logarithms in this way.
         terms = values * ops.log(1e-6 + p) + (1 - values) * ops.log(1e-6 + 1 - p)
         return -ops.sum(terms, axis=-1)
 
-    def correct(self, parameters: Array, values: Array) -> Array:
+    def correct(self, parameters: Tensor, values: Tensor) -> Tensor:
         hits = (self.conditionals(parameters, values) >= 0.5) == (values > 0.5)
         return ops.cast(ops.all(hits, axis=-1), "float32")
 
-    def draw(self, parameters: Array, uniforms: Array | None, temperature: Array | float) -> Array:
+    def draw(self, parameters: Tensor, uniforms: Tensor | None, temperature: Tensor | float) -> Tensor:
         hidden, bias_out = parameters[..., : self.hidden], parameters[..., self.hidden :]
         bits = []
         for i in range(self.depth):

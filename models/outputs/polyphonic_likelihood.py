@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops
 
-Array = Any
+Tensor = Any
 
 FORBIDDEN = -1e9
 """The log probability that stands for none, finite so that no product with 0 makes NaN."""
@@ -26,7 +26,7 @@ SMALLEST = 1e-6
 """Probabilities are kept this far from 0 and 1 before their logarithms, as in the author's notebooks."""
 
 
-def masked_log_softmax(logits: Array, allowed: Array) -> Array:
+def masked_log_softmax(logits: Tensor, allowed: Tensor) -> Tensor:
     """`log(m exp(z) / sum(m exp(z)))` for logits z and a mask m, without overflow.
 
     The author's own form had no maximum subtracted, and its published weights are NaN.
@@ -47,7 +47,7 @@ def masked_log_softmax(logits: Array, allowed: Array) -> Array:
     return ops.where(allowed, shifted - ops.log(ops.maximum(total, 1e-30)), FORBIDDEN)
 
 
-def draw_outcome(log_probabilities: Array, uniforms: Array | None) -> Array:
+def draw_outcome(log_probabilities: Tensor, uniforms: Tensor | None) -> Tensor:
     """One outcome as a one-hot vector: the first k whose cumulative probability is above u.
 
     Unlike `draw_token` it never hits an outcome of probability 0, however the sums are rounded.
@@ -72,13 +72,13 @@ def draw_outcome(log_probabilities: Array, uniforms: Array | None) -> Array:
     return ops.stop_gradient(ops.one_hot(chosen, count, dtype="float32"))
 
 
-def cross_entropy(probabilities: Array, values: Array) -> Array:
+def cross_entropy(probabilities: Tensor, values: Tensor) -> Tensor:
     """`-sum_k y_k log P_k + (1 - y_k) log(1 - P_k)` in nats, `[...]` for arguments `[..., pitches]`."""
     p = ops.clip(probabilities, SMALLEST, 1 - SMALLEST)
     return -ops.sum(values * ops.log(p) + (1 - values) * ops.log(1 - p), axis=-1)
 
 
-def with_leak(log_probability: Array, leak: float, pitches: int) -> Array:
+def with_leak(log_probability: Tensor, leak: float, pitches: int) -> Tensor:
     """`log((1 - leak) P + leak / 2^pitches)`: a distribution that can say every frame, if seldom."""
     if not leak:
         return log_probability
@@ -127,7 +127,7 @@ def _transitions(slots: int, voice: int, pauses: bool) -> Transitions:
     return Transitions(sets, following, before, stays, possible)
 
 
-def sum_over_orders(decide: Callable, slots: int, voices: int, pauses: bool) -> tuple[Array, np.ndarray]:
+def sum_over_orders(decide: Callable, slots: int, voices: int, pauses: bool) -> tuple[Tensor, np.ndarray]:
     """The probability of every set that voices can have decided, summed over all orders of deciding.
 
     With A_v(D) the probability that D is decided before voice v (counted from 0), and d_v(k | D) that of voice v
@@ -161,7 +161,7 @@ def sum_over_orders(decide: Callable, slots: int, voices: int, pauses: bool) -> 
     return reached, tables.following
 
 
-def pausing_log_likelihood(log_outcomes: Callable, values: Array, voices: int) -> Array:
+def pausing_log_likelihood(log_outcomes: Callable, values: Tensor, voices: int) -> Tensor:
     """Log probability that voices which note or pause leave exactly these frames, over all their orders.
 
     Only subsets of the sounding pitches matter, at most `2^voices` of them.
@@ -180,7 +180,7 @@ def pausing_log_likelihood(log_outcomes: Callable, values: Array, voices: int) -
     rows = ops.cast(ops.abs(rank) < 0.5, "float32") * values[:, None]
     filled = ops.sum(rows, axis=-1) > 0.5
 
-    def decide(voice: int, sets: np.ndarray) -> tuple[Array, Array]:
+    def decide(voice: int, sets: np.ndarray) -> tuple[Tensor, Tensor]:
         log_d = log_outcomes(voice, ops.matmul(sets.astype("float32")[None], rows))
         by_slot = ops.matmul(log_d[..., :-1], ops.transpose(rows, (0, 2, 1)))
         by_slot = ops.where(filled[:, None], by_slot, FORBIDDEN)

@@ -5,14 +5,15 @@ notebooks): voices that draw one after the other and know what was drawn. Values
 `[batch, time, pitches]`. The outputs that it replaced are in `models/outputs/chords.py`.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
 
 import keras
 import numpy as np
 from keras import ops
 
 from models.layers import backend
-from models.layers.lstm_sequence import State, swap
+from models.layers.lstm_sequence import swap
 from models.outputs.base import Output
 from models.outputs.polyphonic_likelihood import (
     FORBIDDEN,
@@ -22,9 +23,12 @@ from models.outputs.polyphonic_likelihood import (
     sum_over_orders,
     with_leak,
 )
-from models.outputs.voices import Voices
+from models.outputs.voices import States, Voices
 
-Array = Any
+if TYPE_CHECKING:
+    from catalog.config import HParams
+
+Tensor = Any
 
 
 MOST_WITH_BANS = 16
@@ -66,6 +70,8 @@ class PolyphonicSampler(Output):
         ValueError: arguments that do not go together.
     """
 
+    takes_features = True
+
     def __init__(
         self,
         pitches: int = 12,
@@ -94,6 +100,14 @@ class PolyphonicSampler(Output):
         self.aposter, self.pause_loss, self.leak = aposter, pause_loss, leak
         self.voices = Voices(pitches, features, voices, units, pauses, memory, crutch)
         self.draws = keras.random.SeedGenerator(seed)
+        self.sums_orders = pauses or pitches <= MOST_WITH_BANS
+        self.measure = "exact" if self.sums_orders and not memory else "bound"
+
+    @classmethod
+    def from_config(
+        cls, depths: tuple[int, ...], options: Mapping[str, Any], hparams: "HParams", seed: int
+    ) -> Self:
+        return super().from_config(depths, {"seed": seed, **options}, hparams, seed)
 
     def build(self) -> None:
         self.voices.build()
@@ -102,12 +116,7 @@ class PolyphonicSampler(Output):
     def named_weights(self) -> dict[str, keras.Variable]:
         return {f"sampler/{name}": weight for name, weight in self.voices.named_weights().items()}
 
-    @property
-    def is_exact(self) -> bool:
-        """Whether `log_likelihood` can be computed: without memory, and with bans for few pitches only."""
-        return not self.memory and self.knows_beginnings
-
-    def path_loss(self, parameters: Array, values: Array, uniforms: Array | None) -> Array:
+    def path_loss(self, parameters: Tensor, values: Tensor, uniforms: Tensor | None) -> Tensor:
         """The author's training loss, in nats `[batch, time]`: the cross-entropy of `P = p (1 - b)`.
 
         P is what the voices said along one path of decisions, not the probability of the frame. The author
@@ -125,7 +134,7 @@ class PolyphonicSampler(Output):
         empty = ops.cast(ops.max(values, axis=-1, keepdims=True) < 0.5, "float32")
         return loss + cross_entropy(ops.exp(walk.log_silence)[..., None], empty)
 
-    def bound(self, parameters: Array, values: Array, uniforms: Array) -> Array:
+    def bound(self, parameters: Tensor, values: Tensor, uniforms: Tensor) -> Tensor:
         """A lower bound on the log likelihood of true frames in nats, `[batch, time]`, by one random path each.
 
         A path s is drawn from q, the voices' own probabilities restricted to outcomes that can still lead to the
@@ -139,8 +148,8 @@ class PolyphonicSampler(Output):
         return self.bound_after(parameters, values, uniforms, None)[0]
 
     def bound_after(
-        self, parameters: Array, values: Array, uniforms: Array, states: list[State | None] | None
-    ) -> tuple[Array, list[State | None]]:
+        self, parameters: Tensor, values: Tensor, uniforms: Tensor, states: States | None
+    ) -> tuple[Tensor, States]:
         """`bound` of frames that follow others, and the voices' states after them.
 
         Args:
@@ -152,7 +161,7 @@ class PolyphonicSampler(Output):
         log_weight = ops.where(too_many, FORBIDDEN, walk.log_weight)
         return with_leak(log_weight, self.leak, self.depth), walk.states
 
-    def log_likelihood(self, parameters: Array, values: Array) -> Array:
+    def log_likelihood(self, parameters: Tensor, values: Tensor) -> Tensor:
         """Exact log likelihood of true frames in nats, `[batch, time]`, over all orders of decisions.
 
         Frame by frame, lest all sets of decided pitches (794 of 12 pitches for five voices) be held for all frames.
@@ -166,7 +175,7 @@ class PolyphonicSampler(Output):
         if self.memory:
             raise ValueError("Voices with a memory have no exact likelihood of a frame; use `bound`.")
 
-        def frame(carry: Array, inputs: tuple) -> tuple[Array, Array]:
+        def frame(carry: Tensor, inputs: tuple) -> tuple[Tensor, Tensor]:
             return carry, self._frames(*inputs)
 
         projected = self.voices.of_features(ops.cast(parameters, "float32"))
@@ -174,29 +183,35 @@ class PolyphonicSampler(Output):
         _, likelihood = backend.scan(frame, ops.zeros(()), by_time)
         return with_leak(ops.transpose(likelihood), self.leak, self.depth)
 
-    @property
-    def knows_beginnings(self) -> bool:
-        """Whether `log_likelihood_of_beginnings` can be computed."""
-        return self.pauses or self.depth <= MOST_WITH_BANS
+    def score(
+        self, parameters: Tensor, values: Tensor, uniforms: Tensor | None, state: States
+    ) -> tuple[Tensor, States]:
+        """`log_likelihood` where it is exact; else `bound`, which goes on from the voices' states."""
+        if self.measure == "exact":
+            return self.log_likelihood(parameters, values), state
+        log_likelihood, after = self.bound_after(parameters, values, uniforms, state if self.memory else None)
+        return log_likelihood, after if self.memory else state
 
-    def log_likelihood_of_beginnings(self, parameters: Array, values: Array) -> Array:
-        """Exact log likelihood in nats, `[batch]`, of first frames, before which voices remember nothing.
+    def log_likelihood_of_beginnings(self, parameters: Tensor, values: Tensor) -> Tensor | None:
+        """As for all outputs: with memory, because before a first frame there is nothing to remember.
 
         Args:
             parameters: features `[batch, features]`.
             values: `[batch, pitches]`.
         """
+        if not self.memory or not self.sums_orders:
+            return None
         likelihood = self._frames(self.voices.of_features(ops.cast(parameters, "float32")), values)
         return with_leak(likelihood, self.leak, self.depth)
 
-    def _frames(self, projected: Array, values: Array) -> Array:
+    def _frames(self, projected: Tensor, values: Tensor) -> Tensor:
         """Log likelihood `[batch]` of frames `[batch, pitches]` over all orders of decisions."""
         return (self._pausing_frames if self.pauses else self._banning_frames)(projected, values)
 
-    def _banning_frames(self, projected: Array, values: Array) -> Array:
+    def _banning_frames(self, projected: Tensor, values: Tensor) -> Tensor:
         """Log likelihood `[batch]` of frames `[batch, pitches]`: every decided set must hold all that sounds."""
 
-        def decide(voice: int, sets: np.ndarray) -> tuple[Array, None]:
+        def decide(voice: int, sets: np.ndarray) -> tuple[Tensor, None]:
             on = sets.astype("float32") * values[:, None]
             off = sets.astype("float32") * (1 - values[:, None])
             hidden = self.voices.begin(projected[:, None] + self.voices.of_decided(on, off))
@@ -208,14 +223,14 @@ class PolyphonicSampler(Output):
         missing = ops.matmul(values, (~sets).T.astype("float32"))
         return ops.logsumexp(ops.where(missing > 0.5, FORBIDDEN, reached), axis=-1)
 
-    def _pausing_frames(self, projected: Array, values: Array) -> Array:
-        def log_outcomes(voice: int, on: Array) -> Array:
+    def _pausing_frames(self, projected: Tensor, values: Tensor) -> Tensor:
+        def log_outcomes(voice: int, on: Tensor) -> Tensor:
             hidden = self.voices.begin(projected[:, None] + self.voices.of_decided(on, on))
             return masked_log_softmax(self.voices.logits(hidden), True)
 
         return pausing_log_likelihood(log_outcomes, values, self.uniforms)
 
-    def loss(self, parameters: Array, values: Array) -> Array:
+    def loss(self, parameters: Tensor, values: Tensor) -> Tensor:
         if self.objective == "likelihood":
             return -self.log_likelihood(parameters, values)
         shape = (*ops.shape(values)[:-1], self.uniforms)
@@ -224,21 +239,36 @@ class PolyphonicSampler(Output):
             return -self.bound(parameters, values, uniforms)
         return self.path_loss(parameters, values, uniforms)
 
-    def correct(self, parameters: Array, values: Array) -> Array:
+    def correct(self, parameters: Tensor, values: Tensor) -> Tensor:
         on = self.voices.walk(parameters).on
         return ops.mean(ops.cast((on > 0.5) == (values > 0.5), "float32"), axis=-1)
 
-    def draw(self, parameters: Array, uniforms: Array | None, temperature: Array | float) -> Array:
+    def draw(self, parameters: Tensor, uniforms: Tensor | None, temperature: Tensor | float) -> Tensor:
         if self.memory:
             raise ValueError("Voices with a memory need their states to draw; use `step`.")
         return self.voices.step(parameters, None, uniforms, temperature)[0]
 
+    def draw_sequence(self, parameters: Tensor, uniforms: Tensor) -> Tensor:
+        return self.voices.walk(parameters, uniforms=uniforms).on
+
+    def zero_state(self, batch: Tensor | int) -> States | tuple[()]:
+        """The state of each voice before a piece; nothing without memory."""
+        return self.voices.zero_states(batch) if self.memory else ()
+
     def step(
         self,
-        parameters: Array,
-        states: list[State | None],
-        uniforms: Array | None = None,
-        temperature: Array | float = 1.0,
-    ) -> tuple[Array, list[State | None]]:
+        parameters: Tensor,
+        state: States,
+        uniforms: Tensor | None = None,
+        temperature: Tensor | float = 1.0,
+    ) -> tuple[Tensor, States]:
         """Draw one frame `[batch, pitches]` from features `[batch, features]`, and the voices' new states."""
-        return self.voices.step(parameters, states, uniforms, temperature)
+        if not self.memory:
+            return self.draw(parameters, uniforms, temperature), state
+        return self.voices.step(parameters, state, uniforms, temperature)
+
+    def state_after(self, parameters: Tensor, values: Tensor, state: States) -> States:
+        """The voices' states after given frames, of which every decision is taken to be the likeliest true one."""
+        if not self.memory:
+            return state
+        return self.voices.walk(parameters, values, None, "viable", state).states

@@ -4,7 +4,8 @@
 dependencies in high-dimensional sequences", 2012); `models/piano/rbm_keys.py` has the one from pitch classes to keys.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
 
 import keras
 from keras import ops
@@ -15,7 +16,10 @@ from models.outputs.boltzmann import MOST_ENUMERATED, Machine
 from models.outputs.polyphonic_likelihood import LARGEST_LOGIT
 from preprocess.keyboard import KEYS
 
-Array = Any
+if TYPE_CHECKING:
+    from catalog.config import HParams
+
+Tensor = Any
 
 OBJECTIVES = ("contrastive_divergence", "likelihood")
 
@@ -57,25 +61,25 @@ class Coupling(keras.layers.Layer):
         self.weights_of_keys = self.add_weight((self.hidden, keys), initializer=near_zero, name="weights")
         self.built = True
 
-    def machine(self, visible_bias: Array, hidden_bias: Array, allowed: Array) -> Machine:
+    def machine(self, visible_bias: Tensor, hidden_bias: Tensor, allowed: Tensor) -> Machine:
         """The machine of some frames."""
         # A cut so far out changes no probability and keeps all energies finite.
         biases = (ops.clip(x, -LARGEST_LOGIT, LARGEST_LOGIT) for x in (visible_bias, hidden_bias))
         arrays = (self.weights_of_keys, *biases, allowed)
         return Machine(*(ops.cast(ops.convert_to_tensor(x), "float32") for x in arrays))
 
-    def log_partition(self, machine: Machine) -> Array:
+    def log_partition(self, machine: Machine) -> Tensor:
         """log Z in nats, exact or estimated."""
         if self.hidden <= MOST_ENUMERATED:
             return machine.enumerated_log_partition()
         chains, temperatures = self.annealing
         return machine.annealed_log_partition(chains, temperatures, self.seed)
 
-    def log_likelihood(self, machine: Machine, keys: Array) -> Array:
+    def log_likelihood(self, machine: Machine, keys: Tensor) -> Tensor:
         """Log probability of allowed keys in nats."""
         return -machine.free_energy(keys) - self.log_partition(machine)
 
-    def loss(self, machine: Machine, keys: Array) -> Array:
+    def loss(self, machine: Machine, keys: Tensor) -> Tensor:
         """What training makes small, `[batch, time]`."""
         if self.objective == "likelihood":
             return -self.log_likelihood(machine, keys)
@@ -84,8 +88,8 @@ class Coupling(keras.layers.Layer):
         return machine.contrastive_divergence(keys, uniforms)
 
     def draw(
-        self, machine: Machine, start: Array, uniforms: Array | None, temperature: Array | float
-    ) -> Array:
+        self, machine: Machine, start: Tensor, uniforms: Tensor | None, temperature: Tensor | float
+    ) -> Tensor:
         """Keys `[batch, keys]` by a chain from others, or those that are likelier to sound than not.
 
         Args:
@@ -112,9 +116,6 @@ class RBM(Output):
             and on average too high (`Machine.annealed_log_partition`).
         steps, chain, objective, annealing, seed: as for `Coupling`.
 
-    Attributes:
-        is_exact: whether `log_likelihood` is exact.
-
     Raises:
         ValueError: as for `Coupling`.
     """
@@ -134,7 +135,13 @@ class RBM(Output):
         self.coupling = Coupling(hidden, steps, chain, objective, annealing, seed)
         self.depth, self.parameter_depth = keys, keys + hidden
         self.uniforms = chain * (keys + hidden)
-        self.is_exact = hidden <= MOST_ENUMERATED
+        self.measure = "exact" if hidden <= MOST_ENUMERATED else "estimate"
+
+    @classmethod
+    def from_config(
+        cls, depths: tuple[int, ...], options: Mapping[str, Any], hparams: "HParams", seed: int
+    ) -> Self:
+        return super().from_config(depths, {"seed": seed, **options}, hparams, seed)
 
     def build(self) -> None:
         self.coupling.build(self.depth)
@@ -143,26 +150,26 @@ class RBM(Output):
     def named_weights(self) -> dict[str, keras.Variable]:
         return {"rbm/weights": self.coupling.weights_of_keys}
 
-    def machine(self, parameters: Array) -> Machine:
+    def machine(self, parameters: Tensor) -> Machine:
         """The machine of parameters `[..., parameter_depth]`."""
         visible_bias, hidden_bias = parameters[..., : self.depth], parameters[..., self.depth :]
         return self.coupling.machine(visible_bias, hidden_bias, ops.ones_like(visible_bias))
 
-    def log_partition(self, parameters: Array) -> Array:
+    def log_partition(self, parameters: Tensor) -> Tensor:
         """log Z in nats, `[...]`, exact or estimated."""
         return self.coupling.log_partition(self.machine(parameters))
 
-    def log_likelihood(self, parameters: Array, values: Array) -> Array:
+    def log_likelihood(self, parameters: Tensor, values: Tensor) -> Tensor:
         """Log probability of true frames in nats, `[batch, time]`, exact or estimated."""
         return self.coupling.log_likelihood(self.machine(parameters), values)
 
-    def loss(self, parameters: Array, values: Array) -> Array:
+    def loss(self, parameters: Tensor, values: Tensor) -> Tensor:
         return self.coupling.loss(self.machine(parameters), values)
 
-    def correct(self, parameters: Array, values: Array) -> Array:
+    def correct(self, parameters: Tensor, values: Tensor) -> Tensor:
         sounding = self.machine(parameters).marginals(self.coupling.chain) > 0.5
         return ops.mean(ops.cast(sounding == (values > 0.5), "float32"), axis=-1)
 
-    def draw(self, parameters: Array, uniforms: Array | None, temperature: Array | float) -> Array:
+    def draw(self, parameters: Tensor, uniforms: Tensor | None, temperature: Tensor | float) -> Tensor:
         machine = self.machine(parameters)
         return self.coupling.draw(machine, ops.zeros_like(machine.allowed), uniforms, temperature)

@@ -14,7 +14,9 @@ from models.layers.lstm import LSTM
 from models.layers.lstm_sequence import State, lstm_cell, swap
 from models.outputs.polyphonic_likelihood import draw_outcome, masked_log_softmax
 
-Array = Any
+Tensor = Any
+States = list[State | None]
+"""The `(cell, hidden)` of each voice; None for voices without memory."""
 
 
 class Walk(NamedTuple):
@@ -29,13 +31,13 @@ class Walk(NamedTuple):
         states: each voice's `(cell, hidden)` afterwards; None without memory.
     """
 
-    on: Array
-    off: Array
-    sounds: Array
-    banned: Array
-    log_silence: Array
-    log_weight: Array
-    states: list[State | None]
+    on: Tensor
+    off: Tensor
+    sounds: Tensor
+    banned: Tensor
+    log_silence: Tensor
+    log_weight: Tensor
+    states: States
 
 
 class Path(NamedTuple):
@@ -50,12 +52,12 @@ class Path(NamedTuple):
         run: how the voices went over a sequence; None without memory, and for one frame.
     """
 
-    on: Array
-    off: Array
-    drawn: Array
-    log_q: Array
-    decided: tuple[Array, Array]
-    states: list[State | None]
+    on: Tensor
+    off: Tensor
+    drawn: Tensor
+    log_q: Tensor
+    decided: tuple[Tensor, Tensor]
+    states: States
     run: wavefront.Run | None
 
 
@@ -110,51 +112,51 @@ class Voices(keras.layers.Layer):
             "output/bias": self.output_bias,
         }
 
-    def zero_states(self, batch: Any, dtype: Any = "float32") -> list[State | None]:
+    def zero_states(self, batch: Any, dtype: Any = "float32") -> States:
         """The voices' states before a piece."""
         return [self.voice.zero_state(batch, dtype) if self.memory else None for _ in range(self.count)]
 
-    def of_features(self, features: Array) -> Array:
+    def of_features(self, features: Tensor) -> Tensor:
         """The features' share in the voices' preactivation, made once for all voices: `[..., width]`."""
         return ops.matmul(features, self.voice.kernel[: self.features]) + self.voice.bias
 
-    def of_decided(self, on: Array, off: Array) -> Array:
+    def of_decided(self, on: Tensor, off: Tensor) -> Tensor:
         """The share of what was decided: `[..., width]`."""
         start = self.features
         return ops.matmul(self._seen(on, off), self.voice.kernel[start : start + self.decisions])
 
-    def _seen(self, on: Array, off: Array) -> Array:
+    def _seen(self, on: Tensor, off: Tensor) -> Tensor:
         """What a voice sees of what was decided: `[..., decisions]`."""
         return on if self.pauses else ops.concatenate([on, off], axis=-1)
 
-    def _decided(self, seen: Array) -> tuple[Array, Array]:
+    def _decided(self, seen: Tensor) -> tuple[Tensor, Tensor]:
         """The inverse of `_seen`: on and off."""
         on = seen[..., : self.pitches]
         return on, ops.zeros_like(on) if self.pauses else seen[..., self.pitches :]
 
-    def begin(self, preactivation: Array) -> Array:
+    def begin(self, preactivation: Tensor) -> Tensor:
         """The hidden values `[..., units]` of a voice that remembers nothing yet, of its preactivation."""
         if not self.memory:
             return ops.tanh(preactivation)
         return lstm_cell(preactivation, ops.zeros_like(preactivation[..., : self.units]))[1]
 
-    def logits(self, hidden: Array) -> Array:
+    def logits(self, hidden: Tensor) -> Tensor:
         """The outcomes' logits `[..., outcomes]` of a voice's hidden values `[..., units]`."""
         return ops.matmul(hidden, self.output_kernel) + self.output_bias
 
-    def _allowed(self, on: Array, off: Array) -> Array:
+    def _allowed(self, on: Tensor, off: Tensor) -> Tensor:
         """Outcomes that a voice may draw, boolean `[..., outcomes]`."""
         if self.pauses:
             return ops.ones_like(ops.concatenate([on, on[..., :1]], axis=-1)) > 0.5
         undecided = on + off < 0.5
         return ops.concatenate([undecided, undecided], axis=-1)
 
-    def _true_outcomes(self, values: Array) -> Array:
+    def _true_outcomes(self, values: Tensor) -> Tensor:
         """Outcomes that say the truth, boolean `[..., outcomes]`."""
         other = ops.ones_like(values[..., :1]) if self.pauses else 1 - values
         return ops.concatenate([values, other], axis=-1) > 0.5
 
-    def _viable(self, values: Array, on: Array, voice: Array | int) -> Array:
+    def _viable(self, values: Tensor, on: Tensor, voice: Tensor | int) -> Tensor:
         """True outcomes after which the voices left suffice for the pitches left, boolean `[..., outcomes]`."""
         missing = values * (1 - on)
         pressed = ops.sum(missing, axis=-1, keepdims=True) > self.count - voice - 0.5
@@ -162,7 +164,9 @@ class Voices(keras.layers.Layer):
         urgent = ops.concatenate([missing, others], axis=-1) > 0.5
         return ops.where(pressed, urgent, self._true_outcomes(values))
 
-    def _domain(self, rule: str, values: Array | None, on: Array, off: Array, voice: Array | int) -> Array:
+    def _domain(
+        self, rule: str, values: Tensor | None, on: Tensor, off: Tensor, voice: Tensor | int
+    ) -> Tensor:
         """Outcomes that are drawn from under a rule of `walk`, boolean `[..., outcomes]`."""
         allowed = self._allowed(on, off)
         if rule in ("free", "inverted"):
@@ -170,7 +174,7 @@ class Voices(keras.layers.Layer):
         true = self._true_outcomes(values) if rule == "aposter" else self._viable(values, on, voice)
         return ops.logical_and(allowed, true)
 
-    def _decide(self, drawn: Array, values: Array | None, on: Array, off: Array) -> tuple[Array, Array]:
+    def _decide(self, drawn: Tensor, values: Tensor | None, on: Tensor, off: Tensor) -> tuple[Tensor, Tensor]:
         """What is decided after a draw (one-hot), the verdict taken from the true values where there are any."""
         sounds = drawn[..., : self.pitches]
         if self.pauses:
@@ -182,12 +186,12 @@ class Voices(keras.layers.Layer):
 
     def walk(
         self,
-        features: Array,
-        values: Array | None = None,
-        uniforms: Array | None = None,
+        features: Tensor,
+        values: Tensor | None = None,
+        uniforms: Tensor | None = None,
         rule: str = "free",
-        states: list[State | None] | None = None,
-        temperature: Array | float = 1.0,
+        states: States | None = None,
+        temperature: Tensor | float = 1.0,
     ) -> Walk:
         """Let the voices draw, for one frame or for a whole sequence at once.
 
@@ -221,11 +225,11 @@ class Voices(keras.layers.Layer):
 
     def step(
         self,
-        features: Array,
-        states: list[State | None] | None = None,
-        uniforms: Array | None = None,
-        temperature: Array | float = 1.0,
-    ) -> tuple[Array, list[State | None]]:
+        features: Tensor,
+        states: States | None = None,
+        uniforms: Tensor | None = None,
+        temperature: Tensor | float = 1.0,
+    ) -> tuple[Tensor, States]:
         """What sounds in one frame `[batch, pitches]`, and the voices' states after it: `walk` for playing.
 
         What the voices say of a frame takes as long as drawing it, and playing does without.
@@ -241,12 +245,12 @@ class Voices(keras.layers.Layer):
 
     def _walk(
         self,
-        features: Array,
-        values: Array | None,
-        uniforms: Array | None,
+        features: Tensor,
+        values: Tensor | None,
+        uniforms: Tensor | None,
         rule: str,
-        states: list[State | None] | None,
-        temperature: Array | float,
+        states: States | None,
+        temperature: Tensor | float,
     ) -> Walk:
         """`walk`, with time first where there is a memory: the draws one by one, then their gradients at once."""
         states = self.zero_states(ops.shape(features)[-2]) if states is None else states
@@ -267,12 +271,12 @@ class Voices(keras.layers.Layer):
 
     def _decisions(
         self,
-        projected: Array,
-        values: Array | None,
-        uniforms: Array | None,
+        projected: Tensor,
+        values: Tensor | None,
+        uniforms: Tensor | None,
         rule: str,
-        states: list[State | None],
-        temperature: Array | float,
+        states: States,
+        temperature: Tensor | float,
     ) -> Path:
         """The voices' draws one after the other, without gradient; arguments as for `_walk`."""
         on = ops.zeros((*ops.shape(projected)[:-1], self.pitches), dtype="float32")
@@ -293,12 +297,12 @@ class Voices(keras.layers.Layer):
 
     def _decisions_over_time(
         self,
-        projected: Array,
-        values: Array | None,
-        uniforms: Array | None,
+        projected: Tensor,
+        values: Tensor | None,
+        uniforms: Tensor | None,
         rule: str,
         states: list[Any],
-        temperature: Array | float,
+        temperature: Tensor | float,
     ) -> Path:
         """`_decisions` of voices with a memory over a sequence, time first."""
         numbers = ops.reshape(ops.arange(self.count, dtype="float32"), (-1, 1, 1))
@@ -308,7 +312,7 @@ class Voices(keras.layers.Layer):
         if uniforms is not None:
             inputs["uniforms"] = wavefront.skewed([uniforms[..., v, None] for v in range(self.count)])
 
-        def decide(hidden: Array, seen: Array, own: dict[str, Array]) -> tuple[Array, tuple]:
+        def decide(hidden: Tensor, seen: Tensor, own: dict[str, Tensor]) -> tuple[Tensor, tuple]:
             on, off = self._decided(seen)
             uniform = own["uniforms"][..., 0] if "uniforms" in own else None
             drawn, log_q, decided = self._draw(
@@ -325,21 +329,21 @@ class Voices(keras.layers.Layer):
         on, off = self._decided(seen)
         return Path(on, off, drawn, log_q, self._decided(after[:, -1]), [*states], run)
 
-    def _kernel(self) -> Array:
+    def _kernel(self) -> Tensor:
         """The memory's kernel for what was decided and for the hidden state."""
         return ops.cast(self.voice.kernel[self.features :], "float32")
 
     def _draw(
         self,
-        hidden: Array,
-        on: Array,
-        off: Array,
-        values: Array | None,
-        uniforms: Array | None,
+        hidden: Tensor,
+        on: Tensor,
+        off: Tensor,
+        values: Tensor | None,
+        uniforms: Tensor | None,
         rule: str,
-        voice: Array | int,
-        temperature: Array | float,
-    ) -> tuple[Array, Array, tuple[Array, Array]]:
+        voice: Tensor | int,
+        temperature: Tensor | float,
+    ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
         """A voice's draw one-hot, the log probabilities that it was drawn from, and what is decided after it."""
         kernel, bias = ops.stop_gradient(self.output_kernel), ops.stop_gradient(self.output_bias)
         logits = ops.matmul(hidden, kernel) + bias
@@ -348,7 +352,7 @@ class Voices(keras.layers.Layer):
         drawn = draw_outcome(log_q, uniforms)
         return drawn, log_q, self._decide(drawn, None if rule == "free" else values, on, off)
 
-    def _all_hidden(self, projected: Array, states: list[Any], path: Path) -> Array:
+    def _all_hidden(self, projected: Tensor, states: list[Any], path: Path) -> Tensor:
         """All voices' hidden values `[..., voices, batch, units]` on a path, with gradient."""
         if path.run is not None:
             return wavefront.hidden_states(projected, self._kernel(), states, path.run)
@@ -359,7 +363,7 @@ class Voices(keras.layers.Layer):
         flat, _ = self.voice.step(ops.reshape(inputs, (-1, inputs.shape[-1])), (cell, hidden))
         return ops.reshape(flat, (*ops.shape(inputs)[:-1], self.units))
 
-    def _any(self, d: Array) -> Array:
+    def _any(self, d: Tensor) -> Tensor:
         """`p1 + (1 - p1) p2 + (1 - p1)(1 - p2) p3 + ...` for the voices' `[..., voices, batch, pitches]`."""
         p = ops.zeros_like(d[..., 0, :, :])
         for voice in range(self.count):

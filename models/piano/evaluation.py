@@ -7,15 +7,16 @@ each piece. Where a model's likelihood can't be computed, what is reported is a 
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import keras
 import numpy as np
 from keras import ops, tree
 
+from models.outputs.base import Measure
 from models.piano.model import FrameModel, FrameState
 
-Array = Any
+Tensor = Any
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class FrameScores:
     key_nats: list[np.ndarray] | None
     sampled_nats: np.ndarray
     velocity_error: float | None
-    measure: str
+    measure: Measure
 
     def mean(self, parts: str = "all") -> float:
         """Mean nats over all frames but the first of each piece.
@@ -93,40 +94,30 @@ class Scorer(keras.Model):
         values = model.values_of(batch["tokens" if model.form == "tokens" else "keys"])
         reading = model.read(batch, state)
         parameters = model.parameters_of(reading.outputs)
-        output, voices = model.output_layer, state.voices
-        if model.has_memory:
-            log_likelihood, voices = output.bound_after(parameters, values, inputs["uniforms"], voices)
-        elif takes_paths(model):
-            log_likelihood = output.bound(parameters, values, inputs["uniforms"])
-        elif hasattr(output, "log_likelihood"):
-            log_likelihood = output.log_likelihood(parameters, values)
-        else:
-            log_likelihood = -output.loss(parameters, values)
+        output = model.output_layer
+        log_likelihood, output_state = output.score(parameters, values, inputs.get("uniforms"), state.output)
         outputs = {"nats": -log_likelihood}
-        if self.of_values is not None and model.has_memory and output.knows_beginnings:
+        if self.of_values is not None:
             beginnings = output.log_likelihood_of_beginnings(parameters[:, 0], values[:, 0])
-            outputs["beginning"] = -ops.repeat(beginnings[:, None], values.shape[1], axis=1)
+            if beginnings is not None:
+                outputs["beginning"] = -ops.repeat(beginnings[:, None], values.shape[1], axis=1)
         keys, velocities = state.keys, state.velocities
         if self.of_values is not None:
             decoded, keys, velocities = model.score_decoders(batch, values, state)
             outputs |= decoded
-        after = FrameState(reading.state, voices, keys, velocities)
+        after = FrameState(reading.state, output_state, keys, velocities)
         return outputs | {"state": tree.flatten(after)}
 
 
 def takes_paths(model: FrameModel) -> bool:
     """Whether a model's values are scored by random paths of its voices."""
-    return hasattr(model.output_layer, "bound") and not model.output_layer.is_exact
+    return model.output_layer.measure == "bound"
 
 
-def measure_of(model: FrameModel) -> str:
-    """How a model is scored: see `FrameScores.measure`."""
+def measure_of(model: FrameModel) -> Measure:
+    """How a model is scored: that of its output and of its key decoder that says less."""
     parts = [part for part in (model.output_layer, model.key_decoder) if part is not None]
-    if takes_paths(model):
-        parts = parts[1:]
-    if not all(getattr(part, "is_exact", True) for part in parts):
-        return "estimate"
-    return "bound" if takes_paths(model) else "exact"
+    return max((part.measure for part in parts), key=get_args(Measure).index)
 
 
 def score(
@@ -193,8 +184,8 @@ def _charge_beginning(nats: np.ndarray, beginning: float) -> None:
 
 
 def _score_chunk(
-    scorer: Scorer, batch: dict[str, np.ndarray], state: list[Array] | None, seed: list[int]
-) -> tuple[dict[str, np.ndarray], list[Array]]:
+    scorer: Scorer, batch: dict[str, np.ndarray], state: list[Tensor] | None, seed: list[int]
+) -> tuple[dict[str, np.ndarray], list[Tensor]]:
     """Outputs `[batch, time]` of a chunk in float64, and the state after it."""
     model = scorer.model
     size = len(batch["lengths"])

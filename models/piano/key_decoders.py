@@ -16,17 +16,17 @@ from keras import ops
 
 from models.layers.lstm import LSTMStack
 from models.layers.lstm_sequence import State, swap
-from models.outputs.base import draw_bits
+from models.outputs.base import Measure, draw_bits
 from models.outputs.polyphonic_likelihood import FORBIDDEN, LARGEST_LOGIT
 from models.piano.readers.base import run_stack, step_stack
 from preprocess.keyboard import KEYS
 
-Array = Any
+Tensor = Any
 
 OBJECTIVES = ("likelihood", "masked_mean")
 
 
-def by_octave(values: Array, classes: int, fill: float) -> Array:
+def by_octave(values: Tensor, classes: int, fill: float) -> Tensor:
     """Keys `[..., keys]` as `[..., octaves, classes]`; `fill` stands where the last octave has no key."""
     keys = values.shape[-1]
     widths = [[0, 0]] * (len(values.shape) - 1) + [[0, -keys % classes]]
@@ -34,18 +34,18 @@ def by_octave(values: Array, classes: int, fill: float) -> Array:
     return ops.reshape(padded, (*ops.shape(values)[:-1], padded.shape[-1] // classes, classes))
 
 
-def from_octaves(values: Array, keys: int) -> Array:
+def from_octaves(values: Tensor, keys: int) -> Tensor:
     """The inverse of `by_octave`: `[..., keys]`."""
     octaves, classes = values.shape[-2:]
     return ops.reshape(values, (*ops.shape(values)[:-2], octaves * classes))[..., :keys]
 
 
-def of_class(values: Array, keys: int) -> Array:
+def of_class(values: Tensor, keys: int) -> Tensor:
     """For each key the value of its class: `[..., keys]` for values `[..., classes]`."""
     return ops.take(values, np.arange(keys) % values.shape[-1], axis=-1)
 
 
-def log_any(logits: Array, axis: int = -1) -> Array:
+def log_any(logits: Tensor, axis: int = -1) -> Tensor:
     """`log(1 - prod_i (1 - sigmoid(z_i)))`: at least one of some independent keys sounds.
 
     The product is `exp(-s)` with `s = sum_i softplus(z_i)`. The logarithm of s is what is kept, so that the result
@@ -65,7 +65,7 @@ def log_any(logits: Array, axis: int = -1) -> Array:
     return ops.where(small, of_small, of_large)
 
 
-def complete(keys: Array, logits: Array, classes: Array) -> Array:
+def complete(keys: Tensor, logits: Tensor, classes: Tensor) -> Tensor:
     """Keys with, for each sounding class that has none, its likeliest key.
 
     Args:
@@ -113,8 +113,8 @@ class ClassesLSTM(keras.layers.Layer):
         return self.stack.zero_states(batch, dtype)
 
     def features(
-        self, classes: Array, previous: Array, state: list[State] | None = None, training: bool = False
-    ) -> tuple[Array, list[State]]:
+        self, classes: Tensor, previous: Tensor, state: list[State] | None = None, training: bool = False
+    ) -> tuple[Tensor, list[State]]:
         """The LSTM's outputs for all frames at once.
 
         Args:
@@ -131,7 +131,9 @@ class ClassesLSTM(keras.layers.Layer):
         outputs, state = run_stack(self.stack, swap(inputs), state, training)
         return swap(outputs), state
 
-    def step_features(self, classes: Array, previous: Array, state: list[State]) -> tuple[Array, list[State]]:
+    def step_features(
+        self, classes: Tensor, previous: Tensor, state: list[State]
+    ) -> tuple[Tensor, list[State]]:
         """The features `[batch, units]` of one frame and the state after it, the numbers of `features`.
 
         Args:
@@ -140,7 +142,7 @@ class ClassesLSTM(keras.layers.Layer):
         """
         return step_stack(self.stack, self._inputs(classes, previous), state)
 
-    def _inputs(self, classes: Array, previous: Array) -> Array:
+    def _inputs(self, classes: Tensor, previous: Tensor) -> Tensor:
         return ops.concatenate([ops.cast(classes, "float32"), ops.cast(previous, "float32")], axis=-1)
 
 
@@ -151,14 +153,14 @@ class KeyDecoder(ClassesLSTM, ABC):
 
     Attributes:
         uniforms: random numbers that a frame takes in `step`; known once built.
-        is_exact: whether `log_likelihood` is exact.
+        measure: whether `log_likelihood` is exact or an estimate.
     """
 
     uniforms: int
-    is_exact: bool
+    measure: Measure = "exact"
 
     @abstractmethod
-    def loss(self, features: Array, keys: Array, classes: Array) -> Array:
+    def loss(self, features: Tensor, keys: Tensor, classes: Tensor) -> Tensor:
         """What training makes small, float32 `[batch, time]`.
 
         Args:
@@ -168,22 +170,22 @@ class KeyDecoder(ClassesLSTM, ABC):
         """
 
     @abstractmethod
-    def log_likelihood(self, features: Array, keys: Array, classes: Array) -> Array:
+    def log_likelihood(self, features: Tensor, keys: Tensor, classes: Tensor) -> Tensor:
         """Log probability of true keys given their classes, in nats `[batch, time]`; arguments as for `loss`."""
 
     @abstractmethod
-    def marginals(self, features: Array, classes: Array) -> Array:
+    def marginals(self, features: Tensor, classes: Tensor) -> Tensor:
         """Probability of each key given the classes, `[batch, time, keys]`, for pictures."""
 
     @abstractmethod
     def step(
         self,
-        classes: Array,
-        previous: Array,
+        classes: Tensor,
+        previous: Tensor,
         state: list[State],
-        uniforms: Array | None = None,
-        temperature: Array | float = 1.0,
-    ) -> tuple[Array, list[State]]:
+        uniforms: Tensor | None = None,
+        temperature: Tensor | float = 1.0,
+    ) -> tuple[Tensor, list[State]]:
         """Draw the keys of one frame.
 
         Args:
@@ -219,8 +221,6 @@ class IndependentKeys(KeyDecoder):
         ValueError: an unknown objective.
     """
 
-    is_exact = True
-
     def __init__(
         self,
         units: int = 100,
@@ -246,25 +246,25 @@ class IndependentKeys(KeyDecoder):
         """The LSTM's weights, `dense/kernel` and `dense/bias`."""
         return super().named_weights() | {"dense/kernel": self.dense.kernel, "dense/bias": self.dense.bias}
 
-    def logits(self, features: Array, temperature: Array | float = 1.0) -> Array:
+    def logits(self, features: Tensor, temperature: Tensor | float = 1.0) -> Tensor:
         """`z / temperature`, `[..., keys]`."""
         # A cut so far out changes no probability and keeps all sums finite.
         z = ops.cast(self.dense(features), "float32") / temperature
         return ops.clip(z, -LARGEST_LOGIT, LARGEST_LOGIT)
 
-    def loss(self, features: Array, keys: Array, classes: Array) -> Array:
+    def loss(self, features: Tensor, keys: Tensor, classes: Tensor) -> Tensor:
         if self.objective == "likelihood":
             return -self.log_likelihood(features, keys, classes)
         mask = of_class(classes, self.keys)
         frames = -self._bernoulli(self.logits(features), keys, classes)
         return frames / ops.maximum(ops.mean(ops.sum(mask, axis=-1)), 1e-6)
 
-    def _bernoulli(self, logits: Array, keys: Array, classes: Array) -> Array:
+    def _bernoulli(self, logits: Tensor, keys: Tensor, classes: Tensor) -> Tensor:
         """Log probability of the keys of sounding classes as if they were independent, `[...]`."""
         terms = -ops.softplus(ops.where(keys > 0.5, -logits, logits))
         return ops.sum(terms * of_class(classes, self.keys), axis=-1)
 
-    def log_likelihood(self, features: Array, keys: Array, classes: Array) -> Array:
+    def log_likelihood(self, features: Tensor, keys: Tensor, classes: Tensor) -> Tensor:
         """As for all decoders, and exact; around `FORBIDDEN` where keys and classes contradict each other."""
         logits = self.logits(features)
         log_p = self._bernoulli(logits, keys, classes)
@@ -276,7 +276,7 @@ class IndependentKeys(KeyDecoder):
             log_p = log_p - ops.sum(some * classes, axis=-1)
         return ops.where(ops.any(wrong, axis=-1), FORBIDDEN, log_p)
 
-    def marginals(self, features: Array, classes: Array) -> Array:
+    def marginals(self, features: Tensor, classes: Tensor) -> Tensor:
         logits = self.logits(features)
         log_p = -ops.softplus(-logits)
         if self.at_least_one:
@@ -286,12 +286,12 @@ class IndependentKeys(KeyDecoder):
 
     def step(
         self,
-        classes: Array,
-        previous: Array,
+        classes: Tensor,
+        previous: Tensor,
         state: list[State],
-        uniforms: Array | None = None,
-        temperature: Array | float = 1.0,
-    ) -> tuple[Array, list[State]]:
+        uniforms: Tensor | None = None,
+        temperature: Tensor | float = 1.0,
+    ) -> tuple[Tensor, list[State]]:
         features, state = self.step_features(classes, previous, state)
         logits = self.logits(features, temperature)
         if self.at_least_one and uniforms is not None:
@@ -301,7 +301,7 @@ class IndependentKeys(KeyDecoder):
         drawn = drawn * of_class(ops.cast(classes, "float32"), self.keys)
         return (complete(drawn, logits, classes) if self.at_least_one else drawn), state
 
-    def _draw_some(self, logits: Array, uniforms: Array) -> Array:
+    def _draw_some(self, logits: Tensor, uniforms: Tensor) -> Tensor:
         """Keys of which each class has one or more, `[batch, keys]`, one octave after the other.
 
         While a class has no key, the probability of its next one is that given that one of those left sounds:

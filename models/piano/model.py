@@ -34,7 +34,7 @@ class FrameState(NamedTuple):
     """What a model knows of the frames so far: the states of its parts; empty tuples for parts it has not."""
 
     reader: Any
-    voices: Any
+    output: Any
     keys: Any
     velocities: Any
 
@@ -51,7 +51,7 @@ class FrameModel(keras.Model):
 
     Args:
         reader: reads the past.
-        output: draws a frame. One with `memory` keeps a state for each voice.
+        output: draws a frame.
         hparams: `catalog.config.HParams`.
         form: what a frame is: all `keys`, their pitch `classes`, or a token.
         clock_bits: the reader also sees the position of the frame it is shown as a binary counter of so many
@@ -95,9 +95,7 @@ class FrameModel(keras.Model):
         self.form, self.clock_bits, self.signed, self.step_weights = form, clock_bits, signed, step_weights
         self.key_decoder, self.velocity_decoder, self.depth = key_decoder, velocity_decoder, depth
         self.frame_depth = len(PITCH_CLASSES) if form == "classes" else depth
-        self.has_memory = getattr(output, "memory", False)
-        # The sampler's voices take the features themselves, and some readers say the parameters at once.
-        features_are_parameters = reader.predicts or hasattr(output, "voices")
+        features_are_parameters = reader.predicts or output.takes_features
         self.projection = None if features_are_parameters else keras.layers.Dense(output.parameter_depth)
         self.draws = keras.random.SeedGenerator(seed)
         names = ["nats"]
@@ -187,7 +185,7 @@ class FrameModel(keras.Model):
             reader = self.reader.with_past(reader, self.as_frames(self.values_of(past)))
         return FrameState(
             reader,
-            self.output_layer.voices.zero_states(batch) if self.has_memory else (),
+            self.output_layer.zero_state(batch),
             self.key_decoder.zero_state(batch) if self.key_decoder is not None else (),
             self.velocity_decoder.zero_state(batch) if self.velocity_decoder is not None else (),
         )
@@ -273,11 +271,7 @@ class FrameModel(keras.Model):
             uniforms: `[batch, time, values]`, see `uniforms`.
         """
         parameters = self.parameters_of(self.read(batch).outputs)
-        if hasattr(self.output_layer, "voices"):
-            return self.output_layer.voices.walk(parameters, uniforms=uniforms).on
-        flat = ops.reshape(parameters, (-1, parameters.shape[-1]))
-        drawn = self.output_layer.draw(flat, ops.reshape(uniforms, (-1, uniforms.shape[-1])), 1.0)
-        return ops.reshape(drawn, (*ops.shape(parameters)[:2], *drawn.shape[1:]))
+        return self.output_layer.draw_sequence(parameters, uniforms)
 
     def score_decoders(
         self, batch: Batch, values: Array, state: FrameState

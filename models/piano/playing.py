@@ -7,7 +7,7 @@ from keras import ops
 from models.layers.backend import scan
 from models.piano.model import Batch, FrameModel, FrameState, pitch_classes
 
-Array = Any
+Tensor = Any
 
 
 class Frame(NamedTuple):
@@ -19,9 +19,9 @@ class Frame(NamedTuple):
         velocities: from 0 to 1, `[batch, keys]`; None where the model has none.
     """
 
-    values: Array
-    keys: Array
-    velocities: Array | None
+    values: Tensor
+    keys: Tensor
+    velocities: Tensor | None
 
 
 def first_frame(model: FrameModel, batch: int) -> Frame:
@@ -45,27 +45,23 @@ def prime(model: FrameModel, batch: Batch) -> tuple[Frame, FrameState]:
     values = model.values_of(keys)
     state = model.zero_state(keys.shape[0])
     reading = model.read(batch, state)
-    voices = state.voices
-    if model.has_memory:
-        # What the voices said of these frames is not known; they are taken at their likeliest.
-        voices = model.output_layer.voices.walk(
-            model.parameters_of(reading.outputs), values, None, "viable", voices
-        ).states
+    parameters = model.parameters_of(reading.outputs)
+    output_state = model.output_layer.state_after(parameters, values, state.output)
     _, key_state, velocity_state = model.score_decoders(batch, values, state)
     velocities = batch["velocities"][:, -1] if model.velocity_decoder is not None else None
     last = keys[:, -1] if model.form == "tokens" else ops.cast(keys[:, -1], "float32")
     return Frame(values[:, -1], last, velocities), FrameState(
-        reading.state, voices, key_state, velocity_state
+        reading.state, output_state, key_state, velocity_state
     )
 
 
 def play_frame(
     model: FrameModel,
     before: Frame,
-    position: Array,
+    position: Tensor,
     state: FrameState,
-    uniforms: Array | None,
-    temperature: Array | float,
+    uniforms: Tensor | None,
+    temperature: Tensor | float,
 ) -> tuple[Frame, FrameState]:
     """Draw the next frame.
 
@@ -82,11 +78,7 @@ def play_frame(
     parameters = model.parameters_of(reading.outputs)
     split = model.uniforms.values
     for_values = None if uniforms is None else uniforms[:, :split]
-    voices = state.voices
-    if model.has_memory:
-        values, voices = model.output_layer.step(parameters, voices, for_values, temperature)
-    else:
-        values = model.output_layer.draw(parameters, for_values, temperature)
+    values, output_state = model.output_layer.step(parameters, state.output, for_values, temperature)
     keys, key_state = values, state.keys
     if model.key_decoder is not None:
         previous = before.keys if before.velocities is None else before.velocities
@@ -97,19 +89,19 @@ def play_frame(
         velocities, velocity_state = model.velocity_decoder.step(
             pitch_classes(keys), before.velocities, keys, state.velocities
         )
-    state = FrameState(reading.state, voices, key_state, velocity_state)
+    state = FrameState(reading.state, output_state, key_state, velocity_state)
     return Frame(values, keys, velocities), state
 
 
 def play(
     model: FrameModel,
     before: Frame,
-    position: Array,
+    position: Tensor,
     state: FrameState,
     steps: int,
-    uniforms: Array | None,
-    temperature: Array | float,
-) -> tuple[Array, Array | None, Frame, FrameState]:
+    uniforms: Tensor | None,
+    temperature: Tensor | float,
+) -> tuple[Tensor, Tensor | None, Frame, FrameState]:
     """Draw so many frames, one after the other.
 
     Args:
@@ -135,11 +127,11 @@ def play(
     return played[0], played[1] if len(played) > 1 else None, _whole(last), state
 
 
-def _present(frame: Frame) -> tuple[Array, ...]:
+def _present(frame: Frame) -> tuple[Tensor, ...]:
     """The parts of a frame that there are; TensorFlow's loops carry no None."""
     return tuple(part for part in frame if part is not None)
 
 
-def _whole(parts: tuple[Array, ...]) -> Frame:
+def _whole(parts: tuple[Tensor, ...]) -> Frame:
     values, keys, *velocities = parts
     return Frame(values, keys, velocities[0] if velocities else None)

@@ -12,7 +12,7 @@ from models.outputs.rbm import Coupling
 from models.piano.key_decoders import KeyDecoder, complete, of_class
 from preprocess.keyboard import KEYS
 
-Array = Any
+Tensor = Any
 
 
 class RBMKeys(KeyDecoder):
@@ -53,7 +53,7 @@ class RBMKeys(KeyDecoder):
         super().__init__(units, classes, dropout, seed, **kwargs)
         self.coupling = Coupling(hidden, steps, chain, objective, annealing, seed + 1)
         self.at_least_one = at_least_one
-        self.is_exact = hidden <= MOST_ENUMERATED
+        self.measure = "exact" if hidden <= MOST_ENUMERATED else "estimate"
 
     def build(self, keys: int = KEYS) -> None:
         super().build(keys)
@@ -74,36 +74,36 @@ class RBMKeys(KeyDecoder):
             "rbm/weights": self.coupling.weights_of_keys,
         }
 
-    def machine(self, features: Array, classes: Array) -> Machine:
+    def machine(self, features: Tensor, classes: Tensor) -> Machine:
         """The machine over the keys of classes `[..., classes]`, for features `[..., units]`."""
         allowed = of_class(classes, self.keys)
         return self.coupling.machine(self.visible_dense(features), self.hidden_dense(features), allowed)
 
-    def log_partition(self, features: Array, classes: Array) -> Array:
+    def log_partition(self, features: Tensor, classes: Tensor) -> Tensor:
         """log Z over the keys of the sounding classes in nats, `[...]`, exact or estimated."""
         return self.coupling.log_partition(self.machine(features, classes))
 
-    def loss(self, features: Array, keys: Array, classes: Array) -> Array:
+    def loss(self, features: Tensor, keys: Tensor, classes: Tensor) -> Tensor:
         return self.coupling.loss(self.machine(features, classes), keys)
 
-    def log_likelihood(self, features: Array, keys: Array, classes: Array) -> Array:
+    def log_likelihood(self, features: Tensor, keys: Tensor, classes: Tensor) -> Tensor:
         """As for all decoders, exact or estimated; `FORBIDDEN` where a key's class does not sound."""
         machine = self.machine(features, classes)
         wrong = ops.any(keys > machine.allowed + 0.5, axis=-1)
         return ops.where(wrong, FORBIDDEN, self.coupling.log_likelihood(machine, keys))
 
-    def marginals(self, features: Array, classes: Array) -> Array:
+    def marginals(self, features: Tensor, classes: Tensor) -> Tensor:
         """As for all decoders, exact or by mean field."""
         return self.machine(features, classes).marginals(self.coupling.chain)
 
     def step(
         self,
-        classes: Array,
-        previous: Array,
+        classes: Tensor,
+        previous: Tensor,
         state: list[State],
-        uniforms: Array | None = None,
-        temperature: Array | float = 1.0,
-    ) -> tuple[Array, list[State]]:
+        uniforms: Tensor | None = None,
+        temperature: Tensor | float = 1.0,
+    ) -> tuple[Tensor, list[State]]:
         features, state = self.step_features(classes, previous, state)
         machine = self.machine(features, classes)
         keys = self.coupling.draw(machine, ops.cast(previous > 0, "float32"), uniforms, temperature)

@@ -13,7 +13,7 @@ from models.layers.lstm_sequence import State
 from models.piano.key_decoders import ClassesLSTM
 from preprocess.keyboard import KEYS
 
-Array = Any
+Tensor = Any
 
 
 class VelocityDecoder(ClassesLSTM):
@@ -36,7 +36,7 @@ class VelocityDecoder(ClassesLSTM):
         """The LSTM's weights, `dense/kernel` and `dense/bias`."""
         return super().named_weights() | {"dense/kernel": self.dense.kernel, "dense/bias": self.dense.bias}
 
-    def velocities(self, features: Array, keys: Array) -> Array:
+    def velocities(self, features: Tensor, keys: Tensor) -> Tensor:
         """Velocities from 0 to 1 of struck keys, 0 of others: `[..., keys]`.
 
         Args:
@@ -45,7 +45,7 @@ class VelocityDecoder(ClassesLSTM):
         """
         return ops.cast(self.dense(features), "float32") * ops.cast(keys > 0.5, "float32")
 
-    def loss(self, features: Array, velocities: Array, keys: Array) -> Array:
+    def loss(self, features: Tensor, velocities: Tensor, keys: Tensor) -> Tensor:
         """Sum over a frame's struck keys of the squared distance between velocities, `[batch, time]`.
 
         Divided by the number of struck keys it is the mean squared error, and by 88 keys the author's loss.
@@ -59,8 +59,8 @@ class VelocityDecoder(ClassesLSTM):
         return ops.sum(ops.square(self.velocities(features, keys) - velocities * struck), axis=-1)
 
     def step(
-        self, classes: Array, previous: Array, keys: Array, state: list[State]
-    ) -> tuple[Array, list[State]]:
+        self, classes: Tensor, previous: Tensor, keys: Tensor, state: list[State]
+    ) -> tuple[Tensor, list[State]]:
         """Velocities of one frame.
 
         Args:

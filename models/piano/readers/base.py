@@ -16,7 +16,7 @@ from models.layers import backend
 from models.layers.lstm import LSTMStack
 from models.layers.lstm_sequence import State, swap
 
-Array = Any
+Tensor = Any
 
 
 class Reading(NamedTuple):
@@ -30,10 +30,10 @@ class Reading(NamedTuple):
         own: of a reader whose parts each predict by themselves, what each says, `[batch, time, output_depth]`.
     """
 
-    outputs: Array
-    weights: Array | None
+    outputs: Tensor
+    weights: Tensor | None
     state: Any
-    own: tuple[Array, ...] = ()
+    own: tuple[Tensor, ...] = ()
 
 
 class FrameReader(keras.layers.Layer, ABC):
@@ -69,18 +69,18 @@ class FrameReader(keras.layers.Layer, ABC):
     def zero_state(self, batch: Any, dtype: Any = "float32") -> Any:
         """The state before a piece: a nested tuple or list of arrays whose first axis is the batch."""
 
-    def with_past(self, state: Any, past: Array) -> Any:
+    def with_past(self, state: Any, past: Tensor) -> Any:
         """A state that has the last frames `[batch, history_length, frame_depth]` as its past, oldest first."""
         del past
         return state
 
-    def with_position(self, state: Any, position: Array) -> Any:
+    def with_position(self, state: Any, position: Tensor) -> Any:
         """A state before a fragment whose first frame to predict has a number in its piece, int32 `[batch]`."""
         del position
         return state
 
     @abstractmethod
-    def call(self, inputs: Array, frames: Array, state: Any = None, training: bool = False) -> Reading:
+    def call(self, inputs: Tensor, frames: Tensor, state: Any = None, training: bool = False) -> Reading:
         """All steps at once.
 
         Args:
@@ -91,7 +91,7 @@ class FrameReader(keras.layers.Layer, ABC):
         """
 
     @abstractmethod
-    def step(self, inputs: Array, state: Any, frame: Array) -> Reading:
+    def step(self, inputs: Tensor, state: Any, frame: Tensor) -> Reading:
         """One step, the numbers of `call`.
 
         Args:
@@ -135,28 +135,30 @@ class LSTMReader(FrameReader):
     def zero_state(self, batch: Any, dtype: Any = "float32") -> list[State]:
         return self.stack.zero_states(batch, dtype)
 
-    def call(self, inputs: Array, frames: Array, state: Any = None, training: bool = False) -> Reading:
+    def call(self, inputs: Tensor, frames: Tensor, state: Any = None, training: bool = False) -> Reading:
         state = self.zero_state(ops.shape(inputs)[0], inputs.dtype) if state is None else state
         outputs, state = run_stack(self.stack, swap(inputs), state, training)
         if training and self.output_dropout:
             outputs = backend.dropout(outputs, self.output_dropout, self.masks)
         return Reading(swap(outputs), None, state)
 
-    def step(self, inputs: Array, state: Any, frame: Array) -> Reading:
+    def step(self, inputs: Tensor, state: Any, frame: Tensor) -> Reading:
         outputs, state = step_stack(self.stack, inputs, state)
         return Reading(outputs, None, state)
 
 
 def run_stack(
-    stack: LSTMStack | None, inputs: Array, states: Sequence[State], training: bool
-) -> tuple[Array, list[State]]:
+    stack: LSTMStack | None, inputs: Tensor, states: Sequence[State], training: bool
+) -> tuple[Tensor, list[State]]:
     """A stack over inputs `[time, batch, depth]`; none passes them on."""
     if stack is None:
         return inputs, list(states)
     return stack.sequence(stack.layers[0].project(stack.drop(inputs, training)), list(states), training)
 
 
-def step_stack(stack: LSTMStack | None, inputs: Array, states: Sequence[State]) -> tuple[Array, list[State]]:
+def step_stack(
+    stack: LSTMStack | None, inputs: Tensor, states: Sequence[State]
+) -> tuple[Tensor, list[State]]:
     """A stack on one step's inputs `[batch, depth]`; none passes them on."""
     if stack is None:
         return inputs, list(states)

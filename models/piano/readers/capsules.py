@@ -16,8 +16,8 @@ from models.layers.lstm_sequence import State, swap
 from models.piano.readers.base import FrameReader, Reading, run_stack, step_stack
 from models.piano.readers.history_user import BASELINE_LAGS
 
-Array = Any
-Run = Callable[[LSTMStack | None, Array, Sequence[State]], tuple[Array, list[State]]]
+Tensor = Any
+Run = Callable[[LSTMStack | None, Tensor, Sequence[State]], tuple[Tensor, list[State]]]
 """Runs a stack on all steps or on one: inputs and states to outputs and states."""
 
 
@@ -30,7 +30,7 @@ class CapsuleState(NamedTuple):
         above: the same for the layers of the LSTM above them: the aggregator, or the ruler.
     """
 
-    past: Array
+    past: Tensor
     capsules: list[State]
     above: list[State]
 
@@ -56,7 +56,7 @@ class _LaggedReader(FrameReader):
         self.frame_depth = frame_depth
         return input_depth - frame_depth
 
-    def with_past(self, state: CapsuleState, past: Array) -> CapsuleState:
+    def with_past(self, state: CapsuleState, past: Tensor) -> CapsuleState:
         return state._replace(past=ops.cast(past, state.past.dtype))
 
     def _zero_state(self, above: LSTMStack | None, batch: Any, dtype: Any) -> CapsuleState:
@@ -64,7 +64,7 @@ class _LaggedReader(FrameReader):
         capsules = [capsule.zero_states(batch, dtype)[0] for capsule in self.capsules]
         return CapsuleState(past, capsules, above.zero_states(batch, dtype) if above else [])
 
-    def _seen(self, inputs: Array, frames: Array, past: Array) -> tuple[list[Array], Array]:
+    def _seen(self, inputs: Tensor, frames: Tensor, past: Tensor) -> tuple[list[Tensor], Tensor]:
         """The frames that the capsules see at each step, `[batch, time, frame_depth]` each, and the new past."""
         known = ops.concatenate([past, ops.cast(frames, past.dtype)], axis=1)
         time, oldest = frames.shape[1], self.history_length
@@ -72,8 +72,8 @@ class _LaggedReader(FrameReader):
         return [inputs[..., : self.frame_depth], *lagged], known[:, time:]
 
     def _run_capsules(
-        self, run: Run, seen: list[Array], states: list[State]
-    ) -> tuple[list[Array], list[State]]:
+        self, run: Run, seen: list[Tensor], states: list[State]
+    ) -> tuple[list[Tensor], list[State]]:
         outputs, after = [], []
         for capsule, x, state in zip(self.capsules, seen, states, strict=True):
             output, new = run(capsule, x, [state])
@@ -139,7 +139,7 @@ class CapsuleReader(_LaggedReader):
         return self._zero_state(self.aggregator, batch, dtype)
 
     def call(
-        self, inputs: Array, frames: Array, state: CapsuleState | None = None, training: bool = False
+        self, inputs: Tensor, frames: Tensor, state: CapsuleState | None = None, training: bool = False
     ) -> Reading:
         state = self.zero_state(ops.shape(inputs)[0], inputs.dtype) if state is None else state
         seen, past = self._seen(inputs, frames, state.past)
@@ -147,15 +147,15 @@ class CapsuleReader(_LaggedReader):
         outputs, capsules, above = self._aggregated(_running(training), [swap(x) for x in seen], clock, state)
         return Reading(swap(outputs), None, CapsuleState(past, capsules, above))
 
-    def step(self, inputs: Array, state: CapsuleState, frame: Array) -> Reading:
+    def step(self, inputs: Tensor, state: CapsuleState, frame: Tensor) -> Reading:
         seen, past = self._seen(inputs[:, None], frame[:, None], state.past)
         clock = inputs[..., self.frame_depth :]
         outputs, capsules, above = self._aggregated(step_stack, [x[:, 0] for x in seen], clock, state)
         return Reading(outputs, None, CapsuleState(past, capsules, above))
 
     def _aggregated(
-        self, run: Run, seen: list[Array], clock: Array, state: CapsuleState
-    ) -> tuple[Array, list[State], list[State]]:
+        self, run: Run, seen: list[Tensor], clock: Tensor, state: CapsuleState
+    ) -> tuple[Tensor, list[State], list[State]]:
         outputs, capsules = self._run_capsules(run, seen, state.capsules)
         features, above = run(
             self.aggregator, ops.concatenate([*outputs, *seen, clock], axis=-1), state.above
@@ -230,7 +230,7 @@ class StackedCapsules(_LaggedReader):
         return self._zero_state(self.ruler, batch, dtype)
 
     def call(
-        self, inputs: Array, frames: Array, state: CapsuleState | None = None, training: bool = False
+        self, inputs: Tensor, frames: Tensor, state: CapsuleState | None = None, training: bool = False
     ) -> Reading:
         state = self.zero_state(ops.shape(inputs)[0], inputs.dtype) if state is None else state
         seen, past = self._seen(inputs, frames, state.past)
@@ -239,24 +239,24 @@ class StackedCapsules(_LaggedReader):
         own, weights = [swap(x) for x in own], swap(weights)
         return Reading(_mix(own, weights), weights, CapsuleState(past, capsules, above), tuple(own))
 
-    def step(self, inputs: Array, state: CapsuleState, frame: Array) -> Reading:
+    def step(self, inputs: Tensor, state: CapsuleState, frame: Tensor) -> Reading:
         seen, past = self._seen(inputs[:, None], frame[:, None], state.past)
         seen = [x[:, 0] for x in self._with_clock(seen, inputs[:, None])]
         own, weights, capsules, above = self._ruled(step_stack, seen, state)
         return Reading(_mix(own, weights), weights, CapsuleState(past, capsules, above), tuple(own))
 
-    def _with_clock(self, seen: list[Array], inputs: Array) -> list[Array]:
+    def _with_clock(self, seen: list[Tensor], inputs: Tensor) -> list[Tensor]:
         clock = inputs[..., self.frame_depth :]
         return [ops.concatenate([frames, clock], axis=-1) for frames in seen]
 
     def _ruled(
-        self, run: Run, seen: list[Array], state: CapsuleState
-    ) -> tuple[list[Array], Array, list[State], list[State]]:
+        self, run: Run, seen: list[Tensor], state: CapsuleState
+    ) -> tuple[list[Tensor], Tensor, list[State], list[State]]:
         outputs, capsules = self._run_capsules(run, seen, state.capsules)
         own = [dense(x) for dense, x in zip(self.predictions, outputs, strict=True)]
         ruled, above = run(self.ruler, seen[0], state.above)
         return own, ops.softmax(self.choice(ruled), axis=-1), capsules, above
 
 
-def _mix(own: list[Array], weights: Array) -> Array:
+def _mix(own: list[Tensor], weights: Tensor) -> Tensor:
     return sum(weights[..., k : k + 1] * ops.stop_gradient(x) for k, x in enumerate(own))

@@ -15,7 +15,7 @@ from models.layers.lstm_sequence import State, swap
 from models.piano.readers.base import FrameReader, Reading, run_stack
 from preprocess.keyboard import KEYS
 
-Array = Any
+Tensor = Any
 
 
 class EnDeCell(FrameReader):
@@ -101,7 +101,7 @@ class EnDeCell(FrameReader):
         return self.decoder.zero_states(batch, dtype)
 
     def call(
-        self, inputs: Array, frames: Array, state: list[State] | None = None, training: bool = False
+        self, inputs: Tensor, frames: Tensor, state: list[State] | None = None, training: bool = False
     ) -> Reading:
         state = self.zero_state(ops.shape(inputs)[0], inputs.dtype) if state is None else state
         # Keys come first, then frames, then pieces.
@@ -112,11 +112,11 @@ class EnDeCell(FrameReader):
             outputs, state = self._as_drawn(keys, swap(inputs[..., self.output_depth :]), state, training)
         return Reading(ops.transpose(self.logit(outputs)[..., 0], (2, 1, 0)), None, state)
 
-    def step(self, inputs: Array, state: list[State], frame: Array) -> Reading:
+    def step(self, inputs: Tensor, state: list[State], frame: Tensor) -> Reading:
         reading = self.call(inputs[:, None], frame[:, None], state)
         return Reading(reading.outputs[:, 0], None, reading.state)
 
-    def _as_coded(self, keys: Array, state: list[State], training: bool) -> tuple[Array, list[State]]:
+    def _as_coded(self, keys: Tensor, state: list[State], training: bool) -> tuple[Tensor, list[State]]:
         """The decoder's outputs `[keys, time, batch, units]` for keys `[keys, time, batch, 1]`, and its state."""
         # A layer's states depend on its own and on its inputs alone, so each layer runs through all frames at once.
         to_encoder = to_decoder = keys
@@ -133,8 +133,8 @@ class EnDeCell(FrameReader):
         return to_decoder, after
 
     def _as_drawn(
-        self, keys: Array, clock: Array, state: list[State], training: bool
-    ) -> tuple[Array, list[State]]:
+        self, keys: Tensor, clock: Tensor, state: list[State], training: bool
+    ) -> tuple[Tensor, list[State]]:
         """The same; `clock` is `[time, batch, depth]`."""
         number, time, batch = ops.shape(keys)[:3]
         keys = ops.reshape(keys, (self.output_depth, -1, 1))
@@ -151,8 +151,8 @@ class EnDeCell(FrameReader):
 
 
 def _alternating(
-    encoder: LSTM, decoder: LSTM, to_encoder: Array, to_decoder: Array, before: State
-) -> tuple[Array, Array, State]:
+    encoder: LSTM, decoder: LSTM, to_encoder: Tensor, to_decoder: Tensor, before: State
+) -> tuple[Tensor, Tensor, State]:
     """Two LSTM layers that pass one state back and forth, each through the keys of a frame at a time.
 
     Args:
@@ -164,7 +164,7 @@ def _alternating(
         The outputs of both, `[keys, time, batch, units]`, and the last frame's state after the decoder.
     """
 
-    def frame(state: State, projected: tuple[Array, Array]) -> tuple[State, tuple[Array, Array]]:
+    def frame(state: State, projected: tuple[Tensor, Tensor]) -> tuple[State, tuple[Tensor, Tensor]]:
         encoded, state, _ = encoder.sequence(projected[0], state)
         decoded, state, _ = decoder.sequence(projected[1], state)
         return state, (encoded, decoded)

@@ -16,7 +16,7 @@ from models.layers.lstm import LSTMStack
 from models.layers.lstm_sequence import State, gradients_of_outputs, lstm_cell, swap
 from models.piano.readers.base import FrameReader, Reading, run_stack, step_stack
 
-Array = Any
+Tensor = Any
 
 BASELINE_LAGS = (3, 7, 15, 31, 47, 63, 95, 127)
 """The piano models' lags: 4, 8, 16, 32, 48, 64, 96 and 128 frames before the frame that a step predicts."""
@@ -35,13 +35,13 @@ class HistoryState(NamedTuple):
         reader, local, aggregator: `(cell, hidden)` of each LSTM layer, `[batch, units]` each.
     """
 
-    past: Array
+    past: Tensor
     reader: list[State]
     local: list[State]
     aggregator: list[State]
 
 
-def read_lags(frames: Array, weights: Array, lags: Sequence[int]) -> Array:
+def read_lags(frames: Tensor, weights: Tensor, lags: Sequence[int]) -> Tensor:
     """Add up frames of the past: `read[b, t] = sum_k weights[b, t, k] frames[b, max(lags) + t - lags[k]]`.
 
     One lag after the other is gathered, weighed and added, and the gradient gathers them anew, so that memory is
@@ -61,7 +61,7 @@ def read_lags(frames: Array, weights: Array, lags: Sequence[int]) -> Array:
     steps = ops.arange(time, dtype="int32")
     all_lags = ops.convert_to_tensor(list(lags), dtype="int32")
 
-    def at(padded: Array, start: Array, length: Array) -> Array:
+    def at(padded: Tensor, start: Tensor, length: Tensor) -> Tensor:
         return ops.take(padded, start + length, axis=1)
 
     @ops.custom_gradient
@@ -95,7 +95,7 @@ def read_lags(frames: Array, weights: Array, lags: Sequence[int]) -> Array:
     return run(frames, weights)
 
 
-def copied(tokens: Array, weights: Array, depth: int) -> Array:
+def copied(tokens: Tensor, weights: Tensor, depth: int) -> Tensor:
     """The read of one-hot frames, from their tokens: how likely each token is where one of the past is copied.
 
     What `read_lags` gives where a frame is a one-hot token, `read[..., token] = sum_k weights[..., k] [tokens[..., k] =
@@ -216,13 +216,13 @@ class HistoryUser(FrameReader):
         stacks = (self.reader, self.local, self.aggregator)
         return HistoryState(past, *(stack.zero_states(batch, dtype) if stack else [] for stack in stacks))
 
-    def with_past(self, state: HistoryState, past: Array) -> HistoryState:
+    def with_past(self, state: HistoryState, past: Tensor) -> HistoryState:
         return state._replace(past=ops.cast(past, state.past.dtype))
 
     def call(
         self,
-        inputs: Array,
-        frames: Array | None = None,
+        inputs: Tensor,
+        frames: Tensor | None = None,
         state: HistoryState | None = None,
         training: bool = False,
     ) -> Reading:
@@ -253,7 +253,7 @@ class HistoryUser(FrameReader):
         past = known[:, known.shape[1] - self.history_length :]
         return Reading(swap(outputs), weights, HistoryState(past, reader, local, aggregator))
 
-    def step(self, inputs: Array, state: HistoryState, frame: Array | None = None) -> Reading:
+    def step(self, inputs: Tensor, state: HistoryState, frame: Tensor | None = None) -> Reading:
         """One step, for generation: the numbers of `call`.
 
         Args:
@@ -278,10 +278,10 @@ class HistoryUser(FrameReader):
             )
         return Reading(outputs, weights, HistoryState(known[:, 1:], reader, local, aggregator))
 
-    def _scaled(self, read: Array) -> Array:
+    def _scaled(self, read: Tensor) -> Tensor:
         return read / len(self.lags) if self.mean_read else read
 
-    def _without_memory(self, inputs: Array, training: bool) -> Array:
+    def _without_memory(self, inputs: Tensor, training: bool) -> Tensor:
         """The local layers on a zero state; inputs and outputs `[..., depth]`."""
         if self.local is None:
             return inputs

@@ -22,7 +22,7 @@ from models.layers.lstm_sequence import (
 )
 from models.piano.readers.base import FrameReader, Reading, run_stack, step_stack
 
-Array = Any
+Tensor = Any
 
 DELAYS = (1, 4, 8, 16, 32, 48, 64, 96, 128)
 """Delays in frames of all of the author's code and weights; the seed's text names a tenth, of 2 frames."""
@@ -38,7 +38,7 @@ def keeping_gates(units: int) -> np.ndarray:
     return np.concatenate([never, either, always, either]).astype(np.float32)
 
 
-def _blocks(history: Array, times: Sequence[Array]) -> Array:
+def _blocks(history: Tensor, times: Sequence[Tensor]) -> Tensor:
     """Block i of the columns at `times[i]`, side by side: `[batch, units]` of `[time, batch, units]`."""
     width = history.shape[-1] // len(times)
     shape = (1, ops.shape(history)[1], width)
@@ -46,7 +46,7 @@ def _blocks(history: Array, times: Sequence[Array]) -> Array:
     return ops.concatenate(parts, axis=-1)
 
 
-def _blocks_of_all(history: Array, starts: Sequence[int], length: int) -> Array:
+def _blocks_of_all(history: Tensor, starts: Sequence[int], length: int) -> Tensor:
     """`_blocks` of `length` steps in a row, `[length, batch, units]`, block i from `starts[i]` on."""
     width = history.shape[-1] // len(starts)
     parts = [
@@ -56,8 +56,8 @@ def _blocks_of_all(history: Array, starts: Sequence[int], length: int) -> Array:
 
 
 def delayed_lstm_sequence(
-    projected: Array, recurrent_kernel: Array, cells: Array, hiddens: Array, delays: Sequence[int]
-) -> tuple[Array, Array]:
+    projected: Tensor, recurrent_kernel: Tensor, cells: Tensor, hiddens: Tensor, delays: Sequence[int]
+) -> tuple[Tensor, Tensor]:
     """Run one LSTM each block of whose state comes from a number of frames ago.
 
     The units are split into as many blocks as there are delays, and
@@ -121,7 +121,7 @@ def delayed_lstm_sequence(
     return run(projected, recurrent_kernel, cells, hiddens)
 
 
-def _backward_step(transposed_kernel: Array, delays: Sequence[int]) -> Any:
+def _backward_step(transposed_kernel: Tensor, delays: Sequence[int]) -> Any:
     def backward_step(carry, inputs):
         d_read_cells, d_read_hiddens = carry
         d_hidden, d_cell, gates, cell, read_cell, t = inputs
@@ -138,7 +138,7 @@ def _backward_step(transposed_kernel: Array, delays: Sequence[int]) -> Any:
     return backward_step
 
 
-def _of_first_reads(d_reads: Array, delays: Sequence[int]) -> Array:
+def _of_first_reads(d_reads: Tensor, delays: Sequence[int]) -> Tensor:
     """The gradient of the states before the first step: block i is what the first `delays[i]` steps read."""
     width, oldest = d_reads.shape[-1] // len(delays), max(delays)
     blocks = [
@@ -239,7 +239,7 @@ class LatencyLSTM(_DelayedReader):
         return self._state((zeros, zeros), batch, dtype)
 
     def call(
-        self, inputs: Array, frames: Array, state: LatencyState | None = None, training: bool = False
+        self, inputs: Tensor, frames: Tensor, state: LatencyState | None = None, training: bool = False
     ) -> Reading:
         state = self.zero_state(ops.shape(inputs)[0], inputs.dtype) if state is None else state
         projected = self._layer.project(self.latency.drop(swap(inputs), training))
@@ -255,7 +255,7 @@ class LatencyLSTM(_DelayedReader):
         outputs, aggregator = run_stack(self.aggregator, hiddens, state.aggregator, training)
         return Reading(swap(outputs), None, LatencyState(memory, aggregator))
 
-    def step(self, inputs: Array, state: LatencyState, frame: Array) -> Reading:
+    def step(self, inputs: Tensor, state: LatencyState, frame: Tensor) -> Reading:
         starts = [max(self.delays) - delay for delay in self.delays]
         cell, hidden = (_blocks_of_all(swap(x), starts, 1)[0] for x in state.memory)
         _, new = self._layer.step(self._layer.project(inputs), (cell, hidden))
@@ -310,7 +310,7 @@ class LatencyCapsules(_DelayedReader):
         return self._state([(x, x) for x in zeros], batch, dtype)
 
     def call(
-        self, inputs: Array, frames: Array, state: LatencyState | None = None, training: bool = False
+        self, inputs: Tensor, frames: Tensor, state: LatencyState | None = None, training: bool = False
     ) -> Reading:
         state = self.zero_state(ops.shape(inputs)[0], inputs.dtype) if state is None else state
         by_time = swap(inputs)
@@ -326,7 +326,7 @@ class LatencyCapsules(_DelayedReader):
         )
         return Reading(swap(features), None, LatencyState(memory, aggregator))
 
-    def step(self, inputs: Array, state: LatencyState, frame: Array) -> Reading:
+    def step(self, inputs: Tensor, state: LatencyState, frame: Tensor) -> Reading:
         outputs, memory = [], []
         for capsule, past in zip(self.capsules, state.memory, strict=True):
             layer = capsule.layers[0]
@@ -341,7 +341,7 @@ class LatencyCapsules(_DelayedReader):
         return Reading(features, None, LatencyState(memory, aggregator))
 
 
-def _interleaved(layer: LSTM, inputs: Array, before: State, delay: int) -> tuple[Array, State]:
+def _interleaved(layer: LSTM, inputs: Tensor, before: State, delay: int) -> tuple[Tensor, State]:
     """An LSTM whose state comes back after `delay` frames.
 
     Args:

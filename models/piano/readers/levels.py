@@ -16,7 +16,7 @@ from models.layers.lstm_sequence import State, swap
 from models.piano.readers.base import FrameReader, Reading
 from models.piano.readers.latency_lstm import keeping_gates
 
-Array = Any
+Tensor = Any
 
 
 class LevelState(NamedTuple):
@@ -27,7 +27,7 @@ class LevelState(NamedTuple):
         levels: `(cell, hidden)` of each level after its last update, `[batch, units]` each.
     """
 
-    position: Array
+    position: Tensor
     levels: list[State]
 
 
@@ -94,17 +94,17 @@ class LevelLSTM(FrameReader):
         states = [lstm.zero_states(batch, dtype)[0] for lstm in self.levels]
         return LevelState(ops.zeros((batch,), dtype="int32"), states)
 
-    def with_position(self, state: LevelState, position: Array) -> LevelState:
+    def with_position(self, state: LevelState, position: Tensor) -> LevelState:
         return state._replace(position=ops.cast(position, "int32"))
 
     def call(
-        self, inputs: Array, frames: Array, state: LevelState | None = None, training: bool = False
+        self, inputs: Tensor, frames: Tensor, state: LevelState | None = None, training: bool = False
     ) -> Reading:
         state = self.zero_state(ops.shape(inputs)[0], inputs.dtype) if state is None else state
         time = inputs.shape[1]
         below, updates = swap(inputs), ops.full_like(state.position, time)
-        histories: list[Array] = []
-        lates: list[Array] = []
+        histories: list[Tensor] = []
+        lates: list[Tensor] = []
         levels: list[State] = []
         for level, before in enumerate(state.levels):
             if level:
@@ -119,7 +119,7 @@ class LevelLSTM(FrameReader):
         outputs = self._from_the_top(histories, lates)
         return Reading(swap(outputs), None, LevelState(state.position + time, levels))
 
-    def step(self, inputs: Array, state: LevelState, frame: Array) -> Reading:
+    def step(self, inputs: Tensor, state: LevelState, frame: Tensor) -> Reading:
         position = state.position + 1
         below, levels = inputs, []
         for level, (lstm, before) in enumerate(zip(self.levels, state.levels, strict=True)):
@@ -135,8 +135,8 @@ class LevelLSTM(FrameReader):
         return Reading(above, None, LevelState(position, levels))
 
     def _run_level(
-        self, level: int, inputs: Array, before: State, updates: Array, training: bool
-    ) -> tuple[Array, State]:
+        self, level: int, inputs: Tensor, before: State, updates: Tensor, training: bool
+    ) -> tuple[Tensor, State]:
         """All updates of a level.
 
         Args:
@@ -159,7 +159,7 @@ class LevelLSTM(FrameReader):
         last = ops.broadcast_to(updates[None, :, None], (1, *ops.shape(before[1])))
         return history, (cell, ops.take_along_axis(history, last, axis=0)[0])
 
-    def _from_the_top(self, histories: list[Array], lates: list[Array]) -> Array:
+    def _from_the_top(self, histories: list[Tensor], lates: list[Tensor]) -> Tensor:
         """The outputs `[time, batch, output_depth]` of the levels' histories."""
         above = None
         for level in reversed(range(len(histories))):
@@ -171,7 +171,7 @@ class LevelLSTM(FrameReader):
         return above
 
 
-def _halves(history: Array, late: Array) -> Array:
+def _halves(history: Tensor, late: Tensor) -> Tensor:
     """What a level reads at each of its updates: `[updates, batch, 2 * units]`.
 
     Args:
@@ -185,7 +185,7 @@ def _halves(history: Array, late: Array) -> Array:
     return ops.concatenate([both[:, 0], both[:, 1]], axis=-1)
 
 
-def _held(above: Array, late: Array, length: int) -> Array:
+def _held(above: Tensor, late: Tensor, length: int) -> Tensor:
     """The latest of a level above at each moment of the level below: `[length, batch, width]`.
 
     Args:

@@ -126,7 +126,7 @@ def test_frames_are_the_original_ones_for_the_same_random_numbers(case: tuple[st
     def play(before: Frame, position: Any, state: Any, u: Any) -> tuple[Any, Frame, Any]:
         shown = model.reader_inputs(before.values, position)
         features = model.reader.step(shown, state.reader, before.values).outputs
-        walk = model.output_layer.voices.walk(features, uniforms=u[:, :VOICES], states=state.voices)
+        walk = model.output_layer.voices.walk(features, uniforms=u[:, :VOICES], states=state.output)
         p = walk.sounds * (1 - walk.banned)
         return p, *frame_playing.play_frame(model, before, position, state, u[:, : sum(model.uniforms)], 1.0)
 

@@ -330,7 +330,7 @@ def test_the_baseline_has_its_sizes() -> None:
     decoder.build()
     shapes = {name: tuple(weight.shape) for name, weight in decoder.named_weights().items()}
     assert list(shapes.values()) == [(12 + 88 + 100, 400), (400,), (100, 88), (88,)]
-    assert decoder.uniforms == 88 and decoder.is_exact
+    assert decoder.uniforms == 88 and decoder.measure == "exact"
 
 
 @pytest.mark.jax
