@@ -1,4 +1,4 @@
-"""What the commands that write clips share: the flags of playing, and writing clips with their pictures."""
+"""Clips as files: MIDI, and the picture, page and sound that a command's flags ask for."""
 
 import argparse
 import dataclasses
@@ -9,52 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common import flags
 from common.errors import InputError
 from common.output_files import check_outputs
-from render.drum_maps import DRUM_MAPS, load_drum_map
+from render.drum_maps import load_drum_map
 from render.midi import FINEST, GIVEN, GIVEN_PART, Style, write_midi
 
 MOST_IN_A_PICTURE = 64
 """Clips of one PNG; matplotlib draws no more than 65,536 pixels in height."""
 
 
-def add_style_flags(parser: argparse.ArgumentParser) -> None:
-    """Flags that say how clips are played and written."""
-    group = parser.add_argument_group("playing")
-    group.add_argument("--qpm", type=flags.QPM, help="quarter notes a minute, 10 to 400 (default: 120)")
-    group.add_argument(
-        "--velocity",
-        type=flags.integer(1, 127),
-        default=None,
-        help="1 to 127 for all notes (default: as the model plays them)",
-    )
-    group.add_argument("--accents", action="store_true", help="beats louder, off-beat sixteenths softer")
-    group.add_argument(
-        "--swing", type=flags.number(0, 0.5), default=0.0, help="0 to 0.5 of a sixteenth (default: 0)"
-    )
-    maps = ", ".join(DRUM_MAPS)
-    group.add_argument(
-        "--drum_map", help=f"{maps}, or a .toml file (default: the General MIDI notes that the model plays)"
-    )
-    group = parser.add_argument_group("writing")
-    group.add_argument("--output_dir", default="generated", help="folder to write to (default: generated)")
-    group.add_argument("--force", action="store_true", help="overwrite files of the same name")
-    group.add_argument("--png", action="store_true", help="write a piano roll as well")
-    group.add_argument(
-        "--gallery", action="store_true", help="write an HTML page that shows and plays the clips"
-    )
-    group.add_argument("--wav", action="store_true", help="write the sound as well")
-
-
 def style_of(args: argparse.Namespace) -> Style:
-    """The style that the flags ask for, in 4/4.
+    """The style that the flags of `workflows.flags.playback` ask for, in 4/4.
 
     Raises:
-        InputError: where a flag makes no sense.
+        InputError: where the drum map can't be used.
     """
-    if args.qpm is not None and not 10 <= args.qpm <= 400:
-        raise InputError(f"The tempo is {args.qpm}; expected 10 to 400 quarter notes a minute.", "bad_flag")
     return Style(
         qpm=120.0 if args.qpm is None else args.qpm,
         swing=args.swing,

@@ -15,7 +15,7 @@ import interpolate
 import music_vae_generate
 from common.errors import InputError
 from models import families
-from models.music_vae.trained import slerp
+from models.music_vae.trained import TrainedModel, slerp
 from preprocess.midi.reader import read_midi
 from render.clips import joined
 from render.midi import Style, write_midi
@@ -312,3 +312,26 @@ def test_slerp_keeps_to_the_sphere() -> None:
     np.testing.assert_allclose(way[1], [np.cos(np.pi / 8), np.sin(np.pi / 8)], atol=1e-6)
     np.testing.assert_array_equal(slerp(start, start, 4), [start] * 4)
     np.testing.assert_allclose(slerp(start, -start, 3)[1], [0, 0], atol=1e-6)
+
+
+def test_clips_are_decoded_in_batches_without_changing_the_steps(
+    tiny: Path, beats: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = morph(tiny, *beats, tmp_path / "whole", "--num_outputs=4")
+    decode, sizes = TrainedModel.decode_values, []
+
+    def counted(self: Any, z: np.ndarray, *arguments: Any, **options: Any) -> np.ndarray:
+        sizes.append(len(z))
+        return decode(self, z, *arguments, **options)
+
+    monkeypatch.setattr(TrainedModel, "decode_values", counted)
+    parts = morph(tiny, *beats, tmp_path / "parts", "--num_outputs=4", "--max_batch_size=7")
+    assert len(sizes) > 1 and max(sizes) == 7
+    assert parts.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize("flag", ["--bar=2", "--drum_channel=1", "--drum_track=Drums"])
+def test_flags_about_input_files_need_some(tiny: Path, tmp_path: Path, flag: str) -> None:
+    with pytest.raises(InputError, match=f"{flag.partition('=')[0]} says which part of a MIDI file to read"):
+        interpolate.main([f"--checkpoint_file={tiny}", flag, f"--output_dir={tmp_path / 'out'}"])
+    assert not (tmp_path / "out").exists()

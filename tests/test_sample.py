@@ -241,7 +241,7 @@ def test_files_are_not_overwritten_unless_forced(tiny: Path, tmp_path: Path) -> 
         (["--temperature=nan"], "--temperature is nan"),
         (["--seed=-1"], "--seed is -1"),
         (["--length=8"], "always plays 64 steps"),
-        (["--bars=2"], "--bars is for models that go on from a beginning"),
+        (["--bars=2"], "--bars is for models that continue a beginning"),
         (["--attention"], "--attention is for models"),
         (["--run_dir=x"], "both given"),
         (["--qpm=1"], "qpm is 1"),
@@ -307,3 +307,10 @@ def test_help_loads_no_framework(script: str) -> None:
     assert "usage:" in done.stdout and "example:" in done.stdout
     modules = set(done.stdout.splitlines()[-1].split())
     assert not (FRAMEWORKS | {"matplotlib", "note_seq", "apache_beam"}) & modules
+
+
+@pytest.mark.parametrize("flag", ["--bar=2", "--drum_channel=1", "--drum_track=Drums"])
+def test_flags_about_input_files_need_one(tiny: Path, tmp_path: Path, flag: str) -> None:
+    with pytest.raises(InputError, match=f"{flag.partition('=')[0]} says which part of a MIDI file to read"):
+        sample.main([f"--checkpoint_file={tiny}", flag, f"--output_dir={tmp_path / 'out'}"])
+    assert not (tmp_path / "out").exists()

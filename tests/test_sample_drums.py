@@ -14,7 +14,7 @@ from render.midi import Style, write_midi
 from tests.helpers.checkpoints import save_tiny, tiny_config, tiny_history_config
 from tests.helpers.drum_sequences import backbeat, write_beat
 from tests.helpers.processes import FRAMEWORKS, contents, run
-from workflows.history_drums.flags import drums_of_text, kept_hits
+from workflows.history_drums.flag_values import drums_of_text, kept_hits
 from workflows.history_drums.playing import tokens_before
 from workflows.midi_clips.clip import read_clip, read_last_bars
 
@@ -164,12 +164,12 @@ def test_going_on_differs_from_beginning(tiny: Path, beat: Path, tmp_path: Path)
         (["--intensity=-1"], "intensity is -1"),
         (["--guidance=-1"], "--guidance is -1"),
         (["--guidance=nan"], "--guidance is nan"),
-        (["--keep=kick"], "--keep says what stays of an --input_midi"),
-        (["--keep_bars=1"], "--keep_bars says what stays of an --input_midi"),
-        (["--input_midi={beat}", "--keep=cowbell"], "no drum 'cowbell'"),
+        (["--keep=kick"], "--keep says what to keep of --input_midi"),
+        (["--keep_bars=1"], "--keep_bars says what to keep of --input_midi"),
+        (["--input_midi={beat}", "--keep=cowbell"], "no drum called 'cowbell'"),
         (["--input_midi={beat}", "--keep="], "keep is empty"),
         (["--input_midi={beat}", "--keep_bars=0"], "--keep_bars is '0'; expected bars from 1 to 4"),
-        (["--input_midi={beat}", "--keep_bars=1-4"], "nothing is left to draw"),
+        (["--input_midi={beat}", "--keep_bars=1-4"], "nothing left to draw"),
         (["--input_midi={beat}", "--keep=kick", "--bars=8"], "leave out --bars"),
         (["--input_midi="], "--input_midi is empty"),
         (["--input_midi=nowhere.mid"], "nowhere.mid: can't be read"),
@@ -203,7 +203,7 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_written(
 def test_other_models_refuse_these_flags(other: Path, editor: Path, tmp_path: Path, flag: str) -> None:
     name = flag.split("=")[0].removeprefix("--").removeprefix("no-")
     flags = [flag, f"--output_dir={tmp_path / 'out'}"]
-    with pytest.raises(InputError, match=rf"--{name} is for drum models that hear themselves"):
+    with pytest.raises(InputError, match=rf"--{name} is for history drum models"):
         sample.main([f"--checkpoint_file={other}", *flags])
     with pytest.raises(InputError, match=rf"--{name}: {NAME}_edit was not trained to"):
         sample.main([f"--checkpoint_file={editor}", *flags])

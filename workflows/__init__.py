@@ -1,8 +1,10 @@
 """What commands do from end to end, on people's files: the models of `models`, applied.
 
 families       what commands do with each family of models
+sampling       `sample.py`, for models of every family
+interpolating  `interpolate.py`
 loading        which trained model a command works with
-latent_clips   clips decoded from latent vectors: length, chords, batches
+latent_clips   `sample.py` with a MusicVAE: clips decoded from latent vectors, their length, chords, batches
 flags/         the flags that commands share
 midi_clips/    clips of the user's MIDI files, and merging what is kept of them with what is drawn
 history_drums/ sampling history drum models: conditions, hits that are kept, songs

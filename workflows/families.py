@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from catalog.config import Config
 
 if TYPE_CHECKING:
+    from render.midi import Style
     from workflows.training.data import TrainingData
 
 
@@ -20,10 +21,13 @@ class Workflows:
     Attributes:
         training_data: a config's examples, from globs to train on and held-out ones; either may be None.
         evaluate: the report of `evaluate.py`, from its flags, a trained model and the files to write.
+        sample: what `sample.py` draws and writes, from its flags, a trained model and the style of playback; returns what
+            it says of them.
     """
 
     training_data: Callable[[Config, str | None, str | None], "TrainingData"]
     evaluate: Callable[[argparse.Namespace, Any, list[Path]], None]
+    sample: Callable[[argparse.Namespace, Any, "Style"], str]
 
 
 # Each workflow is imported when it is called: a command needs one of them, and some import Keras.
@@ -59,11 +63,29 @@ def _evaluate_pieces(args: argparse.Namespace, model: Any, files: list[Path]) ->
     piano.evaluate(args, model, files)
 
 
+def _sample_clips(args: argparse.Namespace, model: Any, style: "Style") -> str:
+    from workflows import latent_clips
+
+    return latent_clips.sample(args, model, style)
+
+
+def _sample_beats(args: argparse.Namespace, model: Any, style: "Style") -> str:
+    from workflows.history_drums import playing
+
+    return playing.sample(args, model, style)
+
+
+def _sample_pieces(args: argparse.Namespace, model: Any, style: "Style") -> str:
+    from workflows.piano import sampling
+
+    return sampling.sample(args, model, style)
+
+
 WORKFLOWS = MappingProxyType(
     {
-        "music_vae": Workflows(_clips, _evaluate_clips),
-        "history_drums": Workflows(_beats, _evaluate_clips),
-        "frame_model": Workflows(_pieces, _evaluate_pieces),
+        "music_vae": Workflows(_clips, _evaluate_clips, _sample_clips),
+        "history_drums": Workflows(_beats, _evaluate_clips, _sample_beats),
+        "frame_model": Workflows(_pieces, _evaluate_pieces, _sample_pieces),
     }
 )
 

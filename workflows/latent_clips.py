@@ -1,28 +1,43 @@
-"""What commands that play clips of a latent vector share: length, chords, decoding in batches."""
+"""`sample.py` with a MusicVAE, and what other commands take from it: length, chords, decoding in batches."""
 
 import argparse
 import re
+from pathlib import Path
 from typing import Any
 
-from common import flags
 from common.errors import InputError
+from render.clips import in_meter_of, numbered, planned_files, write_clips
+from render.midi import Style
+from workflows.grooves.feel import with_feel
 
-LONGEST = 65536
-"""Steps of a clip, at most."""
 
+def sample(args: argparse.Namespace, model: Any, style: Style) -> str:
+    """Draw and write clips.
 
-def add_clip_flags(parser: argparse.ArgumentParser) -> None:
-    """Flags that say how long clips are, and over which chords."""
-    group = parser.add_argument_group("clips")
-    group.add_argument(
-        "--length",
-        type=flags.integer(1, LONGEST),
-        help="steps of a clip, for models without levels (default: the model's own)",
-    )
-    group.add_argument(
-        "--chords",
-        help='for models that play over chords, such as "C G Am F": evenly over each clip; where a clip '
-        "takes fewer (one a bar for performances), clip after clip",
+    Args:
+        args: the flags of `workflows.flags.sampling`.
+        model: a `TrainedModel`.
+        style: how clips are played.
+
+    Returns:
+        What was written, in a sentence.
+
+    Raises:
+        InputError: for flags that don't fit the model, and files that can't be written.
+    """
+    steps = steps_of(model, args.length)
+    controls = controls_of(model, args.chords, args.num_outputs, steps)
+    check_controls(model, controls)
+    stem = Path(args.output_dir).expanduser() / f"{model.config.name}_sample"
+    planned_files(stem, args.num_outputs, args)
+    z = model.prior_sample(args.num_outputs, args.seed)
+    sequences = with_feel(args, decode_in_batches(model, z, args, controls, steps), style)
+    style = in_meter_of(style, model.converter)
+    bars = model.converter.bars_of(steps)
+    files = write_clips(numbered(sequences, style, "sample"), stem, args, bars, "Samples")
+    return (
+        f"Wrote {len(sequences)} clips ({len(files)} files) to {stem.parent}, temperature {args.temperature}, "
+        f"seed {args.seed}."
     )
 
 

@@ -1,30 +1,10 @@
-"""Which trained model a command works with: its flags, and loading it."""
+"""Loading the trained model that a command's flags name."""
 
 import argparse
 from typing import Any
 
 import configs
-from common import flags
 from common.errors import InputError
-
-
-def add_model_flags(parser: argparse.ArgumentParser, draws: bool = True) -> None:
-    """Flags that say which model, and where the command draws, how."""
-    group = parser.add_argument_group("model")
-    group.add_argument("--run_dir", help="a run of train.py; its best checkpoint is used")
-    group.add_argument("--checkpoint_file", help="a checkpoint: ours, or Magenta's (.ckpt prefix or .tar)")
-    group.add_argument("--config", help="name or .toml file; needed for Magenta's checkpoints only")
-    if not draws:
-        parser.set_defaults(temperature=None, seed=0)
-        return
-    group.add_argument(
-        "--temperature",
-        type=flags.TEMPERATURE,
-        help="0 takes the likeliest music (default: 0.5; of histdec-drum_4bar 0.87, of piano models 1)",
-    )
-    group.add_argument(
-        "--seed", type=flags.SEED, default=0, help="the same seed gives the same output (default: 0)"
-    )
 
 
 def load_model(args: argparse.Namespace, frame_models: bool = False, default: str | None = None) -> Any:

@@ -81,6 +81,7 @@ def even_steps(
     length: int | None = None,
     exact: Array | None = None,
     beside: HistoryModel | None = None,
+    batch_size: int | None = None,
 ) -> Array:
     """What is played on the way from one latent vector to another, in steps that change about as much each.
 
@@ -99,12 +100,13 @@ def even_steps(
             difference is gone a step further, since such vectors are far from any that is likely.
         beside: a model of the same drums that says what drummers play, without z; with it `model` is one that edits. It
             counts for up to BESIDE half way, and for nothing at the ends: between two clips lies much that nobody plays.
+        batch_size: how many places are decoded at once; all of them by default. It changes only how much memory that
+            takes.
 
     Returns:
         `[num_steps, steps, ...]` in the compact form.
     """
     places = np.linspace(0.0, 1.0, RESOLUTION * (num_steps - 1) + 1)
-    repeated = None if controls is None else np.repeat(controls[None], len(places), axis=0)
     z = slerp_at(ends[0], ends[1], places)
     z[0], z[-1] = ends
     if exact is not None:
@@ -112,11 +114,17 @@ def even_steps(
         from_end = from_start[::-1]
         z += np.float32(np.maximum(1 - from_start, 0)) * (exact[0] - ends[0])
         z += np.float32(np.maximum(1 - from_end, 0)) * (exact[1] - ends[1])
-    if beside is not None:
-        assert isinstance(model, HistoryModel), "the only kind that is played together with another"
-        values = _played_together(model, beside, z, 4 * BESIDE * places * (1 - places), temperature, seed)
-    else:
-        values = model.decode_values(z, temperature, seed, 0, length, repeated, alike=True)
+    weights = 4 * BESIDE * places * (1 - places)
+
+    def decoded(rows: slice) -> Array:
+        if beside is not None:
+            assert isinstance(model, HistoryModel), "the only kind that is played together with another"
+            return _played_together(model, beside, z[rows], weights[rows], temperature, seed)
+        repeated = None if controls is None else np.repeat(controls[None], len(z[rows]), axis=0)
+        return model.decode_values(z[rows], temperature, seed, 0, length, repeated, alike=True)
+
+    size = batch_size or len(z)
+    values = np.concatenate([decoded(slice(first, first + size)) for first in range(0, len(z), size)])
     changes = _changes(values)
     way = np.concatenate([[0.0], np.cumsum(changes)])
     if not way[-1]:

@@ -68,3 +68,8 @@ def add_history_drum_flags(parser: argparse.ArgumentParser) -> None:
         help='sections of a song and their bars, such as "intro:4 verse:8 chorus:8 verse:8 outro:4"; a section that '
         "is named again is repeated, and fills lead from one section to the next",
     )
+
+
+def given_drum_flags(args: argparse.Namespace) -> list[str]:
+    """The names of those of these flags that are given, and of `--bar`."""
+    return [f for f in (*CONDITION_FLAGS, *LOCK_FLAGS, *OTHER_FLAGS) if getattr(args, f) is not None]

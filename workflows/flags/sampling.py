@@ -1,11 +1,14 @@
 """The flags of `sample.py`, which are also those of `music_vae_generate --mode=sample`."""
 
+import argparse
+
 from common import flags
 from common.console import Parser, add_log_flag
+from common.errors import InputError
 from workflows.flags.clips import add_clip_flags, add_input_flags
-from workflows.flags.history_drums import add_history_drum_flags
+from workflows.flags.history_drums import add_history_drum_flags, given_drum_flags
 from workflows.flags.model import add_model_flags
-from workflows.flags.piano import add_primer_flags
+from workflows.flags.piano import PIANO_FLAGS, add_primer_flags
 from workflows.flags.playback import add_style_flags
 
 
@@ -37,3 +40,29 @@ def get_parser() -> Parser:
     add_log_flag(parser)
     parser.take_magenta_flags("music_vae_generate")
     return parser
+
+
+def refuse_flags_of_others(args: argparse.Namespace, family: str, name: str) -> None:
+    """Refuse the flags that only models of another family understand.
+
+    Args:
+        args: the flags.
+        family: of the model, as `Config.family` says it.
+        name: of its config, for the message.
+
+    Raises:
+        InputError: naming the first such flag that is given (`bad_flag`).
+    """
+    if family != "history_drums":
+        for flag in given_drum_flags(args):
+            raise InputError(
+                f"--{flag} is for history drum models such as histdec-drum_4bar; {name} is not one.",
+                "bad_flag",
+            )
+    if family != "frame_model":
+        for flag in (*(["bars"] if family == "music_vae" else []), *PIANO_FLAGS):
+            if getattr(args, flag) not in (None, False):
+                raise InputError(
+                    f"--{flag} is for models that continue a beginning, such as piano-small; {name} draws whole clips.",
+                    "bad_flag",
+                )

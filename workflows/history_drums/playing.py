@@ -1,11 +1,9 @@
-"""`sample.py` with drum models that hear themselves: clips that are asked for something, and songs."""
+"""`sample.py` with history drum models: clips under conditions, clips changed in part or continued, and songs."""
 
 import argparse
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,10 +14,11 @@ from preprocess.drums.tracks import drum_choice_of
 from preprocess.example_forms import NO_TOKEN
 from render.clips import Shown, in_meter_of, numbered, planned_files, write_clips
 from render.midi import Style
-from workflows.history_drums import flags as drum_flags
-from workflows.history_drums import sampling
+from workflows.flags.history_drums import GUIDANCE
+from workflows.grooves.feel import with_feel
+from workflows.history_drums import flag_values, sampling
 from workflows.history_drums.phrases import DrumGenerator
-from workflows.latent_clips import bars_of_text
+from workflows.latent_clips import bars_of_text, check_controls, controls_of, steps_of
 from workflows.midi_clips.clip import Clip, first_bars, read_clip, read_last_bars
 from workflows.midi_clips.merge import given_sequence, merged, style_like
 from workflows.songs.composing import compose
@@ -28,31 +27,31 @@ from workflows.songs.form import form_of
 
 Array = np.ndarray
 
-Finish = Callable[[list[Any], Style], list[Any]]
-"""What is done to NoteSequences before they are written in a style."""
 
-
-def sample(args: argparse.Namespace, model: HistoryModel, style: Style, finish: Finish) -> None:
-    """Draw what the flags ask for, write it, and say so.
+def sample(args: argparse.Namespace, model: HistoryModel, style: Style) -> str:
+    """Draw and write clips or songs.
 
     Args:
-        args: the flags of `sample.py`.
-        model: a model that hears itself.
+        args: the flags of `workflows.flags.sampling`.
+        model: a history drum model.
         style: how clips are played.
-        finish: is given the NoteSequences, and gives those that are written.
+
+    Returns:
+        What was written, in a sentence.
 
     Raises:
         InputError: for flags that contradict each other, and files that can't be used.
     """
-    drum_flags.check_drum_flags(args, model)
-    conditions = drum_flags.conditions_of(args, model)
+    steps = steps_of(model, args.length)
+    check_controls(model, controls_of(model, args.chords, args.num_outputs, steps))
+    flag_values.check_drum_flags(args, model)
+    conditions = flag_values.conditions_of(args, model)
     if args.guidance is None:
-        args.guidance = drum_flags.GUIDANCE
+        args.guidance = GUIDANCE
     style = in_meter_of(style, model.converter)
     if args.bars is not None or args.structure is not None:
-        _sample_songs(args, model, style, conditions, finish)
-    else:
-        _sample_clips(args, model, style, conditions, finish)
+        return _sample_songs(args, model, style, conditions)
+    return _sample_clips(args, model, style, conditions)
 
 
 @dataclass(frozen=True)
@@ -69,15 +68,15 @@ class Given:
 
 
 def _sample_clips(
-    args: argparse.Namespace, model: HistoryModel, style: Style, conditions: DrumConditions, finish: Finish
-) -> None:
+    args: argparse.Namespace, model: HistoryModel, style: Style, conditions: DrumConditions
+) -> str:
     n = args.num_outputs
     stem = Path(args.output_dir).expanduser() / f"{model.config.name}_sample"
     planned_files(stem, n, args, others=args.input_midi is not None)
     given = _given(args, model)
     if given:
         style = style_like(given.clip, style, args.qpm)
-    sequences = finish(model.to_note_sequences(_draw(args, model, conditions, given)), style)
+    sequences = with_feel(args, model.to_note_sequences(_draw(args, model, conditions, given)), style)
     title, beside = "Samples", []
     shown = numbered(sequences, style, "sample")
     if given:
@@ -90,9 +89,7 @@ def _sample_clips(
         spans = tuple((float(bar), bar + 1.0) for bar in np.flatnonzero(bars))
         shown = [dataclasses.replace(s, given=spans) for s in numbered(kept, style, "number")]
     files = write_clips(shown, stem, args, model.converter.bars_of(model.max_length), title, beside=beside)
-    print(
-        f"Wrote {n} clips ({len(files)} files) to {stem.parent}, temperature {args.temperature}, seed {args.seed}."
-    )
+    return f"Wrote {n} clips ({len(files)} files) to {stem.parent}, temperature {args.temperature}, seed {args.seed}."
 
 
 def _draw(
@@ -144,7 +141,7 @@ def _given(args: argparse.Namespace, model: HistoryModel) -> Given | None:
     bars = (
         [] if args.keep_bars is None else bars_of_text("--keep_bars", args.keep_bars, length // steps_per_bar)
     )
-    stays = drum_flags.kept_hits(args.keep, bars, length, steps_per_bar)
+    stays = flag_values.kept_hits(args.keep, bars, length, steps_per_bar)
     return Given(read_clip(args.input_midi, model, first_bars(args.bar, 1)[0], drum_choice_of(args)), stays)
 
 
@@ -155,8 +152,8 @@ def tokens_before(past: Clip, model: HistoryModel) -> Array:
 
 
 def _sample_songs(
-    args: argparse.Namespace, model: HistoryModel, style: Style, conditions: DrumConditions, finish: Finish
-) -> None:
+    args: argparse.Namespace, model: HistoryModel, style: Style, conditions: DrumConditions
+) -> str:
     form = form_of(args.structure, args.bars)
     n = args.num_outputs
     stem = Path(args.output_dir).expanduser() / f"{model.config.name}_song"
@@ -172,10 +169,10 @@ def _sample_songs(
             seed = int(np.random.SeedSequence([args.seed, number]).generate_state(1)[0])
             songs.append(compose(generator, form, seed, conditions, past=before))
             advance()
-    sequences = finish([model.to_note_sequences(song.tokens[None])[0] for song in songs], style)
+    sequences = with_feel(args, [model.to_note_sequences(song.tokens[None])[0] for song in songs], style)
     files = write_songs(songs, sequences, stem, args, style, generator.steps_per_bar)
     fills = ", ".join(str(bar + 1) for bar in songs[0].fills)
-    print(
+    return (
         f"Wrote {n} songs of {form.bars} bars ({len(files)} files) to {stem.parent}, temperature "
         f"{args.temperature}, seed {args.seed}: {form}{f', fills in bars {fills}' if fills else ''}."
     )

@@ -5,7 +5,6 @@ where the file goes on as long; music that is shorter than the model's clips and
 is repeated. What is kept of a clip is taken from the notes that stand here (`workflows.midi_clips.merge`).
 """
 
-import argparse
 import dataclasses
 import itertools
 from collections import Counter
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from common.errors import InputError
-from preprocess.drums.tracks import DrumChoice, add_drum_choice_flags
+from preprocess.drums.tracks import DrumChoice
 from preprocess.keyboard import HIGHEST_PITCH, LOWEST_PITCH
 from preprocess.midi.bar_lines import Bar, quarters_of
 from workflows.midi_clips.examples import examples_of_window, is_for_drums
@@ -89,17 +88,6 @@ def window_of(clip: Clip) -> Window:
 def nearest_steps(ticks: np.ndarray, ticks_per_quarter: int, steps_per_quarter: int) -> np.ndarray:
     """The step nearest to each tick, int64; the later one half-way between two, as converters have it."""
     return (2 * ticks * steps_per_quarter + ticks_per_quarter) // (2 * ticks_per_quarter)
-
-
-def add_input_flags(parser: argparse.ArgumentParser) -> None:
-    """Flags that say which part of a MIDI file a clip is."""
-    group = parser.add_argument_group("your MIDI files")
-    group.add_argument(
-        "--bar",
-        help="bar of the file, from 1, at which the clip begins; one for each file with commas, or one for all "
-        "(default: where there is music)",
-    )
-    add_drum_choice_flags(parser)
 
 
 def first_bars(text: str | None, files: int) -> list[int | None]:

@@ -4,4 +4,5 @@ nearest   the training passages nearest to what was played
 pictures  what is read of the past (attention), and what is expected of a piece
 playing   pieces as NoteSequences
 primers   what pieces begin with
+sampling  `sample.py` with piano models
 """

@@ -33,8 +33,8 @@ def training_pieces(model: TrainedFrameModel, patterns: str) -> Pieces:
 
 def report_nearest(
     sequences: list[Any], begun: list[int], model: TrainedFrameModel, training: Pieces, picture: Path
-) -> None:
-    """Print how near played pieces are to the training pieces, and draw the nearest passages.
+) -> str:
+    """Compare played pieces with the training pieces; print a table of the nearest passages, and draw some.
 
     Args:
         sequences: NoteSequences of the pieces.
@@ -42,6 +42,9 @@ def report_nearest(
         model: the model that played them.
         training: as `training_pieces` returns them.
         picture: the PNG file to write.
+
+    Returns:
+        How near they are, in a sentence.
     """
     from render.frames import NearestPair, save_nearest
 
@@ -49,8 +52,7 @@ def report_nearest(
     keys = [roll.cells(representation_of(model))[0][skip:] for roll, skip in zip(rolls, begun, strict=True)]
     matches = nearest_passages(keys, training)
     if not matches:
-        print(f"No piece has {PASSAGE} frames with music, so there is nothing to compare.")
-        return
+        return f"No piece has {PASSAGE} frames with music, so there is nothing to compare."
     summary = summarize(matches)
     nearest = sorted(matches, key=lambda match: match.distance)[:10]
     rows = [
@@ -68,7 +70,7 @@ def report_nearest(
         ours_at = f"piece {m.piece}, frame {begun[m.piece] + m.frame}"
         pairs.append(NearestPair(ours, moved, ours_at, source, m.distance))
     save_nearest(picture, pairs, f"{model.config.name}: the passages nearest to a training piece")
-    print(
+    return (
         f"{summary.segments} passages: {summary.copied:.1%} copied, mean distance "
         f"{summary.mean_distance:.2f}; wrote {picture}."
     )

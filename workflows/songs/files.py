@@ -63,7 +63,7 @@ def write_songs(
         songs: as they were composed.
         sequences: a NoteSequence each, as it is played.
         stem: folder and beginning of the files' names.
-        args: the command's flags, `render.clips.add_style_flags`.
+        args: the command's flags, `workflows.flags.playback.add_style_flags`.
         style: how they are played, in their meter.
         steps_per_bar: steps of a bar of their tokens.
 
