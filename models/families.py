@@ -31,7 +31,7 @@ class Family:
     Attributes:
         name: as `Config.family` says it.
         build: the Keras model of a config with fresh weights, from a seed; `build_model` calls it.
-        trained: a config, its weights and where they come from, as a model to play with; `open_model` calls it.
+        trained: a config, its weights, where they come from and a backend, as a model to play with; `open_model` calls it.
         temperature: of a config's model where none is asked for; `default_temperature` calls it.
         short_pieces_in_numpy: whether its Keras models play short pieces sooner on Keras's NumPy backend, which
             compiles nothing.
@@ -42,7 +42,7 @@ class Family:
 
     name: str
     build: Callable[[Config, int], Any]
-    trained: Callable[[Config, Weights, str], AnyTrained]
+    trained: Callable[[Config, Weights, str, str | None], AnyTrained]
     temperature: Callable[[Config], float] = lambda config: 0.5
     short_pieces_in_numpy: bool = False
     mixed_precision: bool = True
@@ -125,27 +125,29 @@ def build_model(config: Config, seed: int = 0) -> Any:
     return of(config).build(config, seed)
 
 
-def open_model(name: str, config: Config | None = None) -> AnyTrained:
+def open_model(name: str, config: Config | None = None, backend: str | None = None) -> AnyTrained:
     """The trained model of a checkpoint.
 
     Args:
         name: a checkpoint file, a run_dir, a shipped name, a checkpoint of Magenta's or magenta.js's, or PyTorch's
             `generator.pt,decoder.pt`.
         config: needed for Magenta's and magenta.js's checkpoints, which do not carry theirs; see `open_checkpoint`.
+        backend: "numpy", "tensorflow" or "jax"; None for NumPy where it can run the model, else Keras as it is set up.
 
     Raises:
+        InputError: where the backend can't be had, or can't run the model.
         CheckpointError: where there is none, or config, checkpoint and weights contradict one another.
     """
-    return trained(open_checkpoint(name, config))
+    return trained(open_checkpoint(name, config), backend)
 
 
-def open_music_vae(name: str, config: Config | None = None) -> TrainedModel:
+def open_music_vae(name: str, config: Config | None = None, backend: str | None = None) -> TrainedModel:
     """The trained MusicVAE of a checkpoint, history drum models included; arguments as for `open_model`.
 
     Raises:
         CheckpointError: as `open_model`, and for a model of another family.
     """
-    model = open_model(name, config)
+    model = open_model(name, config, backend)
     if not isinstance(model, TrainedModel):
         raise CheckpointError(
             f"{model.source}: {model.config.name} plays frame after frame and has no latent vector; sample.py and "
@@ -154,6 +156,7 @@ def open_music_vae(name: str, config: Config | None = None) -> TrainedModel:
     return model
 
 
-def trained(checkpoint: OpenedCheckpoint) -> AnyTrained:
-    """The trained model of an opened checkpoint."""
-    return of(checkpoint.config).trained(checkpoint.config, checkpoint.weights, checkpoint.source)
+def trained(checkpoint: OpenedCheckpoint, backend: str | None = None) -> AnyTrained:
+    """The trained model of an opened checkpoint; `backend` as for `open_model`."""
+    make = of(checkpoint.config).trained
+    return make(checkpoint.config, checkpoint.weights, checkpoint.source, backend)

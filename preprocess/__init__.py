@@ -6,6 +6,7 @@ convert_dir_to_note_sequences  the command: a folder of MIDI, MusicXML and ABC t
 converters                     between NoteSequences and examples, one file each
 dataset                        TFRecords to arrays and batches
 drums                          which notes are drums, and what is known of beats
+drop_reasons                   why no example is made of a NoteSequence, in words
 example_check                  whether an example could be a converter's
 example_forms                  the forms of an example's arrays
 example_proto                  tf.train.Example without TensorFlow

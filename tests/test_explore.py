@@ -12,7 +12,7 @@ import pytest
 import explore
 from common.errors import CheckpointError, InputError
 from models import families
-from models.music_vae import latent
+from models.music_vae.embedding import load_embedding
 from patterns.convert import main as convert_patterns
 from preprocess.midi.reader import read_midi
 from render.midi import write_midi
@@ -131,7 +131,7 @@ def test_embedding_a_folder_and_finding_neighbours(
     text = capsys.readouterr().out
     assert "in 8 of 10 files (refused: " in text and "too_short 1" in text and "not_midi 1" in text
     assert output.with_suffix(".png").is_file()
-    embedding = latent.load_embedding(output.read_bytes(), "set")
+    embedding = load_embedding(output.read_bytes(), "set")
     assert embedding.config == NAME and len(set(embedding.names.tolist())) == 8
     assert embedding.mu.shape == embedding.sigma.shape == (len(embedding.names), 4)
     with pytest.raises(InputError, match="exists already"):
@@ -154,7 +154,7 @@ def test_embedding_a_folder_and_finding_neighbours(
 def test_a_tfrecord_is_embedded_like_its_files(tiny: Path, patterns_tfrecord: Path, tmp_path: Path) -> None:
     flags = [f"--examples_path={patterns_tfrecord}", f"--output_file={tmp_path / 'set'}"]
     assert explore.main(["embed", f"--checkpoint_file={tiny}", *flags]) == 0
-    embedding = latent.load_embedding((tmp_path / "set.npz").read_bytes(), "set")
+    embedding = load_embedding((tmp_path / "set.npz").read_bytes(), "set")
     assert len(embedding.mu) > 50 and (embedding.clips >= 0).all()
 
 

@@ -15,7 +15,8 @@ import interpolate
 import music_vae_generate
 from common.errors import InputError
 from models import families
-from models.music_vae.trained import TrainedModel, slerp
+from models.music_vae.interpolation import slerp
+from models.music_vae.trained import TrainedModel
 from preprocess.midi.reader import read_midi
 from render.clips import joined
 from render.midi import Style, write_midi

@@ -9,7 +9,8 @@ from typing import TypeGuard
 import numpy as np
 
 from models.history_drums.trained import HistoryModel
-from models.music_vae.trained import TrainedModel, slerp_at
+from models.music_vae.interpolation import slerp_at
+from models.music_vae.trained import TrainedModel
 from models.numpy_engine.history_drums import Voice, decode_together
 
 Array = np.ndarray

@@ -9,6 +9,8 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 
+from common.errors import InputError
+
 _START_UP_NOTES = re.compile(
     r"^(WARNING: All log messages before absl::InitializeLog|[IWE]\d{4} [\d:.]+ +\d+ (cudart_stub|cpu_feature_guard"
     r"|port|cuda_platform|cuda_executor|computation_placer|device_compiler|service|gpu_device)\.(cc|h):"
@@ -54,11 +56,42 @@ def import_keras() -> None:
             distributions.load()
 
 
+BACKENDS = ("numpy", "tensorflow", "jax")
+"""What can encode and decode."""
+
+
+def use_backend(name: str) -> None:
+    """Let Keras run on one of `BACKENDS`.
+
+    Raises:
+        InputError: where it is not installed, or Keras runs on another one in this process already.
+    """
+    if name not in BACKENDS:
+        raise InputError(f"There is no backend '{name}'; expected {', '.join(BACKENDS)}.", "bad_flag")
+    if "keras" in sys.modules:
+        running = sys.modules["keras"].backend.backend()
+        if running != name:
+            raise InputError(
+                f"Keras runs on {running} in this process already, and can't change to {name}; start a new one.",
+                "bad_flag",
+            )
+        return
+    if importlib.util.find_spec(name) is None:
+        raise InputError(f"The backend {name} is not installed; pip install {name}.", "bad_flag")
+    os.environ["KERAS_BACKEND"] = name
+    _quieten_numpy_backend()
+
+
 def prefer_numpy() -> None:
     """Let Keras run on NumPy, which starts at once and compiles nothing, unless a backend is chosen already."""
     if "keras" not in sys.modules:
         os.environ.setdefault("KERAS_BACKEND", "numpy")
-        warnings.filterwarnings("ignore", message="`custom_gradient` for the numpy backend")
+        _quieten_numpy_backend()
+
+
+def _quieten_numpy_backend() -> None:
+    """Leave out a warning that concerns training, which the NumPy backend can't do at all."""
+    warnings.filterwarnings("ignore", message="`custom_gradient` for the numpy backend")
 
 
 def _choose_backend() -> None:

@@ -119,8 +119,9 @@ def names_for(model: TrainedModel) -> tuple[str, ...]:
 
     Loudness is among them only where the model plays velocities; the others play all notes alike.
     """
-    kind = model.config.converter["name"]
-    loud = kind == "groove" or (kind == "performance" and model.converter.num_velocity_bins > 0)
+    options = model.config.converter
+    kind = options["name"]
+    loud = kind == "groove" or (kind == "performance" and options.get("num_velocity_bins", 0) > 0)
     names = _OF_CONVERTERS[kind] + ("loudness",) * loud
     meter = model.converter.time_signature or (4, 4)
     # Longuet-Higgins and Lee's weights are those of sixteenths of 4/4.
@@ -191,7 +192,7 @@ class AttributeVectors:
         quartiles: lower and upper, float64 `[attributes, 2]`.
         clips: number of clips.
         config: the config's name.
-        encoder: `models.music_vae.latent.fingerprint` of the model.
+        encoder: `models.music_vae.embedding.fingerprint` of the model.
         source: what the clips were, in words.
     """
 

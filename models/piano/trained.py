@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from catalog.config import Config
 from common.errors import CheckpointError
 from models.formats import ours as checkpoints
 from models.formats import weight_check
 from models.layers import startup
+from preprocess.converters.base import Converter
 
 Array = np.ndarray
 
@@ -37,25 +39,26 @@ class TrainedFrameModel:
     """Weights, config and converter of a frame model.
 
     Args:
-        config: a `catalog.config.Config` whose model is "frame_model".
+        config: of the piano family, whose `model` is "frame_model".
         weights: arrays by the names of `FrameModel.named_weights`.
         source: where they come from, for messages.
-        numpy_backend: whether Keras may take its NumPy backend, if none is imported yet.
+        backend: what Keras runs on: "numpy", "tensorflow" or "jax"; None for as Keras is set up.
 
     Raises:
         CheckpointError: where the config is of another model, or the weights of another config.
+        InputError: where the backend can't be had (`startup.use_backend`).
     """
 
     def __init__(
-        self, config: Any, weights: dict[str, Array], source: str = "weights", numpy_backend: bool = False
+        self, config: Config, weights: dict[str, Array], source: str = "weights", backend: str | None = None
     ):
         if config.model != "frame_model":
             raise CheckpointError(f"{source}: {config.name} is a MusicVAE, not a model of frames.")
         weight_check.check(config, weights, source)
         self.config, self.source = config, source
-        self.converter = config.build_converter()
-        if numpy_backend:
-            startup.prefer_numpy()
+        self.converter: Converter = config.build_converter()
+        if backend is not None:
+            startup.use_backend(backend)
         self._weights = weights
         self._players: dict[int, Callable] = {}
 

@@ -14,7 +14,7 @@ from models import families
 from models.formats import magenta_js
 from models.formats import magenta_tf1 as magenta_checkpoint
 from models.formats import ours as checkpoint
-from models.music_vae import latent
+from models.music_vae import embedding
 from models.music_vae.attributes import AttributeVectors
 from models.music_vae.trained import TrainedModel
 from tests.fuzz import campaign, vector_inputs, weight_inputs
@@ -112,7 +112,7 @@ def read_attributes(text: str) -> None:
 
 
 def read_embedding(data: bytes) -> None:
-    found = latent.load_embedding(data, "mine.npz")
+    found = embedding.load_embedding(data, "mine.npz")
     n = len(found.mu)
     if found.mu.ndim != 2 or found.sigma.shape != found.mu.shape or found.mu.dtype.kind != "f":
         raise Wrong(f"mu is {found.mu.dtype} {found.mu.shape}, sigma {found.sigma.shape}")

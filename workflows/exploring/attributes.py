@@ -64,7 +64,8 @@ def _vectors_of(args: argparse.Namespace, model: Any) -> Any:
 
     import numpy as np
 
-    from models.music_vae import attributes, latent
+    from models.music_vae import attributes
+    from models.music_vae.embedding import fingerprint
 
     examples = load_examples(args.examples_path, model.config)
     index = np.arange(len(examples))
@@ -83,9 +84,7 @@ def _vectors_of(args: argparse.Namespace, model: Any) -> Any:
         print(f"Left out, as most clips are the same in them: {', '.join(left_out)}.")
     patterns = ", ".join(Path(part).name for part in args.examples_path.split(","))
     source = f"{len(index)} of {len(examples)} clips of {patterns}, seed {args.seed}"
-    return dataclasses.replace(
-        found, config=model.config.name, encoder=latent.fingerprint(model), source=source
-    )
+    return dataclasses.replace(found, config=model.config.name, encoder=fingerprint(model), source=source)
 
 
 def _measure_effects(
@@ -148,8 +147,8 @@ def read_vectors(path: str | None, model: Any) -> Any:
     Raises:
         InputError: where there is none, or it is another model's.
     """
-    from models.music_vae import latent
     from models.music_vae.attributes import AttributeVectors, path_beside
+    from models.music_vae.embedding import fingerprint
 
     file = Path(path).expanduser() if path else path_beside(model.source)
     try:
@@ -159,7 +158,7 @@ def read_vectors(path: str | None, model: Any) -> Any:
             f"{file}: can't be read; make it with explore.py attributes --examples_path=....tfrecord."
         ) from error
     found = AttributeVectors.from_json(text, str(file))
-    if found.encoder != latent.fingerprint(model) or found.vectors.shape[1] != model.z_size:
+    if found.encoder != fingerprint(model) or found.vectors.shape[1] != model.z_size:
         raise InputError(
             f"{file}: holds the vectors of another checkpoint (of {found.config}); make it again."
         )

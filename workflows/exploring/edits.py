@@ -30,13 +30,13 @@ from workflows.midi_clips.merge import given_sequence, in_its_voices, merged, st
 
 def similar(args: argparse.Namespace) -> None:
     """`explore.py similar`: draw clips around one that is given."""
-    from models.music_vae import latent
+    from models.music_vae import interpolation
 
     model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
     stem = stem_for(model, args, args.num_outputs, others=1)
     (clip,) = read_clips(model, args, [args.input_midi])
     batch, mu = encoded(model, [clip])
-    z = latent.similar(mu[0], args.num_outputs, args.similarity, args.seed)
+    z = interpolation.similar(mu[0], args.num_outputs, args.similarity, args.seed)
     controls = controls_for(model, args, batch, len(z))
     if args.similarity == 1:
         sequences = [given_sequence(clip)] * args.num_outputs
@@ -53,7 +53,7 @@ def grid(args: argparse.Namespace) -> None:
     """`explore.py grid`: draw a sheet of clips between four corners."""
     import numpy as np
 
-    from models.music_vae import latent
+    from models.music_vae import interpolation
 
     paths = [getattr(args, f"input_midi_{i}") for i in range(1, 5)]
     if any(paths) and not all(paths):
@@ -71,7 +71,7 @@ def grid(args: argparse.Namespace) -> None:
     clips = read_clips(model, args, paths) if all(paths) else []
     batch, corners = encoded(model, clips) if clips else ({}, samples(model, 4, args.seed))
     controls = controls_for(model, args, batch, n)
-    z = latent.grid(corners, args.rows, args.columns).reshape(n, -1)
+    z = interpolation.grid(corners, args.rows, args.columns).reshape(n, -1)
     sequences = model.to_note_sequences(decode(model, z, args, controls, alike=True), controls)
     styles = [style_for(model, args)] * n
     if clips:
@@ -110,11 +110,9 @@ def infill(args: argparse.Namespace) -> None:
     """`explore.py infill`: draw some bars of a clip again."""
     import numpy as np
 
-    from models.music_vae import latent
-
     model = load_model(args)
     try:
-        latent.check_infill(model)
+        model.check_infill()
     except ValueError as error:
         raise InputError(str(error)) from error
     stem = stem_for(model, args, args.num_outputs, others=1)
@@ -125,7 +123,7 @@ def infill(args: argparse.Namespace) -> None:
     hole = np.isin(np.arange(model.max_length) // per_bar, bars)
     n = max(args.num_candidates, args.num_outputs)
     try:
-        found = latent.infill(model, clip.example, hole, n, args.temperature or None, args.seed)
+        found = model.infill(clip.example, hole, n, args.temperature or None, args.seed)
     except ValueError as error:
         raise InputError(f"--bars={args.bars}: {error}") from error
     controls = (
@@ -151,7 +149,7 @@ def combine(args: argparse.Namespace) -> None:
     """`explore.py combine`: latent arithmetic with clips."""
     import numpy as np
 
-    from models.music_vae import latent
+    from models.music_vae import interpolation
 
     terms = [(args.input_midi, 1.0), (args.plus, args.plus_amount), (args.minus, -args.minus_amount)]
     terms = [(path, amount) for path, amount in terms if path]
@@ -161,7 +159,7 @@ def combine(args: argparse.Namespace) -> None:
     stem = stem_for(model, args, args.num_outputs, others=len(terms))
     clips = read_clips(model, args, [path for path, _ in terms])
     batch, mu = encoded(model, clips)
-    z = latent.combine(mu, np.array([amount for _, amount in terms]))
+    z = interpolation.combine(mu, np.array([amount for _, amount in terms]))
     controls = controls_for(model, args, batch, args.num_outputs)
     values = decode(model, np.stack([z] * args.num_outputs), args, controls)
     sequences = [in_its_voices(clips[0], s) for s in model.to_note_sequences(values, controls)]

@@ -27,14 +27,15 @@ def embed(args: argparse.Namespace) -> None:
     check_outputs([output, *([picture] if args.png else [])], args.force)
 
     from common.output_files import write_atomically
-    from models.music_vae import attributes, latent
+    from models.music_vae import attributes
+    from models.music_vae.embedding import embed as embed_clips
 
     model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
     colours = ("file", *attributes.names_for(model))
     if args.colour not in colours:
         raise InputError(f"--colour is '{args.colour}'; expected one of {', '.join(colours)}.")
     examples = read_folder(args, model) if args.input_dir else load_examples(args.examples_path, model.config)
-    embedding = latent.embed(model, examples)
+    embedding = embed_clips(model, examples)
     write_atomically(output, embedding.to_bytes())
     if args.png:
         _draw_map(embedding, model, args.colour, picture)
@@ -84,7 +85,8 @@ def read_folder(args: argparse.Namespace, model: Any) -> Any:
 
 
 def _draw_map(embedding: Any, model: Any, colour: str, path: Path) -> None:
-    from models.music_vae import attributes, latent
+    from models.music_vae import attributes
+    from models.music_vae.embedding import principal_components
     from render.latent_map import map_figure
     from render.pianoroll import save_png
 
@@ -92,7 +94,7 @@ def _draw_map(embedding: Any, model: Any, colour: str, path: Path) -> None:
     if colour != "file":
         values = attributes.measure_values(model, embedding.values, [colour], embedding.lengths)
         labels, meaning = values[:, 0], attributes.ATTRIBUTES[colour].unit
-    coordinates, shares = latent.principal_components(embedding.mu)
+    coordinates, shares = principal_components(embedding.mu)
     title = f"{len(embedding.mu)} clips, {embedding.config}"
     save_png(map_figure(coordinates, shares, labels, meaning, title), path)
 
@@ -101,7 +103,7 @@ def neighbours(args: argparse.Namespace) -> None:
     """`explore.py neighbours`: find the clips of an array file nearest to a given one."""
     import numpy as np
 
-    from models.music_vae import latent
+    from models.music_vae.embedding import distances, load_embedding
 
     path = Path(args.embedding).expanduser()
     try:
@@ -110,13 +112,13 @@ def neighbours(args: argparse.Namespace) -> None:
         raise InputError(
             f"{path}: can't be opened ({error.strerror}); make it with explore.py embed."
         ) from error
-    embedding = latent.load_embedding(data, str(path))
+    embedding = load_embedding(data, str(path))
     model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
     embedding.check(model)
     stem = _stem_of_neighbours(model, args, min(args.num_neighbours, len(embedding.mu)))
     clip = read_clip(args.input_midi, model, first_bars(args.bar, 1)[0], drum_choice_of(args))
     mu = model.posterior(model.config.batch_of([clip.example]))[0][0]
-    apart = latent.distances(mu, embedding.mu)
+    apart = distances(mu, embedding.mu)
     order = np.argsort(apart[args.measure], kind="stable")[: args.num_neighbours]
     rows = [
         (

@@ -24,10 +24,21 @@ def add_checkpoint_flags(
     parser.add_argument("--config", help=config)
 
 
+def add_backend_flag(parser: argparse._ActionsContainer) -> None:
+    """Add `--backend`, what encodes and decodes."""
+    parser.add_argument(
+        "--backend",
+        choices=("numpy", "tensorflow", "jax"),
+        help="what encodes and decodes: numpy, or Keras on tensorflow or jax, on a GPU where there is one (default: numpy "
+        "where it can run the model)",
+    )
+
+
 def add_model_flags(parser: argparse.ArgumentParser, draws: bool = True) -> None:
     """Add the flags that select a model and, where `draws`, `--temperature` and `--seed`."""
     group = parser.add_argument_group("model")
     add_checkpoint_flags(group)
+    add_backend_flag(group)
     if not draws:
         parser.set_defaults(temperature=None, seed=0)
         return

@@ -230,7 +230,7 @@ def _no_clip(path: str, model: Any, reasons: Counter[str], bar: int | None) -> I
 
 def _explained(reasons: Counter[str], model: Any) -> str:
     """Why there is no clip, in words; of another meter it says which one the model plays."""
-    from models.music_vae.trained import WHY_DROPPED, explain
+    from preprocess.drop_reasons import WHY_DROPPED, explain
 
     other = WHY_DROPPED["other_meter"]
     return explain(reasons).replace(other, f"its meter is not {_meter(model)}")

@@ -16,7 +16,6 @@ from common.console import print_table, progress
 from metrics import beats, two_sample
 from metrics.drum_hits import f1
 from models.history_drums import editing
-from models.music_vae import latent
 from models.music_vae.trained import TrainedModel
 from models.numpy_engine import decoding as numpy_model
 from preprocess.converters.base import Example
@@ -148,7 +147,7 @@ def _infill(model: TrainedModel, clips: Array, args: argparse.Namespace) -> dict
     guessed = repeated_bars.majority_of_other_bars(truth, bar)
     found: dict[str, Any] = {"bar": bar + 1, "majority_all_clips": hit_f1(truth[:, bar], guessed)}
     try:
-        latent.check_infill(model)
+        model.check_infill()
     except ValueError as error:
         return {**found, "clips": 0, "model": None, "reason": str(error)}
     order = np.random.default_rng([args.seed, 7]).permutation(len(clips))
@@ -168,8 +167,8 @@ def _filled(model: TrainedModel, clips: Array, bar: int, seed: int) -> Array:
     filled = []
     with progress(f"Filling in bar {bar + 1}", len(clips)) as advance:
         for clip in clips:
-            values = latent.infill(
-                model, Example(clip, clip, None, len(clip)), hole, temperature=None, seed=seed
+            values = model.infill(
+                Example(clip, clip, None, len(clip)), hole, temperature=None, seed=seed
             ).values[0]
             filled.append(beats.grid_of(values[None])[0, bar])
             advance()

@@ -5,7 +5,7 @@ import pytest
 
 from models import families
 from models.history_drums import editing
-from models.music_vae.trained import slerp_at
+from models.music_vae.interpolation import slerp_at
 from preprocess.drums.rhythm import hits_of
 from tests.conftest import ROOT
 

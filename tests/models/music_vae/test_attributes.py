@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 import configs
 from common.errors import CheckpointError
-from models.music_vae import attributes, latent
+from models.music_vae import attributes, embedding
 from models.music_vae.attributes import ATTRIBUTES, AttributeVectors
 from models.music_vae.trained import TrainedModel
 from preprocess.drums.rhythm import hits_of, syncopation
@@ -251,7 +251,7 @@ def test_orthogonal_vectors_move_the_others_less(shipped: TrainedModel, vectors:
 def test_the_shipped_vectors_are_those_of_the_shipped_model(shipped: TrainedModel) -> None:
     path = attributes.path_beside(shipped.source)
     found = AttributeVectors.from_json(path.read_text(encoding="utf-8"), str(path))
-    assert found.encoder == latent.fingerprint(shipped) and found.config == shipped.config.name
+    assert found.encoder == embedding.fingerprint(shipped) and found.config == shipped.config.name
     assert found.names == attributes.names_for(shipped)
     z = shipped.prior_sample(64, seed=5)
     index = found.names.index("hits")

@@ -267,7 +267,7 @@ from tests.helpers.small_piano_models import small
 from models.piano.trained import TrainedFrameModel
 config = small({name!r})
 weights = dict(np.load({weights!r}))
-trained = TrainedFrameModel(config, weights, numpy_backend=True)
+trained = TrainedFrameModel(config, weights, backend="numpy")
 import keras
 played = trained.play(2, 20, seed=3)
 np.savez({out!r}, keys=played.keys, backend=keras.backend.backend())
