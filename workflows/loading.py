@@ -28,8 +28,9 @@ def load_model(args: argparse.Namespace, frame_models: bool = False, default: st
     unnamed = config.name if config else default or configs.DEFAULT_CONFIG
     name = args.run_dir or args.checkpoint_file or unnamed
     opened = families.open_model if frame_models else families.open_music_vae
-    model: Any = opened(name, config)
-    if families.of(model.config).short_pieces_in_numpy and plays_little(args):
+    backend = getattr(args, "backend", None)
+    model: Any = opened(name, config, backend)
+    if backend is None and families.of(model.config).short_pieces_in_numpy and plays_little(args):
         startup.prefer_numpy()
     if args.temperature is None:
         args.temperature = families.default_temperature(model.config)

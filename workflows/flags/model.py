@@ -11,7 +11,7 @@ def add_checkpoint_flags(
     config: str = "name of a config, whose shipped model is used where no checkpoint is given; or the .toml file or name "
     "of the config of a Magenta checkpoint, which does not contain it",
 ) -> None:
-    """Add `--run_dir`, `--checkpoint_file` and `--config`.
+    """Add `--run_dir`, `--checkpoint_file`, `--config` and `--backend`.
 
     Args:
         parser: a parser, or one of its groups.
@@ -22,6 +22,7 @@ def add_checkpoint_flags(
         "--checkpoint_file", help="a checkpoint: one of ours, or Magenta's (.ckpt prefix or .tar)"
     )
     parser.add_argument("--config", help=config)
+    add_backend_flag(parser)
 
 
 def add_backend_flag(parser: argparse._ActionsContainer) -> None:
@@ -38,7 +39,6 @@ def add_model_flags(parser: argparse.ArgumentParser, draws: bool = True) -> None
     """Add the flags that select a model and, where `draws`, `--temperature` and `--seed`."""
     group = parser.add_argument_group("model")
     add_checkpoint_flags(group)
-    add_backend_flag(group)
     if not draws:
         parser.set_defaults(temperature=None, seed=0)
         return

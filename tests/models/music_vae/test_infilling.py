@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from metrics import drum_hits
 from models import families
 from models.music_vae.trained import TrainedModel
+from preprocess.drums.rhythm import hits_of
 from tests.helpers.checkpoints import randomize, tiny_config, zero_weights
 from tests.helpers.small_models import short
 
@@ -60,11 +60,11 @@ def test_the_filled_bar_is_like_the_bars_around_it(shipped: TrainedModel, beats:
     sampled: list[float] = []
     for i in range(0, 60, 10):
         clip = beats.inputs[i]
-        truth = drum_hits.hits_of(clip[hole], 9)
+        truth = hits_of(clip[hole], 9)
         chosen = shipped.infill(example_of(shipped, clip), hole, 16, None).values[0]
         prior = shipped.decode_values(shipped.prior_sample(1, seed=i), None)[0]
         for values, scores in ((chosen, filled), (prior, sampled)):
-            played = drum_hits.hits_of(values[hole], 9)
+            played = hits_of(values[hole], 9)
             scores.append(2 * (played & truth).sum() / (played.sum() + truth.sum()))
     assert np.mean(filled) > np.mean(sampled) + 0.2
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from metrics import drum_hits
 from models.music_vae import interpolation
 from models.music_vae.interpolation import slerp_at
 from models.music_vae.trained import TrainedModel
+from preprocess.drums.rhythm import hits_of
 
 VECTORS = arrays(np.float32, 6, elements=st.floats(-4, 4, width=32))
 
@@ -77,8 +77,8 @@ def test_more_similar_clips_share_more_hits_with_the_clip(shipped: TrainedModel,
     shared = {}
     for similarity in (0.1, 0.9):
         z = np.concatenate([interpolation.similar(one, 16, similarity, seed=1) for one in mu])
-        played = drum_hits.hits_of(shipped.decode_values(z, None), 9).reshape(3, 16, -1)
-        clips = drum_hits.hits_of(beats.inputs[:3], 9).reshape(3, 1, -1)
+        played = hits_of(shipped.decode_values(z, None), 9).reshape(3, 16, -1)
+        clips = hits_of(beats.inputs[:3], 9).reshape(3, 1, -1)
         shared[similarity] = (2 * (played & clips).sum() / (played.sum() + 16 * clips.sum())).item()
     assert shared[0.9] > shared[0.1] + 0.2
 
