@@ -72,14 +72,14 @@ def figures(
             played["drawn"] = _play(model, mu, examples, hits, temperature, seed)
     played["quantized"] = groove_metrics.quantized(truth)
     found: dict[str, Any] = {"hits": int(hits.sum())}
-    if not model.converter.hits_as_controls:
+    if not model.config.converter.get("hits_as_controls"):
         found["hit_f1"] = groove_metrics.hit_f1(truth, _play(model, mu, examples))
     if train is not None:
         clips = train.get("outputs", train["inputs"])
         played["table"] = GrooveTable(clips).play(truth)
         played["regression"] = GrooveRegression(clips).play(truth)
         played["nearest_training_clip"] = nearest_clips(clips, truth)
-    if model.converter.tapify:
+    if model.config.converter.get("tapify"):
         taps = taps_of(told["inputs"], drums)
         played["taps_own_time"] = at_the_taps_time(truth, taps)
         if train is not None:
