@@ -1,88 +1,80 @@
-"""Command: how good a trained model is on held-out music; of drums also how like it its samples are.
+"""Command: how good a trained model is on held-out music, and for drums also how realistic its samples are.
 
-Writes `evaluation.json` and `evaluation.png`, and prints a table. The measures and their sources are in
-`metrics`.
+Writes `evaluation.json` and `evaluation.png`, and prints a table. `workflows/reporting` has what is reported of each
+family of models, `metrics` the measures and their sources.
 """
 
-if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+if __name__ == "__main__":  # see common/console.py
     from common import stopping
 
     stopping.listen()
 
-import argparse
 import math
 import sys
-from pathlib import Path
 
 from common import flags
 from common.console import Parser, add_log_flag, run_command
 from common.errors import InputError
+from workflows.flags.model import add_checkpoint_flags
 
 
-def get_parser() -> argparse.ArgumentParser:
-    """The command's flags; those that Magenta has keep their names."""
+def get_parser() -> Parser:
+    """The command's flags."""
     parser = Parser(
-        "Evaluate a trained model on held-out clips; with no --run_dir or --checkpoint_file the shipped one.",
+        "Evaluate a trained model on held-out clips. Without --run_dir or --checkpoint_file, the shipped model is used.",
         "evaluate.py --run_dir=runs/beats --examples_path=groove_validation.tfrecord "
         "--train_examples_path=groove_train.tfrecord --output_dir=evaluation",
     )
-    model = parser.add_argument_group("model")
-    model.add_argument("--run_dir", help="a run of train.py; its best checkpoint is used")
-    model.add_argument("--checkpoint_file", help="a checkpoint: ours, or Magenta's (.ckpt prefix or .tar)")
-    model.add_argument("--config", help="name or .toml file; needed for Magenta's checkpoints only")
+    add_checkpoint_flags(parser.add_argument_group("model"))
     parser.add_argument(
         "--examples_path",
-        help="held-out TFRecords: globs separated by commas; for frame models also JSB_Chorales.mat:test",
+        help="held-out TFRecords: globs separated by commas; for piano models also JSB_Chorales.mat:test",
     )
     parser.add_argument(
-        "--train_examples_path", help="what it was trained on, to see whether samples are copies"
-    )
-    parser.add_argument(
-        "--output_dir", default="evaluation", help="folder for the report (default: evaluation)"
+        "--train_examples_path",
+        help="the TFRecords that the model was trained on, to tell whether its samples are copies of them",
     )
     parser.add_argument(
         "--num_samples",
         type=flags.OUTPUTS,
-        help="clips drawn from the prior (default: 1024), or pieces of 256 frames (64)",
+        help="number of clips drawn from the prior (default: 1024), or of pieces of 256 frames (default: 64)",
     )
     parser.add_argument(
         "--importance_samples",
         type=flags.integer(1, 100_000),
-        help="latent draws a clip (default: 64), or random paths of the voices a piece (8)",
+        help="latent vectors drawn per clip (default: 64), or random paths of the voices per piece (default: 8)",
     )
     parser.add_argument(
         "--temperature",
         type=flags.TEMPERATURE,
         default=1.0,
-        help="of all draws; 0 takes the likeliest drums (default: 1)",
+        help="temperature of all samples; 0 takes the most likely drums (default: 1)",
     )
     parser.add_argument(
         "--temperatures",
         default="0.3,0.5,0.7,1",
-        help="of drums: where samples are held beside what drummers play (default: 0.3,0.5,0.7,1)",
+        help="drums: temperatures at which samples are compared with drummers (default: 0.3,0.5,0.7,1)",
     )
     parser.add_argument(
         "--infill_clips",
         type=flags.OUTPUTS,
         default=128,
-        help="of drums: in how many held-out clips bar 3 is filled in, chosen at random (default: 128)",
+        help="drums: number of held-out clips, chosen at random, whose third bar is filled in (default: 128)",
     )
     parser.add_argument(
         "--condition_clips",
         type=flags.OUTPUTS,
         default=64,
-        help="of drum models that are asked for something: clips drawn for each thing asked (default: 64)",
+        help="drum models with conditions: number of clips drawn for each condition (default: 64)",
     )
     parser.add_argument(
-        "--max_examples", type=flags.COUNT, help="so many held-out clips, chosen at random; default: all"
+        "--max_examples",
+        type=flags.COUNT,
+        help="number of held-out clips to evaluate, chosen at random (default: all)",
     )
-    parser.add_argument(
-        "--max_batch_size", type=flags.BATCH, help="clips at once; not seen in the figures (default: 256)"
-    )
-    parser.add_argument(
-        "--seed", type=flags.SEED, default=0, help="the same seed gives the same figures (default: 0)"
-    )
-    parser.add_argument("--force", action="store_true", help="overwrite what is there")
+    flags.add_batch_flag(parser, "clips evaluated at once; does not change the figures", default=None)
+    flags.add_seed_flag(parser)
+    flags.add_output_flags(parser, "evaluation")
     add_log_flag(parser)
     return parser
 
@@ -90,32 +82,21 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     args = get_parser().parse_args(argv)
-    _check(args)
-
-    from common.output_files import check_outputs
-    from workflows import families
-    from workflows.loading import load_model
-
-    output = Path(args.output_dir).expanduser()
-    files = [output / "evaluation.json", output / "evaluation.png"]
-    check_outputs(files, args.force)
-    model = load_model(args, frame_models=True)
-    families.of(model.config).evaluate(args, model, files)
-    print(f"Wrote {files[0]}" + (f" and {files[1].name}." if files[1].exists() else "."))
-    return 0
-
-
-def _check(args: argparse.Namespace) -> None:
     if not args.examples_path:
         raise InputError("--examples_path is missing; it names the held-out TFRecords, see --help.")
     args.temperatures = temperatures_of(args.temperatures)
 
+    from workflows import evaluating
+
+    print(evaluating.evaluate(args))
+    return 0
+
 
 def temperatures_of(text: str) -> list[float]:
-    """The numbers of `--temperatures`.
+    """The values of `--temperatures`.
 
     Raises:
-        InputError: where there is none, or one is not a number from 0.
+        InputError: where there are none, or one is not a number of at least 0.
     """
     try:
         found = [float(number) for number in text.split(",")]

@@ -92,6 +92,8 @@ COVERED_BY = {
     "workflows/grooves/feel.py": "tests/test_sample_drums.py",
     "workflows/grooves/ta*.py": "tests/test_tap2drum.py",
     "workflows/history_drums/*.py": "tests/test_sample_drums.py",
+    "workflows/evaluating.py": "tests/test_evaluate.py",
+    "workflows/exporting.py": "tests/models/formats/test_magenta_js.py",
     "workflows/interpolating.py": "tests/test_interpolate.py",
     "workflows/sampling.py": "tests/test_sample.py",
     "workflows/latent_clips.py": "tests/test_sample.py",

@@ -1,0 +1,77 @@
+"""`export.py` from end to end: a checkpoint of any kind in the format of ours, of Magenta, or of magenta.js."""
+
+from pathlib import Path
+
+import configs
+from common.errors import InputError
+from common.output_files import check_folder
+from models import families
+from models.formats import magenta_js, magenta_tf1, ours
+from models.formats.opening import OpenedCheckpoint, open_checkpoint
+
+
+def export(
+    source: str,
+    output: Path,
+    format: str = "safetensors",
+    config: str | None = None,
+    float16: bool = False,
+    quantization: str | None = None,
+    force: bool = False,
+) -> str:
+    """Write the weights of a checkpoint, without optimizer state, in another format.
+
+    Args:
+        source: a run_dir or a checkpoint, as `open_checkpoint` takes it.
+        output: the file to write; a prefix for "tf1", a folder for "magenta_js".
+        format: "safetensors", "tf1" (also called "magenta") or "magenta_js".
+        config: name or file of the config, for checkpoints that don't contain theirs.
+        float16: whether weights are rounded to 16 bits, for "safetensors".
+        quantization: "uint8" or "uint16", for "magenta_js".
+        force: whether `output` is overwritten.
+
+    Returns:
+        What was written, in sentences.
+
+    Raises:
+        InputError: where the format can't hold the model, `config` is not needed, or `output` can't be written.
+        CheckpointError: where the checkpoint can't be read.
+    """
+    index = output.with_name(f"{output.name}.index")
+    if (output.exists() or index.exists()) and not force:
+        raise InputError(f"{output}: exists already; give --force to overwrite it.", "exists")
+    check_folder(output.parent)
+    found = open_checkpoint(source, configs.get_config(config) if config else None)
+    if config and found.is_own:
+        raise InputError(f"{source}: contains its config; leave out --config.")
+    why_not = families.of(found.config).why_not_exported
+    if format != "safetensors" and why_not:
+        raise InputError(
+            f"{found.config.name} {why_not}; only --format=safetensors can hold it.", "bad_format"
+        )
+    try:
+        if format in ("tf1", "magenta"):
+            magenta_tf1.write(output, found.weights, found.step)
+            return f"Wrote {output}.index and .data, step {found.step}."
+        if format == "magenta_js":
+            return _write_magenta_js(output, found, quantization)
+        return _write_safetensors(output, found, float16)
+    except OSError as error:
+        raise InputError(f"{output}: can't be written ({error.strerror}).", "unwritable") from error
+
+
+def _write_magenta_js(output: Path, found: OpenedCheckpoint, quantization: str | None) -> str:
+    encodes = magenta_js.write(output, found.weights, found.config, quantization)
+    size = sum(path.stat().st_size for path in output.iterdir())
+    report = f"Wrote the folder {output} ({size / 2**20:.1f} MiB), step {found.step}."
+    if encodes:
+        return report
+    return f"{report}\nmagenta.js can sample and decode with it, but can't run an encoder of its kind."
+
+
+def _write_safetensors(output: Path, found: OpenedCheckpoint, float16: bool) -> str:
+    weights = found.weights
+    if float16:
+        weights = {name: array.astype("float16") for name, array in weights.items()}
+    ours.save(output, ours.Checkpoint(weights, found.config.to_json(), found.step, notes=found.notes))
+    return f"Wrote {output} ({output.stat().st_size / 2**20:.1f} MiB), step {found.step}."
