@@ -1,6 +1,6 @@
 """Measure this project beside its originals, on this machine, in one run; print the tables of docs/figures.md.
 
-Everything runs in a process of its own, one after the other; what is compared stands next to each other in time.
+Each measurement runs in a process of its own, one after the other; what is compared runs close together in time.
 """
 
 if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
@@ -34,9 +34,9 @@ LARGE = {
     "hierdec-mel_16bar:enc_rnn_size=[512,512],dec_rnn_size=[256,256]": 8,
     "groovae_4bar": 64,
 }
-"""Magenta's larger configs, with the batch that two cores train in seconds.
+"""Magenta's larger configs, with batch sizes that two cores train in seconds.
 
-At its own widths the original of `hierdec-mel_16bar` needs more than 23 GB for a batch of 2, so a quarter of them.
+At its own widths the original of `hierdec-mel_16bar` needs more than 23 GB for a batch of 2, so here they are a quarter.
 """
 
 COMMANDS = (
@@ -59,15 +59,19 @@ def get_parser() -> argparse.ArgumentParser:
         default=sys.executable,
         help="a Python with PyTorch, for 'piano' (default: this one)",
     )
-    parser.add_argument("--quick", action="store_true", help="'piano' at a small size, to see that it runs")
+    parser.add_argument("--quick", action="store_true", help="'piano' at a small size, as a smoke test")
     parser.add_argument("--output", help="JSON file for the figures")
     return parser
+
+
+Row = dict[str, Any]
+"""A line of the table: `name`, seconds of the `original` and of `ours`, their `ratio`, and a `note`."""
 
 
 def ours(
     task: str, backend: str, batch: int = 0, repeats: int = 5, line: str = "", config: str = CONFIG
 ) -> dict[str, Any]:
-    """A measurement of `benchmarks.ours`."""
+    """What a task of `benchmarks.ours` prints; arguments as there, and `line` is its standard input."""
     environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, "-m", "benchmarks.ours", task, config, str(batch), str(repeats)]
     done = subprocess.run(
@@ -79,7 +83,11 @@ def ours(
 
 
 def process(arguments: list[str], environment: dict[str, str] | None = None) -> float:
-    """Seconds of a whole process."""
+    """Wall-clock seconds of a Python process, from start to end.
+
+    Raises:
+        RuntimeError: with the end of its output, where it fails.
+    """
     began = time.perf_counter()
     done = subprocess.run(
         [sys.executable, *arguments], cwd=ROOT, env={**os.environ, **(environment or {})},
@@ -105,7 +113,7 @@ def original_steps(name: str, batch: int, count: int) -> float:
     return statistics.median(result["seconds"][1:])
 
 
-def train_step(batch: int, count: int) -> list[dict[str, Any]]:
+def train_step(batch: int, count: int) -> list[Row]:
     """The training step on both backends, with the share of the backend's matrix-product rate."""
     original = original_steps(CONFIG, batch, count)
     flops = training_flops(configs.CONFIG_MAP[CONFIG], batch)
@@ -119,7 +127,7 @@ def train_step(batch: int, count: int) -> list[dict[str, Any]]:
     return rows
 
 
-def large_train_steps() -> list[dict[str, Any]]:
+def large_train_steps() -> list[Row]:
     """The training step of Magenta's larger configs, on both backends."""
     rows = []
     for name, batch in LARGE.items():
@@ -130,13 +138,13 @@ def large_train_steps() -> list[dict[str, Any]]:
     return rows
 
 
-def row(name: str, original: float, seconds: float, note: str = "") -> dict[str, Any]:
-    """One line of the table."""
+def row(name: str, original: float, seconds: float, note: str = "") -> Row:
+    """A line of the table, of seconds."""
     return {"name": name, "original": original, "ours": seconds, "ratio": original / seconds, "note": note}
 
 
-def sampling(name: str, n: int) -> list[dict[str, Any]]:
-    """So many clips, steady, from the same untrained weights."""
+def sampling(name: str, n: int) -> list[Row]:
+    """Sampling `n` clips from the same untrained weights, after warming up."""
     with tempfile.TemporaryDirectory() as folder:
         from benchmarks.ours import chosen_config
 
@@ -156,13 +164,8 @@ def sampling(name: str, n: int) -> list[dict[str, Any]]:
 
 def _untrained_checkpoint(folder: Path, name: str = CONFIG) -> str:
     """A TensorFlow 1 checkpoint of fresh weights, written by this project."""
-    command = (
-        "import sys, numpy as np, configs; from pathlib import Path; from models import magenta_checkpoint;"
-        f"m = families.build_model(configs.config_with_overrides(*'{name}:'.split(':')[:2]));"
-        "magenta_checkpoint.write(Path(sys.argv[1]), {n: np.asarray(v) for n, v in m.named_weights().items()})"
-    )
     prefix = str(folder / "model.ckpt-0")
-    process(["-c", command, prefix], {"KERAS_BACKEND": "tensorflow"})
+    ours("untrained_checkpoint", "tensorflow", line=prefix + "\n", config=name)
     return prefix
 
 
@@ -173,8 +176,8 @@ ORIGINAL_GENERATE = (
 )
 
 
-def sample_command() -> list[dict[str, Any]]:
-    """Eight beats, the whole process, from the same checkpoint and from the shipped one."""
+def sample_command() -> list[Row]:
+    """Sampling eight beats, the whole process: from the original's kind of checkpoint, and from the shipped one."""
     with tempfile.TemporaryDirectory() as folder:
         prefix = _untrained_checkpoint(Path(folder))
         flags = [
@@ -198,8 +201,8 @@ ORIGINAL_CONVERT = (
 )
 
 
-def convert(groove: str) -> list[dict[str, Any]]:
-    """A folder of MIDI to NoteSequences, the whole process."""
+def convert(groove: str) -> list[Row]:
+    """Converting a folder of MIDI files to NoteSequences, the whole process."""
     with tempfile.TemporaryDirectory() as folder:
         flags = [f"--input_dir={groove}", f"--output_file={folder}/a.tfrecord", "--recursive"]
         original = process(["-c", ORIGINAL_CONVERT, *flags], {"TF_USE_LEGACY_KERAS": "1"})
@@ -219,8 +222,8 @@ print(n, time.perf_counter() - began)
 """
 
 
-def convert_examples(groove: str) -> list[dict[str, Any]]:
-    """NoteSequences to examples, one process, without start-up."""
+def convert_examples(groove: str) -> list[Row]:
+    """Converting NoteSequences to examples in one process, without its start-up."""
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/a.tfrecord"
         process(
@@ -261,8 +264,8 @@ def torch_baseline(
 ) -> tuple[float, int]:
     """Median seconds of a task of `benchmarks/torch_baseline.py` with a layer, and the threads that it took.
 
-    With one thread and with one for each core that ours has, whichever is faster: steps as small as these can lose
-    more by waiting for each other than they gain.
+    It runs with one thread and with one for each core, and the faster run counts: with steps as small as these, threads
+    can lose more by waiting for each other than they gain.
     """
     script = str(ROOT / "benchmarks" / "torch_baseline.py")
     found = []
@@ -275,10 +278,10 @@ def torch_baseline(
     return min(found)
 
 
-def piano(python: str, quick: bool) -> list[dict[str, Any]]:
+def piano(python: str, quick: bool) -> list[Row]:
     """The piano baseline beside PyTorch, which runs step by step as the author did: training, and hours of music.
 
-    The original's layer is torch.nn.LSTM; the note says what LSTMCell takes, which does the same with less ado.
+    The original's layer is torch.nn.LSTM; the note says what LSTMCell takes, which computes the same with less overhead.
     The author's fragments of 256 frames are 255 predictions; ours are 256, as the frame before them is known.
     """
     batch, frames, repeats, hour = (8, 32, 2, 512) if quick else (140, 256, 3, 28_800)
@@ -304,7 +307,7 @@ def piano(python: str, quick: bool) -> list[dict[str, Any]]:
     return rows
 
 
-def help_texts() -> list[dict[str, Any]]:
+def help_texts() -> list[Row]:
     """The slowest `--help` of our commands, beside the original's generate."""
     # absl ends `--helpshort` with status 1, so it is not run by `process`.
     environment = {**os.environ, "TF_USE_LEGACY_KERAS": "1"}
@@ -324,8 +327,8 @@ def main(argv: list[str] | None = None) -> int:
     args = get_parser().parse_args(argv)
     for flag, folder in (("groove", args.groove), ("output", args.output and Path(args.output).parent)):
         if folder is not None and not Path(folder).is_dir():
-            raise InputError(f"--{flag}: {folder} is no folder.", "bad_flag")
-    measurements: dict[str, Callable[[], list[dict[str, Any]]]] = {
+            raise InputError(f"--{flag}: {folder} is not a folder.", "bad_flag")
+    measurements: dict[str, Callable[[], list[Row]]] = {
         "train_32": lambda: train_step(32, 5),
         "train_256": lambda: train_step(256, 2),
         "sampling": lambda: sampling(CONFIG, 256),
@@ -361,7 +364,7 @@ def main(argv: list[str] | None = None) -> int:
         for one in found:
             line = f"{one['name']}: {one['original']:.3g} s, ours {one['ours']:.3g} s; {one['note']}"
             print(line.rstrip("; "), file=sys.stderr, flush=True)
-        if args.output:  # what is measured is kept, whatever becomes of the rest
+        if args.output:  # what has been measured is kept, even if a later measurement fails
             text = json.dumps({"machine": machine, "rows": rows}, indent=1)
             write_atomically(args.output, f"{text}\n".encode())
     columns = ["what", "original (s)", "ours (s)", "times faster", "note"]

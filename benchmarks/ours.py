@@ -1,19 +1,20 @@
 """One measurement of this project in a process of its own: `python -m benchmarks.ours TASK CONFIG BATCH REPEATS`.
 
-Prints one JSON object. The backend is that of KERAS_BACKEND.
+TASK is one of `TASKS`. Prints one JSON object. The backend is that of KERAS_BACKEND.
 """
 
 import json
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import configs
 from models import families
-from models.layers import startup as quiet
+from models.layers import startup
 
 
 def chosen_config(text: str) -> configs.Config:
@@ -24,7 +25,7 @@ def chosen_config(text: str) -> configs.Config:
 
 def random_examples(config: configs.Config, batch: int, seed: int = 0) -> dict[str, np.ndarray]:
     """A random batch of full length in the config's forms; its values do not matter for time."""
-    if config.model == "frame_model":
+    if config.family == "frame_model":
         return random_frames(config, batch, seed)
     from benchmarks.random_batches import for_our_model, random_batch, with_hparams
 
@@ -60,7 +61,7 @@ def seconds_of(run: Callable[[], Any], repeats: int) -> list[float]:
 
 def train_step(config: configs.Config, batch: int, repeats: int) -> dict[str, Any]:
     """Seconds of each training step after the first, scheduled sampling included, and of the first."""
-    quiet.import_keras()
+    startup.import_keras()
     import keras
 
     from models.training import trainer
@@ -86,7 +87,7 @@ def sample(config: configs.Config, batch: int, repeats: int) -> dict[str, Any]:
     """Seconds to decode `batch` latent vectors: NumPy, and the Keras model compiled by its backend."""
     from models.numpy_engine import decoding as numpy_model
 
-    quiet.import_keras()
+    startup.import_keras()
     import keras
 
     model = families.build_model(config)
@@ -115,8 +116,8 @@ def sample(config: configs.Config, batch: int, repeats: int) -> dict[str, Any]:
 
 
 def play(config: configs.Config, pieces: int, frames: int) -> dict[str, Any]:
-    """Seconds to draw so many frames of so many pieces by a frame model, and of a short call before that compiles."""
-    quiet.import_keras()
+    """Seconds to draw `pieces` pieces of `frames` frames with a piano model, and of a short call that compiles first."""
+    startup.import_keras()
     from models.piano.trained import FRAMES_A_CALL, TrainedFrameModel
 
     weights = {name: np.asarray(v) for name, v in families.build_model(config).named_weights().items()}
@@ -131,7 +132,7 @@ def play(config: configs.Config, pieces: int, frames: int) -> dict[str, Any]:
 
 def matrix_product(config: configs.Config, batch: int, repeats: int) -> dict[str, Any]:
     """GFLOP/s of a float32 product of two 2048 x 2048 matrices on the backend."""
-    quiet.import_keras()
+    startup.import_keras()
     import keras
 
     a = np.random.default_rng(0).standard_normal((2048, 2048)).astype(np.float32)
@@ -159,7 +160,21 @@ def examples(config: configs.Config, batch: int, repeats: int) -> dict[str, Any]
     return {"seconds": [time.perf_counter() - began], "examples": len(found)}
 
 
+def untrained_checkpoint(config: configs.Config, batch: int, repeats: int) -> dict[str, Any]:
+    """Write a TensorFlow 1 checkpoint of fresh weights to the prefix on standard input."""
+    from models.formats import magenta_tf1
+
+    weights = families.build_model(config).named_weights()
+    prefix = Path(sys.stdin.readline().strip())
+    magenta_tf1.write(prefix, {name: np.asarray(value) for name, value in weights.items()})
+    return {"prefix": str(prefix)}
+
+
+TASKS: dict[str, Callable[[configs.Config, int, int], dict[str, Any]]] = {
+    task.__name__: task for task in (train_step, sample, play, matrix_product, examples, untrained_checkpoint)
+}
+
+
 if __name__ == "__main__":
     task, name, batch, repeats = sys.argv[1:5]
-    result = globals()[task](chosen_config(name), int(batch), int(repeats))
-    print(json.dumps(result))
+    print(json.dumps(TASKS[task](chosen_config(name), int(batch), int(repeats))))

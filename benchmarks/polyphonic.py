@@ -1,11 +1,11 @@
-"""Train the frame models on the four polyphonic sets and print their nats a frame beside published figures.
+"""Train the piano models on the four polyphonic sets and print their nats a frame beside published figures.
 
     python -m benchmarks.polyphonic --data=polyphonic --runs=runs/polyphonic --models=basic_rnn,rnn_nade
     python -m benchmarks.polyphonic --data=polyphonic
 
 The first line trains what has no result in the runs yet (an interrupted run goes on), scores the best checkpoint by
 the validation split on the test split, and puts the figures into `docs/polyphonic.json`; the second prints the
-table of all that stand there, beside simple models and published figures. The sets are those of
+table of all figures in that file, beside simple models and published figures. The sets are those of
 Boulanger-Lewandowski, Bengio and Vincent (2012), 88 keys, a frame a quarter note (JSB chorales) or an eighth. Frame t
 is predicted from all before it, the mean is over all frames but each piece's first.
 """
@@ -134,7 +134,7 @@ def recipe_of(model: str, name: str) -> Recipe:
 def config_of(model: str, name: str) -> configs.Config:
     """A model's config for a set, which says what sounds and not what is struck."""
     recipe, config = recipe_of(model, name), configs.get_config(model)
-    if config.model != "frame_model" or config.decoder.get("form") == "tokens":
+    if config.family != "frame_model" or config.decoder.get("form") == "tokens":
         raise InputError(f"{model}: is no model of frames, which alone the sets hold.", "other_model")
     decoder = {**config.decoder, **recipe.output}
     decoder.pop("velocities", None)  # the sets hold none
@@ -149,7 +149,11 @@ def config_of(model: str, name: str) -> configs.Config:
 
 
 def check_recipe(model: str, name: str, runs: Path) -> None:
-    """Refuse a run that was begun with another recipe than the one that stands here."""
+    """Refuse a run that was begun with another recipe than today's.
+
+    Raises:
+        InputError: naming the run.
+    """
     from workflows.training.run import config_of as config_of_run
 
     run_dir = runs / f"{model}-{name}"
@@ -159,9 +163,9 @@ def check_recipe(model: str, name: str, runs: Path) -> None:
 
 def train_and_score(model: str, name: str, data: Path, runs: Path, samples: int) -> dict[str, Any]:
     """Train a model on a set, unless that is done, and score it on the test split."""
-    from models.layers import startup as quiet
+    from models.layers import startup
 
-    quiet.import_keras()
+    startup.import_keras()
     from models.formats import ours as checkpoint
     from models.piano import evaluation as frame_evaluation
     from models.training import trainer

@@ -1,11 +1,11 @@
-"""The piano baseline of seed 000 in PyTorch, as the author trained it: a step of time after the other.
+"""The piano baseline of FortsAndMills/MusicGeneration in PyTorch, as its author trained it: one time step after the other.
 
     python benchmarks/torch_baseline.py train LSTM 140 256 3 2
     python benchmarks/torch_baseline.py play LSTMCell 4 28800 1 2
 
-Task, layer, pieces, frames, repeats, threads; prints one JSON object. The author called `torch.nn.LSTM` with one frame at
+The arguments are task, layer, pieces, frames, repeats and threads; it prints one JSON object. The author called `torch.nn.LSTM` with one frame at
 a time; `torch.nn.LSTMCell` computes the same faster. `python -m benchmarks --only=piano` runs it beside our
-`piano-baseline`. It needs PyTorch and nothing else, of this project neither, so that a Python of its own can run it.
+`piano-baseline`. It needs PyTorch and nothing else, not even this project, so that a separate Python can run it.
 The sizes are those of the published weights: 328,512 parameters of the generator and 89,688 of the decoder.
 """
 
@@ -165,7 +165,7 @@ def train(lstm: type[nn.Module], batch: int, frames: int, repeats: int) -> dict[
 
 @torch.no_grad()
 def play(lstm: type[nn.Module], pieces: int, frames: int, repeats: int) -> dict[str, object]:
-    """Seconds to draw so many frames of so many pieces side by side."""
+    """Seconds to draw `pieces` pieces of `frames` frames side by side."""
     generator, decoder = Generator(lstm), Decoder(lstm)
     seconds = []
     for _ in range(repeats):
