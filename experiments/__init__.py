@@ -5,6 +5,7 @@ boolean_algebra           Boolean rules that memorise a song
 catalogue                 the list of experiments
 descent                   the training loop of the Keras experiments
 elephant_engine           the network of voting neurons
+elephant_network          its state
 elephant_rules            the rules that correct it
 elephants                 networks grown one error at a time
 gan                       mode collapse, and minibatch discrimination
@@ -21,6 +22,7 @@ pictures                  plots and MIDI files
 pointer                   all weight on one memory slot
 repeats                   frames that repeat an earlier passage
 report                    the page of all results
+roll_search               rolls that a listener rates highly
 tunes                     the training songs
 two_neurals               Q-learning against a classifier
 

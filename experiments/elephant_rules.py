@@ -10,9 +10,6 @@ from typing import Any
 import numpy as np
 
 from experiments.elephant_engine import (
-    HIDDEN_COUNT,
-    INPUTS,
-    Network,
     choose,
     compiled,
     delete,
@@ -27,6 +24,11 @@ from experiments.elephant_engine import (
     trust,
     uniform,
     vote,
+)
+from experiments.elephant_network import (
+    HIDDEN_COUNT,
+    INPUTS,
+    Network,
 )
 
 

@@ -12,7 +12,6 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from common import flags
 from common.console import progress
 from common.errors import InputError
 from experiments.boolean_algebra import START, active_inputs, new_start
+from experiments.elephant_network import HIDDEN_COUNT, INPUTS, OUTPUTS, Network
 from experiments.outcome import Finding, Outcome
 from experiments.tunes import load_songs
 
@@ -149,7 +149,7 @@ class Elephant:
         self.engine = engine
         self.variant, self.per_object = variant, mode == "per_object"
         self.correct = RULES[VARIANTS[variant].rule]
-        self.net: Any = engine.Network.make(VARIANTS[variant].silent)
+        self.net = Network.make(VARIANTS[variant].silent)
         self.rng = np.random.RandomState(seed)
         self.level = level
         self.frames = [
@@ -163,7 +163,7 @@ class Elephant:
         for active, targets in self.frames[: limit - START]:
             self.net.refill(self.rng)
             for key in np.flatnonzero(self.engine.observe(self.net, active, targets)):
-                self.correct(self.net, self.engine.INPUTS + key, targets[key], self.level)
+                self.correct(self.net, INPUTS + key, targets[key], self.level)
                 errors += 1
         return errors
 
@@ -180,7 +180,7 @@ class Elephant:
             while errors != 0:
                 errors = self.learn_pass(limit)
                 self.adapt(errors, previous)
-                yield Pass(limit, errors, int(self.net.state[self.engine.HIDDEN_COUNT]), self.level)
+                yield Pass(limit, errors, int(self.net.state[HIDDEN_COUNT]), self.level)
                 previous = errors
 
     def adapt(self, errors: int, previous: float) -> None:
@@ -196,7 +196,7 @@ class Elephant:
 
     def play(self, start: np.ndarray, frames: int) -> np.ndarray:
         """Continue a start `[8, 13]`, feeding the network its own output: uint8 `[frames, 13]`."""
-        roll = np.zeros((frames, self.engine.OUTPUTS), dtype=np.uint8)
+        roll = np.zeros((frames, OUTPUTS), dtype=np.uint8)
         roll[: len(start)] = start
         for frame in range(len(start), frames):
             roll[frame] = self.engine.answer(self.net, np.array(active_inputs(roll, frame)))

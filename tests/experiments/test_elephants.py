@@ -9,7 +9,13 @@ import pytest
 from common.errors import InputError
 from experiments import elephant_engine as engine
 from experiments.__main__ import run_one
-from experiments.elephant_engine import FIRST_HIDDEN, HIDDEN_COUNT, INPUTS, NEXT_WORD, Network
+from experiments.elephant_network import (
+    FIRST_HIDDEN,
+    HIDDEN_COUNT,
+    INPUTS,
+    NEXT_WORD,
+    Network,
+)
 from experiments.elephants import BASE, VARIANTS, Elephant, Pass, train
 from experiments.outcome import Outcome
 from experiments.tunes import load_songs

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
-from experiments import listener
+from experiments import listener, roll_search
 from experiments.__main__ import main
 from experiments.outcome import Outcome
 from experiments.tunes import load_songs
@@ -54,7 +54,7 @@ def test_children_keep_what_their_parents_share():
         asked.append(rolls)
         return rolls[:, :, 3].sum(1).astype(float)
 
-    parents, best = listener.breed(respond, 200, 6, rng)
+    parents, best = roll_search.breed(respond, 200, 6, rng)
     assert len(asked) == len(best) == 7 and parents.shape == (50, 128, 13)
     assert asked[0].mean() == pytest.approx(0.1, abs=0.005)
     assert best[-1] > best[0] + 5
@@ -69,12 +69,12 @@ def test_ascent_climbs_by_the_gradient():
     """The response rises at every step, the first rise agrees with finite differences, the listener is unchanged."""
     of = listener.make_listener(0)
     before = [np.array(w) for w in of.get_weights()]
-    rolls, climb = listener.ascend(of, 2, seed=5)
+    rolls, climb = roll_search.ascend(of, 2, seed=5)
     start = np.random.default_rng(5).random((2, 128, 13))
     assert climb.shape == (100,)
-    assert climb[0] == pytest.approx(float(listener.responses(of, start).mean()), abs=1e-4)
+    assert climb[0] == pytest.approx(float(roll_search.responses(of, start).mean()), abs=1e-4)
     assert (np.diff(climb) > -1e-5).all() and climb[-1] > climb[0] + 0.1
-    assert listener.responses(of, rolls).mean() > climb[-1] - 1e-4
+    assert roll_search.responses(of, rolls).mean() > climb[-1] - 1e-4
     for old, new in zip(before, of.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)  # the listener itself is not trained
     # With a step size of 1, the first step raises the response by about the squared norm of the gradient.
@@ -82,7 +82,7 @@ def test_ascent_climbs_by_the_gradient():
     for key in range(13):
         moved[0, key, :, -1, key] += 0.05
         moved[1, key, :, -1, key] -= 0.05
-    up, down = listener.responses(of, moved.reshape(-1, 128, 13)).reshape(2, 13, 2)
+    up, down = roll_search.responses(of, moved.reshape(-1, 128, 13)).reshape(2, 13, 2)
     slope = (up - down) / 0.1
     rise = climb[1] - climb[0]
     assert rise >= 0.8 * (slope**2).sum(0).mean()  # the gradient with respect to the last frame alone
