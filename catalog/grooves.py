@@ -1,6 +1,6 @@
 """The configs of GrooVAE: drums as they are played, their hits with velocity and timing (Gillick et al. 2019).
 
-`configs.py` puts them into `CONFIG_MAP`. Those without `_small` are Magenta's.
+Those without `_small` are Magenta's.
 """
 
 import dataclasses
@@ -33,7 +33,7 @@ _SMALL = HParams(
 )
 
 
-# Grooves by likelihood: a reader of the score and an LSTM over what was played, no latent vector.
+# Grooves by maximum likelihood: a reader of the score and an LSTM over what was played, no latent vector.
 _MIXTURE = HParams(
     batch_size=64,
     z_size=0,

@@ -1,7 +1,7 @@
-"""The configs of drum models that hear themselves: their decoder reads and copies its own past.
+"""The configs of history drum models: their decoder reads and copies what it has played, a HistoryUser for drums.
 
-`configs.py` puts them into `CONFIG_MAP`. One samples, goes on and fills in; the other keeps a clip bar by bar in z, and
-is what clips are edited and interpolated with.
+One samples, continues and fills in; the other keeps a clip bar by bar in z, and is what clips are edited and
+interpolated with.
 """
 
 import dataclasses
@@ -27,13 +27,13 @@ _LAGS = (
     *(3 * BAR - 4, 3 * BAR - 3, 3 * BAR - 2, 3 * BAR - 1, 3 * BAR, 3 * BAR + 1),
     *(4 * BAR - 4, 4 * BAR - 3, 4 * BAR - 2, 4 * BAR - 1, 4 * BAR),
 )
-"""The steps just played, and what stood around this place one to four bars ago, what followed it too."""
+"""The steps just played, and those around this place in the bar one to four bars ago, the ones after it included."""
 _COPY_LAGS = (1, 2, 4, 8, BAR, 2 * BAR, 3 * BAR, 4 * BAR)
 _LEADS = (0, 1, 2, 3, 4, 8, BAR - 1, BAR, BAR + 1, 2 * BAR, 3 * BAR)
-"""Where known hits are read: here, next, and at this place in bars to come."""
+"""How far ahead known hits are read: at this step, the next ones, and this place in later bars."""
 
 _CONDITIONS = 28
-"""`preprocess.drums.conditions.WIDTH`, which is not imported since the configs load nothing."""
+"""`preprocess.drums.conditions.WIDTH`, which is not imported since configs load no NumPy."""
 
 
 def _history_decoder(hidden_size: int, **options: Any) -> Mapping[str, Any]:
@@ -78,7 +78,7 @@ _SAMPLER = HParams(
 HISTORY_CONFIGS = (
     Config(
         name="histdec-drum_4bar",
-        description="4-bar drum beats that hear themselves: to sample, to go on, to fill in; weights are shipped",
+        description="4-bar drum beats by an autoregressive decoder that reads its history: to sample, continue and fill in; weights are shipped",
         encoder=frozen({"name": "bars", "bars": 4, "bar_sizes": (256, 128), "joint_sizes": (256,)}),
         decoder=_history_decoder(hidden_size=256),
         converter=_CONVERTER,

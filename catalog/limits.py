@@ -1,9 +1,9 @@
 """How large a config may be, and what its name and hyperparameters may be.
 
-A config comes out of a checkpoint or a file that somebody else made, and what is built of it takes memory before the
+A config comes out of a checkpoint or a file that somebody else made, and the model built from it takes memory before the
 weights are compared with it. So everything that sizes an array has a limit here, several times Magenta's largest models
 (2048 units, a z of 512, 512 steps). `catalog/options.py` has the options of the parts, with these limits;
-`catalog/config.py` asks both wherever a config is read. `MAX_PARAMETERS` bounds what all sizes come to together
+`catalog/config.py` checks both wherever a config is read. `MAX_PARAMETERS` bounds what all sizes come to together
 (`models/formats/weight_shapes.py`).
 """
 
@@ -28,9 +28,9 @@ MAX_UNITS = 8192
 MAX_LAYERS = 16
 MAX_BATCH = 65536
 MAX_DEPTH = 16384
-"""Width of a step: kinds of tokens, or numbers."""
+"""Width of a step: kinds of tokens, or values."""
 MAX_PARAMETERS = 2**29
-"""Numbers of a whole model; Magenta's largest has fewer than 2**28."""
+"""Parameters of a whole model; Magenta's largest has fewer than 2**28."""
 MAX_CONFIG_BYTES = 256 * 2**10
 
 _TINY, _HUGE = 1e-12, 1e38
@@ -87,7 +87,7 @@ def _is_layers(value: Any) -> bool:
 
 
 def checked_hparam(name: str, value: Any, default: Any) -> Any:
-    """`value` in the type of the default; a whole number is welcome where a float stands, nothing else is bent.
+    """`value` in the type of the default; a whole number is taken for a float; nothing else is converted.
 
     Raises:
         ConfigError: for another type, or what is out of range.
@@ -117,7 +117,7 @@ def checked_hparam(name: str, value: Any, default: Any) -> Any:
 
 
 def check_widths(converter: "Converter") -> None:
-    """Raise a ConfigError where a converter's examples are wider or longer than any model here takes them."""
+    """Raise a ConfigError where a converter's examples are wider or longer than any model takes."""
     depths = {
         "input": converter.input_depth,
         "output": converter.output_depth,

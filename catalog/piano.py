@@ -1,8 +1,8 @@
-"""The configs of the piano family: frame models of seeds 000 and 003, and MusicVAE on piano rolls.
+"""The configs of the piano family, which plays frame by frame, and those of MusicVAE on piano rolls.
 
-`configs.py` puts them into `CONFIG_MAP`. A frame model's `encoder` reads the past, its `decoder` draws a frame (see
-`models/piano/build.py`). Names beginning with `piano-` are seed 000's, which play twelve pitch classes and decode
-them to keys; the others play all 88 keys.
+A piano model's `encoder` reads the past, its `decoder` draws a frame (see `models/piano/build.py`). Those whose names
+begin with `piano-` come from FortsAndMills/MusicGeneration: most play twelve pitch classes and decode them to keys. The
+Basic RNN and EnDeCell, which play all 88 keys, come from Conchylicultor/MusicGenerator.
 """
 
 import dataclasses
@@ -74,7 +74,7 @@ def _piano(
 _BASELINES = (
     _piano(
         "piano-baseline",
-        "piano, the seed's baseline: a local LSTM beside a history reader, and the polyphonic sampler",
+        "piano, MusicGeneration's baseline: a local LSTM beside a history reader, and the polyphonic sampler",
     ),
     _piano("piano-no_history", "the baseline without its history reader", _WITHOUT_HISTORY),
     _piano(
@@ -98,7 +98,7 @@ _SAMPLERS = (
     _piano("piano-pauses", "the earlier sampler: 12 notes or a pause a voice", sampler=_PAUSES),
     _piano(
         "piano-pauses_aposter",
-        "the earlier sampler, drawing right notes only while training",
+        "the earlier sampler, which draws only right notes while training",
         sampler={**_PAUSES, "aposter": True},
     ),
     _piano(
@@ -187,20 +187,20 @@ _KEYS = (
     ),
     _keys(
         "basic_rnn",
-        "seed 003's Basic RNN: two LSTM layers, 88 independent keys, later steps weigh more",
+        "MusicGenerator's Basic RNN: two LSTM layers, 88 independent keys, later steps weigh more",
         {"name": "lstm", "signed": True},
         {"name": "boolean", "step_weights": True},
     ),
     _keys(
         "endecell",
-        "seed 003's EnDeCell: an LSTM reads the keys one by one, another predicts them",
+        "MusicGenerator's EnDeCell: an LSTM reads the keys one by one, another predicts them",
         {"name": "endecell", "signed": True},
         {"name": "boolean", "step_weights": True},
         HParams(max_seq_len=40, batch_size=16),
     ),
     _keys(
         "endecell_as_drawn",
-        "the EnDeCell of the seed's figure, with two LSTM layers over time between its two",
+        "the EnDeCell as its author drew it, with two LSTM layers over time between its two",
         {"name": "endecell", "as_drawn": True, "signed": True},
         {"name": "boolean", "step_weights": True},
         HParams(max_seq_len=40, batch_size=16),
@@ -215,7 +215,7 @@ _KEYS = (
     ),
     Config(
         name="relative_rnn",
-        description="seed 003's tokens: the pitch class of each note relative to the one before",
+        description="MusicGenerator's relative tokens: the pitch class of each note relative to the one before",
         model="frame_model",
         encoder=frozen({"name": "lstm", "output_dropout": 0.1}),
         decoder=frozen({"name": "categorical", "form": "tokens", "depth": 13, "step_weights": True}),

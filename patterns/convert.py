@@ -50,7 +50,7 @@ def read_beats(patterns: str | None, choice: DrumChoice = DrumChoice()) -> list[
         choice: where the drums of MIDI files are.
 
     Raises:
-        InputError: where a file is missing, is no text, no drum grid, or a MIDI file that can't be written as one.
+        InputError: where a file is missing, is not text or a drum grid, or is a MIDI file that can't be written as one.
     """
     from patterns.from_midi import beats_of_midi
     from patterns.notation import load_all, parse

@@ -21,7 +21,7 @@ _ORDER = {line.key: i for i, line in enumerate(KIT)}
 
 
 class NotationError(InputError):
-    """Text that is no drum grid. The message reads `file:line:column: expected this, got that`, `that` in short."""
+    """Text that is not a drum grid. The message reads `file:line:column: expected this, got that`, `that` in short."""
 
     def __init__(self, filename: str, line: int, column: int, expected: str, got: str):
         if len(got) > LONGEST_SHOWN:

@@ -21,6 +21,7 @@ pieces                         whole pieces of piano as frames
 preprocess_tfrecord            the command: NoteSequences to shards of examples
 scores                         MusicXML and ABC
 selection                      which performances to train on
+shards                         NoteSequences to shards of examples, in a pool or on Beam
 sources                        files in folders and zips
 tfds                           data sets of TensorFlow Datasets
 tfrecord                       TFRecord files without TensorFlow

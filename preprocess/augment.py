@@ -53,7 +53,7 @@ class Augmenter:
         Args:
             note_sequence: is not changed.
             rng: is used with a stretch only.
-            count: so many random ones.
+            count: how many random ones.
 
         Raises:
             InputError: as `augment` does.

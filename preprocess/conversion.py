@@ -6,6 +6,7 @@ process costs only itself.
 
 import hashlib
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -16,6 +17,9 @@ from common.errors import InputError
 from common.pools import map_in_processes
 from preprocess.drums.tracks import DrumChoice
 from preprocess.midi.file import Limits, MidiWarning
+from preprocess.midi.reader import read_midi_file
+from preprocess.note_sequence import NoteSequence
+from preprocess.scores.reader import read_score
 from preprocess.sources import MIDI_SUFFIXES, Archive, Source, read_path
 
 BATCH_FILES = 8
@@ -71,7 +75,7 @@ class Converted:
         source: the file.
         records: serialised NoteSequences, all with notes.
         drops: why there are none, or fewer than there are tunes.
-        warnings: what was read otherwise than it stands.
+        warnings: what was read in another way than it is written.
         has_drums, has_pitched: whether some of its notes are drums, and whether some are not.
     """
 
@@ -121,13 +125,9 @@ def convert_source(source: Source, options: Options, content: Content = None) ->
 def _convert(result: Converted, content: bytes, options: Options) -> None:
     source = result.source
     if source.suffix in MIDI_SUFFIXES:
-        from preprocess.midi.reader import read_midi_file
-
         reading = read_midi_file(content, options.limits, options.drums)
         sequences, result.warnings = reading.sequences, reading.warnings
     else:
-        from preprocess.scores.reader import read_score
-
         score = read_score(content, source.suffix, options.limits)
         sequences, result.warnings = score.sequences, score.warnings
         result.drops += [Drop(reason, message, tune) for tune, reason, message in score.dropped]
@@ -142,7 +142,7 @@ def _convert(result: Converted, content: bytes, options: Options) -> None:
         raise InputError(f"{source.name}: holds no notes.", "no_notes")
 
 
-def _identify(sequence: Any, source: Source, collection: str, number: int) -> None:
+def _identify(sequence: NoteSequence, source: Source, collection: str, number: int) -> None:
     """Magenta's identification: collection, path inside it, and an id made of both.
 
     A tune's number in its book, or that of a pattern of a MIDI file after the first, tells it from the others.
@@ -197,10 +197,66 @@ def _batches(
         yield batch
 
 
-def is_held_out(record: bytes, percent: float) -> bool:
-    """Whether a piece is among those to validate on; the same notes under another name are so alike."""
-    from preprocess.note_sequence import NoteSequence
+@dataclass
+class Tally:
+    """What became of the files.
 
+    Attributes:
+        read: how many files gave a NoteSequence.
+        dropped: file, reason and sentence of all that gave none.
+        tunes: the same of tunes in books of which others were read; the file's name is followed by the tune's.
+        warnings: by code, in how many files something was read with a warning, and the first sentence.
+        notes: how many files have drums only, no drums, or both.
+    """
+
+    read: int = 0
+    dropped: list[tuple[str, str, str]] = field(default_factory=list)
+    tunes: list[tuple[str, str, str]] = field(default_factory=list)
+    warnings: dict[str, tuple[int, str]] = field(default_factory=dict)
+    notes: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of_folders(cls, unreadable: Iterable[tuple[str, str]]) -> "Tally":
+        """A tally that begins with folders that can't be read: name and reason."""
+        return cls(
+            dropped=[
+                (name, "unreadable", f"{name}: the folder can't be read ({why}).") for name, why in unreadable
+            ]
+        )
+
+    def add(self, converted: Converted) -> None:
+        """Count a file."""
+        name = converted.source.name
+        whole = not converted.records
+        for drop in converted.drops:
+            list_of = self.dropped if whole and not drop.tune else self.tunes
+            list_of.append((f"{name}, {drop.tune}" if drop.tune else name, drop.reason, drop.message))
+        if whole:
+            if all(drop.tune for drop in converted.drops):
+                first = converted.drops[0]
+                self.dropped.append(
+                    (name, first.reason, f"No tune could be read; the first: {first.message}")
+                )
+            return
+        self.read += 1
+        has = (converted.has_drums, converted.has_pitched)
+        self.notes[{(True, False): "drums_only", (False, True): "no_drums"}.get(has, "both")] += 1
+        for warning in converted.warnings:
+            count, example = self.warnings.get(warning.code, (0, f"{name}: {warning.message}"))
+            self.warnings[warning.code] = (count + 1, example)
+
+    def description(self) -> dict[str, Any]:
+        """What the sidecar says of it."""
+        return {
+            "dropped": [{"file": n, "reason": r, "message": m} for n, r, m in self.dropped],
+            "dropped_tunes": [{"tune": n, "reason": r, "message": m} for n, r, m in self.tunes],
+            "warnings": {code: count for code, (count, _) in sorted(self.warnings.items())},
+            "notes": dict(self.notes),
+        }
+
+
+def is_held_out(record: bytes, percent: float) -> bool:
+    """Whether a piece is among those to validate on; so are the same notes under another name."""
     notes = NoteSequence.FromString(record).notes
     digest = zlib.crc32(repr([(n.pitch, round(n.start_time, 3)) for n in notes]).encode())
     return digest % 10000 < percent * 100

@@ -19,18 +19,17 @@ import os
 import sys
 from collections import Counter
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from common import flags
 from common.console import Parser, add_log_flag, print_table, progress, run_command
 from common.errors import InputError
 from common.output_files import check_outputs
-from preprocess.conversion import Converted, Options, convert_sources, is_held_out
+from preprocess.conversion import Options, Tally, convert_sources, is_held_out
 from preprocess.drums.tracks import add_drum_choice_flags, drum_choice_of
 from preprocess.midi.file import Limits
-from preprocess.sources import Found, find_sources
+from preprocess.sources import find_sources
 
 SCHEMA = 2
 
@@ -80,67 +79,19 @@ def get_parser() -> argparse.ArgumentParser:
     return parser
 
 
-@dataclass
-class Tally:
-    """What became of the files.
-
-    Attributes:
-        read: how many files gave a NoteSequence.
-        dropped: file, reason and sentence of all that gave none.
-        tunes: the same of tunes in books of which others were read; the file's name is followed by the tune's.
-        warnings: code and sentence of what was read otherwise than it stands, and how many files that is true of.
-        notes: how many files have drums only, no drums, or both.
-    """
-
-    read: int = 0
-    dropped: list[tuple[str, str, str]] = field(default_factory=list)
-    tunes: list[tuple[str, str, str]] = field(default_factory=list)
-    warnings: dict[str, tuple[int, str]] = field(default_factory=dict)
-    notes: Counter[str] = field(default_factory=Counter)
-
-    def add(self, converted: Converted) -> None:
-        """Count a file."""
-        name = converted.source.name
-        whole = not converted.records
-        for drop in converted.drops:
-            list_of = self.dropped if whole and not drop.tune else self.tunes
-            list_of.append((f"{name}, {drop.tune}" if drop.tune else name, drop.reason, drop.message))
-        if whole:
-            if all(drop.tune for drop in converted.drops):
-                first = converted.drops[0]
-                self.dropped.append(
-                    (name, first.reason, f"No tune could be read; the first: {first.message}")
-                )
-            return
-        self.read += 1
-        has = (converted.has_drums, converted.has_pitched)
-        self.notes[{(True, False): "drums_only", (False, True): "no_drums"}.get(has, "both")] += 1
-        for warning in converted.warnings:
-            count, example = self.warnings.get(warning.code, (0, f"{name}: {warning.message}"))
-            self.warnings[warning.code] = (count + 1, example)
-
-    def description(self) -> dict[str, Any]:
-        """What the sidecar says of it."""
-        return {
-            "dropped": [{"file": n, "reason": r, "message": m} for n, r, m in self.dropped],
-            "dropped_tunes": [{"tune": n, "reason": r, "message": m} for n, r, m in self.tunes],
-            "warnings": {code: count for code, (count, _) in sorted(self.warnings.items())},
-            "notes": dict(self.notes),
-        }
-
-    def show(self) -> None:
-        """Print tables of what was dropped and what was read otherwise than it stands."""
-        for what, drops in (("files", self.dropped), ("tunes", self.tunes)):
-            examples = {reason: message for _, reason, message in reversed(drops)}
-            counted = Counter(reason for _, reason, _ in drops).most_common()
-            if counted:
-                title = f"Dropped {what} (all of them are listed in the .json)"
-                rows = [(reason, n, examples[reason]) for reason, n in counted]
-                print_table(title, ["reason", what, "for example"], rows)
-        if self.warnings:
-            by_count = sorted(self.warnings.items(), key=lambda item: -item[1][0])
-            rows = [(code, n, example) for code, (n, example) in by_count]
-            print_table("Read with a warning", ["warning", "files", "for example"], rows)
+def _show(tally: Tally) -> None:
+    """Print tables of what was dropped and what was read with a warning."""
+    for what, drops in (("files", tally.dropped), ("tunes", tally.tunes)):
+        examples = {reason: message for _, reason, message in reversed(drops)}
+        counted = Counter(reason for _, reason, _ in drops).most_common()
+        if counted:
+            title = f"Dropped {what} (all of them are listed in the .json)"
+            rows = [(reason, n, examples[reason]) for reason, n in counted]
+            print_table(title, ["reason", what, "for example"], rows)
+    if tally.warnings:
+        by_count = sorted(tally.warnings.items(), key=lambda item: -item[1][0])
+        rows = [(code, n, example) for code, (n, example) in by_count]
+        print_table("Read with a warning", ["warning", "files", "for example"], rows)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -157,7 +108,7 @@ def main(argv: list[str] | None = None) -> int:
         hint = "" if args.recursive else "; --recursive reads the folders inside too"
         raise InputError(f"{input_dir}: holds no MIDI, MusicXML or ABC file{hint}.", "no_files")
     limits = replace(Limits(), seconds=args.max_seconds, bytes=int(args.max_megabytes * 2**20))
-    tally = _tally_of(found)
+    tally = Tally.of_folders(found.unreadable)
     with ExitStack() as stack:
         writer = stack.enter_context(RecordWriter(output))
         other = stack.enter_context(RecordWriter(held_out)) if held_out else writer
@@ -187,7 +138,7 @@ def main(argv: list[str] | None = None) -> int:
     write_sidecar(output, {**description, "count": writer.count})
     if held_out:
         write_sidecar(held_out, {**description, "count": other.count})
-    tally.show()
+    _show(tally)
     kinds = {"drums_only": "drums alone", "both": "drums and other notes", "no_drums": "no drums"}
     notes = ", ".join(f"{tally.notes[kind]} with {name}" for kind, name in kinds.items() if tally.notes[kind])
     print(
@@ -196,14 +147,6 @@ def main(argv: list[str] | None = None) -> int:
     if held_out:
         print(f"Wrote {other.count} NoteSequences of pieces that are held out to {held_out}.")
     return 0
-
-
-def _tally_of(found: Found) -> Tally:
-    """A tally that begins with the folders that can't be read."""
-    dropped = [
-        (name, "unreadable", f"{name}: the folder can't be read ({why}).") for name, why in found.unreadable
-    ]
-    return Tally(dropped=dropped)
 
 
 if __name__ == "__main__":

@@ -85,7 +85,7 @@ def network_type(x: np.ndarray) -> np.ndarray:
 
 
 def padded(x: np.ndarray, steps: int) -> np.ndarray:
-    """An example's array cut or padded to so many steps: tokens as int32 with NO_TOKEN, others with 0."""
+    """An example's array cut or padded to a number of steps: tokens as int32 with NO_TOKEN, others with 0."""
     tokens = np.issubdtype(x.dtype, np.integer)
     x = x[:steps].astype(np.int32) if tokens else x[:steps]
     missing = [(0, steps - len(x))] + [(0, 0)] * (x.ndim - 1)
@@ -120,7 +120,7 @@ class ExampleCollector:
         self.reasons += reasons
 
     def refuse(self, place: str, reason: str) -> None:
-        """Count a record that is no example of the converter's.
+        """Count a record that is not an example of the converter.
 
         Args:
             place: its file and number.
@@ -292,10 +292,10 @@ def _load_shard(
 class Batches:
     """Batches of a set, each a function of (seed, step).
 
-    An epoch goes through the set once in a fresh order. Where sources have variants it first chooses one of each,
-    and where `max_per_source` is given so many examples of each, both anew; which is what Magenta's augmenter and
-    `max_tensors_per_notesequence` mean to do (its cache keeps the first choice for ever). The last batch of an epoch is filled up from the next one, so that every
-    batch is full, also where it is larger than the set.
+    An epoch goes through the set once in an order of its own. It first chooses one variant of each source that has
+    several, and at most `max_per_source` examples of each source. (Magenta's augmenter and `max_tensors_per_notesequence`
+    mean to choose for each epoch, too, but its cache keeps the first choice for ever.) The last batch of an epoch is
+    filled up from the next one, so that every batch is full, even if it is larger than the set.
 
     Args:
         examples: the set.

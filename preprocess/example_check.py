@@ -21,7 +21,7 @@ def read_example(record: bytes, converter: Converter) -> tuple[str, int, Example
     """Source, variant and example of a record in a shard.
 
     Raises:
-        InputError: where it is no example (`bad_record`), or none of the converter's, with a reason of
+        InputError: where it is not an example (`bad_record`), or not one of the converter, with a reason of
             `reason_to_refuse`.
     """
     source, variant, example = decode(record)

@@ -51,7 +51,7 @@ MOST_QPM = 6e7
 
 
 def reason_to_refuse(note_sequence: NoteSequence) -> str:
-    """Why a NoteSequence is none that a reader makes, as a code; nothing where it is sound.
+    """Why a NoteSequence could not come from a reader, as a code; "" for a sound one.
 
     Records of others' TFRecords hold anything that a protobuf can. What passes has at most what a MIDI file may have
     (`preprocess.midi.reader.Limits`), finite times and tempos, and is not quantised; so converters may count and round.
@@ -96,7 +96,7 @@ def read_note_sequences(path: str | Path, reasons: Counter[str]) -> Iterator[tup
 
     Args:
         path: of the file.
-        reasons: a record that is no NoteSequence is left out and counted here (`bad_record`).
+        reasons: a record that is not a NoteSequence is left out and counted here (`bad_record`).
 
     Raises:
         InputError: where the file can't be read, or is damaged.

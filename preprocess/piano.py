@@ -76,7 +76,7 @@ def write_usable(
         folder: is read with all folders inside.
         checks: say which are usable; files that can't be read have the reader's reason.
         writers: for the pieces, and a second one for those that are held out, if there is one.
-        held_out_percent: so many of the pieces, chosen by their notes.
+        held_out_percent: percentage of the pieces that is held out, chosen by their notes.
         processes: that read the files.
     """
     from preprocess.conversion import Options, convert_sources, is_held_out

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import InputError
-from preprocess.converters.segments import DEFAULT_QPM, Steps, note_field
+from preprocess.converters.segments import DEFAULT_QPM, Steps, note_field, note_seconds
 from preprocess.keyboard import HIGHEST_PITCH, LOWEST_PITCH
 from preprocess.midi.tempo_map import TempoMap
 from preprocess.note_sequence import NoteSequence, reason_to_refuse
@@ -99,9 +99,7 @@ def quarters(note_sequence: NoteSequence, times: np.ndarray) -> np.ndarray:
 
 def note_times(note_sequence: NoteSequence) -> tuple[np.ndarray, np.ndarray]:
     """Starts and ends of all notes in quarter notes, float64 `[notes]` each."""
-    notes = note_sequence.notes
-    starts = np.fromiter((n.start_time for n in notes), dtype=np.float64, count=len(notes))
-    ends = np.fromiter((n.end_time for n in notes), dtype=np.float64, count=len(notes))
+    starts, ends = note_seconds(note_sequence)
     return quarters(note_sequence, starts), quarters(note_sequence, ends)
 
 

@@ -1,6 +1,6 @@
-"""Which performances to train on: the seed's rule by file names, and ours by the columns of info.csv.
+"""Which performances to train on: beat-generation-with-mvae's rule by file names, and ours by the columns of info.csv.
 
-The seed (beat-generation-with-mvae, data_selection.ipynb) takes files whose name holds `beat`, outside
+That project (its data_selection.ipynb) takes files whose name holds `beat`, outside
 `eval_session`, and for its second model `rock` as well; it copies them into one folder by base name. Two
 sessions of a drummer can hold the same base name, so files replace each other, and the official splits end up
 in one folder. Ours chooses by columns, per split, and keeps relative paths.
@@ -9,16 +9,16 @@ in one folder. Ours chooses by columns, per split, and keeps relative paths.
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from preprocess.groove_dataset import SPLITS, GrooveRow, select
+from preprocess.note_sequence import NoteSequence
 
 
 @dataclass(frozen=True)
 class NameSelection:
-    """What the seed's rule matches, and what copying by base name leaves of it."""
+    """What the rule by file names matches, and what copying by base name leaves of it."""
 
     matched: list[GrooveRow]
     surviving: list[GrooveRow]  # of rows with the same base name, the last one copied
@@ -29,8 +29,8 @@ class NameSelection:
         return len(self.matched) - len(self.surviving)
 
 
-def seed_selection(rows: Iterable[GrooveRow], rock: bool = False) -> NameSelection:
-    """The seed's rule: `beat` (and `rock`) in the file's name, outside eval_session; all splits together."""
+def selection_by_name(rows: Iterable[GrooveRow], rock: bool = False) -> NameSelection:
+    """The rule of beat-generation-with-mvae: `beat` (and `rock`) in the file's name, outside eval_session; all splits together."""
     matched = [
         row
         for row in rows
@@ -41,7 +41,7 @@ def seed_selection(rows: Iterable[GrooveRow], rock: bool = False) -> NameSelecti
     return NameSelection(matched, list({row.file_name: row for row in matched}.values()))
 
 
-def our_selection(rows: Iterable[GrooveRow], style: str | None = None) -> dict[str, list[GrooveRow]]:
+def selection_by_column(rows: Iterable[GrooveRow], style: str | None = None) -> dict[str, list[GrooveRow]]:
     """Beats in 4/4 (of one style, if given), by official split."""
     rows = list(rows)
     styles = None if style is None else [style]
@@ -56,7 +56,7 @@ def count_by(rows: Iterable[GrooveRow], key: Callable[[GrooveRow], str]) -> dict
     return {value: {split: counts[value, split] for split in SPLITS} for value in order}
 
 
-def hits_per_quarter(note_sequence: Any, qpm: float) -> float:
+def hits_per_quarter(note_sequence: NoteSequence, qpm: float) -> float:
     """Drum hits per quarter note, from the first hit to the last; 0 for less than two hits.
 
     Args:

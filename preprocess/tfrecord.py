@@ -107,7 +107,7 @@ class RecordWriter:
 
 
 def expand_patterns(patterns: str) -> list[Path]:
-    """The files of Magenta's `--examples_path`: names or globs separated by commas, without what stands beside them.
+    """The files of Magenta's `--examples_path`: names or globs separated by commas, without the files beside them.
 
     Raises:
         InputError: where a pattern matches nothing (`no_files`).

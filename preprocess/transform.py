@@ -65,7 +65,7 @@ class Transform:
     Attributes:
         converter: the converter's plain data.
         filters: or None to convert everything.
-        max_examples: so many evenly spaced examples of a NoteSequence; None for all.
+        max_examples: the most examples of a NoteSequence, evenly spaced; None for all.
         augmenter: the augmenter's plain data, for the variants that training chooses from; None for none.
         at_one_tempo: find examples in bars, whatever the tempo does (`preprocess.midi.tempo_map.at_one_tempo`); otherwise
             a new stretch, and with it a new bar, begins wherever the tempo changes, as Magenta has it.

@@ -2,9 +2,9 @@
 
 The counterpart of Magenta's `DrumsConverter` (music_vae/data.py), with its options and the same examples of a
 NoteSequence. A token serves as the one-hot class, its bits as the roll, so nothing is stored twice; where the
-decoder plays a roll, rolls are stored, which have no bound on the number of drums. The steps are the original's: split where tempo or time signature changes, quantise to sixteenths, cut where a bar or
-more is silent, slide a window by bars, keep each distinct slice once. The order is that of first appearance
-(the original's follows Python's hashing).
+decoder plays a roll, rolls are stored, which have no bound on the number of drums. The procedure is the original's: split where tempo or time signature changes,
+quantize to sixteenths, cut where a bar or more is silent, slide a window by bars, keep each distinct slice once. The order
+is that of first appearance (the original's follows Python's hashing).
 """
 
 from collections import Counter
@@ -33,9 +33,9 @@ class DrumsConverter(Converter):
     """NoteSequences to drum tokens and back.
 
     Args:
-        max_bars: drum tracks are cut after so many bars, before slicing.
+        max_bars: drum tracks are cut after this many bars, before slicing.
         slice_bars: bars of an example; whole tracks where it is None.
-        gap_bars: so many silent bars end a track; None or 0 for never.
+        gap_bars: silent bars that end a track; None or 0 for never.
         pitch_classes: MIDI pitches that count as one drum, for each drum, or a name of
             `drum_classes.PITCH_CLASSES`; Magenta's nine classes by default.
         add_end_token: mark the end by one more token.
@@ -44,14 +44,14 @@ class DrumsConverter(Converter):
         pad_to_total_time: pad each track to the length of the whole sequence.
         roll_input: the encoder reads one bit a drum and one for silence, instead of a one-hot token.
         roll_output: the decoder plays one bit a drum, instead of a one-hot token.
-        max_tensors_per_notesequence: so many examples of a NoteSequence are used an epoch; None for all.
+        max_tensors_per_notesequence: the most examples of a NoteSequence that an epoch takes; None for all.
         presplit_on_time_changes: split where tempo or time signature changes; otherwise such music is dropped.
         meter: a time signature such as "6/8", in place of `quarters_per_bar`: music in another one is dropped, also
-            where its bars are as long (3/4), and samples are written in it. None leaves 4/4 and its like.
+            where its bars are as long (3/4), and samples are written in it. None takes 4/4 and meters with bars as long.
         only_on_grid: drop music that lies on thirds of a quarter where steps are fourths, and the other way round.
 
     Raises:
-        ValueError: for more than 62 classes, sizes that are not positive, or a meter whose bar is no whole number of
+        ValueError: for more than 62 classes, sizes that are not positive, or a meter whose bar is not a whole number of
             steps.
     """
 
@@ -88,7 +88,7 @@ class DrumsConverter(Converter):
             self.steps_per_bar, rest = divmod(steps_per_quarter * 4 * numerator, denominator)
             if rest:
                 raise ValueError(
-                    f"a bar of {meter} is no whole number of steps of 1/{steps_per_quarter} quarter"
+                    f"a bar of {meter} is not a whole number of steps of 1/{steps_per_quarter} quarter"
                 )
         self.only_on_grid = only_on_grid
         self.pad_to_total_time = pad_to_total_time
@@ -113,7 +113,7 @@ class DrumsConverter(Converter):
             (False, False): "one_hot",
         }[roll_input, roll_output]
         self.end_token = self.output_depth - 1 if add_end_token else None
-        # The bit of each MIDI pitch, 0 for pitches that are no drum of ours.
+        # The bit of each MIDI pitch, 0 for pitches of no drum class.
         self._pitch_bits = np.zeros(128, dtype=np.uint64)
         for i, pitches in enumerate(self.pitch_classes):
             self._pitch_bits[list(pitches)] = 1 << i
@@ -142,7 +142,7 @@ class DrumsConverter(Converter):
         return examples, reasons
 
     def drum_bits(self, note_sequence: NoteSequence) -> np.ndarray:
-        """The bit of each note's drum class, uint64 `[notes]`; 0 for what is no drum of ours."""
+        """The bit of each note's drum class, uint64 `[notes]`; 0 for notes of none."""
         notes = note_sequence.notes
         pitches = note_field(note_sequence, "pitch")
         struck = np.fromiter((n.is_drum and n.velocity > 0 for n in notes), dtype=bool, count=len(notes))

@@ -1,31 +1,35 @@
 """Drum performances as hits, velocities and timing offsets of each drum on a grid of steps.
 
 The counterpart of Magenta's `GrooveConverter` (music_vae/data.py), which the GrooVAE models read and play,
-with all its options and the same numbers. Three things are different: drums that no class holds and notes of
+with all its options and the same values. Three things are different: drums that no class holds and notes of
 other instruments are left out, where the original stops or takes them for drums; a first hit ahead of the
 beat starts at 0 instead of before it; steps of one-hot velocities and offsets are all played back (the
 original plays one of nine when it doesn't split instruments).
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from preprocess.converters.base import Converter, Example, dense_controls
-from preprocess.converters.segments import MOST_QUARTERS
+from preprocess.converters.segments import (
+    MOST_QUARTERS,
+    Dropped,
+    check_meter,
+    note_field,
+    note_seconds,
+    values_of,
+)
 from preprocess.drums import groove_conditions
 from preprocess.drums.drum_classes import Classes
 from preprocess.drums.drum_classes import pitch_classes as drum_classes
+from preprocess.drums.groove_grid import GridRows, Triple, grid_of, loudest
 from preprocess.note_sequence import NoteSequence, reason_to_refuse
 
 OUTPUT_QPM = 120.0
 TAP_DRUM = 3
 """The class that plays everything when drums are tapified: the open hi-hat."""
-
-Triple = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Hits, velocities and offsets, float `[steps, ...]` each."""
 
 
 class GrooveConverter(Converter):
@@ -38,14 +42,14 @@ class GrooveConverter(Converter):
         split_bars: bars of an example, a window that slides over the music; whole pieces where it is None.
         steps_per_quarter: steps of a quarter note.
         quarters_per_bar: quarter notes of a bar; music in another meter is dropped.
-        max_tensors_per_notesequence: so many examples of a NoteSequence are used an epoch; None for all.
+        max_tensors_per_notesequence: the most examples of a NoteSequence that an epoch takes; None for all.
         pitch_classes: MIDI pitches that count as one drum, for each drum, or a name of `PITCH_CLASSES`.
-        inference_pitch_classes: the same for music that a trained model is asked about, and that it plays;
+        inference_pitch_classes: the same for the input of a trained model, and for what it plays;
             None for those of training.
         humanize: inputs know the hits only, not velocities and offsets.
         tapify: inputs have every step's loudest drum only, as a tap of class 3 (the open hi-hat).
         add_instruments: indices of drums that inputs don't have.
-        num_velocity_bins, num_offset_bins: one-hot velocities and offsets of so many values.
+        num_velocity_bins, num_offset_bins: number of values of one-hot velocities and offsets.
         split_instruments: a step for each drum, in turn; controls say which one.
         hop_size: steps that the window moves by; its own length by default.
         hits_as_controls: controls hold the hits.
@@ -54,7 +58,7 @@ class GrooveConverter(Converter):
             as the NoteSequence is named after them.
         fixed_velocities: inputs don't know the velocities.
         max_note_dropout_probability: inputs lack notes at random, soft ones more often: up to this
-            probability, drawn anew for each NoteSequence. Needs the random generator of `convert`.
+            probability, drawn for each NoteSequence. Needs the random generator of `convert`.
 
     Raises:
         ValueError: for options that don't go together, or sizes that are not positive.
@@ -105,15 +109,12 @@ class GrooveConverter(Converter):
         self._check()
 
         drums = len(self.pitch_classes)
-        self._drums_a_step = 1 if split_instruments else drums
-        self.rows_a_step = drums if split_instruments else 1
-        self.output_depth = self._drums_a_step * (
-            1 + (self.num_velocity_bins or 1) + (self.num_offset_bins or 1)
-        )
-        self.input_depth = self.output_depth
+        self._grid_rows = GridRows(drums, self.num_velocity_bins, self.num_offset_bins, split_instruments)
+        self.rows_a_step = self._grid_rows.rows_a_step
+        self.input_depth = self.output_depth = self._grid_rows.width
         self.output_depths = (self.output_depth,)
         self.control_depth = (
-            hits_as_controls * self._drums_a_step
+            hits_as_controls * self._grid_rows.drums_a_row
             + split_instruments * drums
             + taps_as_controls * 2
             + conditions_as_controls * groove_conditions.WIDTH
@@ -160,73 +161,56 @@ class GrooveConverter(Converter):
             rng: draws the notes that inputs lack; they have all without one.
             inference: go by `inference_pitch_classes`.
         """
-        triple, reason = self._grid(note_sequence, inference)
-        if triple is None:
-            return [], Counter({reason: 1})
+        try:
+            triple, qpm = self._grid(note_sequence, inference)
+        except Dropped as dropped:
+            return [], Counter([dropped.reason])
         dropout = rng if self.max_note_dropout_probability is not None else None
         inputs = self._inputs(triple, dropout) if self._inputs_differ(dropout) else triple
-        qpm = self._tempo(note_sequence)[0]
         drummer, style = groove_conditions.named(note_sequence.filename)
         controls = self._controls(triple, inputs, groove_conditions.row(qpm, drummer, style))
-        output_rows = self._rows(triple)
-        input_rows = output_rows if inputs is triple else self._rows(inputs)
+        output_rows = self._grid_rows.of(triple)
+        input_rows = output_rows if inputs is triple else self._grid_rows.of(inputs)
         step_seconds = 60.0 / qpm / self.steps_per_quarter
-        examples = []
-        for start, end in self._windows(len(output_rows)):
-            outputs = output_rows[start:end]
-            examples.append(
-                Example(
-                    inputs=outputs if input_rows is output_rows else input_rows[start:end],
-                    outputs=outputs,
-                    controls=None if controls is None else controls[start:end],
-                    length=end - start,
-                    step_seconds=step_seconds,
-                )
-            )
+        windows = self._windows(len(output_rows))
+        examples = [_window(input_rows, output_rows, controls, window, step_seconds) for window in windows]
         return examples, Counter() if examples else Counter({"too_short": 1})
 
-    def _grid(self, note_sequence: NoteSequence, inference: bool) -> tuple[Triple | None, str]:
-        """The loudest note of each step and drum, `[steps, drums]` of whole bars; or why there is none."""
+    def _grid(self, note_sequence: NoteSequence, inference: bool) -> tuple[Triple, float]:
+        """The loudest note of each step and drum, `[steps, drums]` of whole bars, and the tempo.
+
+        Raises:
+            Dropped: where the music can't be used.
+        """
         if not note_sequence.notes:
-            return None, "empty"
+            raise Dropped("empty")
         if refused := reason_to_refuse(note_sequence):
-            return None, refused
-        qpm, reason = self._tempo(note_sequence)
-        if reason:
-            return None, reason
-        notes = note_sequence.notes
-        starts = np.fromiter((n.start_time for n in notes), dtype=np.float64, count=len(notes))
-        ends = np.fromiter((n.end_time for n in notes), dtype=np.float64, count=len(notes))
+            raise Dropped(refused)
+        qpm = self._tempo(note_sequence)
+        starts, ends = note_seconds(note_sequence)
         steps_per_second = self.steps_per_quarter * qpm / 60.0
         if max(starts.max(), ends.max()) * steps_per_second > MOST_QUARTERS * self.steps_per_quarter:
-            return None, "too_long"
+            raise Dropped("too_long")
         steps = (starts * steps_per_second + 0.5).astype(np.int64)
         if min(steps.min(), (ends * steps_per_second + 0.5).astype(np.int64).min()) < 0:
-            return None, "negative_time"
+            raise Dropped("negative_time")
         classes = self.inference_pitch_classes if inference else self.pitch_classes
         drum_of = {pitch: drum for drum, pitches in enumerate(classes) for pitch in pitches}
-        drums = np.array([drum_of.get(n.pitch, -1) if n.is_drum else -1 for n in notes])
+        drums = np.array([drum_of.get(n.pitch, -1) if n.is_drum else -1 for n in note_sequence.notes])
         if not (drums >= 0).any():
-            return None, "no_drums"
-        velocities = np.fromiter((n.velocity for n in notes), dtype=np.int64, count=len(notes))
+            raise Dropped("no_drums")
+        velocities = note_field(note_sequence, "velocity")
         if not ((velocities >= 0) & (velocities <= 127)).all():
-            return None, "bad_velocity"
+            raise Dropped("bad_velocity")
         chosen = loudest(steps * len(classes) + drums, velocities, drums >= 0)
         step_seconds = 60.0 / qpm / self.steps_per_quarter
         offsets = (step_seconds * steps[chosen] - starts[chosen]) / step_seconds * 2
-        grids = self._filled(steps[chosen], drums[chosen], velocities[chosen], offsets)
-        return grids, ""
+        return self._filled(steps[chosen], drums[chosen], velocities[chosen], offsets), qpm
 
     def _filled(
         self, steps: np.ndarray, drums: np.ndarray, velocities: np.ndarray, offsets: np.ndarray
     ) -> Triple:
-        """Hits at steps and drums on an empty grid of whole bars."""
-        total = int(steps.max()) + 1
-        shape = (total + -total % self.steps_per_bar, len(self.pitch_classes))
-        grids = (np.zeros(shape), np.zeros(shape), np.zeros(shape))
-        for grid, values in zip(grids, (np.ones(len(steps)), velocities / 127.0, offsets), strict=True):
-            grid[steps, drums] = values
-        return grids
+        return grid_of((steps, drums), velocities, offsets, len(self.pitch_classes), self.steps_per_bar)
 
     def grid_of_hits(self, positions: np.ndarray, drums: np.ndarray, velocities: np.ndarray) -> Triple:
         """The loudest hit of each step and drum, `[steps, drums]` of whole bars.
@@ -260,32 +244,29 @@ class GrooveConverter(Converter):
         hits, velocities, offsets = (np.pad(part, ((0, missing), (0, 0))) for part in grid)
         padded = hits, velocities, offsets
         heard = self._inputs(padded, None) if self._inputs_differ(None) else padded
-        outputs, controls = self._rows(padded), self._controls(padded, heard, told)
-        inputs = outputs if heard is padded else self._rows(heard)
+        outputs, controls = self._grid_rows.of(padded), self._controls(padded, heard, told)
+        inputs = outputs if heard is padded else self._grid_rows.of(heard)
         rows = size * self.rows_a_step
-        return [
-            Example(
-                inputs=inputs[start : start + rows],
-                outputs=outputs[start : start + rows],
-                controls=None if controls is None else controls[start : start + rows],
-                length=rows,
-            )
-            for start in range(0, len(outputs), rows)
-        ]
+        windows = ((start, start + rows) for start in range(0, len(outputs), rows))
+        return [_window(inputs, outputs, controls, window) for window in windows]
 
-    def _tempo(self, note_sequence: NoteSequence) -> tuple[float, str | None]:
-        """The only tempo in quarter notes a minute, and why the music can't be used, if it can't."""
-        signatures = [(t.time, (t.numerator, t.denominator)) for t in note_sequence.time_signatures]
-        tempos = [(t.time, t.qpm) for t in note_sequence.tempos]
-        meters, speeds = _values(signatures, (4, 4)), _values(tempos, OUTPUT_QPM)
+    def _tempo(self, note_sequence: NoteSequence) -> float:
+        """The only tempo in quarter notes a minute.
+
+        Raises:
+            Dropped: where there are several, or several meters, or one that can't be used.
+        """
+        meters = values_of(
+            ((t.time, (t.numerator, t.denominator)) for t in note_sequence.time_signatures), (4, 4)
+        )
+        speeds = values_of(((t.time, t.qpm) for t in note_sequence.tempos), OUTPUT_QPM)
         if len(meters) > 1 or len(speeds) > 1:
-            return 0.0, "time_changes"
-        ((numerator, denominator),), (qpm,) = meters, speeds
-        if denominator < 1 or denominator & (denominator - 1) or numerator == 0:
-            return 0.0, "bad_time_signature"
-        if self.steps_per_quarter * 4 * numerator != self.steps_per_bar * denominator:
-            return 0.0, "other_meter"
-        return qpm, None if 0 < qpm < np.inf else "bad_tempo"
+            raise Dropped("time_changes")
+        (meter,), (qpm,) = meters, speeds
+        check_meter(meter, self.steps_per_quarter, self.steps_per_bar)
+        if not 0 < qpm < np.inf:
+            raise Dropped("bad_tempo")
+        return qpm
 
     def _inputs_differ(self, dropout: np.random.Generator | None) -> bool:
         flags = self.tapify, self.humanize, self.fixed_velocities, self.add_instruments
@@ -313,16 +294,6 @@ class GrooveConverter(Converter):
             part[:, self.add_instruments] = 0.0
         return hits, velocities, offsets
 
-    def _rows(self, triple: Triple) -> np.ndarray:
-        """Float32 `[steps, output_depth]`; a row for each drum of a step where instruments are split."""
-        hits, velocities, offsets = triple
-        if self.num_velocity_bins:
-            velocities = _one_hot(velocities, 0.0, 1.0, self.num_velocity_bins)
-            offsets = _one_hot(offsets, -1.0, 1.0, self.num_offset_bins)
-        rows = len(hits) * self.rows_a_step
-        parts = [part.reshape(rows, -1) for part in (hits, velocities, offsets)]
-        return np.concatenate(parts, axis=1).astype(np.float32)
-
     def _controls(
         self, played: Triple, heard: Triple, conditions: Sequence[float] | np.ndarray
     ) -> np.ndarray | None:
@@ -337,7 +308,7 @@ class GrooveConverter(Converter):
         steps, drums = hits.shape
         parts: list[np.ndarray] = []
         if self.hits_as_controls:
-            parts.append(hits.reshape(-1, self._drums_a_step))
+            parts.append(hits.reshape(-1, self._grid_rows.drums_a_row))
         if self.split_instruments:
             parts.append(np.tile(np.eye(drums, dtype=bool), (steps, 1)))
         if self.taps_as_controls:
@@ -399,40 +370,23 @@ class GrooveConverter(Converter):
         Args:
             sample: float `[steps, output_depth]`.
         """
-        drums = len(self.pitch_classes)
-        if self.split_instruments:
-            sample = np.pad(sample, ((0, -len(sample) % drums), (0, 0)))
-        ends = np.cumsum([1, self.num_velocity_bins or 1]) * self._drums_a_step
-        hits, velocities, offsets = np.split(sample, ends, axis=1)
-        hits = hits.reshape(-1, drums)
-        if not self.num_velocity_bins:
-            played = np.clip(np.round(velocities * 127), 0, 127).reshape(-1, drums)
-            return hits, played, np.clip(offsets / 2, -0.5, 0.5).reshape(-1, drums)
-        velocity_bins = velocities.reshape(-1, drums, self.num_velocity_bins).argmax(axis=-1)
-        offset_bins = offsets.reshape(-1, drums, self.num_offset_bins).argmax(axis=-1)
-        played = (velocity_bins / self.num_velocity_bins * 127).astype(np.int64)
-        return hits, played, offset_bins / self.num_offset_bins - 0.5
+        return self._grid_rows.played(sample)
 
 
-def loudest(cells: np.ndarray, velocities: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """Indices of the loudest of the valid notes of each cell."""
-    kept = np.flatnonzero(valid)
-    # The sort is stable, so the first of equally loud notes wins, as in the original.
-    order = kept[np.lexsort((-velocities[kept], cells[kept]))]
-    _, first = np.unique(cells[order], return_index=True)
-    return order[first]
-
-
-def _values(events: Iterable[tuple[float, Any]], default: Any) -> set[Any]:
-    """All values of timed events, the default where nothing stands at time 0."""
-    events = list(events)
-    at_start = any(time == 0 for time, _ in events)
-    return {value for _, value in events} | (set() if at_start else {default})
-
-
-def _one_hot(values: np.ndarray, low: float, high: float, bins: int) -> np.ndarray:
-    """`[steps, drums]` to `[steps, drums * bins]`, by equal bins whose upper edges count."""
-    # The small amount above keeps the highest value inside, as in the original.
-    edges = np.linspace(low, high + 0.0001, bins)
-    indices = np.minimum(np.digitize(values, edges, right=True), bins - 1)
-    return np.eye(bins)[indices].reshape(len(values), -1)
+def _window(
+    inputs: np.ndarray,
+    outputs: np.ndarray,
+    controls: np.ndarray | None,
+    window: tuple[int, int],
+    step_seconds: float = 0.0,
+) -> Example:
+    """An example of the rows from the first to the second of a window; inputs that are the outputs stay the same array."""
+    start, end = window
+    played = outputs[start:end]
+    return Example(
+        inputs=played if inputs is outputs else inputs[start:end],
+        outputs=played,
+        controls=None if controls is None else controls[start:end],
+        length=end - start,
+        step_seconds=step_seconds,
+    )

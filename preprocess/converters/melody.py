@@ -73,14 +73,14 @@ class MelodyConverter(Converter):
         valid_programs: MIDI programs whose notes count; all where it is None.
         skip_polyphony: leave out what an instrument plays from the melody on in which two notes begin
             together; otherwise the highest of them counts.
-        max_bars: melodies are cut after so many bars, before slicing.
+        max_bars: melodies are cut after this many bars, before slicing.
         slice_bars: bars of an example; whole melodies where it is None.
-        gap_bars: so many silent bars end a melody; None or 0 for never.
+        gap_bars: silent bars that end a melody; None or 0 for never.
         steps_per_quarter: steps of a quarter note.
         quarters_per_bar: quarter notes of a bar; music in another meter is dropped.
         add_end_token: mark the end by one more token.
         pad_to_total_time: pad each melody to the length of the whole sequence.
-        max_tensors_per_notesequence: so many examples of a NoteSequence are used an epoch; None for all.
+        max_tensors_per_notesequence: the most examples of a NoteSequence that an epoch takes; None for all.
         presplit_on_time_changes: split where tempo or time signature changes; otherwise such music is
             dropped.
         chord_encoding: condition on chords, "triad" (49 of them) or "major_minor" (25); None for not.
@@ -201,7 +201,7 @@ class MelodyConverter(Converter):
     def _example(self, tokens: np.ndarray, controls: np.ndarray | None) -> Example:
         if self.end_token is not None:
             tokens = np.append(tokens, self.dtype(self.end_token))
-            # The last chord again, lest it tells the decoder that the end has come.
+            # The last chord again, so that it does not tell the decoder that the end has come.
             controls = controls if controls is None else np.concatenate([controls, controls[-1:]])
         return Example(inputs=tokens, outputs=tokens, controls=controls, length=len(tokens))
 

@@ -31,7 +31,7 @@ class MultiInstrumentPerformanceConverter(Converter):
 
     Args:
         num_velocity_bins: values of velocity; 0 for none.
-        max_tensors_per_notesequence: so many examples of a NoteSequence are used an epoch; None for all.
+        max_tensors_per_notesequence: the most examples of a NoteSequence that an epoch takes; None for all.
         hop_size_bars: bars of an example.
         chunk_size_bars: bars of a chunk; `hop_size_bars` is a multiple of it.
         steps_per_quarter: steps of a quarter note.

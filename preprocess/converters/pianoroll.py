@@ -48,9 +48,9 @@ class PianorollConverter(Converter):
         slice_bars: bars of an example; whole stretches where it is None.
         steps_per_quarter: steps of a quarter note.
         quarters_per_bar: quarter notes of a bar; music in another meter is dropped.
-        max_tensors_per_notesequence: so many examples of a NoteSequence are used an epoch; None for all.
+        max_tensors_per_notesequence: the most examples of a NoteSequence that an epoch takes; None for all.
         shorter_bars: take music in bars, too, of which several make one (2/4).
-        clock_bits: condition on a `clock` of so many bits, which begins with the example; 0 for none.
+        clock_bits: bits of a `clock` that both parts are conditioned on, which begins with the example; 0 for none.
 
     Raises:
         ValueError: for an unknown representation, pitches outside 0..127, or sizes that are not positive.

@@ -91,7 +91,7 @@ class RelativeConverter(Converter):
             start_pitch: MIDI pitch of the reference, which is struck in the first frame.
 
         Raises:
-            ValueError: for what is no token, or a first pitch outside the keyboard.
+            ValueError: for a token that does not exist, or a first pitch outside the keyboard.
         """
         tokens = np.asarray(tokens)
         if tokens.size and not NO_TOKEN <= tokens.min() <= tokens.max() < TOKENS:

@@ -12,10 +12,10 @@ import functools
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -34,6 +34,9 @@ NO_CHORD = "N.C."
 _ROOTS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 _QUALITIES = ("", "m", "aug", "dim")
 _CHORD_SYMBOL = NoteSequence.TextAnnotation.CHORD_SYMBOL
+
+
+Value = TypeVar("Value", bound=Hashable)
 
 
 class Dropped(Exception):
@@ -84,13 +87,21 @@ class Steps:
     total: int
 
 
-def note_field(note_sequence: Any, name: str) -> np.ndarray:
+def note_field(note_sequence: NoteSequence, name: str) -> np.ndarray:
     """An integer field of all notes, int64 `[notes]`."""
     notes = note_sequence.notes
     return np.fromiter((getattr(n, name) for n in notes), dtype=np.int64, count=len(notes))
 
 
-def split(note_sequence: Any, presplit: bool, reasons: Counter[str]) -> Iterator[Segment]:
+def note_seconds(note_sequence: NoteSequence) -> tuple[np.ndarray, np.ndarray]:
+    """Starts and ends of all notes, float64 `[notes]` each."""
+    notes = note_sequence.notes
+    starts = np.fromiter((n.start_time for n in notes), dtype=np.float64, count=len(notes))
+    ends = np.fromiter((n.end_time for n in notes), dtype=np.float64, count=len(notes))
+    return starts, ends
+
+
+def split(note_sequence: NoteSequence, presplit: bool, reasons: Counter[str]) -> Iterator[Segment]:
     """The stretches of one tempo and time signature.
 
     Args:
@@ -105,23 +116,22 @@ def split(note_sequence: Any, presplit: bool, reasons: Counter[str]) -> Iterator
     yield from stretches(note_sequence, presplit, reasons)
 
 
-def stretches(note_sequence: Any, presplit: bool, reasons: Counter[str]) -> Iterator[Segment]:
+def stretches(note_sequence: NoteSequence, presplit: bool, reasons: Counter[str]) -> Iterator[Segment]:
     """As `split`, of something sound that has a NoteSequence's notes, tempos, meters and total time."""
-    notes = note_sequence.notes
-    starts = np.fromiter((n.start_time for n in notes), dtype=np.float64, count=len(notes))
-    ends = np.fromiter((n.end_time for n in notes), dtype=np.float64, count=len(notes))
+    starts, ends = note_seconds(note_sequence)
     signatures = sorted(
         ((t.time, (t.numerator, t.denominator)) for t in note_sequence.time_signatures), key=lambda t: t[0]
     )
     tempos = sorted(((t.time, t.qpm) for t in note_sequence.tempos), key=lambda t: t[0])
     total = note_sequence.total_time
     if not presplit:
-        if _changes(signatures, DEFAULT_TIME_SIGNATURE) or _changes(tempos, DEFAULT_QPM):
+        several = len(values_of(signatures, DEFAULT_TIME_SIGNATURE)) > 1
+        if several or len(values_of(tempos, DEFAULT_QPM)) > 1:
             reasons["time_changes"] += 1
             return
         signature = signatures[0][1] if signatures else DEFAULT_TIME_SIGNATURE
         qpm = tempos[0][1] if tempos else DEFAULT_QPM
-        yield Segment(starts, ends, signature, qpm, total, np.arange(len(notes)))
+        yield Segment(starts, ends, signature, qpm, total, np.arange(len(starts)))
         return
     if total <= 0:
         return
@@ -136,6 +146,15 @@ def stretches(note_sequence: Any, presplit: bool, reasons: Counter[str]) -> Iter
         clipped = np.minimum(ends[here], end) - start
         length = float(clipped.max(initial=0.0))
         yield Segment(starts[here] - start, clipped, signature, qpm, length, here)
+
+
+def values_of(events: Iterable[tuple[float, Value]], default: Value) -> set[Value]:
+    """All values of timed events, the default where nothing is said from time 0 on."""
+    events = list(events)
+    values = {value for _, value in events}
+    if min((time for time, _ in events), default=1.0) != 0:
+        values.add(default)
+    return values
 
 
 def meter_of(text: str) -> tuple[int, int]:
@@ -179,20 +198,13 @@ def quantize(
         steps_per_quarter: steps of a quarter note.
         steps_per_bar: steps of a bar.
         shorter_bars: take bars, too, of which several make one (2/4 where bars are 4/4).
-        meter: the only one to take; None for every meter whose bar has so many steps (3/4 and 6/8 alike).
+        meter: the only one to take; None for every meter with bars of that length (3/4 and 6/8 alike).
 
     Raises:
-        Dropped: `bad_time_signature`, `other_meter` where a bar has not so many steps or is of another meter than
-            the one that is given, `too_long` (more than `MOST_QUARTERS`), `negative_time`.
+        Dropped: `bad_time_signature`, `other_meter` where a bar has another number of steps or is of another meter
+            than the one that is given, `too_long` (more than `MOST_QUARTERS`), `negative_time`.
     """
-    numerator, denominator = segment.time_signature
-    if denominator < 1 or denominator & (denominator - 1) or numerator == 0:
-        raise Dropped("bad_time_signature")
-    if meter is not None and meter != segment.time_signature:
-        raise Dropped("other_meter")
-    own_bar, wanted_bar = steps_per_quarter * 4 * numerator, steps_per_bar * denominator
-    if own_bar != wanted_bar and not (shorter_bars and wanted_bar % own_bar == 0):
-        raise Dropped("other_meter")
+    check_meter(segment.time_signature, steps_per_quarter, steps_per_bar, shorter_bars, meter)
     steps_per_second = steps_per_quarter * segment.qpm / 60.0
     last = max(segment.total_time, segment.ends.max(initial=0.0))
     if last * steps_per_second > MOST_QUARTERS * steps_per_quarter:
@@ -204,6 +216,24 @@ def quantize(
         raise Dropped("negative_time")
     total = max(int(segment.total_time * steps_per_second + 0.5), int(ends.max(initial=0)))
     return Steps(starts, ends, total)
+
+
+def check_meter(
+    time_signature: tuple[int, int],
+    steps_per_quarter: int,
+    steps_per_bar: int,
+    shorter_bars: bool = False,
+    meter: tuple[int, int] | None = None,
+) -> None:
+    """Raise Dropped, `bad_time_signature` or `other_meter`, for music in a meter that is not taken; see `quantize`."""
+    numerator, denominator = time_signature
+    if denominator < 1 or denominator & (denominator - 1) or numerator == 0:
+        raise Dropped("bad_time_signature")
+    if meter is not None and meter != time_signature:
+        raise Dropped("other_meter")
+    own_bar, wanted_bar = steps_per_quarter * 4 * numerator, steps_per_bar * denominator
+    if own_bar != wanted_bar and not (shorter_bars and wanted_bar % own_bar == 0):
+        raise Dropped("other_meter")
 
 
 class Conditioning:
@@ -227,7 +257,7 @@ class Conditioning:
         self.chord_depth = CHORD_DEPTHS[chord_encoding] if chord_encoding else 0
         self.depth = self.chord_depth + 12 * condition_on_key
 
-    def sources(self, note_sequence: Any, segments: list[Segment], presplit: bool) -> list[Any]:
+    def sources(self, note_sequence: NoteSequence, segments: list[Segment], presplit: bool) -> list[Any]:
         """A NoteSequence for each stretch, with its chords and keys; None where none are wanted."""
         if not self.depth or not segments:
             return [None] * len(segments)
@@ -324,14 +354,6 @@ def _change_times(events: list[tuple[float, Any]], current: Any) -> set[float]:
             times.add(time)
             current = value
     return times
-
-
-def _changes(events: list[tuple[float, Any]], default: Any) -> bool:
-    """Whether there is more than one value, the default counting where nothing stands at time 0."""
-    values = {value for _, value in events}
-    if events and events[0][0] != 0:
-        values.add(default)
-    return len(values) > 1
 
 
 def _value_at(events: list[tuple[float, Any]], time: float, default: Any) -> Any:

@@ -33,12 +33,12 @@ class TrioConverter(Converter):
 
     Args:
         slice_bars: bars of an example.
-        gap_bars: an instrument may be silent for so many bars, before and after it plays.
-        max_bars: music is cut after so many bars, before slicing.
+        gap_bars: bars for which an instrument may be silent before and after it plays.
+        max_bars: music is cut after this many bars, before slicing.
         steps_per_quarter: steps of a quarter note.
         quarters_per_bar: quarter notes of a bar; music in another meter is dropped. (The original gives
             nothing for any number but 4.)
-        max_tensors_per_notesequence: so many examples of a NoteSequence are used an epoch; None for all.
+        max_tensors_per_notesequence: the most examples of a NoteSequence that an epoch takes; None for all.
         chord_encoding: condition on chords, "triad" (49 of them) or "major_minor" (25); None for not.
         condition_on_key: condition on the key too, one of 12. Chords and keys that a NoteSequence lacks are
             inferred.

@@ -1,8 +1,8 @@
-"""What a player asks of a drum beat: style, tempo, beat or fill, intensity, density, syncopation; and what clips have.
+"""The conditions of a drum beat: style, tempo, beat or fill, intensity, density, syncopation; and those that clips have.
 
-A model is told all of them as one row of numbers, each with a flag that says whether anything is asked for, so that
-single ones can be left out in training (`dropped`) and by a player. Intensity, density and syncopation are asked for
-as quantiles: a density of 0.7 means that 70 % of Groove's training clips have fewer hits.
+A model is given all of them as one row, each with a flag that says whether it is known, so that single ones can be left
+out in training (`dropped`) and by a player. Intensity, density and syncopation are quantiles: a density of 0.7 means that
+70 % of Groove's training clips have fewer hits.
 
 Source: the styles, the tempo and the division into beats and fills are those of the Groove MIDI Dataset's info.csv
 (Gillick et al., 2019), as `preprocess/groove_dataset.py` writes them into NoteSequences.
@@ -67,7 +67,7 @@ QUANTILES: dict[str, tuple[float, ...]] = {
 
 @dataclass(frozen=True)
 class DrumConditions:
-    """What is asked of a beat, or known of one; None is anything, or unknown.
+    """The conditions that a beat should meet, or that are known of one; None is any, or unknown.
 
     Attributes:
         style: one of `STYLES`.
@@ -136,7 +136,7 @@ def dropped(rows: Array, rate: float, rng: np.random.Generator) -> Array:
 
 
 def parse_conditions(text: str) -> DrumConditions:
-    """Conditions written as `style=funk,density=0.7,fill`; `fill=no` is a beat that is no fill.
+    """Conditions written as `style=funk,density=0.7,fill`; `fill=no` is a beat that is not a fill.
 
     Raises:
         InputError: for an unknown name, a name that comes twice, or a value that is none of its kind.

@@ -35,6 +35,6 @@ def row(qpm: float, drummer: str | None = None, style: str | None = None) -> tup
 
 
 def named(file_name: str) -> tuple[str | None, str | None]:
-    """Drummer and primary style that a file of the Groove MIDI Dataset is named after; None where it is no such."""
+    """Drummer and primary style that a file of the Groove MIDI Dataset is named after; None for any other name."""
     found = _NAME.fullmatch(file_name)
     return (found["drummer"], found["style"]) if found else (None, None)

@@ -1,4 +1,4 @@
-"""The notes of a track that are hits: their two events found, and written anew where a hit is struck otherwise."""
+"""The notes of a track that are hits: their two events found, and written again where timing or velocity change."""
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict

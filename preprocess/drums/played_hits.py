@@ -9,7 +9,7 @@ takes its place, and what differs between the hits is added.
 
 import numpy as np
 
-from preprocess.converters.groove import loudest
+from preprocess.drums.groove_grid import loudest
 
 PHRASE = 32
 """Steps within which what is programmed alike is taken to be played alike: two bars, what a model hears at once."""

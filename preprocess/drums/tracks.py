@@ -32,7 +32,7 @@ _PITCHED_DRUM_PROGRAMS = range(112, 120)
 """General MIDI's programs from tinkle bell to reverse cymbal: percussion that is played at pitches."""
 
 _SINGLE_DRUM_PITCHES = 4
-"""So many a track of one drum may have: its articulations, or two toms."""
+"""The most pitches that a track of one drum may have: its articulations, or two toms."""
 
 
 @dataclass(frozen=True)

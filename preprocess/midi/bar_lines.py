@@ -39,8 +39,8 @@ def quarters_of(time_signature: tuple[int, int]) -> float:
 def bars_until(note_sequence: NoteSequence, end: float, tempo_map: TempoMap | None = None) -> list[Bar]:
     """The bars of a NoteSequence up to the one in which a quarter note lies: at least one.
 
-    A time signature begins a bar where it differs from the one before; before the first it is 4/4. Those that are none
-    (3/5, 0/4) count for nothing.
+    A time signature begins a bar where it differs from the one before; before the first it is 4/4. Those that are
+    not valid (3/5, 0/4) are ignored.
 
     Args:
         note_sequence: is not changed.

@@ -112,7 +112,7 @@ class TrackReader:
 
         Raises:
             IndexError: where the bytes end inside an event.
-            InputError: for what is no event, or too many of them.
+            InputError: for what is not an event, or too many of them.
         """
         chunk, events = self._chunk, self.track.events
         end, at, tick = len(chunk), 0, 0

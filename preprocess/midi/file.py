@@ -12,7 +12,7 @@ from common.errors import InputError
 from preprocess.midi.events import TEMPO, Track, TrackReader, microseconds
 
 _LEADING_BYTES = 1024
-"""So far into a file the header is looked for: behind the 128 bytes of MacBinary, or a line of text."""
+"""How far into a file the header is looked for: after the 128 bytes of MacBinary, or a line of text."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class MidiWarning:
-    """Something about a file that was read otherwise than it stands.
+    """Something about a file that was read in another way than it is written.
 
     Attributes:
         code: a short name such as `track_length`, under which files are counted.
@@ -48,8 +48,8 @@ class MidiFile:
         tracks: at least one.
         warnings: at most one of each code.
         seconds_per_tick: for files that count time in SMPTE frames; None for those that count in quarter notes.
-        header: the header chunk as it stands, without what was before it.
-        behind: the chunks of other kinds behind the last track.
+        header: the header chunk as it is, without what was before it.
+        behind: the chunks of other kinds after the last track.
     """
 
     format: int
@@ -86,7 +86,7 @@ def parse_midi(data: bytes, limits: Limits = Limits()) -> MidiFile:
     if count > limits.tracks:
         raise InputError(f"The file has {count} tracks, more than {limits.tracks}.", "too_many_tracks")
     begin = 8 + size
-    if not _stands(data, begin) and data[14:18] == b"MTrk":
+    if not _begins_track(data, begin) and data[14:18] == b"MTrk":
         warnings["header_length"] = (
             "The header's length is wrong; the tracks were found behind its six bytes."
         )
@@ -136,8 +136,8 @@ def _division(division: int, tracks: list[Track]) -> tuple[int, float | None]:
     return max(1, round(microseconds(first[-1]) * 1e-6 / seconds) if first else round(0.5 / seconds)), seconds
 
 
-def _stands(data: bytes, at: int) -> bool:
-    """Whether the file ends at `at`, or a track stands there, perhaps behind a few chunks of other kinds."""
+def _begins_track(data: bytes, at: int) -> bool:
+    """Whether the file ends at `at`, or a track begins there, perhaps after a few chunks of other kinds."""
     for _ in range(8):
         if at == len(data) or data[at : at + 4] == b"MTrk":
             return True
@@ -149,7 +149,7 @@ def _stands(data: bytes, at: int) -> bool:
 
 
 def _tracks(data: bytes, at: int, limits: Limits, warnings: dict[str, str]) -> tuple[list[Track], bytes]:
-    """All tracks, and the chunks of other kinds behind the last one."""
+    """All tracks, and the chunks of other kinds after the last one."""
     tracks: list[Track] = []
     others: list[bytes] = []
     budget = limits.events
@@ -163,7 +163,7 @@ def _tracks(data: bytes, at: int, limits: Limits, warnings: dict[str, str]) -> t
             tracks.append(track)
             continue
         end = at + 8 + int.from_bytes(data[at + 4 : at + 8], "big")
-        if end <= len(data) and _stands(data, at):
+        if end <= len(data) and _begins_track(data, at):
             name = data[at : at + 4].decode("ascii")
             warnings["unknown_chunk"] = f"The file holds a chunk of kind '{name}', which was skipped."
             others.append(data[at:end])
@@ -191,12 +191,12 @@ def _track(data: bytes, start: int, length: int, budget: int, warnings: dict[str
     if reader.ended:
         if end == declared:
             pass
-        elif whole and data[end : end + 4] != b"MTrk" and _stands(data, declared):
+        elif whole and data[end : end + 4] != b"MTrk" and _begins_track(data, declared):
             warnings["bytes_after_end"] = f"{declared - end} bytes behind the end of a track were skipped."
             end = declared
         else:
             warnings["track_length"] = "A track's length is wrong; it was read up to its end of track."
-    elif problem is None and whole and _stands(data, declared):
+    elif problem is None and whole and _begins_track(data, declared):
         warnings["no_end_of_track"] = "A track has no end; it was read up to its last event."
     else:
         following = data.find(b"MTrk", start)

@@ -2,7 +2,7 @@
 
 A NoteSequence holds less than a MIDI file does: names, controllers and system messages of other tracks would be
 lost on the way through one. So the bytes of every other event are kept as they are, and only those of the hits
-that change are written anew. What a file's bytes say wrongly (a track's length, the count of tracks) is written right.
+that change are rewritten. What is wrong in a file's bytes (a track's length, the count of tracks) is corrected.
 """
 
 from collections import Counter, defaultdict
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from common.errors import InputError
-from preprocess.converters.groove import Triple
+from preprocess.drums.groove_grid import Triple
 from preprocess.drums.hit_events import Hit, hits_of, restruck
 from preprocess.drums.played_hits import Strokes
 from preprocess.drums.tracks import DRUM_CHANNEL, DrumChoice, drum_parts
@@ -45,7 +45,7 @@ class MidiHits:
         qpms: the tempo at each, float `[hits]` in quarter notes a minute.
         grids: the grid of each pattern; one of them unless the file is of format 2.
         ticks_per_step: ticks of a sixteenth.
-        warnings: what was read otherwise than it stands, and what was taken for drums.
+        warnings: what was read in another way than it is written, and what was taken for drums.
 
     Raises:
         InputError: where it is not a file that `parse_midi` takes, has no drums (`no_drums`), or notes (`empty`),
@@ -153,7 +153,7 @@ class MidiHits:
         return float(self.qpms[0])
 
     def with_hits(self, starts: Sequence[int], velocities: Sequence[int]) -> bytes:
-        """The file with its hits struck otherwise; the same bytes where nothing changes in a file without faults.
+        """The file with its hits at other ticks and velocities; the same bytes if nothing changes in a file without faults.
 
         A hit keeps its length, except where the next one of its pitch now begins before it ends, and where it
         would now end behind the track that held it.
@@ -249,7 +249,7 @@ class MidiHits:
         return times[place] + (quarters - begins[place]) * lengths[place]
 
     def conductor(self, ticks_per_quarter: int) -> list[Event]:
-        """The tempos and meters of the first hit's pattern, as events of a file with so many ticks a quarter note.
+        """The tempos and meters of the first hit's pattern, as events of a file with other ticks a quarter note.
 
         There are some at tick 0, also where the file says nothing.
         """

@@ -14,7 +14,7 @@ def file_bytes(file: MidiFile, scale: int, tracks: Sequence[Sequence[Event]]) ->
 
     Args:
         file: the file as it was read.
-        scale: how many times as many ticks a quarter note has now.
+        scale: the factor by which a quarter note has more ticks now.
         tracks: the events of each track, in order.
     """
     form = 1 if file.format == 0 and len(tracks) > 1 else file.format
@@ -23,7 +23,7 @@ def file_bytes(file: MidiFile, scale: int, tracks: Sequence[Sequence[Event]]) ->
     ticks = division & (0x7FFF if file.seconds_per_tick is None else 0xFF)
     fields = (form, len(tracks), division + ticks * (scale - 1))
     body = b"".join(value.to_bytes(2, "big") for value in fields) + file.header[14:]
-    # Chunks of other kinds stand behind the tracks, where readers that know none of them find all tracks.
+    # Chunks of other kinds come after the tracks, so that readers that know none of them find all tracks.
     others = b"".join(track.before for track in file.tracks) + file.behind
     return b"MThd" + len(body).to_bytes(4, "big") + body + b"".join(map(_track_bytes, tracks)) + others
 
@@ -44,7 +44,7 @@ def conducted(data: bytes, conductor: Sequence[Event], end: int) -> bytes:
     Args:
         data: the file.
         conductor: the tempos and meters that take the place of its own, in order.
-        end: the tick at which it ends now; what of `conductor` stands behind it is left out.
+        end: the tick at which it ends now; what of `conductor` comes later is left out.
     """
     file = parse_midi(data)
     ours = (TEMPO, METER)

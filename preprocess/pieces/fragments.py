@@ -142,7 +142,7 @@ class FragmentBatches:
     def _epoch(self, epoch: int) -> np.ndarray:
         """Piece, start, stop and transposition of the fragments of an epoch in their order, int64 `[fragments, 4]`.
 
-        The last two epochs asked for are remembered.
+        The last two epochs are kept in memory.
         """
         if epoch not in self._epochs:
             rng, cuts, counts = self._cuts(epoch)

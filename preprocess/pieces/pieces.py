@@ -109,7 +109,7 @@ def load_pieces(
         on_record: called after each record or `.mat` file.
 
     Raises:
-        InputError: where no file matches, one is damaged, the sets are asked for what they do not hold
+        InputError: where no file matches, one is damaged, a set does not hold what is wanted
             (`no_onsets`, `no_velocities`, `no_tokens`, `bad_split`), or no piece results (`no_pieces`).
         ValueError: for an unknown representation.
     """
@@ -208,7 +208,7 @@ class _Reader:
     def _of_shard(self, path: Path, sidecar: dict[str, Any]) -> list[tuple[str, Keyed]]:
         """The pieces of a shard of `preprocess_tfrecord`, as they are; variants are left out.
 
-        A record that is no piece is left out and counted among the reasons.
+        A record that is not a piece is left out and counted among the reasons.
         """
         self.reasons += Counter(sidecar.get("reasons", {}))
         self._check_shard(path, sidecar.get("converter", {}))

@@ -56,7 +56,7 @@ class _Voice:
         bars: so far; the last one is open.
         accidentals: of note names within the bar.
         broken: factor of the next note's length.
-        tuplet: factor of the lengths of so many notes.
+        tuplet: factor of the lengths of the next notes, and how many they are.
     """
 
     bars: list[_Bar] = field(default_factory=lambda: [_Bar()])

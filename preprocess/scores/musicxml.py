@@ -67,7 +67,7 @@ def read_musicxml(data: bytes) -> Score:
         data: XML, or a compressed score; checked for size and entities.
 
     Raises:
-        InputError: where it is no score, or holds no notes (`bad_score`).
+        InputError: where it is not a score, or holds no notes (`bad_score`).
     """
     from note_seq import musicxml_parser, musicxml_reader
 

@@ -18,7 +18,7 @@ class Score:
     Attributes:
         sequences: its NoteSequences; an ABC tune book gives several.
         dropped: tunes of a book that can't be read: which one, a reason code and a sentence.
-        warnings: what was read otherwise than it stands.
+        warnings: what was read in another way than it is written.
     """
 
     sequences: list[Any] = field(default_factory=list)

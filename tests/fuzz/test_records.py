@@ -9,8 +9,8 @@ import configs
 from common.errors import InputError
 from preprocess.dataset import load_examples
 from preprocess.pieces.pieces import load_pieces
-from preprocess.preprocess_tfrecord import Filters, Transform
 from preprocess.tfrecord import read_records, sidecar_path
+from preprocess.transform import Filters, Transform
 from tests.fuzz import campaign
 from tests.fuzz.campaign import Wrong
 from tests.fuzz.record_inputs import RecordFile, note_sequence_file, shard_file

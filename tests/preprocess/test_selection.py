@@ -13,7 +13,7 @@ from preprocess.groove_dataset import (
     select,
 )
 from preprocess.note_sequence import NoteSequence
-from preprocess.selection import count_by, hits_per_quarter, our_selection, seed_selection
+from preprocess.selection import count_by, hits_per_quarter, selection_by_column, selection_by_name
 
 ROW = GrooveRow("drummer1", "drummer1/session1", "drummer1/session1/1", "rock/shuffle", 120.0, "beat", "4-4",
                 "drummer1/session1/1_rock_120_beat_4-4.mid", 10.0, "train")  # fmt: skip
@@ -21,7 +21,7 @@ ROW = GrooveRow("drummer1", "drummer1/session1", "drummer1/session1/1", "rock/sh
 
 def test_seed_numbers_from_the_table(data_dir):
     rows = read_info(data_dir("groove"))
-    beats, rock = seed_selection(rows), seed_selection(rows, rock=True)
+    beats, rock = selection_by_name(rows), selection_by_name(rows, rock=True)
     assert (len(beats.matched), len(beats.surviving)) == (463, 444)
     assert (len(rock.matched), len(rock.surviving)) == (208, 189)
     assert {s: sum(r.split == s for r in rock.matched) for s in ("train", "validation", "test")} == {
@@ -31,11 +31,11 @@ def test_seed_numbers_from_the_table(data_dir):
 
 def test_ours_keeps_splits_apart_and_every_file(data_dir, tmp_path):
     rows = read_info(data_dir("groove"))
-    ours = our_selection(rows)
+    ours = selection_by_column(rows)
     assert {s: len(r) for s, r in ours.items()} == {"train": 368, "validation": 46, "test": 77}
     assert all(row.split == split for split, chosen in ours.items() for row in chosen)
     with GrooveFiles(data_dir("groove")) as files:
-        rock = seed_selection(rows, rock=True).matched
+        rock = selection_by_name(rows, rock=True).matched
         written, missing = copy_selection(rock, files, tmp_path)
     assert len(missing) == 17  # the test split's files are not part of the development data
     assert len(list(tmp_path.rglob("*.mid"))) == len(written) == 208 - 17
@@ -46,7 +46,7 @@ def test_seed_rule_replaces_files_of_one_base_name():
     other = replace(ROW, midi_filename="drummer1/session2/1_rock_120_beat_4-4.mid", split="test")
     evaluation = replace(ROW, midi_filename="drummer1/eval_session/2_rock_120_beat_4-4.mid")
     fill = replace(ROW, midi_filename="drummer1/session1/3_rock_120_fill_4-4.mid", beat_type="fill")
-    selection = seed_selection([ROW, other, evaluation, fill])
+    selection = selection_by_name([ROW, other, evaluation, fill])
     assert selection.matched == [ROW, other]
     assert selection.surviving == [other] and selection.lost == 1
 

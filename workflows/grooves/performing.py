@@ -14,8 +14,9 @@ from common.errors import InputError
 from models import families
 from models.numpy_engine import decoding as numpy_model
 from models.numpy_engine import grooves as numpy_groove
-from preprocess.converters.groove import OUTPUT_QPM, GrooveConverter, Triple
+from preprocess.converters.groove import OUTPUT_QPM, GrooveConverter
 from preprocess.drums import groove_conditions
+from preprocess.drums.groove_grid import Triple
 from preprocess.drums.played_hits import Strokes
 from preprocess.midi.step_grid import BAR
 
