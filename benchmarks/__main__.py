@@ -39,10 +39,7 @@ LARGE = {
 At its own widths the original of `hierdec-mel_16bar` needs more than 23 GB for a batch of 2, so here they are a quarter.
 """
 
-COMMANDS = (
-    *("train.py", "sample.py", "interpolate.py", "evaluate.py", "music_vae_generate.py", "export.py"),
-    *("humanize.py", "tap2drum.py", "explore.py"),
-)
+COMMANDS = tuple(sorted(path.name for path in ROOT.glob("*.py") if path.stem != "configs"))
 MODULES = ("preprocess.convert_dir_to_note_sequences", "preprocess.preprocess_tfrecord", "preprocess.groove")
 
 

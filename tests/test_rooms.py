@@ -2,6 +2,7 @@
 
 import fnmatch
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,13 @@ def test_the_lists_name_what_exists() -> None:
     without = [source for source in sources() if not (ROOT / namesake(source)).is_file()]
     assert [pattern for pattern in COVERED_BY if not fnmatch.filter(without, pattern)] == []
     assert [test for test in COVERED_BY.values() if not (ROOT / test).is_file()] == []
+
+
+def test_the_wheel_has_every_module_and_package() -> None:
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    assert tool["py-modules"] == sorted(path.stem for path in ROOT.glob("*.py"))
+    packages = {str(package).split("/")[0] for package in PACKAGES} - {"tests", "benchmarks"}
+    assert {pattern.removesuffix("*") for pattern in tool["packages"]["find"]["include"]} == packages
 
 
 DOCUMENTS = [

@@ -12,15 +12,15 @@ import sample
 from common.errors import CheckpointError, InputError
 from models import families
 from preprocess.midi.reader import read_midi
+from tests.conftest import ROOT
 from tests.helpers.checkpoints import save_tiny, tiny_config
 from tests.helpers.processes import FRAMEWORKS, contents, run
 from workflows.latent_clips import controls_of
 
 COMMANDS = [
-    "train.py", "sample.py", "interpolate.py", "evaluate.py", "music_vae_generate.py", "export.py",
-    "humanize.py", "tap2drum.py", "explore.py",
-    "preprocess/convert_dir_to_note_sequences.py", "preprocess/preprocess_tfrecord.py",
-]  # fmt: skip
+    *sorted(path.name for path in ROOT.glob("*.py") if "run_command(main)" in path.read_text()),
+    *("preprocess/convert_dir_to_note_sequences.py", "preprocess/preprocess_tfrecord.py"),
+]
 
 
 @pytest.fixture(scope="module")
