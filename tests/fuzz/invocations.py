@@ -120,7 +120,7 @@ COMMANDS = (
     Command("preprocess.groove", ("--input={groove}", "--output_file={out}/o.tfrecord"), ("input",), ("output_file",)),
     Command("preprocess.piano", ("--input={midi}", "--output_file={out}/o.tfrecord", "--num_processes=1"), ("input",), ("output_file", "held_out_file"), works=False),
     Command("patterns.convert", ("--midi_dir={out}/m", "--output_file={out}/o.tfrecord"), ("input_files",), ("output_file", "midi_dir")),
-    Command("workflows.grooves.quantile_maps", ("--run_dir={groove_checkpoint}", "--examples_path={records}", "--output={out}/o.safetensors"),
+    Command("workflows.grooves.calibrate", ("--run_dir={groove_checkpoint}", "--examples_path={records}", "--output={out}/o.safetensors"),
             ("run_dir", "examples_path"), ("output",), is_quick=False, works=False),
     Command("experiments", ("--output_dir={out}", "--rule=linear"), ("songs",), ("output_dir",), is_quick=False, head=("boolean_algebra",)),
     Command("benchmarks", ("--only=nothing",), ("groove",), ("output",), works=False),
