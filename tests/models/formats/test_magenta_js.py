@@ -355,7 +355,7 @@ def test_the_command_exports_and_reads_back(tmp_path: Path, capsys: pytest.Captu
     with pytest.raises(InputError, match="--force"):
         export.main(source)
     export.main([*source, "--force"])
-    with pytest.raises(InputError, match=r"magenta\.js checkpoint.*--config"):
+    with pytest.raises(CheckpointError, match=r"magenta\.js checkpoint.*--config"):
         export.main([f"--checkpoint_file={folder}", f"--output={back}"])
     export.main([f"--checkpoint_file={folder}", f"--config={SHIPPED}", f"--output={back}"])
     expected = checkpoint.load(checkpoint.resolve(SHIPPED))
