@@ -183,7 +183,8 @@ def _train(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> i
     quiet.import_keras()
     import keras
 
-    from models.training import trainer
+    from models.training.callbacks import NotANumber
+    from models.training.settings import Settings
     from workflows.training import run as training
 
     keras.config.set_dtype_policy(args.precision)
@@ -195,7 +196,7 @@ def _train(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> i
         from models.formats import ours as checkpoint
 
         checkpoint.assign(model, weights, args.init_from)
-    settings = trainer.Settings(
+    settings = Settings(
         args.num_steps,
         args.log_every,
         args.save_every,
@@ -207,11 +208,11 @@ def _train(args: argparse.Namespace, run_dir: Path, config: configs.Config) -> i
     size = model.count_params()
     print(f"Training {config.name} ({size:,} numbers) on {keras.backend.backend()}; the first step compiles.")
     try:
-        training.run(model, config, data, run_dir, settings, args.seed, args.eval_num_batches)
-    except trainer.NotANumber as error:
+        done = training.run(model, config, data, run_dir, settings, args.seed, args.eval_num_batches)
+    except NotANumber as error:
         print(f"train.py: {error}", file=sys.stderr)
         return 1
-    step = int(model.step)
+    step = done.step
     stopped = f" ({args.patience} validations without a better one)" if step < args.num_steps else ""
     print(f"Trained to step {step}{stopped}; checkpoints and logs are in {run_dir}.")
     return 0

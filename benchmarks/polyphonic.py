@@ -168,7 +168,7 @@ def train_and_score(model: str, name: str, data: Path, runs: Path, samples: int)
     startup.import_keras()
     from models.formats import ours as checkpoint
     from models.piano import evaluation as frame_evaluation
-    from models.training import trainer
+    from models.training.settings import Settings
     from workflows import families as workflows
     from workflows.training import run as training
     from workflows.training.data import groups_of, load_pieces
@@ -179,7 +179,7 @@ def train_and_score(model: str, name: str, data: Path, runs: Path, samples: int)
     examples = workflows.of(config).training_data(config, f"{path}:train", f"{path}:validation")
     built = training.built(config)
     every = recipe.eval_every
-    settings = trainer.Settings(recipe.steps, every, every, every, 1, recipe.patience)
+    settings = Settings(recipe.steps, every, every, every, 1, recipe.patience)
     training.run(built, config, examples, run_dir, settings)
     seconds = time.perf_counter() - began
     best = checkpoint.load(run_dir / "train" / "best.safetensors")

@@ -11,6 +11,8 @@ import configs
 from benchmarks.random_batches import for_our_model, random_batch, random_controls, with_hparams
 from interop.magenta_process import magenta_is_installed, run_magenta
 from models import families
+from models.music_vae import elbo
+from models.music_vae.model import LossTerms, VAEOutputs
 from tests.helpers.small_models import AS_MAGENTA, TEACHER_FORCING, narrow, random_weights, short
 
 pytestmark = [
@@ -29,13 +31,13 @@ def our_numbers(model: Any, arrays: Arrays, step: int) -> Arrays:
     batch = for_our_model(arrays)
     beta = (1.0 - model.hparams.beta_rate**step) * model.hparams.max_beta
 
-    def total(outputs: dict) -> Any:
-        return model.total_loss(outputs["reconstruction"], outputs["kl"], beta)
+    def total(outputs: VAEOutputs) -> tuple[Any, LossTerms]:
+        terms = model.loss_terms(batch, outputs)
+        return elbo.beta_elbo_loss(terms.reconstruction, terms.kl, beta, model.hparams.free_bits), terms
 
-    value, outputs, gradients = _differentiated(model, batch, total, keras.backend.backend())
+    value, said, gradients = _differentiated(model, batch, total, keras.backend.backend())
     by_variable = {id(v): g for v, g in zip(model.trainable_variables, gradients, strict=True)}
-    names = ("mu", "sigma", "parameters", "reconstruction", "kl")
-    numbers = {name: ops.convert_to_numpy(outputs[name]) for name in names}
+    numbers = {name: ops.convert_to_numpy(x) for name, x in said.items()}
     numbers["loss"] = ops.convert_to_numpy(value)
     for name, variable in model.named_weights().items():
         gradient = by_variable[id(variable)]
@@ -49,15 +51,17 @@ def our_numbers(model: Any, arrays: Arrays, step: int) -> Arrays:
 
 
 def _differentiated(model: Any, batch: Arrays, total: Callable, backend: str) -> tuple[Any, dict, list]:
-    """Loss, outputs and gradients of a teacher-forced batch."""
+    """Loss, outputs with loss terms by their names, and gradients of a teacher-forced batch."""
     if backend == "jax":
         import jax
-
-        others = [v.value for v in model.non_trainable_variables]
+        import keras
 
         def loss(values: list) -> tuple:
-            outputs, _ = model.stateless_call(values, others, batch, training=False)
-            return total(outputs), outputs
+            mapping = zip(model.trainable_variables, values, strict=True)
+            with keras.StatelessScope(state_mapping=list(mapping)):
+                outputs = model(batch, training=False)
+                value, terms = total(outputs)
+            return value, outputs._asdict() | terms._asdict()
 
         values = [v.value for v in model.trainable_variables]
         (value, outputs), gradients = jax.jit(jax.value_and_grad(loss, has_aux=True))(values)
@@ -68,8 +72,9 @@ def _differentiated(model: Any, batch: Arrays, total: Callable, backend: str) ->
     def run(batch: dict) -> tuple:
         with tf.GradientTape() as tape:
             outputs = model(batch, training=False)
-            value = total(outputs)
-        return value, outputs, tape.gradient(value, [v.value for v in model.trainable_variables])
+            value, terms = total(outputs)
+        gradients = tape.gradient(value, [v.value for v in model.trainable_variables])
+        return value, outputs._asdict() | terms._asdict(), gradients
 
     return run({name: tf.constant(x) for name, x in batch.items()})
 

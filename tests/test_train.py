@@ -291,16 +291,3 @@ def test_models_that_hear_what_came_before_refuse_shards(patterns_tfrecord: Path
     with pytest.raises(InputError, match="also hears what came before"):
         train.main([config, f"--run_dir={tmp_path / 'run'}", f"--examples_path={shards}-*"])
     assert not (tmp_path / "run").exists()
-
-
-def test_a_checkpoint_of_so_many_hours_is_kept_beside_the_newest(tmp_path: Path) -> None:
-    from models.training import trainer
-
-    paths = [tmp_path / f"step-{step:08d}.safetensors" for step in range(1, 9)]
-    for hour, path in enumerate(paths):
-        path.touch()
-        os.utime(path, (3600 * hour, 3600 * hour))
-    trainer.remove_old(paths, trainer.Settings(8, checkpoints_to_keep=2, hours_between_kept=3))
-    assert [path for path in paths if path.exists()] == [paths[i] for i in (0, 3, 6, 7)]
-    trainer.remove_old(sorted(tmp_path.iterdir()), trainer.Settings(8, checkpoints_to_keep=1))
-    assert [path for path in paths if path.exists()] == [paths[7]]

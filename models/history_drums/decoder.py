@@ -22,19 +22,19 @@ from models.layers import backend
 from models.layers.backend import scan
 from models.layers.lstm import InitialState, LSTMStack
 from models.layers.lstm_sequence import State, swap
-from models.music_vae.decoders import Draws, Steps
+from models.music_vae.decoders import Decoder, Draws, KnownSteps
 from models.outputs.categorical import Categorical
 from models.piano.readers.history_user import copied
 from preprocess.drums.history_controls import ControlLayout
 from preprocess.example_forms import NO_TOKEN
 
-Array = Any
+Tensor = Any
 
 IMPOSSIBLE = -1e9
 """The logit of what can't be."""
 
 
-class HistoryDecoder(keras.layers.Layer):
+class HistoryDecoder(Decoder):
     """LSTM decoder of drum tokens that reads and copies its own past.
 
     Args:
@@ -150,14 +150,9 @@ class HistoryDecoder(keras.layers.Layer):
                 names[f"{name}/bias"] = dense.bias
         return {f"decoder/{name}": weight for name, weight in names.items()}
 
-    def prepare_controls(self, controls: Array, lengths: Array, training: bool = False) -> Array:
-        """The controls themselves."""
-        del lengths, training
-        return controls
-
     # What a step reads.
 
-    def _bits(self, tokens: Array) -> Array:
+    def _bits(self, tokens: Tensor) -> Tensor:
         """Hits of tokens `[...]`, and whether there is one: `[..., drums + 1]`, zeros for NO_TOKEN."""
         real = tokens >= 0
         shifts = ops.arange(self.layout.drums, dtype="int32")
@@ -165,13 +160,13 @@ class HistoryDecoder(keras.layers.Layer):
         both = ops.concatenate([hits, ops.ones_like(hits[..., :1])], axis=-1)
         return ops.cast(both * ops.cast(real, "int32")[..., None], self.compute_dtype)
 
-    def _past_tokens(self, controls: Array) -> Array:
+    def _past_tokens(self, controls: Tensor) -> Tensor:
         """The tokens before the clip, int32 `[batch, time]`."""
         part = ops.cast(controls[..., self.layout.past] > 0.5, "int32")
         powers = ops.left_shift(1, ops.arange(self.layout.drums, dtype="int32"))
         return ops.where(part[..., -1] > 0, ops.sum(part[..., :-1] * powers, axis=-1), NO_TOKEN)
 
-    def _history(self, ago: Callable[[int], Array]) -> tuple[Array, Array]:
+    def _history(self, ago: Callable[[int], Tensor]) -> tuple[Tensor, Tensor]:
         """What is read of the past, `[..., width]`, and the tokens that can be copied, `[..., copy_lags]`.
 
         Args:
@@ -183,7 +178,7 @@ class HistoryDecoder(keras.layers.Layer):
         read.append(ops.cast(ops.stack(equal, axis=-1), self.compute_dtype))
         return ops.concatenate(read, axis=-1), ops.stack([ago(lag) for lag in self.copy_lags], axis=-1)
 
-    def _fixed_reads(self, controls: Array, z: Array) -> tuple[Array, Array]:
+    def _fixed_reads(self, controls: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
         """What a step reads that does not depend on what is played, `[batch, time, width]`, and what it hears of z."""
         time, layout = controls.shape[1], self.layout
         steps = ops.arange(time, dtype="int32")
@@ -213,7 +208,7 @@ class HistoryDecoder(keras.layers.Layer):
             here = ops.reshape(self.unrolled(sliced), (-1, time, self.step_features))
         return ops.concatenate(fixed, axis=-1), here
 
-    def _agrees(self, controls: Array) -> Array:
+    def _agrees(self, controls: Tensor) -> Tensor:
         """Boolean `[..., depth]`: which tokens agree with the hits that are known."""
         hits = controls[..., self.layout.hits]
         absent = controls[..., self.layout.mask] - hits
@@ -221,7 +216,7 @@ class HistoryDecoder(keras.layers.Layer):
         conflicts = ops.matmul(hits, ops.transpose(1 - bits)) + ops.matmul(absent, ops.transpose(bits))
         return conflicts < 0.5
 
-    def _log_probabilities(self, output: Array, hidden: Array, back: Array, agrees: Array) -> Array:
+    def _log_probabilities(self, output: Tensor, hidden: Tensor, back: Tensor, agrees: Tensor) -> Tensor:
         """The mixture of drawing and copying, in nats: `[..., depth]`, for tokens `back` `[..., copy_lags]`."""
         outputs = ops.concatenate([output, hidden], axis=-1)
         drum_bits = ops.transpose(self._bits(ops.arange(self.distribution.depth, dtype="int32"))[:, :-1])
@@ -237,7 +232,7 @@ class HistoryDecoder(keras.layers.Layer):
         everything = drawn + copied(back, weights[..., 1:], self.distribution.depth)
         return ops.where(agrees, ops.log(ops.maximum(everything, 1e-9)), IMPOSSIBLE)
 
-    def _dropped(self, x: Array, rate: float) -> Array:
+    def _dropped(self, x: Tensor, rate: float) -> Tensor:
         """Values `[batch, time, depth]` with dropout, one mask for all steps of a sequence."""
         ones = ops.ones((ops.shape(x)[0], 1, x.shape[-1]), dtype=x.dtype)
         return x * backend.dropout(ones, rate, self.seed_generator)
@@ -245,21 +240,16 @@ class HistoryDecoder(keras.layers.Layer):
     # The two ways through the weights.
 
     def teacher_forced(
-        self, steps: Steps, embedding: Array, training: bool = False
-    ) -> tuple[Array, list[State]]:
-        """Run over known inputs.
-
-        Args:
-            steps: `played`, the value of each step; `controls` where there are any.
-            embedding: z `[batch, embedding_size]`.
-            training: whether dropout is on.
+        self, steps: KnownSteps, embedding: Tensor, training: bool = False
+    ) -> tuple[Tensor, list[State]]:
+        """Run over known inputs, see `Decoder.teacher_forced`; the embedding is z.
 
         Returns:
             Log probabilities `[batch, time, depth]` in nats, and the states after the last step.
         """
-        played = steps["played"]
+        played = steps.played
         batch, time = ops.shape(played)[0], played.shape[1]
-        controls = self._controls(steps, batch, time)
+        controls = self._controls(steps.controls, batch, time)
         fixed, here = self._fixed_reads(controls, embedding)
         known = ops.concatenate([self._past_tokens(controls), ops.maximum(played, 0)], axis=1)
         known = ops.pad(known, ((0, 0), (1, 0)), constant_values=NO_TOKEN)
@@ -281,24 +271,24 @@ class HistoryDecoder(keras.layers.Layer):
         return self._log_probabilities(outputs, hidden, back, self._agrees(controls)), states
 
     def generate(
-        self, embedding: Array, first: Array, time: int, draws: Draws
-    ) -> tuple[Array, Array, list[State]]:
-        """Draw a sequence step by step; arguments and results are those of `LSTMDecoder.generate`.
+        self, embedding: Tensor, first: Tensor, time: int, draws: Draws
+    ) -> tuple[Tensor, Tensor, list[State]]:
+        """Draw a sequence step by step, see `Decoder.generate`.
 
         Raises:
             ValueError: where values of a teacher are given: this decoder has no scheduled sampling.
         """
-        if "teacher" in draws.steps:
-            raise ValueError("A history decoder hears its own past; it has no scheduled sampling.")
+        if draws.teacher is not None:
+            raise ValueError("A history decoder reads its own past; it has no scheduled sampling.")
         batch = ops.shape(embedding)[0]
-        controls = self._controls(draws.steps, batch, time)
+        controls = self._controls(draws.controls, batch, time)
         fixed, here = self._fixed_reads(controls, embedding)
         past = ops.pad(self._past_tokens(controls), ((0, 0), (1, 0)), constant_values=NO_TOKEN)
         inputs = {"fixed": swap(fixed), "here": swap(here), "agrees": swap(self._agrees(controls))}
-        if "uniforms" in draws.steps:
-            inputs["uniforms"] = swap(draws.steps["uniforms"])
+        if draws.uniforms is not None:
+            inputs["uniforms"] = swap(draws.uniforms)
 
-        def step(carry: tuple, inputs: dict[str, Array]) -> tuple:
+        def step(carry: tuple, inputs: dict[str, Tensor]) -> tuple:
             states, recent = carry
             history, back = self._history(lambda lag: recent[:, self.length + 1 - lag])
             read = ops.concatenate([history, inputs["fixed"], inputs["here"]], axis=-1)
@@ -313,12 +303,12 @@ class HistoryDecoder(keras.layers.Layer):
         (states, _), (values, previous) = scan(step, carry, inputs)
         return swap(values), swap(previous), states
 
-    def _controls(self, steps: Steps, batch: Any, time: int) -> Array:
-        """The controls among some steps; where there are none, those of a clip from z alone."""
-        if "controls" in steps:
-            return ops.cast(steps["controls"], self.compute_dtype)
+    def _controls(self, controls: Tensor | None, batch: Tensor, time: int) -> Tensor:
+        """The controls that are given, or else those of a clip from z alone."""
+        if controls is not None:
+            return ops.cast(controls, self.compute_dtype)
         alone = ops.convert_to_tensor(self.layout.pack(1, time), dtype=self.compute_dtype)
         return ops.broadcast_to(alone, (batch, time, self.layout.depth))
 
-    def _first_states(self, controls: Array, z: Array) -> list[State]:
+    def _first_states(self, controls: Tensor, z: Tensor) -> list[State]:
         return self.initial_state(controls[:, 0, self.layout.uses_z] * z)

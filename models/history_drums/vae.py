@@ -5,7 +5,7 @@ from nothing, from its beginning, or around hits that are known. So one model sa
 that came before, and fills in. The loss of a clip without z has no KL.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import ops
@@ -13,10 +13,14 @@ from keras import ops
 from models.history_drums.bar_encoder import BarEncoder
 from models.history_drums.decoder import HistoryDecoder
 from models.layers import backend
-from models.music_vae.model import Batch, MusicVAE
+from models.music_vae.model import LossTerms, MusicVAE, VAEOutputs
 from models.music_vae.representations import encoder_input
+from models.training.trainable import Batch
 
-Array = Any
+if TYPE_CHECKING:
+    from catalog.config import HParams
+
+Tensor = Any
 
 
 class HistoryVAE(MusicVAE):
@@ -25,9 +29,9 @@ class HistoryVAE(MusicVAE):
     Args:
         encoder: reads bars.
         decoder: reads its own past; its controls condition it alone.
-        hparams: `catalog.config.HParams`; there is no scheduled sampling.
+        hparams: z_size, and how the model is trained; there is no scheduled sampling.
         input_depth: width of the encoder's input.
-        hit_noise: probability that a hit is not heard by the encoder while training.
+        hit_noise: probability that the encoder misses a hit while training.
         seed: seed of the latent noise.
     """
 
@@ -35,7 +39,7 @@ class HistoryVAE(MusicVAE):
         self,
         encoder: BarEncoder,
         decoder: HistoryDecoder,
-        hparams: Any,
+        hparams: "HParams",
         input_depth: int,
         hit_noise: float = 0.0,
         seed: int = 0,
@@ -44,7 +48,7 @@ class HistoryVAE(MusicVAE):
         self.hit_noise = hit_noise
         super().__init__(encoder, decoder, hparams, "roll", (input_depth,), 0, seed, **kwargs)
 
-    def build_posterior(self, encoder: Any) -> None:
+    def build_posterior(self, encoder: BarEncoder) -> None:
         """Create the weights of the encoder, and those that make a posterior of the embedding of each slice."""
         units = self.hparams.z_size // encoder.slices
         self.mu = keras.layers.Dense(units)
@@ -54,8 +58,8 @@ class HistoryVAE(MusicVAE):
             dense.build((None, encoder.output_depth))
 
     def encode(
-        self, inputs: Array, lengths: Array, controls: Array | None = None, training: bool = False
-    ) -> tuple[Array, Array]:
+        self, inputs: Tensor, lengths: Tensor, controls: Tensor | None = None, training: bool = False
+    ) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of the posterior, float32 `[batch, z_size]`; controls are not read."""
         del controls
         sequence = encoder_input(inputs, self.input_form, self.input_depths, self.compute_dtype)
@@ -68,10 +72,13 @@ class HistoryVAE(MusicVAE):
         mu, sigma = (ops.reshape(part(embedding), flat) for part in (self.mu, self.sigma))
         return ops.cast(mu, "float32"), ops.cast(sigma, "float32")
 
-    def call(self, batch: Batch, training: bool = False) -> dict[str, Array]:
-        """Per-sequence terms of the loss, as `MusicVAE.call`; controls that are missing mean a clip from its z."""
-        terms = super().call(batch, training)
-        if "controls" in batch:
-            uses_z = batch["controls"][:, 0, self.decoder.layout.uses_z][:, 0]
-            terms["kl"] = terms["kl"] * ops.cast(uses_z, terms["kl"].dtype)
-        return terms
+    def loss_terms(self, batch: Batch, outputs: VAEOutputs) -> LossTerms:
+        """The terms of the loss of each sequence; a clip that is decoded without its z has no KL divergence.
+
+        Without controls every clip is decoded from its z.
+        """
+        terms = super().loss_terms(batch, outputs)
+        if "controls" not in batch:
+            return terms
+        uses_z = batch["controls"][:, 0, self.decoder.layout.uses_z][:, 0]
+        return terms._replace(kl=terms.kl * ops.cast(uses_z, terms.kl.dtype))

@@ -15,4 +15,5 @@ interpolation         slerp, grids, variations, arithmetic
 model                 `MusicVAE`: encoder, posterior, decoder
 representations       compact examples to what the encoder reads
 trained               `TrainedModel`, with Magenta's methods on NoteSequences
+validation            the ELBO of held-out batches during training
 """

@@ -1,15 +1,15 @@
-"""Hierarchical decoder: a conductor turns z into one embedding a segment, and a core decoder plays each segment.
+"""Hierarchical decoder: a conductor turns z into an embedding for each segment, and a core decoder plays the segment.
 
 Roberts et al., "A Hierarchical Latent Vector Model for Learning Long-Term Structure in Music" (2018), section
-3.2; Magenta's `HierarchicalLstmDecoder`. With autoregression (the seed's `hierdec-drum_4bar`) a conductor's
-input is the final state of the segment just played, so segments follow one another. Without it (`-no_ar`) a
-conductor hears nothing of what is played: its embeddings come out of one pass, and in training all segments
-run side by side as one large batch. With a re-encoder a conductor's input is the model's own encoding of the
-segment just played.
+3.2; Magenta's `HierarchicalLstmDecoder`. With autoregression (`hierdec-drum_4bar`, after
+dotsnangles/beat-generation-with-mvae) a conductor's input is the final state of the segment just played, so segments
+follow one another. Without it a conductor does not see what is played: its embeddings come out of one pass, and in
+training all segments run side by side as one large batch. With a re-encoder a conductor's input is the model's own
+encoding of the segment just played.
 """
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
@@ -17,10 +17,10 @@ from keras import ops
 from models.layers.backend import scan
 from models.layers.lstm import InitialState, LSTMStack, flatten_states
 from models.layers.lstm_sequence import State, swap
-from models.music_vae.decoders import Draws, Steps
+from models.music_vae.decoders import Decoder, Draws, KnownSteps
 from models.music_vae.encoders import HierarchicalLSTMEncoder, segment_lengths
 
-Array = Any
+Tensor = Any
 
 
 class Conductor(keras.layers.Layer):
@@ -70,7 +70,11 @@ class Conductor(keras.layers.Layer):
         names = {f"initial_state/{k}": v for k, v in self.initial_state.named_weights().items()}
         return names | self.stack.named_weights()
 
-    def all_embeddings(self, embedding: Array, steps: int, training: bool) -> tuple[Array, list[State]]:
+    def no_feedback(self, embedding: Tensor) -> Tensor:
+        """The feedback before the first step: zeros `[batch, feedback_size]`."""
+        return ops.zeros((ops.shape(embedding)[0], self.feedback_size), dtype=embedding.dtype)
+
+    def all_embeddings(self, embedding: Tensor, steps: int, training: bool) -> tuple[Tensor, list[State]]:
         """Without autoregression: the embeddings of all steps `[batch, steps, output_size]`, and the state."""
         bias = self.stack.layers[0].input_bias
         projected = ops.broadcast_to(bias, (steps, ops.shape(embedding)[0], bias.shape[0]))
@@ -78,31 +82,34 @@ class Conductor(keras.layers.Layer):
         return swap(outputs), states
 
     def step(
-        self, feedback: Array, embedding: Array, states: list[State], training: bool
-    ) -> tuple[Array, list[State]]:
+        self, feedback: Tensor, embedding: Tensor, states: list[State], training: bool
+    ) -> tuple[Tensor, list[State]]:
         """With autoregression: the next embedding `[batch, output_size]` after the feedback from below."""
         inputs = self.stack.drop(ops.concatenate([feedback, embedding], axis=-1), training)
         return self.stack.step(self.stack.layers[0].project(inputs), states, training)
 
 
-class HierarchicalLSTMDecoder(keras.layers.Layer):
+class HierarchicalLSTMDecoder(Decoder):
     """Conductors over a core decoder.
 
     Args:
         core: the decoder of a segment.
         level_lengths: outputs of each level; the last is the length of a segment, the product the total length.
         layer_sizes: units of each LSTM layer of a conductor.
-        disable_autoregression: levels whose conductor hears nothing of what is played (True: all of them).
+        disable_autoregression: levels whose conductor does not see what is played (True: all of them).
         dropout: probability that an input value of a layer is dropped while training.
         seed: seed of the dropout masks.
         residual: each layer of a conductor adds its input to its output.
         re_encoder: the model's own encoder, whose level lengths are `level_lengths` reversed; conductors then
-            hear its encoding of what was played instead of the final state of the level below.
+            see its encoding of what was played instead of the final state of the level below.
+
+    Raises:
+        ValueError: where the re-encoder's level lengths are others.
     """
 
     def __init__(
         self,
-        core: Any,
+        core: Decoder,
         level_lengths: tuple[int, ...],
         layer_sizes: tuple[int, ...],
         disable_autoregression: bool | tuple[int, ...] = False,
@@ -142,6 +149,11 @@ class HierarchicalLSTMDecoder(keras.layers.Layer):
         ]
 
     @property
+    def state_size(self) -> int:
+        """Size of all states of the topmost conductor side by side."""
+        return self.conductors[0].state_size
+
+    @property
     def total_length(self) -> int:
         """Steps of a whole sequence."""
         return math.prod(self.level_lengths)
@@ -163,7 +175,7 @@ class HierarchicalLSTMDecoder(keras.layers.Layer):
         }
         return names | {f"core_decoder/{k}": v for k, v in self.core.named_weights().items()}
 
-    def prepare_controls(self, controls: Array, lengths: Array, training: bool = False) -> Array:
+    def prepare_controls(self, controls: Tensor, lengths: Tensor, training: bool = False) -> Tensor:
         """The core's, segment by segment."""
         steps = self.level_lengths[-1]
         count = self.total_length // steps
@@ -173,35 +185,34 @@ class HierarchicalLSTMDecoder(keras.layers.Layer):
         return ops.reshape(prepared, (-1, self.total_length, prepared.shape[2]))
 
     def teacher_forced(
-        self, steps: Steps, embedding: Array, training: bool = False
-    ) -> tuple[Array, list[State]]:
-        """Run over known inputs; arguments and results are those of `LSTMDecoder.teacher_forced`.
+        self, steps: KnownSteps, embedding: Tensor, training: bool = False
+    ) -> tuple[Tensor, list[State]]:
+        """Run over known inputs, see `Decoder.teacher_forced`.
 
-        A re-encoder needs in `steps` also `played`, the value of each step, and `real`, boolean, false at padding.
+        Raises:
+            ValueError: for sequences of another length than the hierarchy's.
         """
-        time = steps["previous"].shape[1]
-        if time != self.total_length:
-            raise ValueError(f"The hierarchy decodes {self.total_length} steps, not {time}.")
+        self._check_length(steps.previous.shape[1])
         parameters, states, _ = self._teacher_forced(0, steps, embedding, training)
         return parameters, states
 
     def _teacher_forced(
-        self, level: int, steps: Steps, embedding: Array, training: bool
-    ) -> tuple[Array, list[State], Array | None]:
+        self, level: int, steps: KnownSteps, embedding: Tensor, training: bool
+    ) -> tuple[Tensor, list[State], Tensor | None]:
         """Parameters, states, and the feedback to the level above where there is a re-encoder."""
         if level == len(self.conductors):
             parameters, states = self.core.teacher_forced(steps, embedding, training)
-            return parameters, states, self._encode_segment(steps, embedding, training)
+            encoded = self._encode_segment(steps.played, steps.real, embedding.dtype, training)
+            return parameters, states, encoded
         conductor, count = self.conductors[level], self.level_lengths[level]
         if level in self.disable_autoregression:
             return self._side_by_side(level, steps, embedding, training)
-        length = steps["previous"].shape[1] // count
-        states = conductor.initial_state(embedding)
-        feedback = ops.zeros((ops.shape(embedding)[0], conductor.feedback_size), dtype=embedding.dtype)
+        length = steps.previous.shape[1] // count
+        states, feedback = conductor.initial_state(embedding), conductor.no_feedback(embedding)
         outputs, feedbacks = [], []
         for i in range(count):
             output, states = conductor.step(feedback, embedding, states, training)
-            segment = {name: x[:, i * length : (i + 1) * length] for name, x in steps.items()}
+            segment = _cut(steps, i * length, (i + 1) * length)
             decoded, below, encoded = self._teacher_forced(level + 1, segment, output, training)
             outputs.append(decoded)
             feedback = flatten_states(below) if encoded is None else encoded
@@ -210,13 +221,13 @@ class HierarchicalLSTMDecoder(keras.layers.Layer):
         return ops.concatenate(outputs, axis=1), states, encoded
 
     def _side_by_side(
-        self, level: int, steps: Steps, embedding: Array, training: bool
-    ) -> tuple[Array, list[State], Array | None]:
-        """A level whose conductor hears nothing: its segments are one large batch."""
+        self, level: int, steps: KnownSteps, embedding: Tensor, training: bool
+    ) -> tuple[Tensor, list[State], Tensor | None]:
+        """A level without autoregression: its segments are one large batch."""
         conductor, count = self.conductors[level], self.level_lengths[level]
-        length = steps["previous"].shape[1] // count
+        length = steps.previous.shape[1] // count
         embeddings, states = conductor.all_embeddings(embedding, count, training)
-        folded = {name: ops.reshape(x, (-1, length, *x.shape[2:])) for name, x in steps.items()}
+        folded = steps.each(lambda x: ops.reshape(x, (-1, length, *x.shape[2:])))
         flat = ops.reshape(embeddings, (-1, conductor.output_size))
         outputs, _, encoded = self._teacher_forced(level + 1, folded, flat, training)
         if encoded is not None:
@@ -225,16 +236,24 @@ class HierarchicalLSTMDecoder(keras.layers.Layer):
             )
         return ops.reshape(outputs, (-1, count * length, outputs.shape[-1])), states, encoded
 
-    def _encode_segment(self, steps: Steps, embedding: Array, training: bool) -> Array | None:
+    def _encode_segment(self, played: Tensor, real: Tensor, dtype: str, training: bool) -> Tensor | None:
+        """What the lowest conductor sees of the segment that the core has played; None without a re-encoder.
+
+        Args:
+            played: values `[batch, time, ...]`.
+            real: boolean `[batch, time]`, false at padding.
+            dtype: of the encoder's input.
+            training: whether dropout is on.
+        """
         if self.re_encoder is None:
             return None
-        played = self.distribution.dense(steps["played"], embedding.dtype)
-        real = ops.cast(steps["real"], played.dtype)
-        lengths = ops.sum(ops.cast(steps["real"], "int32"), axis=1)
-        return self.re_encoder.levels[0](played * real[:, :, None], lengths, training=training)
+        dense = self.distribution.dense(played, dtype)
+        mask = ops.cast(real, dense.dtype)
+        lengths = ops.sum(ops.cast(real, "int32"), axis=1)
+        return self.re_encoder.levels[0](dense * mask[:, :, None], lengths, training=training)
 
-    def _encode_group(self, level: int, encodings: Array, training: bool) -> Array | None:
-        """What the level above hears of this level's segments, encoded one by one."""
+    def _encode_group(self, level: int, encodings: Tensor, training: bool) -> Tensor | None:
+        """What the level above sees of this level's segments, encoded one by one; None without a re-encoder."""
         if self.re_encoder is None or level == 0:
             return None
         encoder = self.re_encoder.levels[len(self.conductors) - level]
@@ -242,60 +261,119 @@ class HierarchicalLSTMDecoder(keras.layers.Layer):
         return encoder(encodings, lengths, training=training)
 
     def generate(
-        self, embedding: Array, first: Array, time: int, draws: Draws
-    ) -> tuple[Array, Array, list[State]]:
-        """Draw a sequence; arguments and results are those of `LSTMDecoder.generate`.
+        self, embedding: Tensor, first: Tensor, time: int, draws: Draws
+    ) -> tuple[Tensor, Tensor, list[State]]:
+        """Draw a sequence, see `Decoder.generate`.
 
         Each segment starts from the last value of the one before (the teacher's, where there is a teacher).
+
+        Raises:
+            ValueError: for another length than the hierarchy's.
         """
+        self._check_length(time)
+        played = self._play(0, embedding, first, time, draws)
+        return played.values, played.previous, played.states
+
+    def _play(self, level: int, embedding: Tensor, first: Tensor, time: int, draws: Draws) -> "_Played":
+        """What a level and all below it play from an embedding; the level below the last conductor is the core."""
+        if level == len(self.conductors):
+            return self._play_segment(embedding, first, time, draws)
+        if level in self.disable_autoregression:
+            return self._play_apart(level, embedding, first, time, draws)
+        conductor, count = self.conductors[level], self.level_lengths[level]
+
+        def segment(carry: tuple, inputs: dict[str, Tensor]) -> tuple:
+            first, feedback, states = carry
+            output, states = conductor.step(feedback, embedding, states, training=False)
+            part = _draws_of(inputs, draws)
+            played = self._play(level + 1, output, first, time // count, part)
+            feedback = flatten_states(played.states) if played.encoded is None else played.encoded
+            return (_last(played, part), feedback, states), played.by_step()
+
+        start = (first, conductor.no_feedback(embedding), conductor.initial_state(embedding))
+        (_, _, states), segments = scan(segment, start, _inputs_of(draws, count))
+        return self._joined(level, segments, states)
+
+    def _play_apart(self, level: int, embedding: Tensor, first: Tensor, time: int, draws: Draws) -> "_Played":
+        """`_play` of a level without autoregression: all of its embeddings are known before the first segment."""
+        conductor, count = self.conductors[level], self.level_lengths[level]
+        embeddings, states = conductor.all_embeddings(embedding, count, training=False)
+
+        def segment(first: Tensor, inputs: dict[str, Tensor]) -> tuple:
+            part = _draws_of(inputs, draws)
+            played = self._play(level + 1, inputs["embedding"], first, time // count, part)
+            return _last(played, part), played.by_step()
+
+        _, segments = scan(segment, first, {**_inputs_of(draws, count), "embedding": swap(embeddings)})
+        return self._joined(level, segments, states)
+
+    def _play_segment(self, embedding: Tensor, first: Tensor, time: int, draws: Draws) -> "_Played":
+        """What the core plays."""
+        values, previous, states = self.core.generate(embedding, first, time, draws)
+        real = ops.ones(ops.shape(values)[:2], dtype="bool")
+        return _Played(values, previous, states, self._encode_segment(values, real, embedding.dtype, False))
+
+    def _joined(self, level: int, segments: dict[str, Tensor], states: list[State]) -> "_Played":
+        """The segments of a level, `[segments, batch, ...]`, as one sequence."""
+        encoded = segments.get("encoded")
+        if encoded is not None:
+            encoded = self._encode_group(level, swap(encoded), training=False)
+        return _Played(_in_a_row(segments["values"]), _in_a_row(segments["previous"]), states, encoded)
+
+    def _check_length(self, time: int) -> None:
         if time != self.total_length:
             raise ValueError(f"The hierarchy decodes {self.total_length} steps, not {time}.")
-        values, previous, states, _ = self._generate(0, embedding, first, time, draws)
-        return values, previous, states
-
-    def _generate(
-        self, level: int, embedding: Array, first: Array, time: int, draws: Draws
-    ) -> tuple[Array, Array, list[State], Array | None]:
-        """Values, inputs, states, and the feedback to the level above where there is a re-encoder."""
-        if level == len(self.conductors):
-            values, previous, states = self.core.generate(embedding, first, time, draws)
-            real = ops.ones(ops.shape(values)[:2], dtype="bool") if self.re_encoder is not None else None
-            everything = {"played": values, "real": real}
-            return values, previous, states, self._encode_segment(everything, embedding, False)
-        conductor, count = self.conductors[level], self.level_lengths[level]
-        autoregressive = level not in self.disable_autoregression
-        inputs = {name: _segments(array, count) for name, array in draws.steps.items()}
-        inputs["step"] = ops.arange(count, dtype="int32")
-        feedback = ops.zeros((ops.shape(embedding)[0], conductor.feedback_size), dtype=embedding.dtype)
-        states = conductor.initial_state(embedding)
-        if not autoregressive:
-            embeddings, states = conductor.all_embeddings(embedding, count, training=False)
-            inputs["embedding"] = swap(embeddings)
-
-        def segment(carry, inputs):
-            first, feedback, states = carry
-            if autoregressive:
-                output, states = conductor.step(feedback, embedding, states, training=False)
-            else:
-                output = inputs["embedding"]
-            part = Draws({name: inputs[name] for name in draws.steps}, draws.temperature)
-            values, previous, below, encoded = self._generate(level + 1, output, first, time // count, part)
-            last = inputs["teacher"][:, -1] if "teacher" in inputs else values[:, -1]
-            below = flatten_states(below) if encoded is None else encoded
-            carry = (last, below if autoregressive else feedback, states)
-            return carry, (values, previous) if encoded is None else (values, previous, encoded)
-
-        (_, _, states), outputs = scan(segment, (first, feedback, states), inputs)
-        encoded = self._encode_group(level, swap(outputs[2]), False) if len(outputs) > 2 else None
-        return _joined(outputs[0]), _joined(outputs[1]), states, encoded
 
 
-def _segments(x: Array, count: int) -> Array:
+class _Played(NamedTuple):
+    """What a level of the hierarchy has played.
+
+    Attributes:
+        values: `[batch, time, ...]`.
+        previous: the values that were the inputs.
+        states: of the level after the last step.
+        encoded: the re-encoder's view of it for the level above, where there is one.
+    """
+
+    values: Tensor
+    previous: Tensor
+    states: list[State]
+    encoded: Tensor | None
+
+    def by_step(self) -> dict[str, Tensor]:
+        """What a scan over segments gathers."""
+        gathered = {"values": self.values, "previous": self.previous}
+        return gathered if self.encoded is None else {**gathered, "encoded": self.encoded}
+
+
+def _inputs_of(draws: Draws, count: int) -> dict[str, Tensor]:
+    """The arrays of draws cut into segments, `[count, batch, time / count, ...]`, and the segment's number."""
+    cut = {name: _segments(x, count) for name, x in draws.arrays().items()}
+    return {**cut, "segment": ops.arange(count, dtype="int32")}
+
+
+def _draws_of(inputs: dict[str, Tensor], draws: Draws) -> Draws:
+    """The draws of one segment from what `_inputs_of` gives a scan."""
+    own = {name: x for name, x in inputs.items() if name in Draws._fields}
+    return Draws(**own, temperature=draws.temperature)
+
+
+def _last(played: _Played, draws: Draws) -> Tensor:
+    """The value from which the next segment starts."""
+    return (played.values if draws.teacher is None else draws.teacher)[:, -1]
+
+
+def _cut(steps: KnownSteps, start: int, stop: int) -> KnownSteps:
+    """Some steps of a sequence."""
+    return steps.each(lambda x: x[:, start:stop])
+
+
+def _segments(x: Tensor, count: int) -> Tensor:
     """`[batch, time, ...]` cut into `[count, batch, time / count, ...]`."""
     return swap(ops.reshape(x, (-1, count, x.shape[1] // count, *x.shape[2:])))
 
 
-def _joined(segments: Array) -> Array:
+def _in_a_row(segments: Tensor) -> Tensor:
     """The inverse of `_segments`."""
     count, _, length, *rest = segments.shape
     return ops.reshape(swap(segments), (-1, count * length, *rest))

@@ -1,13 +1,15 @@
 """Decoders: an embedding `[batch, embedding_size]` becomes a sequence.
 
 A decoder offers two ways through the same weights. `teacher_forced` knows every input beforehand and runs the
-whole sequence as large products; training and evaluation use it. `generate` draws step by step; sampling uses
-it, and scheduled sampling to find out which values the network would have seen (no gradient flows through a
+whole sequence as large matrix products; training and evaluation use it. `generate` draws step by step; sampling uses
+it, and so does scheduled sampling, to find out which values the network would have seen (no gradient flows through a
 draw, so the loss is then `teacher_forced` on those values).
 
-What a step's value is, and what it costs, is the matter of `models/outputs/base.py`.
+What a step's value is and how likely is up to the output, see `models/outputs/`.
 """
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -20,27 +22,118 @@ from models.music_vae.encoders import BidirectionalLSTM
 from models.outputs.base import Output
 from models.outputs.categorical import Categorical, MultiCategorical
 
-Array = Any
-Steps = dict[str, Array]
-"""Arrays `[batch, time, ...]` by name, which a hierarchy cuts into segments all alike."""
+Tensor = Any
+
+
+class KnownSteps(NamedTuple):
+    """A sequence that is known beforehand, for `Decoder.teacher_forced`.
+
+    Attributes:
+        previous: the value before each step, `[batch, time, ...]`.
+        played: the value of each step, `[batch, time, ...]`.
+        real: false at padding, `[batch, time]`.
+        controls: what conditions each step, `[batch, time, control_depth]`, where the decoder has controls.
+    """
+
+    previous: Tensor
+    played: Tensor
+    real: Tensor
+    controls: Tensor | None = None
+
+    def each(self, function: Callable[[Tensor], Tensor]) -> "KnownSteps":
+        """The same with a function applied to each array, such as one that cuts out a segment."""
+        return KnownSteps(*(None if x is None else function(x) for x in self))
 
 
 class Draws(NamedTuple):
-    """What decides the values of `generate`.
+    """What decides the values that `Decoder.generate` draws.
+
+    Scheduled sampling gives a `teacher` and a `sample_mask`: the next input is the drawn value where the mask is true,
+    and the teacher's elsewhere.
 
     Attributes:
-        steps: arrays `[batch, time, ...]` by name. `uniforms` `[batch, time, output.uniforms]` in [0, 1) decide
-            the draws; without them the likeliest values are taken. `teacher` (values) with `sample_mask`
-            (boolean) is scheduled sampling: the next input is the drawn value where the mask is true, and the
-            teacher's elsewhere. `controls` `[batch, time, control_depth]` condition each step.
+        uniforms: uniform random numbers in [0, 1), `[batch, time, output.uniforms]`; None for the likeliest values.
+        teacher: true values `[batch, time, ...]`.
+        sample_mask: boolean `[batch, time]`.
+        controls: what conditions each step, `[batch, time, control_depth]`.
         temperature: divides the logits before the draw, above 0.
     """
 
-    steps: Steps
-    temperature: Array | float = 1.0
+    uniforms: Tensor | None = None
+    teacher: Tensor | None = None
+    sample_mask: Tensor | None = None
+    controls: Tensor | None = None
+    temperature: Tensor | float = 1.0
+
+    def arrays(self) -> dict[str, Tensor]:
+        """The arrays `[batch, time, ...]` that are given, by the attribute's name; a part of them makes `Draws` again."""
+        given = {name: x for name, x in self._asdict().items() if name != "temperature"}
+        return {name: x for name, x in given.items() if x is not None}
 
 
-class LSTMDecoder(keras.layers.Layer):
+class Decoder(keras.layers.Layer, ABC):
+    """Base of the decoders.
+
+    Attributes:
+        distribution: the output, which says what a step's value is and how likely.
+    """
+
+    distribution: Output
+
+    @property
+    @abstractmethod
+    def state_size(self) -> int:
+        """Size of all cell and hidden states side by side."""
+
+    @abstractmethod
+    def named_weights(self) -> dict[str, keras.Variable]:
+        """The weights by Magenta's variable names."""
+
+    def prepare_controls(self, controls: Tensor, lengths: Tensor, training: bool = False) -> Tensor:
+        """What `teacher_forced` and `generate` take as `controls`: by default the controls of the batch.
+
+        Args:
+            controls: `[batch, time, control_depth]`.
+            lengths: `[batch]` or `[batch, segments]`.
+            training: whether dropout is on.
+        """
+        del lengths, training
+        return controls
+
+    @abstractmethod
+    def teacher_forced(
+        self, steps: KnownSteps, embedding: Tensor, training: bool = False
+    ) -> tuple[Tensor, list[State]]:
+        """Run over known inputs.
+
+        Args:
+            steps: the sequences.
+            embedding: `[batch, embedding_size]`.
+            training: whether dropout is on.
+
+        Returns:
+            Parameters of the output `[batch, time, parameter_depth]`, and the states after the last step.
+        """
+
+    @abstractmethod
+    def generate(
+        self, embedding: Tensor, first: Tensor, time: int, draws: Draws
+    ) -> tuple[Tensor, Tensor, list[State]]:
+        """Draw a sequence step by step.
+
+        Args:
+            embedding: `[batch, embedding_size]`.
+            first: the value before the first step, `output.nothing` for none.
+            time: number of steps.
+            draws: what decides the values.
+
+        Returns:
+            The drawn values and the values that were the inputs, `[batch, time, ...]` each, and the states after the
+            last step.
+        """
+
+
+class LSTMDecoder(Decoder):
     """LSTM decoder: Magenta's `BaseLstmDecoder` with the output of one of its subclasses.
 
     The input of a step is the value before, beside the embedding and the controls. None of these products is
@@ -97,12 +190,7 @@ class LSTMDecoder(keras.layers.Layer):
             f"decoder/{name}": weight for name, weight in (names | self.distribution.named_weights()).items()
         }
 
-    def prepare_controls(self, controls: Array, lengths: Array, training: bool = False) -> Array:
-        """What `teacher_forced` and `generate` take as `controls`: here the controls themselves."""
-        del lengths, training
-        return controls
-
-    def _constant(self, embedding: Array, controls: Array | None) -> Array:
+    def _constant(self, embedding: Tensor, controls: Tensor | None) -> Tensor:
         """The share of embedding and controls in the projected inputs, bias included.
 
         `[batch, width]`, or `[batch, time, width]` with controls `[batch, time, control_depth]`.
@@ -116,10 +204,10 @@ class LSTMDecoder(keras.layers.Layer):
         rows = layer.input_rows(stop, stop + self.control_depth)
         return constant[:, None] + ops.matmul(ops.cast(controls, rows.dtype), rows)
 
-    def _projected_inputs(self, steps: Steps, embedding: Array, training: bool) -> Array:
+    def _projected_inputs(self, steps: KnownSteps, embedding: Tensor, training: bool) -> Tensor:
         """The lowest layer's projected inputs `[time, batch, width]`."""
         layer, dropping = self.stack.layers[0], training and self.stack.dropout > 0
-        previous, controls = swap(steps["previous"]), steps.get("controls")
+        previous, controls = swap(steps.previous), steps.controls
         if dropping and isinstance(self.distribution, Categorical):
             # Dropout of a one-hot token either keeps its row (scaled) or leaves nothing of it.
             rows = self.distribution.product(previous, layer.input_rows(0, self.distribution.depth))
@@ -141,61 +229,42 @@ class LSTMDecoder(keras.layers.Layer):
         return rows + product(self.stack.drop(repeated, training), others) + layer.input_bias
 
     def teacher_forced(
-        self, steps: Steps, embedding: Array, training: bool = False
-    ) -> tuple[Array, list[State]]:
-        """Run over known inputs.
-
-        Args:
-            steps: `previous`, the value before each step, and `controls` where the decoder has any.
-            embedding: `[batch, embedding_size]`.
-            training: whether dropout is on.
-
-        Returns:
-            Parameters of the output `[batch, time, parameter_depth]`, and the states after the last step.
-        """
+        self, steps: KnownSteps, embedding: Tensor, training: bool = False
+    ) -> tuple[Tensor, list[State]]:
+        """Run over known inputs, see `Decoder.teacher_forced`."""
         states = self.initial_state(embedding)
         projected = self._projected_inputs(steps, embedding, training)
         outputs, states = self.stack.sequence(projected, states, training)
         return swap(self.output_projection(outputs)), states
 
     def generate(
-        self, embedding: Array, first: Array, time: int, draws: Draws
-    ) -> tuple[Array, Array, list[State]]:
-        """Draw a sequence step by step.
-
-        Args:
-            embedding: `[batch, embedding_size]`.
-            first: the value before the first step, `output.nothing` for none.
-            time: number of steps.
-            draws: what decides the values.
-
-        Returns:
-            The drawn values and the values that were the inputs, `[batch, time, ...]` each, and the states.
-        """
-        controls = draws.steps.get("controls")
-        constant = self._constant(embedding, controls)
+        self, embedding: Tensor, first: Tensor, time: int, draws: Draws
+    ) -> tuple[Tensor, Tensor, list[State]]:
+        """Draw a sequence step by step, see `Decoder.generate`."""
+        constant = self._constant(embedding, draws.controls)
         rows = self.stack.layers[0].input_rows(0, self.distribution.depth)
 
-        def step(carry, inputs):
+        def step(carry: tuple, inputs: dict[str, Tensor]) -> tuple:
             states, previous = carry
-            others = constant if controls is None else inputs["constant"]
+            own = {name: x for name, x in inputs.items() if name in Draws._fields}
+            now = Draws(**own, temperature=draws.temperature)
+            others = inputs.get("constant", constant)
             output, states = self.stack.step(self.distribution.product(previous, rows) + others, states)
-            parameters = self.output_projection(output)
-            value = self.distribution.draw(parameters, inputs.get("uniforms"), draws.temperature)
+            value = self.distribution.draw(self.output_projection(output), now.uniforms, now.temperature)
             following = value
-            if "teacher" in inputs:
-                following = self.distribution.select(inputs["sample_mask"], value, inputs["teacher"])
+            if now.teacher is not None:
+                following = self.distribution.select(now.sample_mask, value, now.teacher)
             return (states, following), (value, previous)
 
-        inputs = {name: swap(x) for name, x in draws.steps.items() if name != "controls"}
-        if controls is not None:
-            inputs["constant"] = swap(constant)
+        inputs = {name: swap(x) for name, x in draws._replace(controls=None).arrays().items()}
+        if draws.controls is not None:
+            inputs["constant"] = swap(constant)  # the controls' share of each step
         inputs["step"] = ops.arange(time, dtype="int32")
         (states, _), (values, previous) = scan(step, (self.initial_state(embedding), first), inputs)
         return swap(values), swap(previous), states
 
 
-class SplitDecoder(keras.layers.Layer):
+class SplitDecoder(Decoder):
     """A decoder of its own for each part of a multiple output: Magenta's `SplitMultiOutLstmDecoder`.
 
     Args:
@@ -227,35 +296,30 @@ class SplitDecoder(keras.layers.Layer):
             for name, weight in core.named_weights().items()
         }
 
-    def prepare_controls(self, controls: Array, lengths: Array, training: bool = False) -> Array:
-        """The controls themselves, as in `LSTMDecoder`."""
-        del lengths, training
-        return controls
-
     def teacher_forced(
-        self, steps: Steps, embedding: Array, training: bool = False
-    ) -> tuple[Array, list[State]]:
-        """Run over known inputs; arguments and results are those of `LSTMDecoder.teacher_forced`."""
+        self, steps: KnownSteps, embedding: Tensor, training: bool = False
+    ) -> tuple[Tensor, list[State]]:
+        """Run over known inputs, see `Decoder.teacher_forced`."""
         parameters, states = [], []
         for i, core in enumerate(self.cores):
-            own = {**steps, "previous": steps["previous"][..., i]}
+            own = steps._replace(previous=steps.previous[..., i], played=steps.played[..., i])
             logits, state = core.teacher_forced(own, embedding, training)
             parameters.append(logits)
             states.append(state)
         return ops.concatenate(parameters, axis=-1), _side_by_side(states)
 
     def generate(
-        self, embedding: Array, first: Array, time: int, draws: Draws
-    ) -> tuple[Array, Array, list[State]]:
-        """Draw a sequence; arguments and results are those of `LSTMDecoder.generate`."""
+        self, embedding: Tensor, first: Tensor, time: int, draws: Draws
+    ) -> tuple[Tensor, Tensor, list[State]]:
+        """Draw a sequence, see `Decoder.generate`."""
         results = []
         for i, core in enumerate(self.cores):
-            own = dict(draws.steps)
-            if "uniforms" in own:
-                own["uniforms"] = own["uniforms"][..., i : i + 1]
-            if "teacher" in own:
-                own["teacher"] = own["teacher"][..., i]
-            results.append(core.generate(embedding, first[..., i], time, Draws(own, draws.temperature)))
+            own = draws
+            if draws.uniforms is not None:
+                own = own._replace(uniforms=draws.uniforms[..., i : i + 1])
+            if draws.teacher is not None:
+                own = own._replace(teacher=draws.teacher[..., i])
+            results.append(core.generate(embedding, first[..., i], time, own))
         values, previous, states = zip(*results, strict=True)
         return ops.stack(values, axis=-1), ops.stack(previous, axis=-1), _side_by_side(list(states))
 
@@ -268,7 +332,7 @@ def _side_by_side(states: list[list[State]]) -> list[State]:
     ]
 
 
-class ControlPreprocessingDecoder(keras.layers.Layer):
+class ControlPreprocessingDecoder(Decoder):
     """Reads the controls with a bidirectional LSTM before the core decoder gets them.
 
     Magenta's `BidirectionalLstmControlPreprocessingDecoder`.
@@ -281,7 +345,7 @@ class ControlPreprocessingDecoder(keras.layers.Layer):
 
     def __init__(
         self,
-        core: Any,
+        core: Decoder,
         control_depth: int,
         layer_sizes: tuple[int, ...],
         dropout: float = 0.0,
@@ -311,19 +375,19 @@ class ControlPreprocessingDecoder(keras.layers.Layer):
         names = self.control_preprocessing.named_weights()
         return {f"control_preprocessing/{k}": v for k, v in names.items()} | self.core.named_weights()
 
-    def prepare_controls(self, controls: Array, lengths: Array, training: bool = False) -> Array:
+    def prepare_controls(self, controls: Tensor, lengths: Tensor, training: bool = False) -> Tensor:
         """What the LSTM makes of controls `[batch, time, control_depth]` with `lengths` `[batch]`."""
         sequence = ops.cast(controls, self.compute_dtype)
         return self.control_preprocessing(sequence, lengths, training=training)[0]
 
     def teacher_forced(
-        self, steps: Steps, embedding: Array, training: bool = False
-    ) -> tuple[Array, list[State]]:
-        """The core's, with prepared controls."""
+        self, steps: KnownSteps, embedding: Tensor, training: bool = False
+    ) -> tuple[Tensor, list[State]]:
+        """Run the core over known inputs with prepared controls, see `Decoder.teacher_forced`."""
         return self.core.teacher_forced(steps, embedding, training)
 
     def generate(
-        self, embedding: Array, first: Array, time: int, draws: Draws
-    ) -> tuple[Array, Array, list[State]]:
-        """The core's, with prepared controls."""
+        self, embedding: Tensor, first: Tensor, time: int, draws: Draws
+    ) -> tuple[Tensor, Tensor, list[State]]:
+        """Draw a sequence of the core with prepared controls, see `Decoder.generate`."""
         return self.core.generate(embedding, first, time, draws)

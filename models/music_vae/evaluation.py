@@ -62,18 +62,18 @@ class Likelihood(keras.Model):
 
     def call(self, batch: dict[str, Any]) -> dict[str, Any]:
         distribution, controls = self.vae.decoder.distribution, batch.get("controls")
-        targets = distribution.target(batch.get("outputs", batch["inputs"]))
+        targets, lengths = self.vae.targets(batch), batch["lengths"]
         if controls is not None:
-            controls = self.vae.decoder.prepare_controls(controls, batch["lengths"])
-        parameters, loss = self.vae.reconstruct(targets, batch["z"], batch["lengths"], controls)
+            controls = self.vae.decoder.prepare_controls(controls, lengths)
+        parameters = self.vae.teacher_forced(targets, batch["z"], lengths, controls)
         # The likeliest value of a step is drawn step by step elsewhere; here all steps are one large batch.
         flat = ops.reshape(parameters, (-1, parameters.shape[-1]))
         predicted = distribution.draw(flat, None, 1.0)
         shape = (-1, targets.shape[1], *predicted.shape[1:])
         return {
-            "reconstruction": loss,
+            "reconstruction": self.vae.reconstruction(parameters, targets, lengths),
             "predicted": ops.reshape(predicted, shape),
-            "accuracy": self.vae.accuracy(parameters, targets, batch["lengths"]),
+            "accuracy": self.vae.accuracy(parameters, targets, lengths),
         }
 
 

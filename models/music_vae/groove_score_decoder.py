@@ -8,15 +8,15 @@ from keras import ops
 from models.layers import backend
 from models.layers.lstm import LSTMStack
 from models.layers.lstm_sequence import State, swap
-from models.music_vae.decoders import Draws, Steps
+from models.music_vae.decoders import Decoder, Draws, KnownSteps
 from models.outputs.groove_layout import BEAT_STEPS
 from models.outputs.groove_mixture import GrooveMixture
 from preprocess.drums import groove_conditions
 
-Array = Any
+Tensor = Any
 
 
-class GrooveScoreDecoder(keras.layers.Layer):
+class GrooveScoreDecoder(Decoder):
     """Reads the controls (hits or taps, and the tempo) around each step, then goes over the steps with an LSTM.
 
     It has no latent vector; the embedding that other decoders take has no width here.
@@ -92,22 +92,17 @@ class GrooveScoreDecoder(keras.layers.Layer):
         names |= self.distribution.named_weights()
         return {f"decoder/{name}": weight for name, weight in names.items()}
 
-    def prepare_controls(self, controls: Array, lengths: Array, training: bool = False) -> Array:
-        """The controls themselves, as in `LSTMDecoder`."""
-        del lengths, training
-        return controls
-
-    def _drop(self, values: Array, training: bool) -> Array:
+    def _drop(self, values: Tensor, training: bool) -> Tensor:
         if not training or not self.dropout:
             return values
         return backend.dropout(values, self.dropout, self.seed_generator)
 
-    def _drop_sequences(self, values: Array, rate: float) -> Array:
+    def _drop_sequences(self, values: Tensor, rate: float) -> Tensor:
         """Values `[batch, time, depth]` with zeros for all of some sequences."""
         kept = backend.uniform((ops.shape(values)[0], 1, 1), self.seed_generator) >= rate
         return values * ops.cast(kept, values.dtype)
 
-    def _read(self, controls: Array, training: bool = False) -> tuple[Array, Array]:
+    def _read(self, controls: Tensor, training: bool = False) -> tuple[Tensor, Tensor]:
         """What is made of the score at each step, `[batch, time, units]`, and what no state changes.
 
         The second is what is given beside the tempo and the linear predictions, `[batch, time, given + 1 + linear]`.
@@ -137,21 +132,18 @@ class GrooveScoreDecoder(keras.layers.Layer):
         return features, ops.concatenate([given, others[..., :1], self.linear(score)], axis=-1)
 
     def teacher_forced(
-        self, steps: Steps, embedding: Array, training: bool = False
-    ) -> tuple[Array, list[State]]:
-        """Run over known values.
-
-        Args:
-            steps: `previous`, the value before each step, zeros for no history; and `controls`.
-            embedding: `[batch, 0]`.
-            training: whether dropout is on.
-
-        Returns:
-            Parameters of the output `[batch, time, parameter_depth]`, and the states after the last step.
-        """
+        self, steps: KnownSteps, embedding: Tensor, training: bool = False
+    ) -> tuple[Tensor, list[State]]:
+        """Run over known inputs, see `Decoder.teacher_forced`."""
         del embedding
-        features, fixed = self._read(steps["controls"], training)
-        previous = ops.cast(steps["previous"], features.dtype)
+        return self._play_known(steps.previous, steps.controls, training)
+
+    def _play_known(
+        self, previous: Tensor, controls: Tensor, training: bool = False
+    ) -> tuple[Tensor, list[State]]:
+        """`teacher_forced` given the value before each step, zeros for no history, and the controls."""
+        features, fixed = self._read(controls, training)
+        previous = ops.cast(previous, features.dtype)
         if training and self.history_dropout:
             previous = self._drop_sequences(previous, self.history_dropout)
         inputs = swap(ops.concatenate([previous, features], axis=-1))
@@ -162,22 +154,22 @@ class GrooveScoreDecoder(keras.layers.Layer):
         return ops.concatenate([fixed, network], axis=-1), states
 
     def generate(
-        self, embedding: Array, first: Array, time: int, draws: Draws
-    ) -> tuple[Array, Array, list[State]]:
-        """Play: with uniform numbers step by step, each given those before; without them the typical performance.
+        self, embedding: Tensor, first: Tensor, time: int, draws: Draws
+    ) -> tuple[Tensor, Tensor, list[State]]:
+        """Play, see `Decoder.generate`: step by step, or without uniform numbers the typical performance.
 
-        Arguments and results are those of `LSTMDecoder.generate`; scheduled sampling is not known here.
+        There is no scheduled sampling here.
         """
-        controls = draws.steps["controls"][:, :time]
-        if "uniforms" not in draws.steps:
+        assert draws.controls is not None, "every groove is played for a score"
+        controls = draws.controls[:, :time]
+        if draws.uniforms is None:
             nothing = ops.zeros((*ops.shape(controls)[:2], self.distribution.depth))
-            steps = {"previous": nothing, "controls": controls}
-            parameters, states = self.teacher_forced(steps, embedding)
+            parameters, states = self._play_known(nothing, controls)
             values = self.distribution.draw(parameters, None, draws.temperature)
             return values, self.distribution.before(values), states
         features, fixed = self._read(controls)
 
-        def step(carry, inputs):
+        def step(carry: tuple, inputs: dict[str, Tensor]) -> tuple:
             states, previous = carry
             heard = ops.concatenate([previous, inputs["features"]], axis=-1)
             output, states = self.stack.step(self.stack.layers[0].project(heard), states)
@@ -186,7 +178,7 @@ class GrooveScoreDecoder(keras.layers.Layer):
             value = self.distribution.draw(parameters, inputs["uniforms"], draws.temperature)
             return (states, value), (value, previous)
 
-        inputs = {"features": features, "fixed": fixed, "uniforms": draws.steps["uniforms"]}
+        inputs = {"features": features, "fixed": fixed, "uniforms": draws.uniforms}
         states = self.stack.zero_states(ops.shape(controls)[0], features.dtype)
         carry, (values, previous) = backend.scan(
             step, (states, first), {k: swap(x) for k, x in inputs.items()}

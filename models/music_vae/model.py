@@ -1,11 +1,11 @@
 """MusicVAE: an encoder to a Gaussian posterior over z, and a decoder from z.
 
 Roberts, Engel, Raffel, Hawthorne, Eck, "A Hierarchical Latent Vector Model for Learning Long-Term Structure in
-Music" (2018); Magenta's `MusicVAE`. The loss of a sequence is its reconstruction loss plus beta times what the
-KL divergence exceeds the free bits by. Without latent vector (z_size 0) it is a language model of its decoder.
+Music" (2018); Magenta's `MusicVAE`. The loss is that of `models/music_vae/elbo.py`. Without a latent vector (z_size 0)
+it is a language model of its decoder.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 from keras import ops
@@ -13,27 +13,71 @@ from keras import ops
 from models.layers import backend
 from models.layers.distributions import kl_to_standard_normal
 from models.music_vae import elbo
-from models.music_vae.decoders import Draws
+from models.music_vae.decoders import Decoder, Draws, KnownSteps
 from models.music_vae.representations import encoder_input, step_mask
 from models.training import scheduled_sampling
+from models.training.trainable import Batch, TrainableModel
 
-Array = Any
-Batch = dict[str, Array]
-"""What a step of training takes, by name.
+if TYPE_CHECKING:
+    from catalog.config import HParams
 
-`inputs` and `lengths` (`[batch]`, or `[batch, segments]` where each segment is padded at its own end); `outputs`
-where the decoder plays something else than the encoder reads; `controls` `[batch, time, control_depth]` where
-both are conditioned on some; optionally `noise` `[batch, z_size]`, the standard normal noise of z.
-"""
+Tensor = Any
 
 
-class MusicVAE(keras.Model):
+class VAEOutputs(NamedTuple):
+    """What a MusicVAE says of a batch of sequences.
+
+    Attributes:
+        mu: mean of the posterior, float32 `[batch, z_size]`.
+        sigma: standard deviation of the posterior, float32 `[batch, z_size]`.
+        parameters: of the decoder's output distribution at every step, float32 `[batch, time, parameter_depth]`.
+    """
+
+    mu: Tensor
+    sigma: Tensor
+    parameters: Tensor
+
+
+class LossTerms(NamedTuple):
+    """The terms of the loss of each sequence, float32 `[batch]`.
+
+    Attributes:
+        reconstruction: `-log p(x | z)` in nats.
+        kl: `KL(q(z | x) || p(z))` in nats; 0 without a latent vector.
+        accuracy: share of the sequence's values that the likeliest ones hit, from 0 to 1; not part of the loss.
+    """
+
+    reconstruction: Tensor
+    kl: Tensor
+    accuracy: Tensor
+
+
+class MusicVAE(TrainableModel):
     """Variational autoencoder of sequences.
+
+    A batch has `inputs`, tokens or numbers `[batch, time, ...]`, and `lengths` (`[batch]`, or `[batch, segments]` where
+    each segment is padded at its own end); `outputs` where the decoder plays something else than the encoder reads;
+    `controls` `[batch, time, control_depth]` where both are conditioned on some; optionally `noise` `[batch, z_size]`,
+    the standard normal noise of z.
+
+    Example:
+        >>> import numpy as np
+        >>> import configs
+        >>> from models.families import build_model
+        >>> tiny = "z_size=2,enc_rnn_size=[4],dec_rnn_size=[4],max_seq_len=8,free_bits=0.0"
+        >>> model = build_model(configs.config_with_overrides("cat-mel_2bar_small", tiny))
+        >>> batch = {"inputs": np.full((3, 8), 60), "lengths": np.full(3, 8)}
+        >>> outputs = model(batch)
+        >>> tuple(outputs.mu.shape), tuple(outputs.parameters.shape)
+        ((3, 2), (3, 8, 90))
+        >>> terms = model.loss_terms(batch, outputs)
+        >>> [round(float(nats)) for nats in terms.reconstruction]  # about 8 ln 90 for each sequence
+        [36, 36, 36]
 
     Args:
         encoder: one of `models/music_vae/encoders.py`; None where z_size is 0.
         decoder: one of `models/music_vae/decoders.py` or `models/music_vae/conductor.py`.
-        hparams: `catalog.config.HParams`.
+        hparams: z_size, and how the model is trained.
         input_form: how the encoder reads inputs, one of `preprocess.example_forms.FORMS`.
         input_depths: width of the encoder's input, or of its parts.
         control_depth: width of the controls, 0 for none.
@@ -43,8 +87,8 @@ class MusicVAE(keras.Model):
     def __init__(
         self,
         encoder: keras.layers.Layer | None,
-        decoder: Any,
-        hparams: Any,
+        decoder: Decoder,
+        hparams: "HParams",
         input_form: str,
         input_depths: tuple[int, ...],
         control_depth: int = 0,
@@ -64,13 +108,10 @@ class MusicVAE(keras.Model):
         if self.encoder is not None:
             self.build_posterior(self.encoder)
         self.decoder.build(hparams.z_size)
-        self.step = self.add_weight(
-            shape=(), dtype="int32", initializer="zeros", trainable=False, name="step"
-        )
         self.built = True
 
     def build_posterior(self, encoder: keras.layers.Layer) -> None:
-        """Create the weights of the encoder, and those that make a posterior of its embedding."""
+        """Create the weights of the encoder, and of the layers from its embedding to the posterior."""
         near_zero = keras.initializers.RandomNormal(stddev=0.001)
         self.mu = keras.layers.Dense(self.hparams.z_size, kernel_initializer=near_zero)
         self.sigma = keras.layers.Dense(
@@ -91,8 +132,8 @@ class MusicVAE(keras.Model):
         return names | self.decoder.named_weights()
 
     def encode(
-        self, inputs: Array, lengths: Array, controls: Array | None = None, training: bool = False
-    ) -> tuple[Array, Array]:
+        self, inputs: Tensor, lengths: Tensor, controls: Tensor | None = None, training: bool = False
+    ) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of the posterior.
 
         Args:
@@ -113,16 +154,16 @@ class MusicVAE(keras.Model):
         embedding = self.encoder(sequence, lengths, training=training)
         return ops.cast(self.mu(embedding), "float32"), ops.cast(self.sigma(embedding), "float32")
 
-    def reconstruct(
+    def teacher_forced(
         self,
-        targets: Array,
-        z: Array,
-        lengths: Array,
-        controls: Array | None = None,
-        previous: Array | None = None,
+        targets: Tensor,
+        z: Tensor,
+        lengths: Tensor,
+        controls: Tensor | None = None,
+        previous: Tensor | None = None,
         training: bool = False,
-    ) -> tuple[Array, Array]:
-        """What the teacher-forced decoder says at every step, and the loss of each sequence.
+    ) -> Tensor:
+        """The decoder's output distribution at every step, given the steps before.
 
         Args:
             targets: true values `[batch, time, ...]`.
@@ -133,34 +174,29 @@ class MusicVAE(keras.Model):
             training: whether dropout is on.
 
         Returns:
-            Parameters of the output, float32 `[batch, time, parameter_depth]`, and the summed loss in nats
-            `[batch]`.
+            Parameters of the output, float32 `[batch, time, parameter_depth]`.
         """
-        real = step_mask(lengths, targets.shape[1])
-        steps = {"previous": self.decoder.distribution.before(targets) if previous is None else previous}
+        if previous is None:
+            previous = self.decoder.distribution.before(targets)
         # What was played at a step is the value before the next one.
-        steps["played"] = ops.concatenate([steps["previous"][:, 1:], targets[:, -1:]], axis=1)
-        steps["real"] = real
-        if controls is not None:
-            steps["controls"] = controls
+        played = ops.concatenate([previous[:, 1:], targets[:, -1:]], axis=1)
+        steps = KnownSteps(previous, played, step_mask(lengths, targets.shape[1]), controls)
         parameters, _ = self.decoder.teacher_forced(steps, ops.cast(z, self.compute_dtype), training)
-        parameters = ops.cast(parameters, "float32")
-        losses = self.decoder.distribution.loss(parameters, targets)
-        return parameters, ops.sum(ops.where(real, losses, 0.0), axis=1)
+        return ops.cast(parameters, "float32")
 
-    def call(self, batch: Batch, training: bool = False) -> dict[str, Array]:
-        """Per-sequence terms of the loss.
+    def targets(self, batch: Batch) -> Tensor:
+        """The values that the decoder is to play, `[batch, time, ...]`."""
+        return self.decoder.distribution.target(batch.get("outputs", batch["inputs"]))
+
+    def call(self, batch: Batch, training: bool = False) -> VAEOutputs:
+        """Encode, draw z, and decode with teacher forcing.
 
         Args:
-            batch: see `Batch`.
-            training: draw scheduled samples by the schedule and apply dropout; otherwise teacher forcing.
-
-        Returns:
-            `mu`, `sigma`, `parameters` of the output, and per sequence `reconstruction` and `kl` in nats, and
-            `accuracy`.
+            batch: see the class.
+            training: draw scheduled samples by the schedule and apply dropout.
         """
         lengths, controls = batch["lengths"], batch.get("controls")
-        targets = self.decoder.distribution.target(batch.get("outputs", batch["inputs"]))
+        targets = self.targets(batch)
         mu, sigma = self.encode(batch["inputs"], lengths, controls, training)
         noise = batch.get("noise")
         if noise is None:
@@ -172,78 +208,97 @@ class MusicVAE(keras.Model):
         previous = None
         schedule = self.hparams.sampling_schedule, self.hparams.sampling_rate
         if training and not scheduled_sampling.is_teacher_forcing(*schedule):
-            previous = self._scheduled_inputs(targets, z, controls)
-        parameters, reconstruction = self.reconstruct(targets, z, lengths, controls, previous, training)
-        if training:
-            self.step.assign_add(1)
-        no_kl = ops.zeros_like(reconstruction)
-        return {
-            "mu": mu,
-            "sigma": sigma,
-            "parameters": parameters,
-            "reconstruction": reconstruction,
-            "kl": no_kl if self.encoder is None else kl_to_standard_normal(mu, sigma),
-            "accuracy": self.accuracy(parameters, targets, lengths),
-        }
+            probability = scheduled_sampling.sampling_probability(batch.get("step", 0), *schedule)
+            previous = self.scheduled_inputs(targets, z, controls, probability)
+        parameters = self.teacher_forced(targets, z, lengths, controls, previous, training)
+        return VAEOutputs(mu, sigma, parameters)
 
-    def accuracy(self, parameters: Array, targets: Array, lengths: Array) -> Array:
+    def scheduled_inputs(
+        self, targets: Tensor, z: Tensor, controls: Tensor | None, probability: Tensor
+    ) -> Tensor:
+        """The values that the decoder sees under scheduled sampling, in the form of the targets.
+
+        Args:
+            targets: true values `[batch, time, ...]`.
+            z: `[batch, z_size]`.
+            controls: as the decoder's `prepare_controls` gives them.
+            probability: of a step's value being the decoder's own draw.
+        """
+        output = self.decoder.distribution
+        batch, time = ops.shape(targets)[0], targets.shape[1]
+        draws = Draws(
+            teacher=targets,
+            sample_mask=backend.uniform((batch, time), self.noise) < probability,
+            uniforms=backend.uniform((batch, time, output.uniforms), self.noise)
+            if output.draws_in_training
+            else None,
+            controls=None if controls is None else ops.stop_gradient(controls),
+        )
+        z = ops.cast(ops.stop_gradient(z), self.compute_dtype)
+        return ops.stop_gradient(self.decoder.generate(z, output.nothing(batch), time, draws)[1])
+
+    def loss_terms(self, batch: Batch, outputs: VAEOutputs) -> LossTerms:
+        """The terms of the loss of each sequence of a batch, for what `call` says of it."""
+        targets = self.targets(batch)
+        reconstruction = self.reconstruction(outputs.parameters, targets, batch["lengths"])
+        return LossTerms(
+            reconstruction,
+            ops.zeros_like(reconstruction)
+            if self.encoder is None
+            else kl_to_standard_normal(outputs.mu, outputs.sigma),
+            self.accuracy(outputs.parameters, targets, batch["lengths"]),
+        )
+
+    def reconstruction(self, parameters: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
+        """The reconstruction loss of each sequence, summed over its steps: nats, float32 `[batch]`."""
+        losses = self.decoder.distribution.loss(parameters, targets)
+        return ops.sum(ops.where(step_mask(lengths, targets.shape[1]), losses, 0.0), axis=1)
+
+    def accuracy(self, parameters: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
         """Share of each sequence's values that the likeliest ones hit, float32 `[batch]`."""
         real = ops.cast(step_mask(lengths, targets.shape[1]), "float32")
         correct = self.decoder.distribution.correct(parameters, targets) * real
         return ops.sum(correct, axis=1) / ops.maximum(ops.sum(real, axis=1), 1.0)
 
-    def _scheduled_inputs(self, targets: Array, z: Array, controls: Array | None) -> Array:
-        """The values that the decoder sees under scheduled sampling, in the form of the targets."""
-        probability = scheduled_sampling.sampling_probability(
-            self.step, self.hparams.sampling_schedule, self.hparams.sampling_rate
-        )
-        output = self.decoder.distribution
-        batch, time = ops.shape(targets)[0], targets.shape[1]
-        sampled = backend.uniform((batch, time), self.noise) < probability
-        steps = {"teacher": targets, "sample_mask": sampled}
-        if output.draws_in_training:
-            steps["uniforms"] = backend.uniform((batch, time, output.uniforms), self.noise)
-        if controls is not None:
-            steps["controls"] = ops.stop_gradient(controls)
-        z = ops.cast(ops.stop_gradient(z), self.compute_dtype)
-        return ops.stop_gradient(self.decoder.generate(z, output.nothing(batch), time, Draws(steps))[1])
-
-    def total_loss(self, reconstruction: Array, kl: Array, beta: Array) -> Array:
-        """`mean(reconstruction) + beta * mean(max(kl - free_bits ln 2, 0))`, a scalar in nats."""
-        return elbo.beta_elbo_loss(reconstruction, kl, beta, self.hparams.free_bits)
-
     def compute_loss(
         self,
-        x: Any = None,
+        x: Batch | None = None,
         y: Any = None,
-        y_pred: Any = None,
+        y_pred: VAEOutputs | None = None,
         sample_weight: Any = None,
         training: bool = True,
-    ) -> Array:
-        """The loss of a batch, for `fit`; also feeds the progress bar's metrics."""
-        del x, y, sample_weight
-        # `call` has counted this step already where it trains; the schedule starts from step 0.
-        step = self.step - 1 if training else self.step
-        beta = elbo.kl_weight(step, self.hparams.max_beta, self.hparams.beta_rate)
-        loss = self.total_loss(y_pred["reconstruction"], y_pred["kl"], beta)
-        values = (y_pred["reconstruction"], y_pred["kl"] / elbo.LN2, y_pred["accuracy"])
+    ) -> Tensor:
+        """The loss of a batch in nats, for `fit`; also updates the metrics.
+
+        Args:
+            x: the batch.
+            y, sample_weight: not used.
+            y_pred: what `call` says of it.
+            training: weigh the KL divergence by the beta of the batch's `step`; otherwise by the final one.
+        """
+        del y, sample_weight
+        assert x is not None and y_pred is not None, "given by fit and evaluate"
+        terms = self.loss_terms(x, y_pred)
+        values = (terms.reconstruction, terms.kl / elbo.LN2, terms.accuracy)
         for tracker, value in zip(self.trackers, values, strict=True):
             tracker.update_state(value)
-        return loss
+        h = self.hparams
+        beta = elbo.kl_weight(x.get("step", 0), h.max_beta, h.beta_rate) if training else h.max_beta
+        return elbo.beta_elbo_loss(terms.reconstruction, terms.kl, beta, h.free_bits)
 
     def decode(
         self,
-        z: Array,
-        uniforms: Array | None = None,
-        temperature: Array | float = 1.0,
-        controls: Array | None = None,
+        z: Tensor,
+        uniforms: Tensor | None = None,
+        temperature: Tensor | float = 1.0,
+        controls: Tensor | None = None,
         length: int | None = None,
-    ) -> Array:
+    ) -> Tensor:
         """Sequences for latent vectors.
 
         Args:
-            z: `[batch, z_size]`; its rows alone are counted where z_size is 0.
-            uniforms: `[batch, time, uniforms]` in [0, 1), one a draw; None takes the likeliest value at every
+            z: `[batch, z_size]`; where z_size is 0 only its number of rows matters.
+            uniforms: `[batch, time, uniforms]` in [0, 1), one for each draw; None takes the likeliest value at every
                 step.
             temperature: divides the logits, above 0.
             controls: `[batch, time, control_depth]`, where the model has controls.
@@ -254,9 +309,9 @@ class MusicVAE(keras.Model):
         """
         length = length or self.hparams.max_seq_len
         batch = ops.shape(z)[0]
-        steps = {} if uniforms is None else {"uniforms": uniforms}
         if controls is not None:
-            steps["controls"] = self.decoder.prepare_controls(controls, ops.full((batch,), length))
+            controls = self.decoder.prepare_controls(controls, ops.full((batch,), length))
+        draws = Draws(uniforms=uniforms, controls=controls, temperature=temperature)
         z = ops.cast(z, self.compute_dtype)
         first = self.decoder.distribution.nothing(batch)
-        return self.decoder.generate(z, first, length, Draws(steps, temperature))[0]
+        return self.decoder.generate(z, first, length, draws)[0]

@@ -1,12 +1,12 @@
 """Frame models: the next frame of a piece from the frames before it, `p(x) = prod_t p(x_t | x_<t)`.
 
-Every model of the piano family (seeds 000 and 003) is a reader of the past (`models/piano/readers/base.py` and its
-kin), an output that says how a frame is drawn of the reader's features (`models/outputs/base.py`, the polyphonic
-sampler), and, where a frame is reduced to twelve pitch classes, a decoder from the classes to keys and perhaps one
-for velocities. Training runs whole fragments; generation goes frame by frame with the same numbers.
+Every model of the piano family (after FortsAndMills/MusicGeneration and Conchylicultor/MusicGenerator) is a reader of
+the past (`models/piano/readers/`), an output that says how a frame is drawn given the reader's features
+(`models/outputs/`), and, where a frame is reduced to twelve pitch classes, a decoder from the classes to keys and perhaps
+one for velocities. Training runs over whole fragments; generation goes frame by frame with the same results.
 """
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 import numpy as np
@@ -16,22 +16,27 @@ from models.layers import backend
 from models.outputs.base import Output
 from models.piano.readers.base import FrameReader, Reading
 from models.training import scheduled_sampling
+from models.training.trainable import Batch, TrainableModel
 from preprocess.keyboard import KEYS, PITCH_CLASSES
 
-Array = Any
-Batch = dict[str, Array]
-"""What a step of training takes, by name, for fragments that begin at frame s of their pieces.
+if TYPE_CHECKING:
+    from catalog.config import HParams
+    from models.piano.velocities import VelocityDecoder
 
-`keys` `[batch, time, 88]` and `before` `[batch, 88]`, the frame s - 1 (or `tokens` `[batch, time]` and `before`
-`[batch]`); `lengths` `[batch]`, `position` `[batch]`, which is s; `past` `[batch, history_length, 88]`, the frames
-before s - 1; with velocities `velocities` `[batch, time, 88]` and `velocity_before` `[batch, 88]`.
-"""
+Tensor = Any
 
 FRAME_FORMS = ("keys", "classes", "tokens")
 
 
 class FrameState(NamedTuple):
-    """What a model knows of the frames so far: the states of its parts; empty tuples for parts it has not."""
+    """What a model knows of the frames so far: the state of each part, an empty tuple for a part that it lacks.
+
+    Attributes:
+        reader: of the reader.
+        output: of the output, where it keeps one from frame to frame.
+        keys: of the decoder of keys.
+        velocities: of the decoder of velocities.
+    """
 
     reader: Any
     output: Any
@@ -46,20 +51,59 @@ class Sizes(NamedTuple):
     keys: int
 
 
-class FrameModel(keras.Model):
+class FrameOutputs(NamedTuple):
+    """What a frame model says of fragments.
+
+    Attributes:
+        parameters: of the output, `[batch, time, parameter_depth]`.
+        own: parameters that parts of the reader predict by themselves, each as `parameters`; empty for most readers.
+        key_features: what the decoder of keys makes of the classes, where there is one.
+        velocity_features: what the decoder of velocities makes of the struck keys, where there is one.
+    """
+
+    parameters: Tensor
+    own: tuple[Tensor, ...] = ()
+    key_features: Tensor | None = None
+    velocity_features: Tensor | None = None
+
+
+class FrameTerms(NamedTuple):
+    """The terms of the training loss of each frame, float32 `[batch, time]`; None for parts that a model lacks.
+
+    Attributes:
+        nats: of the frames' values, by the output's training objective.
+        own_nats: of what parts of the reader predict by themselves, added up.
+        key_nats: of the keys given their classes.
+        velocity_error: of the velocities of struck keys, by the velocity decoder's objective.
+        real: 1 at frames, 0 at padding.
+    """
+
+    nats: Tensor
+    own_nats: Tensor | None
+    key_nats: Tensor | None
+    velocity_error: Tensor | None
+    real: Tensor
+
+
+class FrameModel(TrainableModel):
     """A model of frames.
+
+    A batch holds fragments that begin at frame s of their pieces: `keys` `[batch, time, 88]` and `before` `[batch, 88]`,
+    the frame s - 1 (or `tokens` `[batch, time]` and `before` `[batch]`); `lengths` `[batch]`; `position` `[batch]`, which
+    is s; `past` `[batch, history_length, 88]`, the frames before s - 1; with velocities also `velocities`
+    `[batch, time, 88]` and `velocity_before` `[batch, 88]`.
 
     Args:
         reader: reads the past.
         output: draws a frame.
-        hparams: `catalog.config.HParams`.
-        form: what a frame is: all `keys`, their pitch `classes`, or a token.
-        clock_bits: the reader also sees the position of the frame it is shown as a binary counter of so many
-            bits, the highest first; 0 for none.
-        signed: the reader sees -1 for a silent key instead of 0 (seed 003).
-        step_weights: the loss of a fragment's step i of L weighs i / (L - 1), because nobody can know the first
-            frames (seed 003); evaluation never weighs.
-        key_decoder: from classes to keys; needed with the form `classes` to play.
+        hparams: how the model is trained.
+        form: what a frame is: all `keys`, their pitch `classes`, or `tokens`.
+        clock_bits: number of bits of a binary counter, the highest first, by which the reader also sees the position of
+            the frame that it is shown; 0 for none.
+        signed: the reader sees -1 for a silent key instead of 0, as in Conchylicultor/MusicGenerator.
+        step_weights: the loss of a fragment's step i of L is weighted by i / (L - 1), because the first frames can't be
+            predicted, as in Conchylicultor/MusicGenerator; evaluation has no such weights.
+        key_decoder: from classes to keys; with the form `classes`, needed to play.
         velocity_decoder: of struck keys.
         depth: keys, or number of tokens.
         seed: of what training draws.
@@ -72,13 +116,13 @@ class FrameModel(keras.Model):
         self,
         reader: FrameReader,
         output: Output,
-        hparams: Any,
+        hparams: "HParams",
         form: str = "keys",
         clock_bits: int = 0,
         signed: bool = False,
         step_weights: bool = False,
         key_decoder: Any = None,
-        velocity_decoder: Any = None,
+        velocity_decoder: "VelocityDecoder | None" = None,
         depth: int = KEYS,
         seed: int = 0,
         **kwargs: Any,
@@ -104,9 +148,6 @@ class FrameModel(keras.Model):
         names += ["velocity_error"] if velocity_decoder is not None else []
         self.trackers = [keras.metrics.Mean(name=n) for n in names]
         self._build_parts()
-        self.step_count = self.add_weight(
-            shape=(), dtype="int32", initializer="zeros", trainable=False, name="step"
-        )
         self.built = True
 
     def _build_parts(self) -> None:
@@ -122,11 +163,6 @@ class FrameModel(keras.Model):
         for part in (self.key_decoder, self.velocity_decoder):
             if part is not None:
                 part.build(self.depth)
-
-    @property
-    def step(self) -> keras.Variable:
-        """Training steps taken."""
-        return self.step_count
 
     def named_weights(self) -> dict[str, keras.Variable]:
         """The weights by part: `reader/...`, `projection/...`, `output/...`, `keys/...`, `velocities/...`."""
@@ -148,18 +184,18 @@ class FrameModel(keras.Model):
 
     # From a batch to what the parts read.
 
-    def values_of(self, keys: Array) -> Array:
+    def values_of(self, keys: Tensor) -> Tensor:
         """Frames of keys (or tokens) as values of the output."""
         if self.form == "tokens":
             return ops.cast(keys, "int32")
         keys = ops.cast(keys, "float32")
         return pitch_classes(keys) if self.form == "classes" else keys
 
-    def as_frames(self, values: Array) -> Array:
+    def as_frames(self, values: Tensor) -> Tensor:
         """Values as numbers that a reader sees, float32 `[..., frame_depth]`; zeros for no token."""
         return ops.one_hot(values, self.depth, dtype="float32") if self.form == "tokens" else values
 
-    def reader_inputs(self, frames: Array, position: Array) -> Array:
+    def reader_inputs(self, frames: Tensor, position: Tensor) -> Tensor:
         """What the reader sees of frames `[batch, frame_depth]` or `[batch, time, frame_depth]`.
 
         Args:
@@ -176,8 +212,10 @@ class FrameModel(keras.Model):
         clock = ops.floor_divide(ops.mod(counts, 2**self.clock_bits)[..., None], 2**bits) % 2
         return ops.concatenate([shown, ops.cast(clock, "float32")], axis=-1)
 
-    def zero_state(self, batch: Any, past: Array | None = None, position: Array | None = None) -> FrameState:
-        """The state before a piece, or before a fragment whose `past` and `position` are known (see `Batch`)."""
+    def zero_state(
+        self, batch: Any, past: Tensor | None = None, position: Tensor | None = None
+    ) -> FrameState:
+        """The state before a piece, or before a fragment whose `past` and `position` are known (see the class)."""
         reader = self.reader.zero_state(batch)
         if position is not None:
             reader = self.reader.with_position(reader, position)
@@ -195,66 +233,68 @@ class FrameModel(keras.Model):
         batch: Batch,
         state: FrameState | None = None,
         training: bool = False,
-        values: Array | None = None,
+        values: Tensor | None = None,
     ) -> Reading:
         """What the reader makes of the frames before each frame of a fragment.
 
         Args:
-            batch: see `Batch`.
+            batch: see the class.
             state: before the fragment, by default what the batch says of it.
             training: whether dropout is on.
             values: what the reader sees in the place of the fragment's own frames (see `values_of`).
         """
         if values is None:
-            values = self.values_of(batch["tokens" if self.form == "tokens" else "keys"])
+            values = self.true_values(batch)
         frames = self.as_frames(_shifted(self.values_of(batch["before"]), values))
         if state is None:
             state = self.zero_state(ops.shape(frames)[0], batch.get("past"), batch["position"])
         inputs = self.reader_inputs(frames, batch["position"])
         return self.reader(inputs, frames, state.reader, training=training)
 
-    def parameters_of(self, features: Array) -> Array:
+    def parameters_of(self, features: Tensor) -> Tensor:
         """The output's parameters for features of the reader, `[..., parameter_depth]`."""
         return features if self.projection is None else self.projection(features)
 
     # Training.
 
-    def call(self, batch: Batch, training: bool = False) -> dict[str, Array]:
-        """The training loss of each frame, and its parts.
+    def true_values(self, batch: Batch) -> Tensor:
+        """The values of a batch's frames, as the output takes them."""
+        return self.values_of(batch["tokens" if self.form == "tokens" else "keys"])
+
+    def call(self, batch: Batch, training: bool = False) -> FrameOutputs:
+        """Predict each frame from the frames before it.
 
         Args:
-            batch: see `Batch`.
-            training: whether dropout is on.
-
-        Returns:
-            `nats` of the frames' values (by the output's objective), `own_nats` of what parts of the reader predict
-            by themselves, `key_nats` and `velocity_error`, where the model has such parts, and `real`, 1 at frames
-            and 0 at padding; float32 `[batch, time]`.
+            batch: see the class.
+            training: draw scheduled samples by the schedule and apply dropout.
         """
-        keys = batch["tokens" if self.form == "tokens" else "keys"]
-        values = self.values_of(keys)
+        seen = values = self.true_values(batch)
         schedule = self.hparams.sampling_schedule, self.hparams.sampling_rate
-        seen = values
         if training and not scheduled_sampling.is_teacher_forcing(*schedule):
-            seen = self._partly_drawn(
-                batch, values, scheduled_sampling.sampling_probability(self.step, *schedule)
-            )
+            probability = scheduled_sampling.sampling_probability(batch.get("step", 0), *schedule)
+            seen = self.scheduled_inputs(batch, values, probability)
         reading = self.read(batch, training=training, values=seen)
-        parameters = self.parameters_of(reading.outputs)
-        real = ops.arange(keys.shape[1])[None] < ops.cast(batch["lengths"], "int32")[:, None]
-        terms = {"nats": self.output_layer.loss(parameters, values)}
-        if self.reader.predicts_apart:
-            terms["own_nats"] = sum(self.output_layer.loss(own, values) for own in reading.own)
-        terms |= self._decoded_terms(batch, values, training)
-        if training:
-            self.step_count.assign_add(1)
-        return terms | {"real": ops.cast(real, "float32")}
+        key_features = velocity_features = None
+        if self.key_decoder is not None:
+            key_features, _ = self.key_decoder.features(values, self._previous(batch), None, training)
+        if self.velocity_decoder is not None:
+            classes = pitch_classes(batch["keys"])
+            velocity_features, _ = self.velocity_decoder.features(
+                classes, self._previous(batch), None, training
+            )
+        own = tuple(reading.own) if self.reader.predicts_apart else ()
+        return FrameOutputs(self.parameters_of(reading.outputs), own, key_features, velocity_features)
 
-    def _partly_drawn(self, batch: Batch, values: Array, probability: Array) -> Array:
-        """True values of which each frame gave way, with a probability, to what the model would have played there.
+    def scheduled_inputs(self, batch: Batch, values: Tensor, probability: Tensor) -> Tensor:
+        """The values that the reader sees under scheduled sampling: some of the true ones, some drawn.
 
-        Scheduled sampling in two passes over whole fragments (Duckworth et al., "Parallel Scheduled Sampling",
-        2019): the first one hears true frames alone, and draws all frames side by side.
+        In two passes over whole fragments (Duckworth et al., "Parallel Scheduled Sampling", 2019): the first one reads
+        true frames only, and draws all frames at once.
+
+        Args:
+            batch: see the class.
+            values: the true values `[batch, time, ...]`.
+            probability: of a frame being the model's own draw.
         """
         shape = ops.shape(values)[:2]
         uniforms = backend.uniform((*shape, self.output_layer.uniforms), self.draws)
@@ -263,19 +303,19 @@ class FrameModel(keras.Model):
         own = own if self.form == "tokens" else own[..., None]
         return ops.stop_gradient(ops.where(own, ops.cast(drawn, values.dtype), values))
 
-    def _drawn(self, batch: Batch, uniforms: Array) -> Array:
+    def _drawn(self, batch: Batch, uniforms: Tensor) -> Tensor:
         """Values drawn for each frame of a fragment, given the true frames before it; `[batch, time, ...]`.
 
         Args:
-            batch: see `Batch`.
+            batch: see the class.
             uniforms: `[batch, time, values]`, see `uniforms`.
         """
         parameters = self.parameters_of(self.read(batch).outputs)
         return self.output_layer.draw_sequence(parameters, uniforms)
 
     def score_decoders(
-        self, batch: Batch, values: Array, state: FrameState
-    ) -> tuple[dict[str, Array], Any, Any]:
+        self, batch: Batch, values: Tensor, state: FrameState
+    ) -> tuple[dict[str, Tensor], Any, Any]:
         """What the decoders of keys and velocities make of a fragment, for evaluation.
 
         Returns:
@@ -296,21 +336,7 @@ class FrameModel(keras.Model):
             terms["struck"] = ops.sum(struck, axis=-1)
         return terms, key_state, velocity_state
 
-    def _decoded_terms(self, batch: Batch, values: Array, training: bool) -> dict[str, Array]:
-        terms = {}
-        if self.key_decoder is not None:
-            keys = ops.cast(batch["keys"], "float32")
-            features, _ = self.key_decoder.features(values, self._previous(batch), None, training)
-            terms["key_nats"] = self.key_decoder.loss(features, keys, values)
-        if self.velocity_decoder is not None:
-            velocities, struck = ops.cast(batch["velocities"], "float32"), ops.cast(batch["keys"], "float32")
-            features, _ = self.velocity_decoder.features(
-                pitch_classes(struck), self._previous(batch), None, training
-            )
-            terms["velocity_error"] = self.velocity_decoder.loss(features, velocities, struck)
-        return terms
-
-    def _previous(self, batch: Batch) -> Array:
+    def _previous(self, batch: Batch) -> Tensor:
         """The keys before each frame, or their velocities where the model has them."""
         if self.velocity_decoder is not None:
             velocities = ops.cast(batch["velocities"], "float32")
@@ -318,33 +344,57 @@ class FrameModel(keras.Model):
         keys = ops.cast(batch["keys"], "float32")
         return _shifted(ops.cast(batch["before"], "float32"), keys)
 
+    def loss_terms(self, batch: Batch, outputs: FrameOutputs) -> FrameTerms:
+        """The terms of the training loss of each frame of a batch, for what `call` says of it."""
+        values = self.true_values(batch)
+        time = values.shape[1]
+        real = ops.arange(time)[None] < ops.cast(batch["lengths"], "int32")[:, None]
+        nats = self.output_layer.loss(outputs.parameters, values)
+        own = [self.output_layer.loss(parameters, values) for parameters in outputs.own]
+        key_nats = velocity_error = None
+        if self.key_decoder is not None:
+            keys = ops.cast(batch["keys"], "float32")
+            key_nats = self.key_decoder.loss(outputs.key_features, keys, values)
+        if self.velocity_decoder is not None:
+            velocities, struck = ops.cast(batch["velocities"], "float32"), ops.cast(batch["keys"], "float32")
+            velocity_error = self.velocity_decoder.loss(outputs.velocity_features, velocities, struck)
+        own_nats = sum(own) if own else None
+        return FrameTerms(nats, own_nats, key_nats, velocity_error, ops.cast(real, "float32"))
+
     def compute_loss(
         self,
-        x: Any = None,
+        x: Batch | None = None,
         y: Any = None,
-        y_pred: Any = None,
+        y_pred: FrameOutputs | None = None,
         sample_weight: Any = None,
         training: bool = True,
-    ) -> Array:
-        """The mean loss a frame, for `fit`: values, keys and velocities added up; also feeds the metrics."""
-        del x, y, sample_weight
-        real = y_pred["real"]
-        weights = real
+    ) -> Tensor:
+        """The mean loss a frame, for `fit`: values, keys and velocities added up; also updates the metrics.
+
+        Args:
+            x: the batch.
+            y, sample_weight, training: not used.
+            y_pred: what `call` says of it.
+        """
+        del y, sample_weight, training
+        assert x is not None and y_pred is not None, "given by fit and evaluate"
+        terms = self.loss_terms(x, y_pred)
+        weights = terms.real
         if self.step_weights:
-            steps = real.shape[1]
-            weights = real * ops.arange(steps, dtype="float32")[None] / max(1, steps - 1)
+            steps = weights.shape[1]
+            weights = weights * ops.arange(steps, dtype="float32")[None] / max(1, steps - 1)
         loss = 0.0
         for tracker in self.trackers:
-            term = y_pred[tracker.name]
-            tracker.update_state(_mean(term, real))
+            term = getattr(terms, tracker.name)
+            tracker.update_state(_mean(term, terms.real))
             loss = loss + _mean(term, weights)
         return loss
 
-    def expected(self, batch: Batch, uniforms: Array) -> Array:
+    def expected(self, batch: Batch, uniforms: Tensor) -> Tensor:
         """How likely each key is given the frames before, for one draw of what the model draws first.
 
         Args:
-            batch: see `Batch`.
+            batch: see the class.
             uniforms: `[batch, time, values]`; the mean over several is the probability.
 
         Returns:
@@ -358,7 +408,7 @@ class FrameModel(keras.Model):
 
     @property
     def plays_keys(self) -> bool:
-        """Whether it can say keys: not where frames are tokens, or classes without a decoder to keys."""
+        """Whether it predicts keys: not where frames are tokens, or classes without a decoder to keys."""
         return self.form == "keys" or self.key_decoder is not None
 
     @property
@@ -368,7 +418,7 @@ class FrameModel(keras.Model):
         return Sizes(self.output_layer.uniforms, keys)
 
 
-def pitch_classes(keys: Array) -> Array:
+def pitch_classes(keys: Tensor) -> Tensor:
     """Which of the twelve pitch classes sound, float32 `[..., 12]` of keys `[..., keys]`; the first key is an A."""
     keys = ops.cast(keys, "float32")
     width, classes = keys.shape[-1], len(PITCH_CLASSES)
@@ -377,10 +427,10 @@ def pitch_classes(keys: Array) -> Array:
     return ops.cast(ops.max(octaves, axis=-2) > 0, "float32")
 
 
-def _shifted(first: Array, values: Array) -> Array:
+def _shifted(first: Tensor, values: Tensor) -> Tensor:
     """The value before each one, `[batch, time, ...]`."""
     return ops.concatenate([first[:, None], values[:, :-1]], axis=1)
 
 
-def _mean(terms: Array, weights: Array) -> Array:
+def _mean(terms: Tensor, weights: Tensor) -> Tensor:
     return ops.sum(terms * weights) / ops.maximum(ops.sum(weights), 1.0)

@@ -1,10 +1,14 @@
 """What `train.py` trains on: clips for MusicVAE, whole pieces for frame models, behind one interface."""
 
+import sys
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from common.console import progress
 from common.errors import InputError
+
+if TYPE_CHECKING:
+    from models.music_vae.validation import Validator
 
 
 class TrainingData(Protocol):
@@ -24,8 +28,12 @@ class TrainingData(Protocol):
         """The model's figures on what is held out, `val_loss` among them."""
         ...
 
-    def picture(self, model: Any, path: Path) -> None:
-        """Write a picture of what the model expects of held-out music, where there is one to draw."""
+    def draw_expected(self, model: Any, step: int, path: Path) -> None:
+        """Write a picture of what the model expects of held-out music after a step, where there is one to draw."""
+        ...
+
+    def draw_curves(self, run_dir: Path) -> None:
+        """Write a picture of the run's log, where there is one to draw."""
         ...
 
     def report(self, step: int, line: dict[str, float]) -> str:
@@ -41,7 +49,7 @@ class ClipData:
         self.train = load_examples(train, config, training=True) if train else None
         self.held_out = load_examples(held_out, config) if held_out else None
         self.has_held_out = self.held_out is not None
-        self._held_batches: list[dict[str, Any]] | None = None
+        self._validator: Validator | None = None
 
     def batches(self, model: Any, seed: int) -> Any:
         from preprocess.dataset import Batches
@@ -51,17 +59,21 @@ class ClipData:
         return Batches(self.train, self.config.hparams.batch_size, seed, most)
 
     def validate(self, model: Any, limit: int | None = None) -> dict[str, float]:
-        from models.training import trainer
+        from models.music_vae.validation import Validator
 
         assert self.held_out is not None, "asked for where some are held out"
-        if self._held_batches is None:
+        if self._validator is None or self._validator.model is not model:
             size = self.config.hparams.batch_size
             starts = range(0, len(self.held_out), size)[:limit]
-            self._held_batches = [self.held_out.batch(slice(start, start + size)) for start in starts]
-        return trainer.validation(model, self._held_batches)
+            batches = [self.held_out.batch(slice(start, start + size)) for start in starts]
+            self._validator = Validator(model, batches)
+        return self._validator.figures()
 
-    def picture(self, model: Any, path: Path) -> None:
+    def draw_expected(self, model: Any, step: int, path: Path) -> None:
         """Nothing: MusicVAE's pictures are those of its samples."""
+
+    def draw_curves(self, run_dir: Path) -> None:
+        """Nothing: TensorBoard draws the log."""
 
     def report(self, step: int, line: dict[str, float]) -> str:
         text = (
@@ -134,11 +146,19 @@ class PieceData:
             self._scorer = frame_evaluation.Scorer(model)
         return frame_evaluation.validation(self._scorer, self._groups, self._validated)
 
-    def picture(self, model: Any, path: Path) -> None:
+    def draw_expected(self, model: Any, step: int, path: Path) -> None:
         assert self.held_out is not None, "asked for where some are held out"
         from workflows.piano.pictures import draw_expected
 
-        draw_expected(path, model, self.held_out, f"{self.config.name}, step {int(model.step)}")
+        draw_expected(path, model, self.held_out, f"{self.config.name}, step {step}")
+
+    def draw_curves(self, run_dir: Path) -> None:
+        from render.curves import save_curves
+
+        try:
+            save_curves(run_dir / "curves.png", run_dir / "log.csv", self.config.name)
+        except InputError as error:  # a damaged log, from which nothing can be drawn
+            print(f"{run_dir / 'curves.png'}: is not drawn. {error}", file=sys.stderr)
 
     def report(self, step: int, line: dict[str, float]) -> str:
         parts = {

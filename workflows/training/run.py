@@ -1,9 +1,8 @@
 """A run of training from its parts: what `train.py` and the benchmarks share."""
 
 import dataclasses
-import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from catalog.config import PARTS, Config, ConfigError
 from common.console import progress
@@ -12,6 +11,10 @@ from common.output_files import write_atomically
 from models import families
 from workflows.training.data import TrainingData
 from workflows.training.run_lock import locked
+
+if TYPE_CHECKING:
+    from models.training.resuming import Progress
+    from models.training.settings import Settings
 
 
 def built(config: Any, seed: int = 0) -> Any:
@@ -85,10 +88,10 @@ def run(
     config: Any,
     data: TrainingData,
     run_dir: Path,
-    settings: Any,
+    settings: "Settings",
     seed: int = 0,
     validation_batches: int | None = None,
-) -> dict[str, float]:
+) -> "Progress":
     """Train a compiled model, with progress bar, lines on the terminal, and pictures where there are any.
 
     Args:
@@ -96,12 +99,12 @@ def run(
         config: a `catalog.config.Config`, stored with the run.
         data: what to train and validate on.
         run_dir: where everything goes; an interrupted run goes on.
-        settings: a `models.training.trainer.Settings`.
+        settings: how long, how often.
         seed: of the batches.
-        validation_batches: so many a validation; None for all.
+        validation_batches: how many batches each validation takes; None for all.
 
     Returns:
-        The last line of the log.
+        How far the run has come, with the last line of its log.
 
     Raises:
         NotANumber: where the loss stops being a number.
@@ -117,36 +120,31 @@ def _run(
     config: Any,
     data: TrainingData,
     run_dir: Path,
-    settings: Any,
+    settings: "Settings",
     seed: int,
     validation_batches: int | None,
-) -> dict[str, float]:
+) -> "Progress":
     from models.training import trainer
 
     batches = data.batches(model, seed)
     write_atomically(run_dir / CONFIG_FILE, config.to_json().encode())
 
-    def validate() -> dict[str, float]:
-        data.picture(model, run_dir / "pictures" / f"step-{int(model.step):08d}.png")
+    def validate(step: int) -> dict[str, float]:
+        data.draw_expected(model, step, run_dir / "pictures" / f"step-{step:08d}.png")
         return data.validate(model, validation_batches)
 
     def report(step: int, line: dict[str, float]) -> None:
         print(data.report(step, line), flush=True)
 
     with progress("Training", settings.num_steps) as advance:
-        done = [0]
+        done = 0
 
         def on_step(step: int) -> None:
-            advance(step - done[0])
-            done[0] = step
+            nonlocal done
+            advance(step - done)
+            done = step
 
         checked = validate if data.has_held_out else None
-        line = trainer.train(model, batches, run_dir, config.to_json(), settings, checked, report, on_step)
-    if config.model == "frame_model":
-        from render.curves import save_curves
-
-        try:
-            save_curves(run_dir / "curves.png", run_dir / "log.csv", config.name)
-        except InputError as error:  # a damaged log, from which nothing can be drawn
-            print(f"{run_dir / 'curves.png'}: is not drawn. {error}", file=sys.stderr)
-    return line
+        found = trainer.train(model, batches, run_dir, config.to_json(), settings, checked, report, on_step)
+    data.draw_curves(run_dir)
+    return found

@@ -64,7 +64,9 @@ def test_numpy_draws_and_scores_as_keras_does(name: str) -> None:
             # A uniform number within rounding of a boundary may fall on either side.
             assert (found == expected).all(axis=1).sum() >= CLIPS - (uniforms is not None)
     lengths = np.full(CLIPS, STEPS)
-    loss = model.reconstruct(np.int32(clips["tokens"]), clips["z"], lengths, clips["controls"])[1]
+    tokens = np.int32(clips["tokens"])
+    parameters = model.teacher_forced(tokens, clips["z"], lengths, clips["controls"])
+    loss = model.reconstruction(parameters, tokens, lengths)
     score = player.log_probability(clips["z"], clips["controls"], clips["tokens"]).sum(axis=1)
     np.testing.assert_allclose(-score, np.asarray(loss), rtol=1e-4)
 
@@ -118,8 +120,9 @@ def test_probabilities_of_all_tokens_sum_to_one_and_copying_is_among_them() -> N
     model = families.build_model(config)
     randomize(model, scale=0.2)
     clips = some_clips()
+    lengths = np.full(CLIPS, STEPS)
     parameters = np.asarray(
-        model.reconstruct(np.int32(clips["tokens"]), clips["z"], np.full(CLIPS, STEPS), clips["controls"])[0]
+        model.teacher_forced(np.int32(clips["tokens"]), clips["z"], lengths, clips["controls"])
     )
     np.testing.assert_allclose(np.exp(parameters).sum(axis=-1), 1, atol=1e-3)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from models.music_vae.decoders import Draws, LSTMDecoder
+from models.music_vae.decoders import Draws, KnownSteps, LSTMDecoder
 from models.outputs.chords import ChordClasses, IndependentVoices
 from models.outputs.polyphonic_sampler import PolyphonicSampler
 from tests.helpers.formulas import sigmoid
@@ -321,11 +321,12 @@ def test_they_are_outputs_of_a_decoder(name: str, data: tuple) -> None:
     decoder = LSTMDecoder(output, (7,))
     decoder.build(2)
     embedding = ops.convert_to_tensor(np.random.default_rng(9).standard_normal((BATCH, 2)).astype(np.float32))
-    steps = {"uniforms": ops.convert_to_tensor(uniforms[..., : output.uniforms].astype(np.float32))}
-    drawn, previous, _ = decoder.generate(embedding, output.nothing(BATCH), TIME, Draws(steps))
+    uniforms = ops.convert_to_tensor(uniforms[..., : output.uniforms].astype(np.float32))
+    drawn, previous, _ = decoder.generate(embedding, output.nothing(BATCH), TIME, Draws(uniforms))
     assert tuple(drawn.shape) == frames.shape and set(np.unique(drawn)) <= {0.0, 1.0}
-    parameters, _ = decoder.teacher_forced({"previous": previous}, embedding)
-    again = [output.draw(parameters[:, t], steps["uniforms"][:, t], 1.0) for t in range(TIME)]
+    known = KnownSteps(previous, drawn, np.ones((BATCH, TIME), bool))
+    parameters, _ = decoder.teacher_forced(known, embedding)
+    again = [output.draw(parameters[:, t], uniforms[:, t], 1.0) for t in range(TIME)]
     np.testing.assert_array_equal(ops.convert_to_numpy(ops.stack(again, axis=1)), ops.convert_to_numpy(drawn))
     for values in (drawn, output.target(frames)):
         assert (ops.convert_to_numpy(output.loss(parameters, values)) >= 0).all()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from models.music_vae.decoders import Draws, LSTMDecoder
+from models.music_vae.decoders import Draws, KnownSteps, LSTMDecoder
 from models.outputs.boltzmann import Machine
 from models.outputs.rbm import RBM
 from models.piano.rbm_keys import RBMKeys
@@ -209,11 +209,11 @@ def test_it_is_an_output_of_a_decoder() -> None:
     rng = np.random.default_rng(6)
     rbm.coupling.weights_of_keys.assign(rng.standard_normal((HIDDEN, KEYS)))
     embedding = ops.convert_to_tensor(rng.standard_normal((3, 2)).astype(np.float32))
-    steps = {"uniforms": ops.convert_to_tensor(rng.random((3, 5, rbm.uniforms), np.float32))}
-    drawn, previous, _ = decoder.generate(embedding, rbm.nothing(3), 5, Draws(steps))
+    uniforms = ops.convert_to_tensor(rng.random((3, 5, rbm.uniforms), np.float32))
+    drawn, previous, _ = decoder.generate(embedding, rbm.nothing(3), 5, Draws(uniforms))
     assert tuple(drawn.shape) == (3, 5, KEYS) and set(np.unique(drawn)) <= {0.0, 1.0}
-    parameters, _ = decoder.teacher_forced({"previous": previous}, embedding)
-    again = [rbm.draw(parameters[:, t], steps["uniforms"][:, t], 1.0) for t in range(5)]
+    parameters, _ = decoder.teacher_forced(KnownSteps(previous, drawn, np.ones((3, 5), bool)), embedding)
+    again = [rbm.draw(parameters[:, t], uniforms[:, t], 1.0) for t in range(5)]
     np.testing.assert_array_equal(ops.convert_to_numpy(ops.stack(again, axis=1)), ops.convert_to_numpy(drawn))
     likeliest = ops.stack([rbm.draw(parameters[:, t], None, 1.0) for t in range(5)], axis=1)
     np.testing.assert_array_equal(ops.convert_to_numpy(rbm.correct(parameters, likeliest)), 1.0)

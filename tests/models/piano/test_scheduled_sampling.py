@@ -33,7 +33,7 @@ def test_scheduled_sampling_shows_a_share_of_its_own_draws(
     true = ops.convert_to_numpy(model.values_of(batch["tokens" if model.form == "tokens" else "keys"]))
     with monkeypatch.context() as patch:
         patch.setattr(model, "read", recording(model.read))
-        nats = model(batch, training=True)["nats"]
+        nats = model.loss_terms(batch, model(batch, training=True)).nats
         model(batch, training=False)
     first, second, scored = seen
     assert first is None  # the pass that draws hears true frames
