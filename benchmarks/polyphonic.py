@@ -149,12 +149,8 @@ def config_of(model: str, name: str) -> configs.Config:
 
 
 def check_recipe(model: str, name: str, runs: Path) -> None:
-    """Refuse a run that was begun with another recipe than today's.
-
-    Raises:
-        InputError: naming the run.
-    """
-    from workflows.training.run import config_of as config_of_run
+    """Refuse a run that was begun with another recipe than the one that stands here."""
+    from workflows.training.run_config import config_of as config_of_run
 
     run_dir = runs / f"{model}-{name}"
     if config_of_run(run_dir) not in (None, config_of(model, name)):
@@ -170,8 +166,8 @@ def train_and_score(model: str, name: str, data: Path, runs: Path, samples: int)
     from models.piano import evaluation as frame_evaluation
     from models.training.settings import Settings
     from workflows import families as workflows
+    from workflows.examples import groups_of, load_pieces
     from workflows.training import run as training
-    from workflows.training.data import groups_of, load_pieces
 
     recipe, config = recipe_of(model, name), config_of(model, name)
     run_dir, path = runs / f"{model}-{name}", str(data / f"{name}.mat")

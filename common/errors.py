@@ -42,6 +42,10 @@ class CheckpointError(UserError, ValueError):
     """A file that does not hold the weights that were asked for."""
 
 
+class NotANumber(ArithmeticError):
+    """Training has diverged: its loss is NaN or infinite. The message says at which step and what to do."""
+
+
 def because(error: BaseException) -> str:
     """What a parser's exception says of its input, for the end of a sentence; in words where it speaks of Python."""
     if isinstance(error, KeyError):

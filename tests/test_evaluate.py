@@ -105,7 +105,7 @@ def test_figures_agree_with_the_models_own_loss(
 ):
     from models import families
     from models.music_vae import evaluation
-    from workflows.training.data import load_examples
+    from workflows.examples import load_examples
 
     model = families.open_music_vae(str(run_dir))
     examples = load_examples(str(patterns_tfrecord), model.config)

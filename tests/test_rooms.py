@@ -53,6 +53,9 @@ COVERED_BY = {
     "models/piano/readers/history_predictor.py": "tests/experiments/test_history_copy.py",
     "models/piano/*.py": "tests/models/piano/test_model.py",
     "models/training/optimizer.py": "tests/test_parity_with_magenta.py",
+    "models/training/callbacks.py": "tests/test_train.py",
+    "models/training/settings.py": "tests/test_train.py",
+    "models/training/trainable.py": "tests/models/training/test_resuming.py",
     "models/training/trainer.py": "tests/test_train.py",
     "patterns/*.py": "tests/patterns/test_notation.py",
     "preprocess/converters/base.py": "tests/fuzz/test_midi.py",
@@ -98,7 +101,11 @@ COVERED_BY = {
     "workflows/piano/*.py": "tests/test_piano_commands.py",
     "workflows/reporting/piano.py": "tests/test_piano_commands.py",
     "workflows/reporting/*.py": "tests/test_evaluate.py",
+    "workflows/examples.py": "tests/test_train.py",
+    "workflows/training/evaluation.py": "tests/test_train.py",
     "workflows/training/run.py": "tests/test_train.py",
+    "workflows/training/run_config.py": "tests/test_run_damage.py",
+    "workflows/training/tfds.py": "tests/test_train.py",
 }
 """Files without a test of their own name (patterns of their paths, the first that fits), and the test that covers them."""
 

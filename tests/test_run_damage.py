@@ -113,7 +113,7 @@ def test_a_checkpoint_from_before_there_were_checksums_loads(tmp_path: Path) -> 
 
 def test_a_missing_config_is_that_of_the_newest_checkpoint(tmp_path: Path) -> None:
     from tests.helpers.checkpoints import tiny_config, zero_weights
-    from workflows.training.run import config_of
+    from workflows.training.run_config import config_of
 
     config = tiny_config()
     assert config_of(tmp_path) is None

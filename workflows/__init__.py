@@ -1,5 +1,6 @@
 """What commands do from end to end, on people's files: the models of `models`, applied.
 
+examples       the examples in given files, with a progress bar
 families       what commands do with each family of models
 sampling       `sample.py`, for models of every family
 interpolating  `interpolate.py`

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import keras
 
+from common.errors import NotANumber
 from models.formats import ours as checkpoint
 from models.training import resuming
 from models.training.optimizer import averaged
@@ -20,10 +21,6 @@ from models.training.run_log import RunLog
 from models.training.settings import Settings
 
 Line = dict[str, float]
-
-
-class NotANumber(ArithmeticError):
-    """Training has diverged; the message says at which step and what to do."""
 
 
 class Interval(keras.callbacks.Callback):

@@ -15,7 +15,7 @@ from tests.fuzz import campaign
 from tests.fuzz.campaign import Wrong
 from tests.fuzz.record_inputs import RecordFile, note_sequence_file, shard_file
 from tests.fuzz.test_midi import all_converters, check_examples
-from workflows.training.data import load_windows
+from workflows.examples import load_windows
 
 CONFIGS = tuple(configs.CONFIG_MAP.values())
 CLIPS = tuple(c for c in CONFIGS if c.model == "music_vae")

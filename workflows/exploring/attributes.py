@@ -9,8 +9,8 @@ import configs
 from common.console import print_table, progress
 from common.errors import InputError
 from common.output_files import check_outputs
+from workflows.examples import load_examples
 from workflows.loading import load_model
-from workflows.training.data import load_examples
 
 
 def amounts_of(text: str, flag: str) -> list[float]:

@@ -11,10 +11,10 @@ from common.errors import InputError
 from common.output_files import check_outputs
 from preprocess.drums.tracks import drum_choice_of
 from render.clips import Shown, in_meter_of, planned_files, style_of, write_clips
+from workflows.examples import load_examples
 from workflows.loading import load_model
 from workflows.midi_clips.clip import first_bars, read_clip
 from workflows.midi_clips.merge import given_sequence, style_like
-from workflows.training.data import load_examples
 
 
 def embed(args: argparse.Namespace) -> None:

@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     from models.formats import ours as checkpoint
     from models.formats import weight_check
     from models.music_vae.trained import TrainedModel
-    from workflows.training.data import load_examples
+    from workflows.examples import load_examples
 
     args = get_parser().parse_args(argv)
     shares = {name: getattr(args, f"{name}_share") for name in SHARES}

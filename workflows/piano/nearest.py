@@ -13,8 +13,8 @@ from models.piano.trained import TrainedFrameModel
 from preprocess.piano_rolls import piano_roll
 from preprocess.pieces.pieces import Pieces
 from preprocess.pieces.transforms import transpose
+from workflows.examples import load_pieces
 from workflows.piano.primers import representation_of
-from workflows.training.data import load_pieces
 
 
 def training_pieces(model: TrainedFrameModel, patterns: str) -> Pieces:

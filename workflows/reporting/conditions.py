@@ -18,10 +18,10 @@ from models.history_drums.trained import HistoryModel
 from models.music_vae.trained import TrainedModel
 from preprocess.drums.conditions import GROUPS, STYLES, DrumConditions, parse_conditions, quantile_of
 from preprocess.drums.windows import ends_in_a_fill
+from workflows.examples import load_windows
 from workflows.exploring.vary_conditions import MEASURED, MIDDLE, samples_to_move, vary
 from workflows.flags.history_drums import GUIDANCE
 from workflows.history_drums import sampling
-from workflows.training.data import load_windows
 
 Array = np.ndarray
 

@@ -20,11 +20,11 @@ from models.music_vae.trained import TrainedModel
 from preprocess.dataset import ExampleSet
 from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
 from preprocess.drums.rhythm import STEPS_PER_BAR
+from workflows.examples import load_examples
 from workflows.reporting import beat_comparison
 from workflows.reporting import beats as beat_report
 from workflows.reporting import conditions as condition_report
 from workflows.reporting import grooves as groove_report
-from workflows.training.data import load_examples
 
 if TYPE_CHECKING:
     # Imports Keras.

@@ -16,9 +16,9 @@ from metrics.plagiarism import summarize
 from models.piano.trained import TrainedFrameModel
 from preprocess.pieces.pieces import Pieces
 from preprocess.pieces.transforms import pitch_classes
+from workflows.examples import groups_of, load_pieces
 from workflows.piano.nearest import nearest_passages
 from workflows.piano.pictures import draw_expected
-from workflows.training.data import groups_of, load_pieces
 
 if TYPE_CHECKING:
     # Imports Keras.

@@ -1,94 +1,115 @@
-"""A run of training from its parts: what `train.py` and the benchmarks share."""
+"""A run of training, from its flags or from its parts."""
 
-import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catalog.config import PARTS, Config, ConfigError
+from catalog.config import Config
 from common.console import progress
-from common.errors import InputError, shown
-from common.output_files import write_atomically
+from common.errors import InputError
+from common.output_files import check_folder, write_atomically
 from models import families
-from workflows.training.data import TrainingData
-from workflows.training.run_lock import locked
+from models.formats import ours as checkpoint
+from models.formats.opening import read_checkpoint
+from models.layers import startup
+from models.training.settings import Settings
+from workflows import families as workflows
+from workflows.training.data import Line, TrainingData
+from workflows.training.run_config import CONFIG_FILE
+from workflows.training.run_lock import check_free, locked
 
 if TYPE_CHECKING:
     from models.training.resuming import Progress
-    from models.training.settings import Settings
 
 
-def built(config: Any, seed: int = 0) -> Any:
+@dataclass(frozen=True)
+class Source:
+    """Where examples come from: globs separated by commas.
+
+    Attributes:
+        train: to train on.
+        held_out: to validate on; None for no validation.
+    """
+
+    train: str
+    held_out: str | None = None
+
+
+def train(
+    config: Config,
+    run_dir: Path,
+    source: Source,
+    settings: Settings,
+    seed: int = 0,
+    init_from: str | None = None,
+    precision: str = "float32",
+    validation_batches: int | None = None,
+) -> "Progress":
+    """Train a model, or go on with an interrupted run; the terminal says what happens.
+
+    Args:
+        config: of the model.
+        run_dir: where everything goes.
+        source: the examples.
+        settings: how long, how often.
+        seed: of weights, batches and noise.
+        init_from: a checkpoint whose weights a new run starts from.
+        precision: Keras's policy of number types.
+        validation_batches: how many batches each validation takes; None for all.
+
+    Returns:
+        How far the run has come.
+
+    Raises:
+        InputError: for a precision that the family can't compute in, parts of the config that do not fit together,
+            examples that can't be used, or a run that another process trains.
+        CheckpointError: for weights to start from, or a run's checkpoints, that can't be read or do not fit.
+        NotANumber: where the loss stops being a number.
+    """
+    check_folder(run_dir)
+    check_free(run_dir)
+    # Before the examples are read and Keras is imported, which takes longer.
+    weights = read_checkpoint(init_from).weights if init_from else None
+    if precision != "float32" and not families.of(config).mixed_precision:
+        raise InputError(f"{config.name} computes in float32 alone; leave out --precision.", "bad_flag")
+    data = workflows.of(config).training_data(config, source.train, source.held_out)
+
+    startup.import_keras()
+    import keras
+
+    keras.config.set_dtype_policy(precision)
+    try:
+        model = built(config, seed)
+    except ValueError as error:
+        raise InputError(f"{config.name}: {error}", "bad_config") from error
+    if weights is not None:
+        checkpoint.assign(model, weights, str(init_from))
+    print(
+        f"Training {config.name} ({model.count_params():,} parameters) on {keras.backend.backend()}; the first step "
+        "compiles."
+    )
+    return run(model, config, data, run_dir, settings, seed, validation_batches)
+
+
+def built(config: Config, seed: int = 0) -> Any:
     """A compiled model with fresh weights.
 
     Raises:
         ValueError: where the config's parts do not fit.
     """
+    model = families.build_model(config, seed)
     from models.training import trainer
 
-    model = families.build_model(config, seed)
     trainer.compile_model(model)
     return model
 
 
-CONFIG_FILE = "config.json"
-
-
-def config_of(run_dir: Path) -> Config | None:
-    """The config that a run began with, or where its file is missing that of its newest checkpoint; None without a run.
-
-    Raises:
-        ConfigError: where it can't be read.
-        CheckpointError: where the file is missing and the run's checkpoints can't be read.
-    """
-    from models.formats import ours as checkpoint
-    from models.formats.opening import open_checkpoint
-
-    stored = run_dir / CONFIG_FILE
-    if stored.exists():
-        try:
-            return Config.from_json(stored.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:  # a ConfigError is a ValueError
-            raise ConfigError(
-                f"{stored}: {str(error).rstrip('.')}; remove it, and the config of the newest checkpoint is taken."
-            ) from error
-    if checkpoint.numbered(run_dir / "train"):
-        return open_checkpoint(str(run_dir / "train")).config
-    return None
-
-
-def check_same(run_dir: Path, before: Config, config: Config) -> None:
-    """Refuse to go on with a run under another config than it began with.
-
-    Raises:
-        InputError: naming what differs.
-    """
-
-    def flat(one: Config) -> dict[str, Any]:
-        parts = {part: dict(getattr(one, part)) for part in (*PARTS, "augmenter")}
-        named = {
-            f"{name} of the {part}": value for part, table in parts.items() for name, value in table.items()
-        }
-        return {"model": one.model, "name": one.name, **dataclasses.asdict(one.hparams), **named}
-
-    ours, theirs = flat(before), flat(config)
-    differing = [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
-    if differing:
-        first = differing[0]
-        more = f" (and {len(differing) - 1} more differ)" if len(differing) > 1 else ""
-        raise InputError(
-            f"{run_dir}: was begun with another config or --hparams: {first} is {shown(ours.get(first))} there and "
-            f"{shown(theirs.get(first))} now{more}. Leave out --config and --hparams to go on with it, or name a new "
-            "--run_dir.",
-            "other_config",
-        )
-
-
 def run(
     model: Any,
-    config: Any,
+    config: Config,
     data: TrainingData,
     run_dir: Path,
-    settings: "Settings",
+    settings: Settings,
     seed: int = 0,
     validation_batches: int | None = None,
 ) -> "Progress":
@@ -96,7 +117,7 @@ def run(
 
     Args:
         model: as `built` makes it.
-        config: a `catalog.config.Config`, stored with the run.
+        config: stored with the run.
         data: what to train and validate on.
         run_dir: where everything goes; an interrupted run goes on.
         settings: how long, how often.
@@ -111,40 +132,29 @@ def run(
         CheckpointError: where the run's newest checkpoint does not fit the model, or none can be read.
         InputError: where another process trains the run (`locked`).
     """
-    with locked(run_dir):
-        return _run(model, config, data, run_dir, settings, seed, validation_batches)
-
-
-def _run(
-    model: Any,
-    config: Any,
-    data: TrainingData,
-    run_dir: Path,
-    settings: "Settings",
-    seed: int,
-    validation_batches: int | None,
-) -> "Progress":
     from models.training import trainer
 
-    batches = data.batches(model, seed)
-    write_atomically(run_dir / CONFIG_FILE, config.to_json().encode())
-
-    def validate(step: int) -> dict[str, float]:
+    def validate(step: int) -> Line:
         data.draw_expected(model, step, run_dir / "pictures" / f"step-{step:08d}.png")
         return data.validate(model, validation_batches)
 
-    def report(step: int, line: dict[str, float]) -> None:
+    def report(step: int, line: Line) -> None:
         print(data.report(step, line), flush=True)
 
-    with progress("Training", settings.num_steps) as advance:
-        done = 0
+    with locked(run_dir):
+        batches = data.batches(model, seed)
+        write_atomically(run_dir / CONFIG_FILE, config.to_json().encode())
+        with progress("Training", settings.num_steps) as advance:
+            done = 0
 
-        def on_step(step: int) -> None:
-            nonlocal done
-            advance(step - done)
-            done = step
+            def on_step(step: int) -> None:
+                nonlocal done
+                advance(step - done)
+                done = step
 
-        checked = validate if data.has_held_out else None
-        found = trainer.train(model, batches, run_dir, config.to_json(), settings, checked, report, on_step)
-    data.draw_curves(run_dir)
+            checked = validate if data.has_held_out else None
+            found = trainer.train(
+                model, batches, run_dir, config.to_json(), settings, checked, report, on_step
+            )
+        data.draw_curves(run_dir)
     return found
