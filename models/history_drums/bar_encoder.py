@@ -1,8 +1,8 @@
-"""An encoder that reads bars: each bar by the same dense layers, then all bars of a clip together, or each by itself.
+"""An encoder of bars: each bar by the same dense layers, then all bars of a clip together, or each by itself.
 
 An LSTM over 64 steps has to learn what a bar is; here it is given, and every bar of the training set is an example for
-the same weights. Where each bar keeps a slice of z to itself, clips that nobody played (bars recombined) are as good
-to learn from as those that somebody did, and an edit of one bar moves its slice alone.
+the same weights. Where each bar has a slice of z of its own, recombined bars, which nobody played, are as good to learn
+from as real clips, and an edit of one bar moves only its slice.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from keras import ops
 from models.layers import backend
 from models.music_vae.encoders import total_lengths
 
-Array = Any
+Tensor = Any
 
 
 class BarEncoder(keras.layers.Layer):
@@ -22,8 +22,8 @@ class BarEncoder(keras.layers.Layer):
     Args:
         bars: bars of a clip.
         bar_sizes: units of the layers that read a bar, lowest first.
-        joint_sizes: units of the layers that read what these make of all bars side by side; none keeps the bars
-            apart, and each has its slice of z.
+        joint_sizes: units of the layers that read the results for all bars side by side; with none the bars stay apart,
+            and each has its slice of z.
         dropout: probability that a value of a layer is dropped while training.
         seed: seed of the dropout masks.
     """
@@ -46,7 +46,7 @@ class BarEncoder(keras.layers.Layer):
 
     @property
     def slices(self) -> int:
-        """Parts of z that are encoded by themselves: 1, or one a bar."""
+        """Number of parts of z that are encoded separately: 1, or one for each bar."""
         return 1 if self.joint_layers else self.bars
 
     @property
@@ -73,16 +73,16 @@ class BarEncoder(keras.layers.Layer):
         self.built = True
 
     def named_weights(self) -> dict[str, keras.Variable]:
-        """`bar_{layer}/...` and `joint_{layer}/...`."""
+        """The weights as `bar_{layer}/kernel` and `joint_{layer}/kernel`, and the biases."""
         parts = (("bar", self.bar_layers), ("joint", self.joint_layers))
         layers = [(f"{name}_{i}", layer) for name, part in parts for i, layer in enumerate(part)]
         return {f"{n}/{k}": w for n, d in layers for k, w in (("kernel", d.kernel), ("bias", d.bias))}
 
-    def call(self, sequence: Array, lengths: Array, training: bool = False) -> Array:
+    def call(self, sequence: Tensor, lengths: Tensor, training: bool = False) -> Tensor:
         """Embed `sequence` `[batch, time, input_depth]`.
 
         Args:
-            sequence: what lies behind a clip's end is not read.
+            sequence: steps past a clip's end are not read.
             lengths: `[batch]` or `[batch, segments]`.
             training: whether dropout is on.
 
@@ -102,5 +102,5 @@ class BarEncoder(keras.layers.Layer):
             read = self._dropped(layer(read), training)
         return read
 
-    def _dropped(self, x: Array, training: bool) -> Array:
+    def _dropped(self, x: Tensor, training: bool) -> Tensor:
         return backend.dropout(x, self.dropout, self.seed_generator) if training and self.dropout else x

@@ -25,7 +25,7 @@ def history_vae(config: Config, seed: int = 0) -> HistoryVAE:
     if encoder["name"] != "bars":
         raise ValueError(f"A history_lstm goes with the encoder 'bars', not '{encoder['name']}'.")
     if not scheduled_sampling.is_teacher_forcing(hparams.sampling_schedule, hparams.sampling_rate):
-        raise ValueError("A history_lstm has no scheduled sampling; it hears its own past.")
+        raise ValueError("A history_lstm has no scheduled sampling; it reads its own past.")
     if decoder["length"] != hparams.max_seq_len:
         raise ValueError(
             f"The decoder's length is {decoder['length']}, but max_seq_len {hparams.max_seq_len}."

@@ -1,13 +1,13 @@
-"""A decoder that hears itself: an LSTM that reads its own past at fixed lags, and copies from it.
+"""An autoregressive decoder of drums: an LSTM that reads its own past at fixed lags, and copies from it.
 
-The idea is that of HistoryUser (FortsAndMills/MusicGeneration): an LSTM forgets what stood a bar ago, so it is handed
-over again. Here a step reads all its lags side by side rather than one weighted sum of them, because a drum pattern of
+The idea is that of HistoryUser (FortsAndMills/MusicGeneration): an LSTM forgets what was played a bar ago, so it is given
+it again. Here a step reads all its lags side by side rather than one weighted sum of them, because a drum pattern of
 nine bits is small; the weights over lags remain, and decide what is copied:
 
     p(token) = w_0 softmax(logits)[token] + sum_k w_k [token = the token lags[k] steps ago]
 
 with `w` a softmax over "nothing" and the lags, as the pointer mixtures of language models have it (Merity et al.,
-"Pointer Sentinel Mixture Models", 2017). Beside its past a step reads what `preprocess.drums.history_controls.py` packs: known hits
+"Pointer Sentinel Mixture Models", 2017). Beside its past a step reads what `preprocess/drums/history_controls.py` packs: known hits
 of this step and of steps to come, the music before the clip, and what the music should be like. Where hits are known,
 only tokens that agree with them can be drawn, so locks and filling in are exact.
 """
@@ -31,7 +31,7 @@ from preprocess.example_forms import NO_TOKEN
 Tensor = Any
 
 IMPOSSIBLE = -1e9
-"""The logit of what can't be."""
+"""The logit of a token that contradicts the known hits."""
 
 
 class HistoryDecoder(Decoder):
@@ -40,18 +40,18 @@ class HistoryDecoder(Decoder):
     Args:
         drums: number of drums; a token has a bit for each.
         layer_sizes: units of each LSTM layer.
-        length: steps of a clip, and of the music before it that can be heard; no lag is longer.
+        length: steps of a clip, and of the music before it that the decoder can read; no lag is longer.
         steps_per_bar: steps of a bar, for the position in it.
         lags: steps back at which the past is read, 1 for the step before.
         copy_lags: steps back from which a token can be copied.
         leads: steps ahead at which known hits are read, 0 for the present step.
-        hidden_size: units of the dense layer between all that is read and the LSTM.
+        hidden_size: units of the dense layer between what a step reads and the LSTM.
         conditions: width of a row of conditions.
-        z_slices: equal parts of z, each heard in its share of the clip; 1 for all of z everywhere.
-        step_features: values that a dense layer makes of a slice for each of its steps, which then hear them in its
-            place: what z says of a step needs no gate that opens at this step alone. 0 for z itself.
+        z_slices: equal parts of z, each the input of its share of the clip; 1 for all of z at every step.
+        step_features: values that a dense layer computes from a slice for each of its steps, which get them in place of
+            the slice: then no gate has to open at just the step that a part of z is about. 0 for z itself.
         dropout: probability that a value of the LSTM's hidden states and outputs is dropped while training; a third of
-            it for all that is read. One mask serves all steps of a sequence.
+            it for what a step reads. One mask serves all steps of a sequence.
         seed: seed of the dropout masks.
 
     Raises:
@@ -104,7 +104,7 @@ class HistoryDecoder(Decoder):
 
     @property
     def read_size(self) -> int:
-        """Width of all that a step reads but z."""
+        """Width of what a step reads, without z."""
         layout = self.layout
         bars = self.length // self.steps_per_bar
         past = len(self.lags) * (layout.drums + 1) + len(self.copy_lags)
@@ -170,7 +170,7 @@ class HistoryDecoder(Decoder):
         """What is read of the past, `[..., width]`, and the tokens that can be copied, `[..., copy_lags]`.
 
         Args:
-            ago: gives the tokens so many steps before the present ones, NO_TOKEN where there are none.
+            ago: gives the tokens a number of steps before the present ones, NO_TOKEN where there are none.
         """
         before = ago(1)
         equal = [ops.logical_and(ops.equal(before, ago(lag + 1)), before >= 0) for lag in self.copy_lags]
@@ -179,7 +179,7 @@ class HistoryDecoder(Decoder):
         return ops.concatenate(read, axis=-1), ops.stack([ago(lag) for lag in self.copy_lags], axis=-1)
 
     def _fixed_reads(self, controls: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-        """What a step reads that does not depend on what is played, `[batch, time, width]`, and what it hears of z."""
+        """What a step reads that does not depend on what is played, and its part of z: `[batch, time, width]` each."""
         time, layout = controls.shape[1], self.layout
         steps = ops.arange(time, dtype="int32")
         bars = self.length // self.steps_per_bar
@@ -200,8 +200,8 @@ class HistoryDecoder(Decoder):
             controls[..., layout.wanted],
             controls[..., layout.uses_z],
         ]
-        heard = controls[:, 0, layout.uses_z] * z
-        sliced = ops.reshape(heard, (-1, self.z_slices, z.shape[-1] // self.z_slices))
+        used = controls[:, 0, layout.uses_z] * z
+        sliced = ops.reshape(used, (-1, self.z_slices, z.shape[-1] // self.z_slices))
         if self.unrolled is None:
             here = ops.repeat(sliced, time // self.z_slices, axis=1)
         else:

@@ -1,7 +1,7 @@
-"""Clips of one's own in the latent space: vectors that play them as they are, and ways between two of them.
+"""Given clips in the latent space: vectors that are decoded to them as they are, and interpolations between two of them.
 
 Interpolation is that of the MusicVAE paper (Roberts et al., 2018), along the sphere; even steps, exact ends and a second
-model that is heard between them are ours. NumPy throughout.
+model that takes part between them are ours. NumPy throughout.
 """
 
 from typing import TypeGuard
@@ -16,21 +16,21 @@ from models.numpy_engine.history_drums import Voice, decode_together
 Array = np.ndarray
 
 RESOLUTION = 8
-"""Places that `even_steps` plays for each of its steps."""
+"""Points that `even_steps` decodes for each of its steps."""
 
 BESIDE = 0.5
-"""Weight of the model that says what drummers play, half way between two clips."""
+"""Weight, half way between two clips, of the model that knows what drummers play."""
 
 ROUNDS, RATE = 8, 0.7
-"""How often `refined` listens, and the share of what it misses that it adds."""
+"""How often `refined` encodes what it has decoded, and the share of the difference that it adds."""
 
 
 def refined(model: HistoryModel, tokens: Array) -> Array:
-    """Latent vectors from which clips are played back as nearly as the decoder can, at temperature 0.
+    """Latent vectors from which clips are decoded as exactly as the decoder can, at temperature 0.
 
-    The posterior's mean is the encoder's first guess. What it plays is encoded in turn, and what the encoder hears
-    missing is added: `z + RATE (mu(clip) - mu(what z plays))`, a few times; of each clip that vector is kept whose music
-    differs in the fewest hits.
+    The first guess is the mean of the posterior. What is decoded from it is encoded in turn, and the difference is
+    added: `z + RATE (mu(clip) - mu(decoded(z)))`, a few times; for each clip the vector is kept whose music differs in
+    the fewest hits.
 
     Args:
         model: of drum tokens.
@@ -50,8 +50,8 @@ def refined(model: HistoryModel, tokens: Array) -> Array:
         best[better], fewest[better] = z[better], wrong[better]
         if not fewest.any():
             break
-        heard = model.posterior({"inputs": played, "lengths": lengths})[0]
-        z = z + np.float32(RATE) * (mu - heard)
+        again = model.posterior({"inputs": played, "lengths": lengths})[0]
+        z = z + np.float32(RATE) * (mu - again)
     return best
 
 
@@ -61,7 +61,7 @@ def is_refined(model: TrainedModel) -> TypeGuard[HistoryModel]:
 
 
 def is_player(model: TrainedModel) -> TypeGuard[HistoryModel]:
-    """Whether it is a drum model that hears itself and plays without z."""
+    """Whether it is a history drum model that also plays without z."""
     return isinstance(model, HistoryModel) and model.fills_in
 
 
@@ -84,24 +84,24 @@ def even_steps(
     beside: HistoryModel | None = None,
     batch_size: int | None = None,
 ) -> Array:
-    """What is played on the way from one latent vector to another, in steps that change about as much each.
+    """An interpolation between two latent vectors in steps that each change the music by about as much.
 
-    Along the sphere a decoder changes little for a while and then much at once. So the way is played at many places,
-    with the same random numbers, and those are taken that stand evenly on the way as it was played: where the number
-    of hits (or tokens) changed so far is nearest to an equal share of all changes.
+    Along the sphere the decoded music changes little for a while and then much at once. So it is decoded at many points,
+    with the same random numbers, and the steps are those points where the number of hits (or tokens) changed so far is
+    nearest to an equal share of all changes.
 
     Args:
-        model: of tokens or numbers; what is compared is whether values differ.
-        ends: `[2, z_size]`, between which the way goes.
+        model: of tokens or of real values; what is compared is whether values differ.
+        ends: `[2, z_size]`, the vectors to interpolate between.
         num_steps: both ends included, at least 2.
         temperature, seed: of the draws.
         controls: as for `decode_values`, one clip's `[steps, depth]`.
         length: steps of a clip; the config's `max_seq_len` by default.
-        exact: `[2, z_size]`, what the ends themselves are played from where that is not `ends` (`refined`); the
-            difference is gone a step further, since such vectors are far from any that is likely.
-        beside: a model of the same drums that says what drummers play, without z; with it `model` is one that edits. It
-            counts for up to BESIDE half way, and for nothing at the ends: between two clips lies much that nobody plays.
-        batch_size: how many places are decoded at once; all of them by default. It changes only how much memory that
+        exact: `[2, z_size]`, what the ends themselves are decoded from where that is not `ends` (`refined`); the
+            difference fades within one step, since such vectors are far from any that is likely.
+        beside: a model of the same drums that knows what drummers play, without z; with it `model` is one that edits.
+            Its weight is up to BESIDE half way and 0 at the ends: between two clips lies much that nobody plays.
+        batch_size: how many points are decoded at once; all of them by default. It changes only how much memory that
             takes.
 
     Returns:
@@ -140,7 +140,7 @@ def even_steps(
 def _played_together(
     model: HistoryModel, beside: HistoryModel, z: Array, weights: Array, temperature: float | None, seed: int
 ) -> Array:
-    """Tokens that a model plays from z, with another one's opinion by weights `[n]`; all by the same random numbers."""
+    """Tokens drawn from a model given z, mixed with another model by weights `[n]`; with the same random numbers for all."""
     n = len(z)
     weights = weights.astype(np.float32)
     nothing = np.zeros((n, beside.z_size), np.float32)

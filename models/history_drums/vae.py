@@ -1,8 +1,8 @@
-"""The MusicVAE around a history decoder: z for some clips, the decoder by itself for others, one set of weights.
+"""A MusicVAE with an autoregressive history decoder, which plays some clips from z and others without it.
 
-While training, a clip's controls (`preprocess.drums.history_controls.py`) say whether it is decoded from its own z, or without one:
-from nothing, from its beginning, or around hits that are known. So one model samples by the prior, goes on from music
-that came before, and fills in. The loss of a clip without z has no KL.
+While training, a clip's controls (`preprocess/drums/history_controls.py`) say whether it is decoded from its own z, or without one:
+from nothing, from its beginning, or around hits that are known. So one set of weights samples from the prior, continues
+music that came before, and fills in. The loss of a clip without z has no KL divergence.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -64,8 +64,8 @@ class HistoryVAE(MusicVAE):
         del controls
         sequence = encoder_input(inputs, self.input_form, self.input_depths, self.compute_dtype)
         if training and self.hit_noise:
-            heard = backend.uniform(ops.shape(sequence), self.noise) >= self.hit_noise
-            sequence = sequence * ops.cast(heard, sequence.dtype)
+            kept = backend.uniform(ops.shape(sequence), self.noise) >= self.hit_noise
+            sequence = sequence * ops.cast(kept, sequence.dtype)
         assert self.encoder is not None, "given at construction"
         embedding = self.encoder(sequence, lengths, training=training)
         flat = (-1, self.hparams.z_size)

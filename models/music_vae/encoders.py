@@ -10,7 +10,7 @@ from models.layers import backend
 from models.layers.lstm import LSTM, LSTMStack
 from models.layers.lstm_sequence import swap
 
-Array = Any
+Tensor = Any
 
 
 class BidirectionalLSTM(keras.layers.Layer):
@@ -19,7 +19,7 @@ class BidirectionalLSTM(keras.layers.Layer):
     States start at zero and stop at each sequence's length.
 
     Args:
-        layer_sizes: units a direction of each layer, lowest first.
+        layer_sizes: units per direction of each layer, lowest first.
         dropout: probability that an input value of a layer is dropped while training.
         seed: seed of the dropout masks.
         residual: each layer adds its projected input to its output.
@@ -62,7 +62,7 @@ class BidirectionalLSTM(keras.layers.Layer):
             for name, weight in layer.named_weights().items()
         }
 
-    def call(self, sequence: Array, lengths: Array, training: bool = False) -> tuple[Array, Array]:
+    def call(self, sequence: Tensor, lengths: Tensor, training: bool = False) -> tuple[Tensor, Tensor]:
         """Read `sequence` `[batch, time, input_depth]` with `lengths` `[batch]`.
 
         Returns:
@@ -87,25 +87,25 @@ class BidirectionalLSTM(keras.layers.Layer):
         return swap(outputs), embedding
 
 
-def last_real(sequence: Array, lengths: Array) -> Array:
+def last_real(sequence: Tensor, lengths: Tensor) -> Tensor:
     """The last real step `[batch, depth]` of a sequence `[time, batch, depth]`; zeros where the length is 0."""
     is_last = ops.arange(sequence.shape[0], dtype="int32")[:, None] == lengths[None, :] - 1
     return ops.sum(sequence * ops.cast(is_last, sequence.dtype)[:, :, None], axis=0)
 
 
 class BidirectionalLSTMEncoder(BidirectionalLSTM):
-    """The embedding alone of a `BidirectionalLSTM`: Magenta's `BidirectionalLstmEncoder`."""
+    """A `BidirectionalLSTM` that returns its embedding only: Magenta's `BidirectionalLstmEncoder`."""
 
-    def call(self, sequence: Array, lengths: Array, training: bool = False) -> Array:
+    def call(self, sequence: Tensor, lengths: Tensor, training: bool = False) -> Tensor:
         """Embed `sequence` `[batch, time, input_depth]` with `lengths` `[batch]` or `[batch, segments]`."""
         return super().call(sequence, total_lengths(lengths), training)[1]
 
 
 class LSTMEncoder(keras.layers.Layer):
-    """Stacked LSTM that reads forward; the embedding is the top layer's last real output.
+    """Stacked LSTM that reads forward; the embedding is the top layer's output at the last real step.
 
-    Magenta's `LstmEncoder` takes the output at the padded end instead, which is zero for shorter sequences;
-    both agree on sequences of full length.
+    Magenta's `LstmEncoder` takes the output at the padded end instead, which is zero for shorter sequences; on
+    sequences of full length both give the same.
 
     Args:
         layer_sizes: units of each layer, lowest first.
@@ -139,7 +139,7 @@ class LSTMEncoder(keras.layers.Layer):
         """The weights by Magenta's variable names."""
         return {f"multi_rnn_cell/{name}": weight for name, weight in self.stack.named_weights().items()}
 
-    def call(self, sequence: Array, lengths: Array, training: bool = False) -> Array:
+    def call(self, sequence: Tensor, lengths: Tensor, training: bool = False) -> Tensor:
         """Embed `sequence` `[batch, time, input_depth]` with `lengths` `[batch]` or `[batch, segments]`."""
         inputs = self.stack.drop(swap(sequence), training)
         states = self.stack.zero_states(ops.shape(inputs)[1], inputs.dtype)
@@ -148,9 +148,9 @@ class LSTMEncoder(keras.layers.Layer):
 
 
 class HierarchicalLSTMEncoder(keras.layers.Layer):
-    """Encoders on top of one another: segments become embeddings, and groups of embeddings one embedding.
+    """A hierarchy of encoders: segments become embeddings, and groups of embeddings one embedding.
 
-    All segments of a level are read side by side as one large batch. Magenta's `HierarchicalLstmEncoder` over
+    All segments of a level are encoded side by side as one large batch. Magenta's `HierarchicalLstmEncoder` over
     `BidirectionalLstmEncoder`.
 
     Args:
@@ -200,13 +200,16 @@ class HierarchicalLSTMEncoder(keras.layers.Layer):
             for name, weight in level.named_weights().items()
         }
 
-    def call(self, sequence: Array, lengths: Array, training: bool = False) -> Array:
+    def call(self, sequence: Tensor, lengths: Tensor, training: bool = False) -> Tensor:
         """Embed `sequence` `[batch, total_length, input_depth]`.
 
         Args:
             sequence: padded at the end, or segment by segment.
             lengths: `[batch]`, or `[batch, segments]` where each segment is padded at its own end.
             training: whether dropout is on.
+
+        Raises:
+            ValueError: for sequences of another length.
         """
         if sequence.shape[1] != self.total_length:
             raise ValueError(f"The hierarchy encodes {self.total_length} steps, not {sequence.shape[1]}.")
@@ -224,8 +227,19 @@ class HierarchicalLSTMEncoder(keras.layers.Layer):
         return sequence[:, 0]
 
 
-def segment_lengths(lengths: Array, segments: int, steps: int) -> Array:
-    """Lengths of each segment, int32 `[batch, segments]`, from `[batch]` (padded at the end) or themselves."""
+def segment_lengths(lengths: Tensor, segments: int, steps: int) -> Tensor:
+    """Lengths of each segment, int32 `[batch, segments]`.
+
+    Args:
+        lengths: `[batch]` of sequences that are padded at their end, or `[batch, segments]` already.
+        segments: number of segments.
+        steps: of a segment.
+
+    Example:
+        >>> import numpy as np
+        >>> ops.convert_to_numpy(segment_lengths(np.array([10, 32]), segments=4, steps=8)).tolist()
+        [[8, 2, 0, 0], [8, 8, 8, 8]]
+    """
     lengths = ops.cast(lengths, "int32")
     if len(lengths.shape) == 2:
         return lengths
@@ -233,6 +247,6 @@ def segment_lengths(lengths: Array, segments: int, steps: int) -> Array:
     return ops.clip(lengths[:, None] - starts, 0, steps)
 
 
-def total_lengths(lengths: Array) -> Array:
-    """Lengths of whole sequences, `[batch]`."""
+def total_lengths(lengths: Tensor) -> Tensor:
+    """Lengths of whole sequences, `[batch]`, from lengths `[batch]` or `[batch, segments]`."""
     return lengths if len(lengths.shape) == 1 else ops.sum(lengths, axis=1)

@@ -66,12 +66,12 @@ class Interval(keras.callbacks.Callback):
 
 
 class AfterSteps(keras.callbacks.Callback):
-    """Base of what is done after every so many steps, and after the last one.
+    """Base of what is done at regular intervals, and after the last step.
 
     Args:
         progress: says the step.
         settings: says which step is the last.
-        every: steps between two times; a multiple of the settings' `log_every`.
+        every: length of an interval in steps; a multiple of the settings' `log_every`.
     """
 
     def __init__(self, progress: Progress, settings: Settings, every: int):

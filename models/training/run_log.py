@@ -1,6 +1,7 @@
-"""What a run writes down beside its checkpoints: `log.csv`, and the same for TensorBoard.
+"""The log of a run: `log.csv`, and the same values as TensorBoard's event files.
 
-Both without TensorFlow. TensorBoard's own writer has a thread that ends in a traceback where a disk is full.
+Both are written without TensorFlow, and without TensorBoard's own writer, whose thread ends in a traceback where a disk
+is full.
 """
 
 import csv
@@ -17,11 +18,12 @@ from preprocess.tfrecord import framed
 
 
 class RunLog:
-    """The log of a run, which goes on where an earlier one stopped.
+    """The log of a run, which continues that of an interrupted one.
 
     Args:
         run_dir: gets `log.csv`, and an event file in `train`.
-        start_step: lines of later steps are left out; they will be made again.
+        start_step: the step from which the run goes on; lines of later steps are dropped, since they will be written
+            again.
 
     Raises:
         InputError: where the folder can't be written.
@@ -78,15 +80,14 @@ class _EventFile:
 def _logged(path: Path, last_step: int) -> list[dict[str, Any]]:
     """The lines of an earlier log up to a step.
 
-    What is damaged of them is left out, which a line on standard error says; the log is a record, and a run goes on
-    without.
+    Damaged lines are left out, with a warning on standard error: a run does not depend on its log.
     """
     if not path.exists():
         return []
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError as error:
-        print(f"{path}: can't be read ({error.strerror}); it begins anew.", file=sys.stderr)
+        print(f"{path}: can't be read ({error.strerror}); a new log is begun.", file=sys.stderr)
         return []
     rows, damaged = [], 0
     header = lines[0].split(",") if lines else []
@@ -97,11 +98,12 @@ def _logged(path: Path, last_step: int) -> list[dict[str, Any]]:
             if len(values) != len(header) or header[0] != "step":
                 raise ValueError
             is_past = int(values[0]) <= last_step
-            numbers = [float(value) for value in values if value]
+            for value in filter(None, values):
+                float(value)
         except ValueError:
             damaged += 1
             continue
-        if is_past and numbers:
+        if is_past:
             rows.append(dict(zip(header, values, strict=True)))
     if damaged:
         print(f"{path}: left out {damaged} damaged lines.", file=sys.stderr)

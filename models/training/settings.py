@@ -26,7 +26,7 @@ class Settings:
     hours_between_kept: float | None = None
 
     def is_due(self, every: int, step: int) -> bool:
-        """Whether what is done every so many steps is to be done after this one; it always is after the last.
+        """Whether what is done every `every` steps is due after `step`; after the last step everything is.
 
         Example:
             >>> settings = Settings(num_steps=250)
@@ -36,5 +36,5 @@ class Settings:
         return step % every == 0 or step == self.num_steps
 
     def is_out_of_patience(self, waited: int) -> bool:
-        """Whether so many validations without a better one are too many."""
+        """Whether training is to stop after `waited` validations without a better one."""
         return 0 < self.patience <= waited

@@ -51,11 +51,12 @@ class BatchesFrom(keras.utils.PyDataset):
 def compile_model(model: TrainableModel) -> None:
     """Give a model the optimizer of its hyperparameters, and XLA."""
     h = model.hparams
+    least, decay_steps, warmup_steps = h.min_learning_rate, h.decay_steps, h.warmup_steps
     schedule: keras.optimizers.schedules.LearningRateSchedule
-    if h.decay_steps:
-        schedule = CosineDecayToFloor(h.learning_rate, h.decay_steps, h.min_learning_rate, h.warmup_steps)
+    if decay_steps:
+        schedule = CosineDecayToFloor(h.learning_rate, decay_steps, least, warmup_steps)
     else:
-        schedule = ExponentialDecayToFloor(h.learning_rate, h.decay_rate, h.min_learning_rate)
+        schedule = ExponentialDecayToFloor(h.learning_rate, h.decay_rate, least)
     clipping = h.clip_mode, h.grad_clip, h.grad_norm_clip_to_zero
     optimizer = ClippedAdam(schedule, *clipping, h.weight_decay, h.averaging_rate)
     model.compile(optimizer=optimizer, jit_compile=True)

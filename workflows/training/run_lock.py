@@ -1,8 +1,8 @@
-"""One process trains a run at a time: a lock file in the run_dir, which names the process.
+"""Only one process trains a run at a time: a lock file in the run_dir names it.
 
-The system holds the lock (`flock`) and lets go of it when the process ends, however it ends, so a lock file whose process
-is dead is taken over. Where a folder knows no such locks, as on some network file systems, the process that the file
-names is asked for; one of another host counts as alive until its lock file is removed.
+The operating system holds the lock (`flock`) and releases it when the process ends, however it ends, so the lock file of
+a dead process is taken over. Where a folder has no such locks, as on some network file systems, the process that the
+file names is looked up; one of another host counts as alive until its lock file is removed.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ _WORDS = "{path.parent}: is being trained by process {pid} on {host}, since {sta
 
 @contextlib.contextmanager
 def locked(run_dir: Path) -> Iterator[None]:
-    """Hold the lock of a run_dir, which is made where it is missing.
+    """Hold the lock of a run_dir, which is created where it is missing.
 
     Raises:
         InputError: where another process holds it, naming its number, host and start (`locked`); or where the folder
@@ -51,7 +51,7 @@ def locked(run_dir: Path) -> Iterator[None]:
 
 
 def check_free(run_dir: Path) -> None:
-    """Refuse a run_dir that another process trains, before any work is done; errors as for `locked`."""
+    """Refuse a run_dir that another process is training, before any work is done; raises as `locked` does."""
     path = run_dir / FILE
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_RDWR)
@@ -62,7 +62,7 @@ def check_free(run_dir: Path) -> None:
 
 
 def _acquired(path: Path) -> int:
-    """An open descriptor of the lock file that holds the lock, the file saying who does."""
+    """Lock the lock file, write into it who holds it, and return its open descriptor."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -106,7 +106,7 @@ def _take(descriptor: int, path: Path) -> None:
 
 
 def _holder(descriptor: int) -> dict[str, str] | None:
-    """Who wrote a lock file; None where it says nothing that can be read."""
+    """Who wrote a lock file; None where it can't be understood."""
     try:
         data = parse_json(os.pread(descriptor, MAX_BYTES, 0))
         return {key: str(data[key])[:100] for key in ("pid", "host", "started")}
