@@ -149,7 +149,11 @@ def config_of(model: str, name: str) -> configs.Config:
 
 
 def check_recipe(model: str, name: str, runs: Path) -> None:
-    """Refuse a run that was begun with another recipe than the one that stands here."""
+    """Refuse a run that was begun with another recipe than today's.
+
+    Raises:
+        InputError: naming the run.
+    """
     from workflows.training.run_config import config_of as config_of_run
 
     run_dir = runs / f"{model}-{name}"
