@@ -5,7 +5,7 @@ from pathlib import Path
 
 from common.output_files import check_outputs
 from workflows import families
-from workflows.loading import load_model
+from workflows.loading import load_any_model
 
 
 def evaluate(args: argparse.Namespace) -> str:
@@ -24,6 +24,6 @@ def evaluate(args: argparse.Namespace) -> str:
     output = Path(args.output_dir).expanduser()
     files = [output / "evaluation.json", output / "evaluation.png"]
     check_outputs(files, args.force)
-    model = load_model(args, frame_models=True)
+    model = load_any_model(args)
     families.of(model.config).evaluate(args, model, files)
     return f"Wrote {files[0]}" + (f" and {files[1].name}." if files[1].exists() else ".")

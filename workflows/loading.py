@@ -1,65 +1,88 @@
 """Loading the trained model that a command's flags name."""
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING
 
 import configs
 from common.errors import InputError
+from models import families
+from models.layers import startup
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from models.families import AnyTrained
+    from models.history_drums.trained import HistoryModel
+    from models.music_vae.trained import TrainedModel
 
 
-def load_model(args: argparse.Namespace, frame_models: bool = False, default: str | None = None) -> Any:
-    """The trained model that the flags name.
+def load_model(args: argparse.Namespace, default: str = configs.DEFAULT_CONFIG) -> "TrainedModel":
+    """The trained MusicVAE that the flags name, history drum models included.
 
     Args:
-        args: the command's flags; a temperature that is not given becomes the model's default.
-        frame_models: whether the command knows what to do with one that plays frame after frame.
-        default: the model where the flags name none; `configs.DEFAULT_CONFIG` by default.
+        args: the command's flags, `workflows.flags.model.add_model_flags` among them; a temperature of None becomes the
+            model's default.
+        default: name of the config whose shipped model is taken where the flags name none.
 
     Raises:
-        InputError: where the flags contradict each other.
-        CheckpointError: where there is no such checkpoint, or it is of the other kind.
+        InputError: where the flags contradict each other, or the backend can't be had or can't run the model.
+        CheckpointError: where there is no such checkpoint, or it is of another family.
     """
-    from models import families
-    from models.layers import startup
-
-    if args.run_dir and args.checkpoint_file:
-        raise InputError("--run_dir and --checkpoint_file are both given; name one of them.")
-    config = configs.get_config(args.config) if args.config else None
-    unnamed = config.name if config else default or configs.DEFAULT_CONFIG
-    name = args.run_dir or args.checkpoint_file or unnamed
-    opened = families.open_model if frame_models else families.open_music_vae
-    backend = getattr(args, "backend", None)
-    model: Any = opened(name, config, backend)
-    if backend is None and families.of(model.config).short_pieces_in_numpy and plays_little(args):
-        startup.prefer_numpy()
-    if args.temperature is None:
-        args.temperature = families.default_temperature(model.config)
+    model = families.open_music_vae(*_named(args, default), args.backend)
+    _fill_in(args, model)
     return model
 
 
-def player_beside(model: Any) -> Any:
-    """The shipped drum model that says what drummers play, for one that edits; None for other models.
+def load_any_model(args: argparse.Namespace, plays_little: bool = False) -> "AnyTrained":
+    """The trained model of any family that the flags name; arguments and errors as for `load_model`.
 
-    Such a model plays any clip, likely or not; on the way between two clips both are heard (`editing.even_steps`).
+    Args:
+        args: the command's flags.
+        plays_little: whether so little is to be played that Keras's NumPy backend is done before a compiler would be.
     """
-    from models import families
+    model = families.open_model(*_named(args, configs.DEFAULT_CONFIG), args.backend)
+    if plays_little and not args.backend and families.of(model.config).short_pieces_in_numpy:
+        startup.prefer_numpy()
+    _fill_in(args, model)
+    return model
+
+
+def _named(args: argparse.Namespace, default: str) -> tuple[str, configs.Config | None]:
+    """The checkpoint and the config that the flags name."""
+    if args.run_dir and args.checkpoint_file:
+        raise InputError("--run_dir and --checkpoint_file are both given; name one of them.")
+    config = configs.get_config(args.config) if args.config else None
+    return args.run_dir or args.checkpoint_file or (config.name if config else default), config
+
+
+def _fill_in(args: argparse.Namespace, model: "AnyTrained") -> None:
+    if args.temperature is None:
+        args.temperature = families.default_temperature(model.config)
+
+
+def player_beside(model: "TrainedModel") -> "HistoryModel | None":
+    """The shipped history drum model that samples, for one that edits; None for other models.
+
+    A model that edits plays any clip, likely or not; between two clips the one that samples is played together with it
+    (`models.history_drums.editing.even_steps`).
+    """
     from models.history_drums import editing
 
     if not editing.is_refined(model):
         return None
-    beside: Any = families.open_music_vae(configs.DEFAULT_CONFIG)
-    fits = editing.is_player(beside) and beside.layout.drums == model.layout.drums
-    return beside if fits and beside.max_length == model.max_length else None
+    beside = families.open_music_vae(configs.DEFAULT_CONFIG)
+    if not editing.is_player(beside) or beside.layout.drums != model.layout.drums:
+        return None
+    return beside if beside.max_length == model.max_length else None
 
 
-def samples_to_edit(model: Any, n: int, seed: int) -> Any:
-    """Clips for a model that edits, sampled by the one that samples, as a batch; None for other models.
+def samples_to_edit(model: "TrainedModel", n: int, seed: int) -> "dict[str, np.ndarray] | None":
+    """Clips for a model that edits, drawn by the one that samples, as a batch; None for other models.
 
-    A z that gives clips back holds hundreds of bits, and its prior far more than beats: nobody would listen to its samples.
+    The latent vector of a model that edits holds hundreds of bits, and few vectors drawn from its prior are beats that
+    anybody would play.
     """
     import numpy as np
-
-    from models import families
 
     beside = player_beside(model)
     if beside is None:
@@ -67,8 +90,3 @@ def samples_to_edit(model: Any, n: int, seed: int) -> Any:
     temperature = families.default_temperature(beside.config)
     tokens = beside.decode_values(beside.prior_sample(n, seed), temperature, seed)
     return {"inputs": tokens, "lengths": np.full(n, model.max_length)}
-
-
-def plays_little(args: argparse.Namespace) -> bool:
-    """Whether a command plays, and so few frames that NumPy is done before a compiler would be."""
-    return "bars" in args and max(args.length or 0, 16 * (args.bars or 0)) <= 1024
