@@ -74,6 +74,13 @@ def open_checkpoint(name: str, config: Config | None = None) -> OpenedCheckpoint
     Raises:
         CheckpointError: where there is none, it can't be read, it does not say its config and none is given, or config,
             checkpoint and weights contradict one another.
+
+    Example:
+        >>> found = open_checkpoint("cat-mel_2bar_tiny")
+        >>> found.config.name, found.config.hparams.z_size
+        ('cat-mel_2bar_tiny', 64)
+        >>> found.weights["encoder/mu/bias"].shape
+        (64,)
     """
     found = read_checkpoint(name)
     if found.format in ("Magenta", "magenta.js") and config is None:

@@ -76,7 +76,23 @@ class TrainedModel(Codec):
         c_input: Array | None = None,
         seed: int = 0,
     ) -> list[NoteSequence]:
-        """`n` NoteSequences from the prior; arguments as for `decode_to_tensors`."""
+        """NoteSequences for draws from the prior, at 120 quarters a minute.
+
+        Args:
+            n: how many.
+            length, temperature, c_input, seed: as for `decode_to_tensors`.
+            same_z: whether all are decoded from the same latent vector.
+
+        Example:
+            >>> from models.families import open_music_vae
+            >>> model = open_music_vae("cat-mel_2bar_tiny")
+            >>> first, second = model.sample(2, temperature=0.5, seed=3)
+            >>> [note.pitch for note in first.notes] == [note.pitch for note in second.notes]
+            False
+            >>> again, _ = model.sample(2, temperature=0.5, seed=3)
+            >>> again == first
+            True
+        """
         return self.decode(self.prior_sample(n, seed, same_z), length, temperature, c_input, seed)
 
     def _draw(self, mu: Array, sigma: Array, seed: int) -> tuple[Array, Array, Array]:
@@ -165,7 +181,24 @@ class TrainedModel(Codec):
         c_input: Array | None = None,
         seed: int = 0,
     ) -> list[NoteSequence]:
-        """NoteSequences from one to the other, both ends reconstructed, along the sphere between their means."""
+        """NoteSequences on the way from one to another, decoded along the sphere between their posteriors' means.
+
+        Args:
+            start_sequence, end_sequence: the ends, which are reconstructed, too; they are not changed.
+            num_steps: how many, both ends included.
+            length, temperature, c_input, seed: as for `decode_to_tensors`.
+            assert_same_length: refuse ends of different lengths.
+
+        Raises:
+            NoExtractedExamplesError, MultipleExtractedExamplesError, AssertionError: as `encode`.
+
+        Example:
+            >>> from models.families import open_music_vae
+            >>> model = open_music_vae("cat-mel_2bar_tiny")
+            >>> start, end = model.sample(2, temperature=0.5, seed=3)
+            >>> len(model.interpolate(start, end, num_steps=5, temperature=0.5))
+            5
+        """
         _, mu, _ = self.encode([start_sequence, end_sequence], assert_same_length, seed)
         return self.decode(slerp(mu[0], mu[1], num_steps), length, temperature, c_input, seed)
 
@@ -206,7 +239,7 @@ class TrainedModel(Codec):
 
 
 def _padded(tensors: list[Array], steps: int) -> Array:
-    """Arrays of different lengths behind one another, cut or padded to so many steps."""
+    """Arrays of different lengths as one, each cut or padded with zeros to a number of steps."""
     return np.stack(
         [np.pad(x[:steps], [(0, max(0, steps - len(x)))] + [(0, 0)] * (x.ndim - 1)) for x in tensors]
     )
