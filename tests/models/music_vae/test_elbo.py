@@ -5,6 +5,8 @@ import pytest
 
 from models.music_vae.elbo import beta_elbo_loss, kl_weight
 
+pytestmark = pytest.mark.jax
+
 
 @pytest.mark.parametrize(
     ("step", "max_beta", "beta_rate", "expected"),

@@ -7,6 +7,8 @@ import pytest
 
 from models.training.learning_rates import CosineDecayToFloor, ExponentialDecayToFloor
 
+pytestmark = pytest.mark.jax
+
 
 @pytest.mark.parametrize(
     ("step", "expected"), [(0, 0.001), (1, 0.0005005), (2, 0.00025075), (10, 1.9755859375e-06), (1000, 1e-6)]

@@ -5,6 +5,8 @@ import pytest
 
 from models.training.scheduled_sampling import check_sampling_schedule, sampling_probability
 
+pytestmark = pytest.mark.jax
+
 
 @pytest.mark.parametrize(
     ("step", "schedule", "rate", "expected"),
