@@ -1,4 +1,4 @@
-"""What a config is: frozen data that names a model's parts, its hyperparameters and its examples.
+"""What a config is: frozen data that names the parts of a model, its hyperparameters and its converter.
 
 The configs themselves are in the other files of `catalog/`. The names of the hyperparameters are Magenta's.
 """
@@ -40,13 +40,13 @@ class HParams:
     dropout_keep_prob: float = 1.0
     """Probability that an input value of an LSTM layer is kept while training."""
     free_bits: float = 0.0
-    """Bits of KL a sequence that cost nothing."""
+    """Bits of KL divergence a sequence that are not penalized."""
     max_beta: float = 1.0
     """Weight of the KL at the end of its annealing."""
     beta_rate: float = 0.0
     """Beta is (1 - beta_rate ** step) * max_beta; 0 means max_beta from the first step on."""
     sampling_schedule: str = "constant"
-    """How often the decoder (a frame model) hears its own draws in training: constant, exponential or
+    """How often the decoder (or a piano model) reads its own draws in training: constant, exponential or
     inverse_sigmoid."""
     sampling_rate: float = 0.0
     """The schedule's parameter; constant 0 is teacher forcing."""
@@ -56,14 +56,14 @@ class HParams:
     """The learning rate decays by this factor a step, towards min_learning_rate."""
     min_learning_rate: float = 0.00001
     decay_steps: int = 0
-    """Above 0 the learning rate falls along half a cosine to min_learning_rate in this many steps instead."""
+    """Above 0, the learning rate instead falls along half a cosine to min_learning_rate in this many steps."""
     warmup_steps: int = 0
-    """Steps in which the learning rate rises from 0 in proportion; with decay_steps only."""
+    """Steps in which the learning rate rises linearly from 0; with decay_steps only."""
     weight_decay: float = 0.0
-    """Each step takes this share of every kernel, times the learning rate (AdamW)."""
+    """Each step subtracts this share of every kernel, times the learning rate (AdamW)."""
     averaging_rate: float = 0.0
-    """Validation and the best checkpoint take a moving average of the weights that keeps this share a step; 0 for
-    the weights themselves."""
+    """Validation and the best checkpoint use an exponential moving average of the weights with this decay a step; 0
+    for the weights themselves."""
     clip_mode: str = "global_norm"
     """How gradients are clipped: global_norm or value."""
     grad_clip: float = 1.0
@@ -81,27 +81,27 @@ class HParams:
 
 @dataclass(frozen=True)
 class Config:
-    """One model: what it is built of, how it is trained, what its examples are.
+    """One model: its parts, how it is trained, and what its examples are.
 
-    Whatever made one, its name can stand in file names, and its parts have known options within the limits of
+    Wherever it comes from, its name can be used in file names, and its parts have known options within the limits of
     `catalog/limits.py`.
 
     Attributes:
         name: the name in CONFIG_MAP, or that of the user's file.
-        encoder: `{"name": "bidirectional_lstm"}`, or another of `models/music_vae/build.py`; for a frame model what reads
-            the past, `{"name": "history_user", "clock_bits": 6}` or another of `models/piano/build.py`.
+        encoder: `{"name": "bidirectional_lstm"}`, or another of `models/music_vae/build.py`; for a piano model the
+            reader of the past, `{"name": "history_user", "clock_bits": 6}` or another of `models/piano/build.py`.
         decoder: `{"name": "categorical_lstm"}`, or `{"name": "hierarchical_lstm", "core": "categorical_lstm",
             "level_lengths": (8, 8), "disable_autoregression": False}`, or another of `models/music_vae/build.py`; for a
-            frame model what draws a frame, `{"name": "polyphonic_sampler", "form": "classes"}`.
+            piano model the output that draws a frame, `{"name": "polyphonic_sampler", "form": "classes"}`.
         converter: `{"name": "drums", ...}` with the options of `preprocess/converters`.
         hparams: the hyperparameters.
-        augmenter: `{"transpose_range": (-5, 5), "stretch_range": (0.9, 1.1)}`, what training varies; a frame model
-            has `error_rate`, errors a frame, instead of a stretch; empty for nothing.
+        augmenter: how training varies the music, `{"transpose_range": (-5, 5), "stretch_range": (0.9, 1.1)}`; a piano
+            model has `error_rate`, errors a frame, instead of a stretch; empty for not at all.
         description: one line for `--list_configs`.
-        model: "music_vae", or "frame_model" for one that plays frame after frame from what came before.
+        model: "music_vae", or "frame_model" for a piano model, which plays frame after frame.
 
     Raises:
-        ConfigError: for a name, a part or an option of a part that is not as said.
+        ConfigError: for a name, a part or an option of a part that is not valid.
     """
 
     name: str

@@ -182,7 +182,7 @@ def write(
     # Only an earlier export is replaced, never somebody's other files.
     earlier = folder.is_dir() and all(_OURS.fullmatch(path.name) for path in folder.iterdir())
     if folder.exists() and not earlier:
-        raise CheckpointError(f"{folder}: is there and no checkpoint of magenta.js; name a new folder.")
+        raise CheckpointError(f"{folder}: exists and is not a magenta.js checkpoint; name a new folder.")
     for name in _needed(weights, config):
         if name not in weights:
             raise CheckpointError(f"{config.name}: the weights lack '{name}', which magenta.js needs.")
@@ -290,7 +290,7 @@ def read(folder: Path) -> Checkpoint:
     """
     manifest = _manifest(folder)
     if not manifest.is_file():
-        raise CheckpointError(f"{folder}: holds no checkpoint of magenta.js ({MANIFEST} or {OLD_MANIFEST}).")
+        raise CheckpointError(f"{folder}: holds no magenta.js checkpoint ({MANIFEST} or {OLD_MANIFEST}).")
     arrays = _arrays(manifest)
     spec = _json(manifest.with_name(CONFIG)) if manifest.with_name(CONFIG).is_file() else {}
     stand_ins = spec.get(_STAND_INS) if isinstance(spec, dict) else None
@@ -321,7 +321,7 @@ def _arrays(manifest: Path) -> dict[str, np.ndarray]:
     try:
         groups = list(_groups(manifest))
     except (KeyError, TypeError, AttributeError, OverflowError, OSError, RuntimeError) as error:
-        raise CheckpointError(f"{manifest}: is no manifest of weights ({because(error)}).") from error
+        raise CheckpointError(f"{manifest}: is not a manifest of weights ({because(error)}).") from error
     arrays: dict[str, np.ndarray] = {}
     for shards, entries in groups:
         data, start = _joined(shards, sum(entry.nbytes for entry in entries), manifest), 0

@@ -42,7 +42,7 @@ def read(path: Path) -> Checkpoint:
         path: a prefix such as `model.ckpt-1000`, its `.index` file, a folder, or a `.tar`.
 
     Raises:
-        CheckpointError: where there is no checkpoint, or the tar is damaged or holds what it should not.
+        CheckpointError: where there is no checkpoint, or the tar file is damaged or holds paths or links that lead elsewhere.
     """
     if path.is_file() and path.suffix != ".index":
         with temporary_folder() as folder:
@@ -55,7 +55,7 @@ def read(path: Path) -> Checkpoint:
                 # What fails to open has been tried as each kind in turn, and the message lists them all.
                 is_none = str(error).startswith("file could not be opened")
                 reason = "it is packed in no known way" if is_none else because(error)
-                raise CheckpointError(f"{path}: is no tar, or a damaged one ({reason}).") from error
+                raise CheckpointError(f"{path}: is not a tar file, or is damaged ({reason}).") from error
             return _read_prefix(_prefix_in(folder, path), path)
     if path.is_dir():
         return _read_prefix(_prefix_in(path, path), path)

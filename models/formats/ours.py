@@ -1,8 +1,8 @@
-"""Checkpoints: one safetensors file that holds the weights and, in its header, the config they belong to.
+"""Checkpoints: one safetensors file that holds the weights and, in its header, the config that they belong to.
 
-Loading runs no code. A file appears under its name only when it is complete, so a kill at any moment leaves the
-one before. A checksum in the header tells damage that leaves the format whole; files from before there was one load
-without. Weights have the names of Magenta's checkpoints.
+Loading runs no code. A file gets its name only when it is complete, so a process that is killed leaves the previous
+file whole. A checksum in the header detects damage that leaves the format intact; files from before it was introduced
+load without. Weights have the names of Magenta's checkpoints.
 """
 
 import json
@@ -28,9 +28,9 @@ class Checkpoint:
 
     Attributes:
         weights: float arrays by Magenta's variable names.
-        config: the config as JSON text (`configs.Config.to_json`), empty for a Magenta checkpoint.
+        config: the config as JSON text (`Config.to_json`), empty for a checkpoint that does not contain it.
         step: training steps taken.
-        state: what training needs besides to go on: optimizer slots, random state.
+        state: what else training needs to resume: optimizer slots, random state.
         notes: anything else in the header, such as the validation loss.
         source: where it was read from, for messages (`models.formats.opening`).
         format: whose it is: "ours", "Magenta", "magenta.js" or "PyTorch".
@@ -105,7 +105,7 @@ def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]
     """The metadata and the arrays of a safetensors file.
 
     Raises:
-        CheckpointError: where it can't be read, or holds numbers of a type that NumPy has not.
+        CheckpointError: where it can't be read, or holds values of a type that NumPy lacks.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -116,7 +116,7 @@ def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]
         raise CheckpointError(f"{path}: can't be read as a checkpoint ({error}).") from error
     except (TypeError, KeyError, AttributeError) as error:
         raise CheckpointError(
-            f"{path}: can't be read as a checkpoint, its numbers are of a type such as bfloat16 that NumPy has not; "
+            f"{path}: can't be read as a checkpoint, its values are of a type that NumPy lacks, such as bfloat16; "
             "save them as float32."
         ) from error
 
@@ -125,12 +125,12 @@ def as_weights(arrays: dict[str, np.ndarray], source: str) -> dict[str, np.ndarr
     """Arrays as weights: finite, and float32.
 
     Raises:
-        CheckpointError: naming the first that holds NaN or infinite numbers, or no numbers.
+        CheckpointError: naming the first that holds NaN, infinite numbers, or something else than real numbers.
     """
     weights = {}
     for name, array in arrays.items():
         if array.dtype.kind not in "fiub":
-            raise CheckpointError(f"{source}: '{name}' holds no real numbers.")
+            raise CheckpointError(f"{source}: '{name}' does not hold real numbers.")
         weights[name] = array.astype(np.float32, copy=False)
         if not np.isfinite(weights[name]).all():
             raise CheckpointError(

@@ -1,15 +1,15 @@
-"""The author's PyTorch models of seed 000 as weights of our frame models.
+"""PyTorch models of FortsAndMills/MusicGeneration as weights of our piano models.
 
-A model of the family is two state dicts, a generator of pitch classes and a decoder to keys, perhaps with
+A model there is two state dicts, a generator of pitch classes and a decoder from these to keys, perhaps with
 velocities: `torch.save(model.state_dict(), "generator.pt")`. Which config they belong to is read off the names and
 shapes of their tensors. PyTorch loads the files, with `weights_only`, so that no code in them runs; exports of the
-same tensors as `.safetensors` need no PyTorch. The author's weights are not part of this project: they have no
+same tensors as `.safetensors` need no PyTorch. The weights of that project are not part of this one: they have no
 licence.
 
-What a piece hears is the same in both. The original's clock shows t where frame t is shown and t + 1 predicted, ours
-the position of the frame to predict less one. Its history holds the frame shown at lag 1, and is read at lags of 4 to
-128; ours are 3 to 127 frames before the frame shown. One thing differs: the original made pitch classes of the lowest
-84 keys, ours are of all 88.
+Both read the same of a piece. Its clock shows t where frame t is the input and t + 1 is predicted; ours shows the
+position of the frame to predict less one. Its history holds the input frame at lag 1 and is read at lags of 4 to 128;
+ours are 3 to 127 frames before the input frame. One thing differs: it makes pitch classes of the lowest 84 keys, and
+this project of all 88.
 """
 
 import dataclasses
@@ -32,17 +32,17 @@ Tensors = dict[str, Array]
 
 SUFFIXES = (".pt", ".pth")
 MAGIC = (b"PK\x03\x04", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.")
-"""How PyTorch's files begin: a zip archive, or since before version 1.6 a pickled number."""
+"""How PyTorch's files begin: with a zip archive, or before version 1.6 with a pickled number."""
 
 RAW_VELOCITIES = 128.0
-"""The first velocity models heard MIDI velocities themselves, ours hear them divided by this."""
+"""The first velocity models there read MIDI velocities as they are, ours read them divided by this."""
 
 _LSTM_TENSOR = re.compile(r"^(?P<layer>.*)\.(?P<tensor>(weight|bias)_(ih|hh))(_l0)?$")
 _DENSE_TENSOR = re.compile(r"^(?P<layer>.*)\.(?P<tensor>weight|bias)$")
 
 
 class Part(NamedTuple):
-    """A layer of the originals, and where it stands among our weights.
+    """A layer of the original models, and its place among our weights.
 
     Attributes:
         theirs: its name there, the last words of its tensors' names.
@@ -173,7 +173,7 @@ def read(path: str | Path) -> Tensors:
     for name, array in arrays.items():
         if np.isnan(array).any():
             raise CheckpointError(
-                f"{path}: '{name}' holds NaN, as the author's published baseline does, which was saved after its "
+                f"{path}: '{name}' holds NaN, as the published baseline does, which was saved after its "
                 "training had broken down; take another file."
             )
         if not np.isfinite(array).all():
@@ -185,7 +185,7 @@ def _from_export(path: Path) -> Tensors:
     _, arrays = read_safetensors(path)
     for name, array in arrays.items():
         if not np.issubdtype(array.dtype, np.floating):
-            raise CheckpointError(f"{path}: '{name}' is no floating-point tensor.")
+            raise CheckpointError(f"{path}: '{name}' is not a floating-point tensor.")
     return {name: array.astype(np.float32) for name, array in arrays.items()}
 
 
@@ -211,7 +211,9 @@ def _from_torch(path: Path) -> Tensors:
         raise CheckpointError(f"{path}: holds a {type(tensors).__name__}, not a state dict.")
     for name, tensor in tensors.items():
         if not (isinstance(tensor, torch.Tensor) and tensor.is_floating_point()):
-            raise CheckpointError(f"{path}: '{name}' is no floating-point tensor; save model.state_dict().")
+            raise CheckpointError(
+                f"{path}: '{name}' is not a floating-point tensor; save model.state_dict()."
+            )
     return {str(name): tensor.detach().to(torch.float32).numpy() for name, tensor in tensors.items()}
 
 
@@ -325,7 +327,7 @@ def _best_fit(tensors: Tensors, kinds: Mapping[str, tuple[Part, ...]], source: s
         more = "" if len(best.problems) < 5 else f"; and {len(best.problems) - 4} more"
         problems = "; ".join(best.problems[:4]) + more
         raise CheckpointError(
-            f"{source}: is no {what} of the family; the nearest is {best.kind}: {problems}."
+            f"{source}: is not a {what} of the family; the nearest is {best.kind}: {problems}."
         )
     return best
 

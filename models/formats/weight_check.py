@@ -1,19 +1,20 @@
-"""Whether a checkpoint's weights belong to a config: every tensor's shape, before anything is built or played.
+"""Whether a checkpoint's weights belong to a config: the shape of every tensor, before anything is built or played.
 
-A checkpoint's own config wins over one that a flag names. Where the two contradict each other, or the weights and the
+A checkpoint's own config wins over one that a flag names. Where the two contradict each other, or the weights the
 config, a sentence says which sizes differ and what to do.
 """
 
 from collections.abc import Mapping
 from math import prod
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from catalog.limits import MAX_PARAMETERS
+from catalog.config import Config
+from catalog.limits import MAX_PARAMETERS, ConfigError
 from common.errors import CheckpointError
-from models.formats import piano_weight_shapes as frame_weight_shapes
-from models.formats import weight_shapes
+from models.formats import piano_weight_shapes, weight_shapes
 from models.formats.weight_shapes import Shapes
 
 Weights = Mapping[str, np.ndarray]
@@ -22,7 +23,7 @@ SCOPES = (
     *("encoder", "decoder", "core_decoder", "control_preprocessing"),
     *("reader", "projection", "output", "keys", "velocities"),
 )
-"""What the weights of our models begin with; others that a foreign checkpoint holds besides are not looked at."""
+"""What the names of our weights begin with; other tensors of a foreign checkpoint are ignored."""
 SIZES = (
     "z_size",
     "max_seq_len",
@@ -31,19 +32,22 @@ SIZES = (
     "nade_num_hidden",
     "control_preprocessing_rnn_size",
 )
-"""The hyperparameters that size weights and clips."""
+"""The hyperparameters that determine the sizes of weights and clips."""
 
 
-def shapes_of(config: Any) -> Shapes:
+SHAPES_OF_MODELS = MappingProxyType(
+    {"music_vae": weight_shapes.of_music_vae, "frame_model": piano_weight_shapes.of_frame_model}
+)
+"""The shapes of a config's weights, by the config's `model`."""
+
+
+def shapes_of(config: Config) -> Shapes:
     """The shapes of all weights that a config's model has, by name.
 
     Raises:
-        ValueError: where the config's parts do not go together, or make a larger model than any is taken to be.
+        ValueError: where the config's parts do not go together, or the model has more than MAX_PARAMETERS parameters.
     """
-    of_model = weight_shapes.of_music_vae
-    if config.model == "frame_model":
-        of_model = frame_weight_shapes.of_frame_model
-    shapes = of_model(config)
+    shapes = SHAPES_OF_MODELS[config.model](config)
     count = parameters_of(shapes)
     if count > MAX_PARAMETERS:
         raise ValueError(f"its sizes make {count:,} weights, and at most {MAX_PARAMETERS:,} are taken")
@@ -51,24 +55,24 @@ def shapes_of(config: Any) -> Shapes:
 
 
 def parameters_of(shapes: Shapes) -> int:
-    """How many numbers weights of these shapes hold."""
+    """The number of parameters in weights of these shapes."""
     return sum(prod(shape) for shape in shapes.values())
 
 
-def check(config: Any, weights: Weights, source: str, is_own: bool = False) -> None:
+def check(config: Config, weights: Weights, source: str, is_own: bool = False) -> None:
     """Compare the name and shape of every weight with what a config needs.
 
     Weights of a decoder alone, as exports to a browser are, are right without their encoder.
 
     Args:
-        config: a `catalog.config.Config`.
+        config: of the model.
         weights: arrays by name.
         source: where they come from, for the message.
         is_own: whether the config came with the weights.
 
     Raises:
         CheckpointError: where a weight is missing, left over or of another shape, where the config's parts don't go
-            together, or where they make a larger model than any is taken to be.
+            together, or where the model has more than MAX_PARAMETERS parameters.
     """
     try:
         shapes = shapes_of(config)
@@ -83,7 +87,7 @@ def check(config: Any, weights: Weights, source: str, is_own: bool = False) -> N
 
 
 def differences(shapes: Shapes, weights: Weights) -> list[str]:
-    """What of weights is not as these shapes say, in words; weights of other shapes first."""
+    """How weights differ from these shapes, in words: first those of another shape, then missing and extra ones."""
     whole = any(name.startswith("encoder/") for name in weights)
     needed = {name: shape for name, shape in shapes.items() if whole or not name.startswith("encoder/")}
     missing = [name for name in needed if name not in weights]
@@ -105,7 +109,7 @@ def differences(shapes: Shapes, weights: Weights) -> list[str]:
 
 
 def _remedy(weights: Weights, is_own: bool) -> str:
-    """What to do, for the end of a message: where the config was named, which configs the weights do fit."""
+    """What the user can do, for the end of a message: which configs fit weights whose config was named by a flag."""
     from catalog.config_map import CONFIG_MAP
 
     if is_own:
@@ -119,22 +123,20 @@ def _remedy(weights: Weights, is_own: bool) -> str:
     )
 
 
-def settled(given: Any, stored: str, source: str) -> Any:
-    """The config to take of the one that a flag names and the one that a checkpoint carries: the checkpoint's own.
+def settled(given: Config | None, stored: str, source: str) -> Config:
+    """The config to use, of the one that a flag names and the one that a checkpoint contains: the checkpoint's own.
 
-    The one that is named must be of the same parts. One of another name must also have the same converter and sizes;
-    under the same name these are the checkpoint's, as after a training with `--hparams`.
+    The one that is named must have the same parts. If it has another name, it must also have the same converter and
+    sizes; under the same name the checkpoint's are used, as after training with `--hparams`.
 
     Args:
-        given: a `catalog.config.Config`, or None.
-        stored: a config as JSON text, empty where the checkpoint carries none.
+        given: the config that a flag names, or None.
+        stored: a config as JSON text, empty where the checkpoint contains none.
         source: of the checkpoint, for messages.
 
     Raises:
         CheckpointError: where the two contradict each other, or there is neither, or the stored one is not valid.
     """
-    from catalog.config import Config, ConfigError
-
     if not stored:
         if given is None:
             raise CheckpointError(f"{source}: does not say its config; give --config.")
@@ -154,10 +156,10 @@ def settled(given: Any, stored: str, source: str) -> Any:
     return own
 
 
-def contradictions(own: Any, given: Any) -> list[tuple[str, Any, Any]]:
-    """What a checkpoint's config and one that is named say differently: what, the own value, the named one's.
+def contradictions(own: Config, given: Config) -> list[tuple[str, Any, Any]]:
+    """Where a checkpoint's own config and a named one differ: what differs, the own value, the named one's.
 
-    An option that is left out is the same as one that says no.
+    An option that is left out is the same as one that is false.
     """
     renamed = own.name != given.name
     found: list[tuple[str, Any, Any]] = (

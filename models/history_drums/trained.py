@@ -4,7 +4,7 @@ Beside what every `TrainedModel` does, a clip can be asked to agree with known h
 match conditions such as a style or a density (`preprocess/drums/conditions.py`).
 """
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from preprocess.converters.base import Example
 from preprocess.drums.history_controls import ControlLayout
 from preprocess.example_forms import NO_TOKEN
 
+if TYPE_CHECKING:
+    from models.history_drums.vae import HistoryVAE
+
 Array = np.ndarray
 
 
@@ -33,9 +36,9 @@ Once the likeliest tokens have gone wrong they go wrong together; the consensus 
 
 
 class HistoryModel(TrainedModel):
-    """A `TrainedModel` whose decoder reads its own past; arguments as there.
+    """A `TrainedModel` whose decoder reads its own past; arguments as for `TrainedModel`.
 
-    On a backend of Keras there is no guidance, and two models are played together in NumPy
+    Guidance is computed in NumPy only, and so are two models that are played together
     (`models.history_drums.editing.even_steps`).
     """
 
@@ -45,7 +48,7 @@ class HistoryModel(TrainedModel):
         super().__init__(config, weights, source, backend)
         self._player: HistoryPlayer | None = None
 
-    def _build(self) -> Any:
+    def _build(self) -> "HistoryVAE":
         startup.import_keras()
         from models.history_drums.build import history_vae
 
@@ -53,7 +56,7 @@ class HistoryModel(TrainedModel):
 
     @property
     def layout(self) -> ControlLayout:
-        """Where each part stands in a row of controls."""
+        """Which columns of the controls hold which part."""
         return ControlLayout(self.config.decoder["drums"], self.config.decoder.get("conditions", 0))
 
     @property
@@ -96,7 +99,7 @@ class HistoryModel(TrainedModel):
         conditions: Array | None = None,
         uses_z: Array | bool = True,
     ) -> Array:
-        """Controls of `n` clips for `decode_values`; see `ControlLayout.pack`."""
+        """Controls of `n` clips for `decode_values`, float32 `[n, steps, depth]`; arguments as for `ControlLayout.pack`."""
         return self.layout.pack(n, self.max_length, known, mask, past, conditions, uses_z)
 
     def decode_values(
@@ -116,9 +119,8 @@ class HistoryModel(TrainedModel):
         Args:
             z, temperature, seed, first, length, alike: as for `TrainedModel.decode_values`.
             controls: as `given` packs them; those of clips from z alone by default.
-            known: tokens `[n, steps]` that are not to be drawn, NO_TOKEN where they are; in place of those in
-                `controls`.
-            guidance: strength of the conditions, 1 as they were trained.
+            known: tokens `[n, steps]` to keep, NO_TOKEN where they are to be drawn; replaces those in `controls`.
+            guidance: strength of the conditions: 1 as trained, more exaggerates them, 0 ignores them.
         """
         steps = length or self.max_length
         n = len(z)

@@ -3,7 +3,7 @@
 An attribute vector is the mean latent vector of clips in the top quartile of an attribute less that of clips in
 the bottom quartile (Roberts et al., "A Hierarchical Latent Vector Model for Learning Long-Term Structure in
 Music", 2018, section 5.3.2, whose attributes of melodies are among these). Attributes are measured on NoteSequences
-as a converter makes them (at 120 quarter notes a minute, 4/4), so encoded and decoded clips are measured alike.
+as a converter makes them (at 120 quarter notes a minute, 4/4), so that encoded and decoded clips are measured in the same way.
 """
 
 import json
@@ -40,12 +40,12 @@ class Notes:
 
 @dataclass(frozen=True)
 class Attribute:
-    """Something to measure of a clip.
+    """A property of a clip that can be measured.
 
     Attributes:
-        unit: what it is counted in.
+        unit: of `measure`.
         of_drums: whether it is measured on drums or on pitched notes; None for all of them.
-        measure: the number of a clip; NaN where it is not defined (the mean pitch of silence).
+        measure: its value for a clip; NaN where it is not defined (the mean pitch of silence).
     """
 
     unit: str
@@ -117,7 +117,7 @@ def path_beside(source: str) -> Path:
 def names_for(model: TrainedModel) -> tuple[str, ...]:
     """The attributes of what a model plays; of a trio those of the drums and those of the melody.
 
-    Loudness is among them only where the model plays velocities; the others play all notes alike.
+    Loudness is among them only where the model plays velocities; the others play all notes equally loud.
     """
     options = model.config.converter
     kind = options["name"]

@@ -1,7 +1,7 @@
-"""Between clips as arrays and latent vectors: the encoder and the decoder of a trained MusicVAE, in NumPy or in Keras."""
+"""The encoder and the decoder of a trained MusicVAE, on clips as arrays, in NumPy or in Keras."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from models.numpy_engine import decoding as numpy_model
 from models.numpy_engine import grooves as numpy_groove
 from models.numpy_engine.representations import input_depths, to_dense
 from preprocess.converters.base import Converter
+
+if TYPE_CHECKING:
+    from models.music_vae.model import MusicVAE
 
 Array = np.ndarray
 
@@ -50,7 +53,7 @@ class Codec:
         self.source = source
         self.converter: Converter = config.build_converter()
         self.backend = backend
-        self._model: Any = None
+        self._model: MusicVAE | None = None
         self._compiled: dict[int, Callable] = {}
         if backend is not None and backend != "numpy":
             startup.use_backend(backend)
@@ -111,8 +114,8 @@ class Codec:
         return self.config.decoder["name"] == "hierarchical_lstm" or self.converter.segments > 0
 
     @property
-    def keras_model(self) -> Any:
-        """The Keras model with these weights, a `MusicVAE`, built when it is first needed.
+    def keras_model(self) -> "MusicVAE":
+        """The Keras model with these weights, built when it is first needed: importing Keras takes seconds.
 
         Raises:
             CheckpointError: where nothing can be built of the config.
@@ -129,7 +132,7 @@ class Codec:
             self._model = model
         return self._model
 
-    def _build(self) -> Any:
+    def _build(self) -> "MusicVAE":
         """The Keras model with fresh weights."""
         startup.import_keras()
         from models.music_vae.build import music_vae
@@ -161,11 +164,11 @@ class Codec:
             first: number of the first sample, where `z` is one batch of many.
             length: steps; the config's `max_seq_len` by default.
             controls: `[length, control_depth]` for all, or `[n, length, control_depth]`.
-            known: what is not to be drawn, as for `numpy_model.decode`.
-            alike: all are drawn with the random numbers of the first, so that only z makes them differ.
+            known: values to keep instead of drawing them, as for `numpy_engine.decoding.decode`.
+            alike: draw all with the random numbers of the first, so that they differ only by z.
 
         Returns:
-            `[n, length, ...]`: int32 tokens, or float32 numbers.
+            `[n, length, ...]`: int32 tokens, or float32 values.
 
         Raises:
             ValueError: where controls are missing or of another size.
@@ -204,16 +207,24 @@ class Codec:
         return np.asarray(self._compiled[steps](z, uniforms, np.float32(temperature), controls))
 
     def log_probability(self, z: Array, values: Array, controls: Array | None = None) -> Array:
-        """`log p(value of a step | those before, z)` in nats, `[n, steps]`; see `numpy_model.log_probability`."""
+        """`log p(value of a step | those before, z)` in nats, `[n, steps]`, always in NumPy.
+
+        Arguments and errors are those of `numpy_engine.decoding.log_probability`.
+        """
         if controls is not None:
             controls = np.broadcast_to(controls, (len(z), *controls.shape[-2:]))
         depths = tuple(self.converter.output_depths)
         return numpy_model.log_probability(self.weights, self.config.decoder, depths, z, values, controls)
 
     def uniforms(self, n: int, steps: int, seed: int, first: int = 0, alike: bool = False) -> Array:
-        """What decides the draws of `n` clips, those from number `first` on: float32 `[n, steps, draws a step]`.
+        """The uniform random numbers that decide the draws of `n` clips: float32 `[n, steps, draws a step]` in [0, 1).
 
-        With `alike` all have the numbers of number `first`.
+        Args:
+            n: clips.
+            steps: of each.
+            seed: of the draws.
+            first: number of the first clip.
+            alike: give all those of the first.
         """
         rngs = (np.random.default_rng([seed, 1, first + i * (not alike)]) for i in range(n))
         return np.stack([rng.random((steps, self._draws), dtype=np.float32) for rng in rngs])

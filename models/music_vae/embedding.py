@@ -69,7 +69,7 @@ def load_embedding(data: bytes, source: str) -> Embedding:
     """The inverse of `Embedding.to_bytes`; `source` is named where it fails.
 
     Raises:
-        CheckpointError: where the bytes are no such file.
+        CheckpointError: where the bytes are not such a file.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -79,24 +79,24 @@ def load_embedding(data: bytes, source: str) -> Embedding:
                 raise ValueError(f"it claims to hold {size} bytes")
             found = Embedding(**{name: _npy(archive.read(member)) for name, member in members.items()})
     except (OSError, ValueError, KeyError, EOFError) as error:
-        raise CheckpointError(f"{source}: is no array file of explore.py embed ({error}).") from error
+        raise CheckpointError(f"{source}: is not an array file of explore.py embed ({error}).") from error
     except Exception as error:  # zipfile and zlib have errors of their own
         raise CheckpointError(f"{source}: is damaged ({type(error).__name__}: {error}).") from error
     wrong = _misshapen(found)
     if wrong:
-        raise CheckpointError(f"{source}: is no array file of explore.py embed (its {wrong}).")
+        raise CheckpointError(f"{source}: is not an array file of explore.py embed (its {wrong}).")
     return replace(found, config=str(found.config), encoder=str(found.encoder))
 
 
 MOST_COMPRESSION, LEAST_LIMIT = 50, 64 * 2**20
-"""An .npz file may hold so many times its own size, or so many bytes; latent vectors hardly compress at all."""
+"""Limits of an .npz file: its arrays against its own size, and a size in bytes that is always allowed."""
 
 
 def _npy(data: bytes) -> Any:
     """An array of a .npy file whose data are as long as its header says.
 
     Raises:
-        ValueError: where they are not, or it is no such file.
+        ValueError: where they are not, or the bytes are not such a file.
     """
     file = io.BytesIO(data)
     read_header = np.lib.format.read_array_header_2_0
@@ -109,7 +109,7 @@ def _npy(data: bytes) -> Any:
 
 
 def _misshapen(e: Embedding) -> str:
-    """Which array of an embedding is not as it should be, and how; nothing where all are."""
+    """Which array of an embedding has a wrong shape, type or value, in words; empty where none has."""
     clips = e.mu.shape[0] if e.mu.ndim == 2 else -1
     lengths_fit = e.lengths.ndim in (1, 2) and e.lengths.dtype.kind == "i" and e.values.ndim in (2, 3)
     fits = {
@@ -149,7 +149,7 @@ def embed(model: Codec, examples: ExampleSet) -> Embedding:
 
 
 def _numbers_within(sources: Array) -> Array:
-    """How many times each source has come before, int32 `[n]`."""
+    """How often the source of each clip occurs before it, int32 `[n]`."""
     order = np.argsort(sources, kind="stable")
     ordered = sources[order]
     numbers = np.empty(len(sources), np.int32)
@@ -158,7 +158,7 @@ def _numbers_within(sources: Array) -> Array:
 
 
 def fingerprint(model: Codec) -> str:
-    """Sixteen letters that differ between encoders."""
+    """Sixteen hexadecimal digits that identify the weights of an encoder."""
     digest = hashlib.sha256()
     for name in sorted(name for name in model.weights if name.startswith("encoder/")):
         digest.update(name.encode() + np.ascontiguousarray(model.weights[name], np.float32).tobytes())

@@ -1,7 +1,7 @@
 """What a trained MusicVAE makes of held-out clips: posterior, reconstruction and importance weights.
 
-The encoder and the teacher-forced decoder are compiled apart, so that a clip is encoded once however many latent
-draws are scored, and so that only what is asked for leaves the device (logits are 512 numbers a step).
+The encoder and the teacher-forced decoder are compiled separately, so that a clip is encoded once for any number of
+latent draws, and so that only the results leave the device (logits are 512 values a step).
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 
 from metrics import variational
+from models.music_vae.model import MusicVAE
 
 Array = np.ndarray
 
@@ -24,9 +25,9 @@ class Scores:
     Attributes:
         mu, sigma: the posteriors, float32 `[n, z_size]`.
         z: the first draw of each clip, float32 `[n, z_size]`.
-        predicted: likeliest values given the true ones before and the first draw, `[n, steps, ...]`.
+        predicted: likeliest values given the true values of earlier steps and the first draw, `[n, steps, ...]`.
         reconstruction: `-log p(x | z)` in nats, float64 `[n, K]`.
-        accuracy: share of each clip's values that the likeliest ones hit, given the true ones before, float32 `[n]`.
+        accuracy: share of each clip's values that `predicted` gets right, float32 `[n]`.
         log_weights: `log p(x, z) - log q(z | x)` in nats, float64 `[n, K]`.
     """
 
@@ -42,7 +43,7 @@ class Scores:
 class Posterior(keras.Model):
     """The encoder as a model of its own, for `predict_on_batch`."""
 
-    def __init__(self, vae: Any):
+    def __init__(self, vae: MusicVAE):
         super().__init__()
         self.vae = vae
         self.built = True
@@ -55,7 +56,7 @@ class Posterior(keras.Model):
 class Likelihood(keras.Model):
     """The teacher-forced decoder as a model of its own, for `predict_on_batch`."""
 
-    def __init__(self, vae: Any):
+    def __init__(self, vae: MusicVAE):
         super().__init__()
         self.vae = vae
         self.built = True
@@ -78,7 +79,7 @@ class Likelihood(keras.Model):
 
 
 def score(
-    model: Any,
+    model: MusicVAE,
     examples: dict[str, Array],
     importance_samples: int = 64,
     seed: int = 0,
@@ -87,11 +88,11 @@ def score(
 ) -> Scores:
     """Score clips under a MusicVAE.
 
-    The noise of a clip depends on the seed and its number alone, so the batch size is not seen in the result.
+    The noise of a clip depends on the seed and its number alone, so the result does not depend on the batch size.
 
     Args:
-        model: a `MusicVAE`.
-        examples: a batch of all clips, as `MusicVAE` takes it.
+        model: with its weights.
+        examples: a batch of all clips, as `MusicVAE.call` takes it.
         importance_samples: latent draws a clip, K.
         seed: of the draws.
         batch_size: clips scored together; bounds the memory.
@@ -118,7 +119,11 @@ def score(
 
 
 def _score_batch(
-    posterior: Any, likelihood: Any, batch: dict[str, Array], noise: Array, on_batch: Callable[[], None]
+    posterior: Posterior,
+    likelihood: Likelihood,
+    batch: dict[str, Array],
+    noise: Array,
+    on_batch: Callable[[], None],
 ) -> tuple[Array, ...]:
     """The fields of `Scores`, in their order, of one batch with noise `[batch, K, z_size]`."""
     q = {name: np.asarray(value) for name, value in posterior.predict_on_batch(batch).items()}

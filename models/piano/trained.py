@@ -1,12 +1,11 @@
-"""A trained frame model at work: pieces continued or begun, and what it makes of given ones.
+"""A trained piano model: it begins pieces, continues given ones, and says what it reads of their past.
 
-What is drawn depends on (seed, number of the piece) alone, not on how many are drawn together. Short pieces play on
-Keras's NumPy backend where no other was imported, which needs no compilation.
+What is drawn depends on (seed, number of the piece) alone, not on how many are drawn together.
 """
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,10 +16,13 @@ from models.formats import weight_check
 from models.layers import startup
 from preprocess.converters.base import Converter
 
+if TYPE_CHECKING:
+    from models.piano.model import FrameModel
+
 Array = np.ndarray
 
 FRAMES_A_CALL = 256
-"""Frames that one compiled call plays; the state goes from call to call."""
+"""Frames that a compiled call plays; the state is passed from call to call."""
 
 
 class Played(NamedTuple):
@@ -36,24 +38,26 @@ class Played(NamedTuple):
 
 
 class TrainedFrameModel:
-    """Weights, config and converter of a frame model.
+    """Weights, config and converter of a piano model, which plays frame after frame.
+
+    `models.families.open_model` makes one of a checkpoint.
 
     Args:
         config: of the piano family, whose `model` is "frame_model".
         weights: arrays by the names of `FrameModel.named_weights`.
         source: where they come from, for messages.
-        backend: what Keras runs on: "numpy", "tensorflow" or "jax"; None for as Keras is set up.
+        backend: what Keras runs on: "numpy", "tensorflow" or "jax"; None leaves it as it is set up.
 
     Raises:
-        CheckpointError: where the config is of another model, or the weights of another config.
+        CheckpointError: where the config is of another family, or the weights are not those of this config.
         InputError: where the backend can't be had (`startup.use_backend`).
     """
 
     def __init__(
         self, config: Config, weights: dict[str, Array], source: str = "weights", backend: str | None = None
     ):
-        if config.model != "frame_model":
-            raise CheckpointError(f"{source}: {config.name} is a MusicVAE, not a model of frames.")
+        if config.family != "frame_model":
+            raise CheckpointError(f"{source}: {config.name} is a MusicVAE, not a piano model.")
         weight_check.check(config, weights, source)
         self.config, self.source = config, source
         self.converter: Converter = config.build_converter()
@@ -63,8 +67,8 @@ class TrainedFrameModel:
         self._players: dict[int, Callable] = {}
 
     @cached_property
-    def keras_model(self) -> Any:
-        """The `FrameModel` with its weights, built when it is first asked for: importing Keras takes seconds.
+    def keras_model(self) -> "FrameModel":
+        """The Keras model with its weights, built when it is first needed: importing Keras takes seconds.
 
         Raises:
             CheckpointError: where the weights do not fit the config, or nothing can be built of it.
@@ -97,17 +101,17 @@ class TrainedFrameModel:
         first: int = 0,
         on_frames: Callable[[int], None] = lambda frames: None,
     ) -> Played:
-        """Draw frames that go on where a primer ends, or begin a piece.
+        """Draw frames that continue a primer, or begin a piece.
 
         Args:
             count: how many pieces.
             frames: of each.
             primer: bool `[frames, keys]`, or tokens `[frames]`, the same for all pieces; it is not returned.
-            primer_velocities: float `[frames, keys]`, for models with velocities; 0.6 where they are missing.
-            temperature: above 0; None takes what is likeliest.
+            primer_velocities: float `[frames, keys]` from 0 to 1, for models with velocities; 0.6 where it is missing.
+            temperature: above 0; None takes the likeliest outcome of every draw.
             seed: of the draws.
             first: number of the first piece, where these are one batch of many.
-            on_frames: called with the number of frames that were drawn, again and again.
+            on_frames: called after each compiled call with the number of frames that it drew.
 
         Raises:
             CheckpointError: where the model has no decoder from pitch classes to keys.
@@ -115,7 +119,7 @@ class TrainedFrameModel:
         model = self.keras_model
         if model.form == "classes" and model.key_decoder is None:
             raise CheckpointError(
-                f"{self.source}: says pitch classes but no keys; give its decoder too, generator.pt,decoder.pt."
+                f"{self.source}: plays pitch classes but no keys; give its decoder, too: generator.pt,decoder.pt."
             )
         before, state, position = self._primed(count, primer, primer_velocities)
         sizes = model.uniforms
@@ -141,13 +145,13 @@ class TrainedFrameModel:
         return Played(keys, np.concatenate(velocities, axis=1)[:, :frames] if velocities else None)
 
     def attention(self, keys: Array) -> tuple[Array, tuple[int, ...]] | None:
-        """How much a piece's history reader takes of each lag, at each frame.
+        """The attention weights of a history reader: how much of each lag it reads at each frame of a piece.
 
         Args:
             keys: bool `[frames, keys]`.
 
         Returns:
-            Weights float32 `[frames, lags]`, the row of a frame being what was read to predict it, and the lags in
+            Weights, float32 `[frames, lags]`, where the row of a frame is what was read to predict it, and the lags in
             frames before it; None for a model that does not weigh its past.
         """
         batch = self._batch(keys[None])
@@ -185,7 +189,7 @@ class TrainedFrameModel:
         return batch
 
     def _player(self, steps: int) -> Callable:
-        """`frame_playing.play` for so many frames, compiled where the backend compiles."""
+        """`frame_playing.play` for a number of frames, compiled where the backend compiles."""
         if steps not in self._players:
             from models.layers.backend import compiled
             from models.piano import playing as frame_playing

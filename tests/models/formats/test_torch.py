@@ -1,4 +1,4 @@
-"""PyTorch weights of the author's models: our frame models beside his formulas in NumPy, and files that don't fit."""
+"""PyTorch weights of FortsAndMills/MusicGeneration: our models beside its formulas in NumPy, and files that don't fit."""
 
 import dataclasses
 import functools
@@ -55,7 +55,7 @@ NAMES = {
 
 @functools.cache
 def imported(generator: str, decoder: str) -> FrameModel:
-    """Our model with a state dict's weights, drawing as the author did (but see `Original.draw`)."""
+    """Our model with a state dict's weights, drawing as the original does (but see `Original.draw`)."""
     tensors = state_dict(generator), state_dict(decoder)
     config = config_of(*tensors)
     options: dict[str, Any] = {"name": "rbm", "chain": 1}
@@ -243,7 +243,7 @@ HISTORY = state_dict("history")
         (HISTORY | {"sampler.linear.bias": np.zeros(13)}, r"'sampler.linear' has bias \[13\] and weight .* instead"),
         (without(HISTORY, "read_lstm.bias_hh"), "read_lstm' has bias_ih .* instead of bias_hh"),
         (HISTORY | {f"old.{k}": v for k, v in HISTORY.items()}, "'local_lstm' and 'old.local_lstm' could both"),
-        (state_dict("rbm"), "is no generator of the family"),
+        (state_dict("rbm"), "is not a generator of the family"),
         ({k: v for k, v in HISTORY.items() if "sampler" in k}, "its latency_lstm is missing"),
     ],
 )  # fmt: skip
@@ -306,9 +306,9 @@ def test_files_are_told_by_what_they_begin_with(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("array", "sentence"),
     [
-        (np.full((36, 88), np.nan, np.float32), "'W' holds NaN, as the author's published baseline does"),
+        (np.full((36, 88), np.nan, np.float32), "'W' holds NaN, as the published baseline does"),
         (np.full((36, 88), np.inf, np.float32), "'W' holds infinite"),
-        (np.ones((36, 88), np.int32), "'W' is no floating-point tensor"),
+        (np.ones((36, 88), np.int32), "'W' is not a floating-point tensor"),
     ],
 )
 def test_tensors_that_are_no_numbers_are_refused(tmp_path: Path, array: Array, sentence: str) -> None:
@@ -344,5 +344,5 @@ def test_files_of_pytorch_give_the_weights_of_their_tensors(tmp_path: Path, as_z
     with pytest.raises(CheckpointError, match="holds more than tensors, which could run code"):
         read(paths[0])
     torch.save({"step": torch.tensor(3)}, paths[0])
-    with pytest.raises(CheckpointError, match="'step' is no floating-point tensor"):
+    with pytest.raises(CheckpointError, match="'step' is not a floating-point tensor"):
         read(paths[0])

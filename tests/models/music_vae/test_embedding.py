@@ -107,12 +107,12 @@ def test_embeddings_of_other_shapes_or_sizes_are_refused(shipped: TrainedModel, 
     for name, values in wrong.items():
         for value in values:
             with pytest.raises(
-                CheckpointError, match=r"x\.npz: is no array file of explore\.py embed \(its "
+                CheckpointError, match=r"x\.npz: is not an array file of explore\.py embed \(its "
             ):
                 load_embedding(packed(**{name: value}), "x.npz")
     with pytest.raises(CheckpointError, match="holds other clips"):
         load_embedding(packed(values=whole["values"] + 512), "x.npz").check(shipped)
-    with pytest.raises(CheckpointError, match=r"x\.npz: is no array file"):
+    with pytest.raises(CheckpointError, match=r"x\.npz: is not an array file"):
         load_embedding(packed(mu=np.array([{}], object)), "x.npz")
 
     header, bomb = io.BytesIO(), io.BytesIO()
