@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from catalog.limits import (
     MAX_CONFIG_BYTES,
@@ -21,6 +21,11 @@ from catalog.options import check_part
 from common.errors import because, shown
 from common.json_text import parse_json
 from common.option_rules import MAX_WORDS
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from preprocess.converters.base import Converter, Example
 
 MAX_TRANSPOSITION, MAX_STRETCH = 48, 16.0
 
@@ -134,8 +139,8 @@ class Config:
     def hyperparameters(self) -> tuple[str, ...]:
         """Names of the hyperparameters that can be changed.
 
-        MusicVAE takes all of Magenta's. A frame model reads those of training; its sizes stand in `encoder` and
-        `decoder`, and only what these leave open is read from the hyperparameters.
+        A MusicVAE reads all of them. A piano model reads those of training; its sizes are given in `encoder` and
+        `decoder`, and only those that are missing there are read from the hyperparameters.
         """
         if self.model != "frame_model":
             return tuple(f.name for f in dataclasses.fields(HParams))
@@ -162,10 +167,10 @@ class Config:
         return dataclasses.replace(self, hparams=hparams)
 
     def with_augmenter(self, changes: Mapping[str, Any]) -> "Config":
-        """This config with some of what training varies changed.
+        """This config with some changes of how training varies the music.
 
         Raises:
-            ConfigError: for what does not exist for this kind of model, or of another form.
+            ConfigError: for an option that this family of models does not have, or a value that is not valid.
         """
         if self.family == "history_drums":
             return dataclasses.replace(self, augmenter=frozen({**self.augmenter, **_shares(changes)}))
@@ -183,7 +188,7 @@ class Config:
                 raise ConfigError(f"{name} is {shown(value)}; expected the least and the most, as {example}.")
         return dataclasses.replace(self, augmenter=frozen({**self.augmenter, **changes}))
 
-    def build_converter(self) -> Any:
+    def build_converter(self) -> "Converter":
         """The converter between NoteSequences and examples (`preprocess.converters`).
 
         Raises:
@@ -196,7 +201,7 @@ class Config:
         check_widths(converter)
         return converter
 
-    def batch_of(self, examples: Sequence[Any]) -> dict[str, Any]:
+    def batch_of(self, examples: "Sequence[Example]") -> "dict[str, np.ndarray]":
         """Examples of the converter as one batch that the model takes (`preprocess.dataset`)."""
         from collections import Counter
 
@@ -207,7 +212,7 @@ class Config:
         return collector.result().batch(slice(None))
 
     def to_json(self) -> str:
-        """The whole config as JSON text, as checkpoints carry it."""
+        """The whole config as JSON text, as it is stored in checkpoints."""
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         return json.dumps(fields | {"hparams": dataclasses.asdict(self.hparams)}, default=dict)
 
@@ -252,7 +257,7 @@ _OF_ALL_TRAINING = (
 
 
 def _shares(changes: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a history decoder's training mixes (`preprocess.drums.windows.Mixture`), checked.
+    """The shares of what a history drum model is trained on (`preprocess.drums.windows.Mixture`), checked.
 
     Raises:
         ConfigError: for an unknown share, or one that is not from 0 to 1.
@@ -283,7 +288,7 @@ def _is_range(value: Any, whole: bool) -> bool:
 
 
 def frozen(value: Any) -> Any:
-    """Mappings and lists made immutable, so that nobody changes a config in CONFIG_MAP."""
+    """Mappings and lists, nested ones included, as immutable ones, so that nobody changes a config in CONFIG_MAP."""
     if isinstance(value, Mapping):
         return MappingProxyType({k: frozen(v) for k, v in value.items()})
     if isinstance(value, list | tuple):
@@ -292,9 +297,9 @@ def frozen(value: Any) -> Any:
 
 
 def merged(current: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A part of a config with single values changed, also those of tables in it.
+    """A part of a config with single values changed, those of tables in it included.
 
-    Changes with another `name` than the current table replace it whole, and so does an empty table in it.
+    Changes with another `name` replace the current table as a whole, and so does an empty table in it.
     """
     if changes.get("name", current.get("name")) != current.get("name"):
         return dict(changes)

@@ -11,6 +11,7 @@ from common.console import progress
 from common.errors import InputError
 from preprocess import dataset
 from preprocess.augment import Augmenter
+from preprocess.converters.drums import DrumsConverter
 from preprocess.dataset import ExampleSet
 from preprocess.drums.windows import DrumWindows, windows_of
 from preprocess.midi.tempo_map import at_one_tempo
@@ -60,10 +61,12 @@ def load_windows(patterns: str, config: Config) -> DrumWindows:
     Raises:
         InputError: for preprocessed shards, and where there is no clip.
     """
+    converter = config.build_converter()
+    assert isinstance(converter, DrumsConverter), "history drum models have no other"
     reasons: Counter[str] = Counter()
     with progress("Reading examples", _records(patterns)) as advance:
         sequences = _whole_sequences(patterns, config.name, reasons, advance)
-        found = windows_of(sequences, config.build_converter())
+        found = windows_of(sequences, converter)
     print(
         f"{patterns}: {len(found)} clips, and {len(found.fills)} fills to end clips with{dataset.dropped(reasons)}."
     )
