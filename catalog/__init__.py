@@ -8,7 +8,7 @@ history_drums  drum models whose decoder reads its own past
 limits         how large a config may be, and how it may be named
 melodies       melodies of 2 and 16 bars
 multitrack     trios of melody, bass and drums; performances of up to eight instruments
-options        the options of each part of a config
 parts          encoders, decoders and hyperparameters that several files share
 piano          the piano models, and MusicVAE on piano rolls
+registry       the parts that a config can name: their classes, options and limits
 """

@@ -17,7 +17,7 @@ from catalog.limits import (
     checked_hparam,
     checked_name,
 )
-from catalog.options import check_part
+from catalog.registry import check_part
 from common.errors import because, shown
 from common.json_text import parse_json
 from common.option_rules import MAX_WORDS

@@ -2,7 +2,7 @@
 
 A config comes out of a checkpoint or a file that somebody else made, and the model built from it takes memory before the
 weights are compared with it. So everything that sizes an array has a limit here, several times Magenta's largest models
-(2048 units, a z of 512, 512 steps). `catalog/options.py` has the options of the parts, with these limits;
+(2048 units, a z of 512, 512 steps). `catalog/registry.py` has the options of the parts, with these limits;
 `catalog/config.py` checks both wherever a config is read. `MAX_PARAMETERS` bounds what all sizes come to together
 (`models/formats/weight_shapes.py`).
 """

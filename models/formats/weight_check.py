@@ -15,7 +15,7 @@ from catalog.config import Config
 from catalog.limits import MAX_PARAMETERS, ConfigError
 from common.errors import CheckpointError
 from models.formats import piano_weight_shapes, weight_shapes
-from models.formats.weight_shapes import Shapes
+from models.layers.weight_shapes import Shapes
 
 Weights = Mapping[str, np.ndarray]
 
@@ -41,13 +41,16 @@ SHAPES_OF_MODELS = MappingProxyType(
 """The shapes of a config's weights, by the config's `model`."""
 
 
-def shapes_of(config: Config) -> Shapes:
-    """The shapes of all weights that a config's model has, by name.
+def shapes_of(config: Config) -> Shapes | None:
+    """The shapes of all weights that a config's model has, by name; None where the registry does not say those of a part.
 
     Raises:
         ValueError: where the config's parts do not go together, or the model has more than MAX_PARAMETERS parameters.
     """
-    shapes = SHAPES_OF_MODELS[config.model](config)
+    try:
+        shapes = SHAPES_OF_MODELS[config.model](config)
+    except weight_shapes.UnknownShapes:
+        return None
     count = parameters_of(shapes)
     if count > MAX_PARAMETERS:
         raise ValueError(f"its sizes make {count:,} weights, and at most {MAX_PARAMETERS:,} are taken")
@@ -62,7 +65,8 @@ def parameters_of(shapes: Shapes) -> int:
 def check(config: Config, weights: Weights, source: str, is_own: bool = False) -> None:
     """Compare the name and shape of every weight with what a config needs.
 
-    Weights of a decoder alone, as exports to a browser are, are right without their encoder.
+    Weights of a decoder alone, as exports to a browser are, are right without their encoder. Where the shapes are not
+    known, the weights are compared when the built model takes them (`models.formats.ours.assign`).
 
     Args:
         config: of the model.
@@ -78,7 +82,7 @@ def check(config: Config, weights: Weights, source: str, is_own: bool = False) -
         shapes = shapes_of(config)
     except ValueError as error:
         raise CheckpointError(f"{source}: its config, {config.name}, is not valid: {error}.") from error
-    wrong = differences(shapes, weights)
+    wrong = [] if shapes is None else differences(shapes, weights)
     if wrong:
         more = f" (and {len(wrong) - 1} more differ)" if len(wrong) > 1 else ""
         raise CheckpointError(
@@ -114,7 +118,8 @@ def _remedy(weights: Weights, is_own: bool) -> str:
 
     if is_own:
         return "Its config and its weights are of two models; take another copy of the file."
-    fitting = [name for name, config in CONFIG_MAP.items() if not differences(shapes_of(config), weights)]
+    shapes = {name: shapes_of(config) for name, config in CONFIG_MAP.items()}
+    fitting = [name for name, found in shapes.items() if found and not differences(found, weights)]
     if fitting:
         return f"They fit {' and '.join(fitting[:3])}; give that as --config."
     return (

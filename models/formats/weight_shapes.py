@@ -2,70 +2,56 @@
 
 What `MusicVAE.named_weights` of the built model would say: `tests/models/formats/test_weight_shapes.py` holds both beside each
 other. With it a checkpoint is compared with a config before anything is computed or allocated, in every engine.
+The functions of encoders and decoders are those that `catalog/registry.py` names.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from catalog import registry
+from models.layers.weight_shapes import Shapes, bidirectional, dense, dense_stack, stack
 from models.numpy_engine.representations import input_depths
 from models.outputs.groove_layout import BEAT_STEPS, MAP_KNOTS, GrooveLayout
+from preprocess.converters.base import Converter
 from preprocess.drums import groove_conditions
 
-Shapes = dict[str, tuple[int, ...]]
-SAMPLER_FEATURES = 128
-"""What the polyphonic sampler of a MusicVAE takes of its decoder."""
-SAMPLER_UNITS = 100
+if TYPE_CHECKING:
+    from catalog.config import Config, HParams
 
 
-def dense(name: str, inputs: int, outputs: int, bias: bool = True) -> Shapes:
-    """A dense layer's kernel and bias."""
-    return {f"{name}/kernel": (inputs, outputs), **({f"{name}/bias": (outputs,)} if bias else {})}
+class UnknownShapes(LookupError):
+    """A part of a config whose row in the registry names no function of its shapes."""
 
 
-def lstm(cell: str, inputs: int, units: int, projected: bool = False) -> Shapes:
-    """An LSTM layer's (`models.layers.lstm.LSTM`), with the dense layer before it where it has one."""
-    if projected:
-        wrapper = f"{cell}/input_projection_wrapper"
-        return dense(wrapper, inputs, units) | lstm(wrapper, units, units)
-    return {f"{cell}/lstm_cell/kernel": (inputs + units, 4 * units), f"{cell}/lstm_cell/bias": (4 * units,)}
+def function_of(row: registry.Row | registry.OutputRow) -> Callable[..., Any]:
+    """What says the shapes of a part's weights.
+
+    Raises:
+        UnknownShapes: where nothing does.
+    """
+    if not row.shapes:
+        raise UnknownShapes(row.path)
+    return registry.found(row.shapes)
 
 
-def stack(name: str, inputs: int, sizes: Iterable[int], residual: bool = False) -> Shapes:
-    """Those of LSTM layers on top of one another (`models.layers.lstm.LSTMStack`)."""
-    found: Shapes = {}
-    below = None
-    for i, units in enumerate(sizes):
-        found |= lstm(f"{name}cell_{i}", inputs, units, residual and units != below)
-        inputs = below = units
-    return found
-
-
-def dense_stack(name: str, inputs: int, sizes: Iterable[int]) -> tuple[Shapes, int]:
-    """Those of dense layers on top of one another, and the width of the last."""
-    found: Shapes = {}
-    for i, units in enumerate(sizes):
-        found |= dense(f"{name}_{i}", inputs, units)
-        inputs = units
-    return found, inputs
-
-
-def of_music_vae(config: Any) -> Shapes:
-    """The shapes of all weights of a MusicVAE, by Magenta's names.
+def of_music_vae(config: "Config") -> Shapes:
+    """The shapes of all weights of a MusicVAE, by Magenta's names; history drum models included.
 
     Raises:
         ValueError: where the config's parts do not go together.
+        UnknownShapes: where the shapes of one are not known.
     """
     converter, h = config.build_converter(), config.hparams
-    if config.decoder["name"] == "history_lstm":
-        return _history(config, converter)
+    if config.family == "history_drums":
+        return _bar_encoder(config, converter) | history_decoder(config, converter, h.z_size)
     found: Shapes = {}
     if h.z_size:
         inputs = sum(input_depths(converter)) + converter.control_depth
-        embedding, encoder = _encoder(config, inputs)
+        embedding, encoder = function_of(registry.ENCODERS[config.encoder["name"]])(config, inputs)
         found = {f"encoder/{name}": shape for name, shape in encoder.items()}
         found |= dense("encoder/mu", embedding, h.z_size) | dense("encoder/sigma", embedding, h.z_size)
-    return found | _decoder(config, converter)
+    return found | function_of(registry.DECODERS[config.decoder["name"]])(config, converter, h.z_size)
 
 
 def _check_length(part: str, levels: tuple[int, ...], steps: int) -> None:
@@ -75,41 +61,46 @@ def _check_length(part: str, levels: tuple[int, ...], steps: int) -> None:
         )
 
 
-def _bidirectional(name: str, inputs: int, sizes: Iterable[int], residual: bool) -> Shapes:
-    found: Shapes = {}
-    for i, units in enumerate(sizes):
-        for direction in ("fw", "bw"):
-            cell = f"{name}cell_{i}/bidirectional_rnn/{direction}/multi_rnn_cell/cell_0"
-            found |= lstm(cell, inputs, units, residual)
-        inputs = 2 * units
-    return found
+# Encoders: from a config and the width of the inputs to the size of the embedding, and the shapes without the scope.
+
+Encoder = tuple[int, Shapes]
 
 
-def _encoder(config: Any, inputs: int) -> tuple[int, Shapes]:
-    """The size of the embedding, and the shapes without the scope of the encoder."""
-    h, name = config.hparams, config.encoder["name"]
-    if name == "lstm":
-        return h.enc_rnn_size[-1], stack("multi_rnn_cell/", inputs, h.enc_rnn_size, h.residual_encoder)
-    if name == "bars":
-        raise ValueError("the encoder 'bars' goes with a history_lstm alone")
-    embedding = 2 * h.enc_rnn_size[-1]
-    if name == "bidirectional_lstm":
-        return embedding, _bidirectional("", inputs, h.enc_rnn_size, h.residual_encoder)
+def lstm_encoder(config: "Config", inputs: int) -> Encoder:
+    """Those of `models.music_vae.encoders.LSTMEncoder`."""
+    h = config.hparams
+    return h.enc_rnn_size[-1], stack("multi_rnn_cell/", inputs, h.enc_rnn_size, h.residual_encoder)
+
+
+def bidirectional_encoder(config: "Config", inputs: int) -> Encoder:
+    """Those of `models.music_vae.encoders.BidirectionalLSTMEncoder`."""
+    h = config.hparams
+    return 2 * h.enc_rnn_size[-1], bidirectional("", inputs, h.enc_rnn_size, h.residual_encoder)
+
+
+def hierarchical_encoder(config: "Config", inputs: int) -> Encoder:
+    """Those of `models.music_vae.encoders.HierarchicalLSTMEncoder`."""
+    h, embedding = config.hparams, 2 * config.hparams.enc_rnn_size[-1]
     _check_length("encoder", config.encoder["level_lengths"], h.max_seq_len)
     found: Shapes = {}
     for level in range(len(config.encoder["level_lengths"])):
         scope = f"hierarchical_level_{level}/"
-        found |= _bidirectional(scope, inputs, h.enc_rnn_size, h.residual_encoder)
+        found |= bidirectional(scope, inputs, h.enc_rnn_size, h.residual_encoder)
         inputs = embedding
     return embedding, found
 
 
-def _decoder(config: Any, converter: Any) -> Shapes:
+def bar_encoder(config: "Config", inputs: int) -> Encoder:
+    """Refuses the encoder of bars in a MusicVAE: only a history drum model has it."""
+    raise ValueError("the encoder 'bars' goes with a history_lstm alone")
+
+
+# Decoders: from a config, its converter and the size of the embedding to the shapes.
+
+
+def hierarchical_decoder(config: "Config", converter: Converter, embedding: int) -> Shapes:
+    """Those of `models.music_vae.conductor.HierarchicalLSTMDecoder`, and of the decoder under it."""
     decoder, h = config.decoder, config.hparams
-    if decoder["name"] == "groove_mixture_lstm":
-        return _groove_mixture(config, converter)
-    if decoder["name"] != "hierarchical_lstm":
-        return _core(decoder["name"], config, converter, h.z_size)
     levels = tuple(decoder["level_lengths"])
     _check_length("decoder", levels, h.max_seq_len)
     state = 2 * sum(h.dec_rnn_size)
@@ -122,73 +113,66 @@ def _decoder(config: Any, converter: Any) -> Shapes:
             )
         below = [2 * h.enc_rnn_size[-1]] * len(below)
     found: Shapes = {}
-    embedding = h.z_size
     for level in range(len(levels) - 1):
         scope = f"decoder/hierarchical_level_{level}"
         # Without autoregression Magenta feeds a single zero.
-        inputs = 1 if is_deaf(decoder, level) else below[level] + embedding
+        inputs = below[level] + embedding if is_autoregressive(decoder, level) else 1
         found |= dense(f"{scope}/initial_state", embedding, state)
         found |= stack(f"{scope}/", inputs, h.dec_rnn_size, h.residual_decoder)
         embedding = h.dec_rnn_size[-1]
-    core = _core(decoder["core"], config, converter, embedding)
+    core = function_of(registry.CORES[decoder["core"]])(config, converter, embedding)
     return found | {f"core_decoder/{name}": shape for name, shape in core.items()}
 
 
-def is_deaf(decoder: Mapping[str, Any], level: int) -> bool:
-    """Whether the conductor of a level hears nothing of what is played."""
+def is_autoregressive(decoder: Mapping[str, Any], level: int) -> bool:
+    """Whether the conductor of a level hears what was played below it."""
     disabled = decoder.get("disable_autoregression", False)
-    return disabled if isinstance(disabled, bool) else level in disabled
+    return not (disabled if isinstance(disabled, bool) else level in disabled)
 
 
-def _core(name: str, config: Any, converter: Any, embedding: int) -> Shapes:
-    """A decoder without conductors."""
-    h, depths, controls = config.hparams, tuple(converter.output_depths), converter.control_depth
-    found: Shapes = {}
-    if config.decoder.get("preprocess_controls", False):
-        if not controls:
-            raise ValueError("preprocess_controls needs a converter with controls")
-        sizes = h.control_preprocessing_rnn_size
-        found = _bidirectional("control_preprocessing/", controls, sizes, h.residual_decoder)
-        controls = 2 * sizes[-1]
-    if name == "split_lstm":
-        for i, depth in enumerate(depths):
-            found |= _lstm_decoder(
-                f"core_decoder_{i}/decoder", depth, depth, h, embedding + controls, embedding
-            )
-        return found
-    depth = sum(depths)
-    parameters = {"nade_lstm": h.nade_num_hidden + depth, "polyphonic_sampler_lstm": SAMPLER_FEATURES}
+def lstm_decoder(config: "Config", converter: Converter, embedding: int) -> Shapes:
+    """Those of `models.music_vae.decoders.LSTMDecoder` with its output."""
+    h, depths = config.hparams, tuple(converter.output_depths)
+    row = registry.OUTPUTS[registry.CORES[config.decoder.get("core", config.decoder["name"])].output]
+    output = function_of(row)(depths, row.in_music_vae, h)
+    found, controls = _controls(config, converter)
     inputs = embedding + controls
-    found |= _lstm_decoder("decoder", depth, parameters.get(name, depth), h, inputs, embedding)
-    if name == "nade_lstm":
-        found["decoder/nade/w_enc"] = (depth, 1, h.nade_num_hidden)
-        found["decoder/nade/w_dec_t"] = (depth, h.nade_num_hidden, 1)
-    if name == "polyphonic_sampler_lstm":
-        found |= voices("decoder/sampler", depth, SAMPLER_FEATURES, SAMPLER_UNITS, pauses=True, memory=False)
-    if name == "groove_lstm" and depth % 3:
-        raise ValueError(f"hits, velocities and offsets make a multiple of 3 values a step, not {depth}")
+    found |= _lstm_decoder("decoder", sum(depths), output.parameter_depth, h, inputs, embedding)
+    return found | {f"decoder/{name}": shape for name, shape in output.weights.items()}
+
+
+def split_decoder(config: "Config", converter: Converter, embedding: int) -> Shapes:
+    """Those of `models.music_vae.decoders.SplitDecoder`."""
+    found, controls = _controls(config, converter)
+    for i, depth in enumerate(converter.output_depths):
+        scope = f"core_decoder_{i}/decoder"
+        found |= _lstm_decoder(scope, depth, depth, config.hparams, embedding + controls, embedding)
     return found
 
 
-def _lstm_decoder(scope: str, depth: int, parameters: int, h: Any, inputs: int, embedding: int) -> Shapes:
+def _controls(config: "Config", converter: Converter) -> tuple[Shapes, int]:
+    """The shapes of the LSTM that reads the controls first, where there is one, and the width of what comes of them."""
+    h, controls = config.hparams, converter.control_depth
+    if not config.decoder.get("preprocess_controls", False):
+        return {}, controls
+    if not controls:
+        raise ValueError("preprocess_controls needs a converter with controls")
+    sizes = h.control_preprocessing_rnn_size
+    return bidirectional("control_preprocessing/", controls, sizes, h.residual_decoder), 2 * sizes[-1]
+
+
+def _lstm_decoder(
+    scope: str, depth: int, parameters: int, h: "HParams", inputs: int, embedding: int
+) -> Shapes:
     found = dense(f"{scope}/z_to_initial_state", embedding, 2 * sum(h.dec_rnn_size))
     found |= stack(f"{scope}/multi_rnn_cell/", depth + inputs, h.dec_rnn_size, h.residual_decoder)
     return found | dense(f"{scope}/output_projection", h.dec_rnn_size[-1], parameters)
 
 
-def voices(scope: str, pitches: int, features: int, units: int, pauses: bool, memory: bool) -> Shapes:
-    """Those of a polyphonic sampler's voices (`models.outputs.voices.Voices`)."""
-    decisions = pitches if pauses else 2 * pitches
-    outcomes = pitches + 1 if pauses else 2 * pitches
-    inputs = features + decisions
-    found = lstm(f"{scope}/voice", inputs, units) if memory else dense(f"{scope}/voice", inputs, units)
-    return found | dense(f"{scope}/output", units, outcomes)
-
-
-def _groove_mixture(config: Any, converter: Any) -> Shapes:
+def groove_score_decoder(config: "Config", converter: Converter, embedding: int) -> Shapes:
     """Those of `models.music_vae.groove_score_decoder.GrooveScoreDecoder`."""
     h, decoder = config.hparams, config.decoder
-    if h.z_size:
+    if embedding:
         raise ValueError("a groove_mixture_lstm has no latent vector; set z_size=0")
     drums = converter.output_depth // 3
     layout = GrooveLayout(drums, decoder["components"], converter.taps_as_controls)
@@ -207,8 +191,8 @@ def _groove_mixture(config: Any, converter: Any) -> Shapes:
     return {f"decoder/{name}": shape for name, shape in found.items()}
 
 
-def _history(config: Any, converter: Any) -> Shapes:
-    """Those of `models.history_drums.vae.HistoryVAE`."""
+def _bar_encoder(config: "Config", converter: Converter) -> Shapes:
+    """Those of `models.history_drums.bar_encoder.BarEncoder`, as a `HistoryVAE` has it."""
     encoder, h = config.encoder, config.hparams
     if encoder["name"] != "bars":
         raise ValueError(f"a history_lstm goes with the encoder 'bars', not '{encoder['name']}'")
@@ -223,10 +207,11 @@ def _history(config: Any, converter: Any) -> Shapes:
         joints, width = dense_stack("joint", bars * width, joint)
         found |= joints
     found |= dense("mu", width, h.z_size // slices) | dense("sigma", width, h.z_size // slices)
-    return {f"encoder/{name}": shape for name, shape in found.items()} | _history_decoder(config, converter)
+    return {f"encoder/{name}": shape for name, shape in found.items()}
 
 
-def _history_decoder(config: Any, converter: Any) -> Shapes:
+def history_decoder(config: "Config", converter: Converter, embedding: int) -> Shapes:
+    """Those of `models.history_drums.decoder.HistoryDecoder`."""
     d, h = config.decoder, config.hparams
     drums, length, slices = d["drums"], d["length"], d.get("z_slices", 1)
     if length != h.max_seq_len:

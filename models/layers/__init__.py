@@ -7,4 +7,5 @@ lstm           LSTM layers that run a sequence as few large products
 lstm_sequence  the LSTM cell, and its loop with a gradient of its own
 startup        importing Keras without TensorFlow's start-up notes
 wavefront      an LSTM shared by voices that wait for each other
+weight_shapes  names and shapes of the layers' weights, without building any
 """

@@ -1,50 +1,28 @@
-"""From a config's plain data to a Keras model; the only place that knows which name means which class."""
+"""From a config's plain data to a MusicVAE, by the classes that the registry names."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 
-from catalog.config import Config
-from models.music_vae import decoders, encoders
+from catalog import registry
+from catalog.config import Config, HParams
 from models.music_vae.conductor import HierarchicalLSTMDecoder
-from models.music_vae.groove_score_decoder import GrooveScoreDecoder
+from models.music_vae.decoders import ControlPreprocessingDecoder
+from models.music_vae.encoders import BidirectionalLSTMEncoder, HierarchicalLSTMEncoder, LSTMEncoder
 from models.music_vae.model import MusicVAE
 from models.numpy_engine.representations import input_depths
-from models.outputs.base import Output
-from models.outputs.boolean import Boolean
-from models.outputs.categorical import Categorical, MultiCategorical
-from models.outputs.groove import Groove
-from models.outputs.groove_mixture import GrooveMixture
-from models.outputs.nade import Nade
-from models.outputs.polyphonic_sampler import PolyphonicSampler
+from preprocess.converters.base import Converter
 
-OUTPUTS = (
-    "categorical_lstm",
-    "multi_categorical_lstm",
-    "split_lstm",
-    "boolean_lstm",
-    "nade_lstm",
-    "groove_lstm",
-    "groove_mixture_lstm",
-    "polyphonic_sampler_lstm",
-)
-SAMPLER_FEATURES, SAMPLER_VOICES = 128, 8
-"""What the polyphonic sampler of a MusicVAE takes of its decoder, and how many keys it strikes at most."""
-
-ENCODERS = {
-    "bidirectional_lstm": encoders.BidirectionalLSTMEncoder,
-    "lstm": encoders.LSTMEncoder,
-    "hierarchical_lstm": encoders.HierarchicalLSTMEncoder,
-}
+Encoder = LSTMEncoder | BidirectionalLSTMEncoder | HierarchicalLSTMEncoder
 
 
 def music_vae(config: Config, seed: int = 0) -> MusicVAE:
     """Build a MusicVAE with fresh weights.
 
     Args:
-        config: its `encoder` is one of `ENCODERS`, `hierarchical_lstm` with `level_lengths`. Its `decoder` is one of
-            `OUTPUTS`, with `preprocess_controls: True` where an LSTM is to read the controls first; or
+        config: its `encoder` is one of `registry.ENCODERS`, `hierarchical_lstm` with `level_lengths`. Its `decoder` is one of
+            `registry.DECODERS`, with `preprocess_controls: True` where an LSTM is to read the controls first; or
             `{"name": "hierarchical_lstm", "core": ..., "level_lengths": ...}` with `disable_autoregression` (True,
             False or levels) and `re_encode: True` as options. A `groove_mixture_lstm` has `components` and `window`,
             and as options `history_dropout`, `condition_dropout` and `hit_dropout`.
@@ -75,24 +53,24 @@ def music_vae(config: Config, seed: int = 0) -> MusicVAE:
     )
 
 
-def _encoder(encoder: Mapping[str, Any], hparams: Any, dropout: float, seed: int) -> Any:
-    if encoder["name"] not in ENCODERS:
-        raise ValueError(f"There is no encoder '{encoder['name']}'; expected {', '.join(ENCODERS)}.")
-    if encoder["name"] != "hierarchical_lstm":
-        return ENCODERS[encoder["name"]](hparams.enc_rnn_size, dropout, seed, hparams.residual_encoder)
-    levels = tuple(encoder["level_lengths"])
-    built = encoders.HierarchicalLSTMEncoder(
-        levels, hparams.enc_rnn_size, dropout, seed, hparams.residual_encoder
-    )
-    _check_length("encoder", built, hparams)
+def _encoder(encoder: Mapping[str, Any], hparams: HParams, dropout: float, seed: int) -> Encoder:
+    options = {name: value for name, value in encoder.items() if name != "name"}
+    kind = _class_of("encoder", registry.ENCODERS, encoder["name"])
+    layers = {"layer_sizes": hparams.enc_rnn_size, "residual": hparams.residual_encoder}
+    try:
+        built = kind(**layers, dropout=dropout, seed=seed, **options)
+    except TypeError as error:
+        raise ValueError(f"The encoder '{encoder['name']}' is not one of a MusicVAE: {error}.") from error
+    if isinstance(built, HierarchicalLSTMEncoder):
+        _check_length("encoder", built, hparams)
     return built
 
 
 def _hierarchy(
-    decoder: Mapping[str, Any], core: Any, encoder: Any, hparams: Any, dropout: float, seed: int
+    decoder: Mapping[str, Any], core: Any, encoder: Any, hparams: HParams, dropout: float, seed: int
 ) -> HierarchicalLSTMDecoder:
     re_encode = decoder.get("re_encode", False)
-    if re_encode and not isinstance(encoder, encoders.HierarchicalLSTMEncoder):
+    if re_encode and not isinstance(encoder, HierarchicalLSTMEncoder):
         raise ValueError("re_encode needs a hierarchical encoder.")
     built = HierarchicalLSTMDecoder(
         core,
@@ -108,7 +86,7 @@ def _hierarchy(
     return built
 
 
-def _check_length(part: str, built: Any, hparams: Any) -> None:
+def _check_length(part: str, built: Any, hparams: HParams) -> None:
     if built.total_length != hparams.max_seq_len:
         raise ValueError(
             f"The {part}'s level lengths {list(built.level_lengths)} make {built.total_length} steps, "
@@ -116,31 +94,23 @@ def _check_length(part: str, built: Any, hparams: Any) -> None:
         )
 
 
-def _core(decoder: Mapping[str, Any], hparams: Any, converter: Any, dropout: float, seed: int) -> Any:
+def _core(
+    decoder: Mapping[str, Any], hparams: HParams, converter: Converter, dropout: float, seed: int
+) -> Any:
     """A decoder without conductors."""
-    name, depths = decoder["name"], tuple(converter.output_depths)
-    control_depth = converter.control_depth
     preprocess = decoder.get("preprocess_controls", False)
-    if preprocess and not control_depth:
+    if preprocess and not converter.control_depth:
         raise ValueError("preprocess_controls needs a converter with controls.")
-    core_controls = 2 * hparams.control_preprocessing_rnn_size[-1] if preprocess else control_depth
-
-    def lstm(output: Output, offset: int = 0) -> decoders.LSTMDecoder:
-        return decoders.LSTMDecoder(
-            output, hparams.dec_rnn_size, core_controls, dropout, seed + offset, hparams.residual_decoder
-        )
-
-    if name == "groove_mixture_lstm":
-        return _score_decoder(decoder, hparams, converter, dropout, seed)
-    if name == "split_lstm":
-        core: Any = decoders.SplitDecoder([lstm(Categorical(d), 100 * i) for i, d in enumerate(depths)])
-    else:
-        core = lstm(_output(name, depths, hparams))
+    control_depth = converter.control_depth
+    if preprocess:
+        control_depth = 2 * hparams.control_preprocessing_rnn_size[-1]
+    kind = _class_of("decoder", registry.DECODERS, decoder["name"])
+    core = kind.from_config(decoder, hparams, converter, control_depth, dropout, seed)
     if not preprocess:
         return core
-    return decoders.ControlPreprocessingDecoder(
+    return ControlPreprocessingDecoder(
         core,
-        control_depth,
+        converter.control_depth,
         hparams.control_preprocessing_rnn_size,
         dropout,
         seed + 1000,
@@ -148,36 +118,7 @@ def _core(decoder: Mapping[str, Any], hparams: Any, converter: Any, dropout: flo
     )
 
 
-def _score_decoder(
-    decoder: Mapping[str, Any], hparams: Any, converter: Any, dropout: float, seed: int
-) -> GrooveScoreDecoder:
-    output = GrooveMixture(converter.output_depth // 3, decoder["components"], converter.taps_as_controls)
-    return GrooveScoreDecoder(
-        output,
-        hparams.control_preprocessing_rnn_size,
-        hparams.dec_rnn_size,
-        converter.control_depth,
-        decoder["window"],
-        dropout,
-        decoder.get("history_dropout", 0.0),
-        decoder.get("condition_dropout", 0.0),
-        decoder.get("hit_dropout", 0.0),
-        seed,
-    )
-
-
-def _output(name: str, depths: tuple[int, ...], hparams: Any) -> Output:
-    if name == "multi_categorical_lstm":
-        return MultiCategorical(depths)
-    depth = sum(depths)
-    if name == "categorical_lstm":
-        return Categorical(depth)
-    if name == "boolean_lstm":
-        return Boolean(depth)
-    if name == "nade_lstm":
-        return Nade(depth, hparams.nade_num_hidden)
-    if name == "groove_lstm":
-        return Groove(depth)
-    if name == "polyphonic_sampler_lstm":
-        return PolyphonicSampler(depth, SAMPLER_FEATURES, SAMPLER_VOICES, pauses=True)
-    raise ValueError(f"There is no decoder '{name}'; expected {', '.join(OUTPUTS)} or hierarchical_lstm.")
+def _class_of(part: str, rows: Mapping[str, registry.Row], name: str) -> Any:
+    if name not in rows:
+        raise ValueError(f"There is no {part} '{name}'; expected {', '.join(rows)}.")
+    return registry.found(rows[name].path)

@@ -11,6 +11,7 @@ from models.formats import ours as checkpoints
 from models.formats import weight_check
 from models.layers import startup
 from models.numpy_engine import decoding as numpy_model
+from models.numpy_engine import encoding as numpy_encoding
 from models.numpy_engine import grooves as numpy_groove
 from models.numpy_engine.representations import input_depths, to_dense
 from preprocess.converters.base import Converter
@@ -80,7 +81,7 @@ class Codec:
         Raises:
             InputError: where NumPy was asked for and can't run the encoder.
         """
-        can = numpy_model.supports_encoder(self.config)
+        can = numpy_encoding.supports_encoder(self.config)
         if self.backend == "numpy" and not can:
             raise InputError(
                 f"{self.config.name}: NumPy can't run its encoder; use TensorFlow or JAX, or leave the backend out.",
@@ -280,6 +281,6 @@ class Codec:
             )
             if controls is not None:
                 sequence = np.concatenate([sequence, controls[rows]], axis=-1, dtype=np.float32)
-            parts.append(numpy_model.encode(self.weights, self.config.encoder, sequence, lengths[rows]))
+            parts.append(numpy_encoding.encode(self.weights, self.config.encoder, sequence, lengths[rows]))
         mus, sigmas = zip(*parts, strict=True)
         return np.concatenate(mus), np.concatenate(sigmas)

@@ -9,18 +9,23 @@ What a step's value is and how likely is up to the output, see `models/outputs/`
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import keras
 from keras import ops
 
+from catalog import registry
 from models.layers.backend import product, scan
 from models.layers.lstm import InitialState, LSTMStack
 from models.layers.lstm_sequence import State, swap
 from models.music_vae.encoders import BidirectionalLSTM
 from models.outputs.base import Output
 from models.outputs.categorical import Categorical, MultiCategorical
+
+if TYPE_CHECKING:
+    from catalog.config import HParams
+    from preprocess.converters.base import Converter
 
 Tensor = Any
 
@@ -166,6 +171,30 @@ class LSTMDecoder(Decoder):
         self.initial_state = InitialState(layer_sizes)
         self.output_projection = keras.layers.Dense(output.parameter_depth)
 
+    @classmethod
+    def from_config(
+        cls,
+        decoder: Mapping[str, Any],
+        hparams: "HParams",
+        converter: "Converter",
+        control_depth: int,
+        dropout: float,
+        seed: int,
+    ) -> Self:
+        """The decoder of a config, with the output that the registry has for its name.
+
+        Args:
+            decoder: the config's decoder, a core without conductors.
+            hparams: say the layers.
+            converter: says the widths of a value.
+            control_depth: width of the controls as this decoder gets them.
+            dropout, seed: as for the class.
+        """
+        row = registry.OUTPUTS[registry.DECODERS[decoder["name"]].output]
+        # The seed of what the output itself draws in training is the same for every training.
+        output = registry.found(row.path).from_config(converter.output_depths, row.in_music_vae, hparams, 0)
+        return cls(output, hparams.dec_rnn_size, control_depth, dropout, seed, hparams.residual_decoder)
+
     @property
     def state_size(self) -> int:
         """Size of all cell and hidden states side by side."""
@@ -275,6 +304,25 @@ class SplitDecoder(Decoder):
         super().__init__(**kwargs)
         self.cores = cores
         self.distribution = MultiCategorical(tuple(core.distribution.depth for core in cores))
+
+    @classmethod
+    def from_config(
+        cls,
+        decoder: Mapping[str, Any],
+        hparams: "HParams",
+        converter: "Converter",
+        control_depth: int,
+        dropout: float,
+        seed: int,
+    ) -> Self:
+        """The decoder of a config; arguments as for `LSTMDecoder.from_config`."""
+        sizes, residual = hparams.dec_rnn_size, hparams.residual_decoder
+        return cls(
+            [
+                LSTMDecoder(Categorical(depth), sizes, control_depth, dropout, seed + 100 * i, residual)
+                for i, depth in enumerate(converter.output_depths)
+            ]
+        )
 
     @property
     def state_size(self) -> int:

@@ -1,6 +1,7 @@
 """A decoder that reads the score of a groove, and says how its hits are played."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
 
 import keras
 from keras import ops
@@ -12,6 +13,10 @@ from models.music_vae.decoders import Decoder, Draws, KnownSteps
 from models.outputs.groove_layout import BEAT_STEPS
 from models.outputs.groove_mixture import GrooveMixture
 from preprocess.drums import groove_conditions
+
+if TYPE_CHECKING:
+    from catalog.config import HParams
+    from preprocess.converters.base import Converter
 
 Tensor = Any
 
@@ -62,6 +67,31 @@ class GrooveScoreDecoder(Decoder):
         self.seed_generator = keras.random.SeedGenerator(seed)
         if control_depth != output.layout.given + groove_conditions.WIDTH:
             raise ValueError("A groove_mixture_lstm reads hits or taps, and conditions, as controls.")
+
+    @classmethod
+    def from_config(
+        cls,
+        decoder: Mapping[str, Any],
+        hparams: "HParams",
+        converter: "Converter",
+        control_depth: int,
+        dropout: float,
+        seed: int,
+    ) -> Self:
+        """The decoder of a config; arguments as for `LSTMDecoder.from_config`."""
+        drums = converter.output_depth // 3
+        return cls(
+            GrooveMixture(drums, decoder["components"], converter.taps_as_controls),
+            hparams.control_preprocessing_rnn_size,
+            hparams.dec_rnn_size,
+            control_depth,
+            decoder["window"],
+            dropout,
+            decoder.get("history_dropout", 0.0),
+            decoder.get("condition_dropout", 0.0),
+            decoder.get("hit_dropout", 0.0),
+            seed,
+        )
 
     def build(self, embedding_size: int) -> None:
         """Create the weights.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from common.errors import CheckpointError
-from models.numpy_engine.decoding import run_stack
+from models.numpy_engine.lstm import run_stack
 from models.numpy_engine.outputs import draw_bits, sigmoid
 from models.outputs.groove_layout import (
     BEAT_STEPS,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from models.numpy_engine.decoding import initial_states, project, run_stack
+from models.numpy_engine.lstm import initial_states, project, run_stack
 from models.numpy_engine.outputs import Categorical
 from preprocess.drums.history_controls import ControlLayout
 from preprocess.example_forms import NO_TOKEN

@@ -1,7 +1,8 @@
 """The outputs of `models/outputs` in plain NumPy: drawing values, and what true values are worth in nats."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Self
 
 import numpy as np
 
@@ -10,56 +11,59 @@ from preprocess.example_forms import NO_TOKEN
 Array = np.ndarray
 
 LEAST_PROBABILITY = 0.1
-"""A hit that a groove's network takes for less likely than this counts as so likely."""
+"""The least probability that `Groove.impose` divides by."""
 
 
-class Output(Protocol):
-    """What a decoder plays at a step; `depth` is the width of a value as its input."""
+class Output(ABC):
+    """What a decoder draws at a step.
+
+    Attributes:
+        depth: width of a value as the decoder's input.
+    """
 
     depth: int
 
+    @classmethod
+    def from_weights(cls, depths: tuple[int, ...], weights: Mapping[str, Array], scope: str) -> Self:
+        """The output of a decoder in a checkpoint; by default one without weights, of the sum of the depths.
+
+        Args:
+            depths: widths of the parts of a value.
+            weights: those of the checkpoint by name.
+            scope: what the names of the decoder's weights begin with.
+        """
+        del weights, scope
+        return cls(sum(depths))  # type: ignore[call-arg]
+
+    @abstractmethod
     def nothing(self, batch: int) -> Array:
         """The value before the first step."""
-        ...
 
+    @abstractmethod
     def product(self, values: Array, kernel: Array) -> Array:
         """Values of a step times the first `depth` rows of the kernel: `[batch, width]`."""
-        ...
 
+    @abstractmethod
     def draw(self, parameters: Array, uniforms: Array | None, temperature: np.float32) -> Array:
         """Values of a step from parameters `[batch, ...]`; the likeliest without uniforms `[batch, n]`."""
-        ...
 
     def impose(self, values: Array, known: Array, parameters: Array) -> Array:
-        """Values of a step with those that are known put in their place."""
-        ...
+        """Values of a step with those that are known, which are not NO_TOKEN, put in their place."""
+        del parameters
+        return np.where(known == NO_TOKEN, values, known).astype(values.dtype)
 
+    @abstractmethod
     def log_probability(self, parameters: Array, values: Array) -> Array:
         """Nats `[batch]` of a step's true values: minus the `loss` of the same class in `models/outputs`."""
-        ...
 
 
-def output(name: str, depths: tuple[int, ...], weights: Mapping[str, Array], scope: str) -> Any:
-    """The output of a decoder's name; `scope` is where its weights are found, if it has any."""
-    if name == "categorical_lstm":
-        return Categorical(sum(depths))
-    if name == "multi_categorical_lstm":
-        return MultiCategorical(depths)
-    if name == "groove_lstm":
-        return Groove(sum(depths))
-    if name == "nade_lstm":
-        return Nade(weights[f"{scope}/nade/w_enc"][:, 0], weights[f"{scope}/nade/w_dec_t"][..., 0])
-    return Boolean(sum(depths))
-
-
-class Categorical:
+class Categorical(Output):
     """One token a step: int32 `[batch]`."""
 
     def __init__(self, depth: int):
         self.depth = depth
 
     def nothing(self, batch: int) -> Array:
-        """The value before the first step."""
         return np.full(batch, NO_TOKEN, np.int32)
 
     def product(self, values: Array, kernel: Array) -> Array:
@@ -76,10 +80,6 @@ class Categorical:
         token = np.sum(cumulative <= threshold, axis=-1, dtype=np.int32)
         return np.minimum(token, np.int32(logits.shape[1] - 1))
 
-    def impose(self, values: Array, known: Array, parameters: Array) -> Array:
-        """Tokens with those of `known` that are not NO_TOKEN put in their place."""
-        return np.where(known == NO_TOKEN, values, known).astype(np.int32)
-
     def log_probability(self, parameters: Array, values: Array) -> Array:
         """The log-softmax of the logits at the tokens; what stands for NO_TOKEN is for the caller to leave out."""
         highest = parameters.max(axis=-1, keepdims=True)
@@ -87,7 +87,7 @@ class Categorical:
         return np.take_along_axis(parameters, np.maximum(values, 0)[:, None], axis=-1)[:, 0] - log_total
 
 
-class MultiCategorical:
+class MultiCategorical(Output):
     """A token a part: int32 `[batch, parts]`."""
 
     def __init__(self, depths: tuple[int, ...]):
@@ -95,8 +95,11 @@ class MultiCategorical:
         self.parts = [Categorical(depth) for depth in depths]
         self.starts = np.cumsum([0, *depths])
 
+    @classmethod
+    def from_weights(cls, depths: tuple[int, ...], weights: Mapping[str, Array], scope: str) -> Self:
+        return cls(depths)
+
     def nothing(self, batch: int) -> Array:
-        """The value before the first step."""
         return np.full((batch, len(self.parts)), NO_TOKEN, np.int32)
 
     def product(self, values: Array, kernel: Array) -> Array:
@@ -119,10 +122,6 @@ class MultiCategorical:
         ]
         return np.stack(drawn, axis=-1)
 
-    def impose(self, values: Array, known: Array, parameters: Array) -> Array:
-        """Tokens with those of `known` that are not NO_TOKEN put in their place."""
-        return np.where(known == NO_TOKEN, values, known).astype(np.int32)
-
     def log_probability(self, parameters: Array, values: Array) -> Array:
         """The sum over the parts, which are independent given the parameters."""
         each = [
@@ -132,14 +131,13 @@ class MultiCategorical:
         return np.sum(each, axis=0)
 
 
-class Boolean:
+class Boolean(Output):
     """Yes or no a value: float32 `[batch, depth]`."""
 
     def __init__(self, depth: int):
         self.depth = depth
 
     def nothing(self, batch: int) -> Array:
-        """The value before the first step."""
         return np.zeros((batch, self.depth), np.float32)
 
     def product(self, values: Array, kernel: Array) -> Array:
@@ -149,10 +147,6 @@ class Boolean:
     def draw(self, parameters: Array, uniforms: Array | None, temperature: np.float32) -> Array:
         """0 or 1 for each of the logits."""
         return draw_bits(parameters, uniforms, temperature)
-
-    def impose(self, values: Array, known: Array, parameters: Array) -> Array:
-        """Bits with those of `known` that are not NO_TOKEN put in their place."""
-        return np.where(known == NO_TOKEN, values, known).astype(np.float32)
 
     def log_probability(self, parameters: Array, values: Array) -> Array:
         """`log sigmoid(x)` for 1 and `log sigmoid(-x)` for 0, summed."""
@@ -169,6 +163,10 @@ class Nade(Boolean):
     def __init__(self, encoder: Array, decoder: Array):
         super().__init__(len(encoder))
         self.encoder, self.decoder = encoder, decoder
+
+    @classmethod
+    def from_weights(cls, depths: tuple[int, ...], weights: Mapping[str, Array], scope: str) -> Self:
+        return cls(weights[f"{scope}/nade/w_enc"][:, 0], weights[f"{scope}/nade/w_dec_t"][..., 0])
 
     def draw(self, parameters: Array, uniforms: Array | None, temperature: np.float32) -> Array:
         """Bit after bit, each given those before."""

@@ -13,4 +13,5 @@ polyphonic_likelihood  masked softmaxes, and likelihoods over orders of decision
 polyphonic_sampler     the polyphonic sampler: a frame drawn note by note
 rbm                    restricted Boltzmann machines whose biases come from an LSTM
 voices                 the voices of the polyphonic sampler
+weight_shapes          names and shapes of the outputs' weights, without building any
 """

@@ -3,7 +3,7 @@
 An output takes parameters (a decoder's or a reader's features through a dense layer, or the features themselves) and
 says what a true value costs in nats, how good a likelihood that is, and how a value is drawn. It also knows the
 compact form of its values (a token, a token a part, or numbers), and how the value before enters an LSTM. MusicVAE's
-decoders and the piano models use outputs by this contract alone; `catalog/options.py` has their names.
+decoders and the piano models use outputs by this contract alone; `catalog/registry.py` has their names.
 """
 
 from abc import ABC, abstractmethod

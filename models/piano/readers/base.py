@@ -6,8 +6,8 @@ and step by step in generation, with the same numbers.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import keras
 from keras import ops
@@ -15,6 +15,10 @@ from keras import ops
 from models.layers import backend
 from models.layers.lstm import LSTMStack
 from models.layers.lstm_sequence import State, swap
+from models.outputs.base import Output
+
+if TYPE_CHECKING:
+    from catalog.config import HParams
 
 Tensor = Any
 
@@ -51,6 +55,19 @@ class FrameReader(keras.layers.Layer, ABC):
     history_length = 0
     predicts = False
     predicts_apart = False
+
+    @classmethod
+    def from_config(cls, options: Mapping[str, Any], hparams: "HParams", output: Output, seed: int) -> Self:
+        """The reader of a config's options; the default passes the options, the dropout and the seed on.
+
+        Args:
+            options: arguments of the class, as the config names them.
+            hparams: say the dropout, and what the options leave open.
+            output: what draws the next frame.
+            seed: of the dropout masks.
+        """
+        del output
+        return cls(**{"dropout": 1.0 - hparams.dropout_keep_prob, "seed": seed, **options})
 
     @abstractmethod
     def build(self, input_depth: int, frame_depth: int) -> None:
@@ -124,6 +141,10 @@ class LSTMReader(FrameReader):
         self.output_depth = layer_sizes[-1]
         self.output_dropout = output_dropout
         self.masks = keras.random.SeedGenerator(seed + 1)
+
+    @classmethod
+    def from_config(cls, options: Mapping[str, Any], hparams: "HParams", output: Output, seed: int) -> Self:
+        return super().from_config({"layer_sizes": hparams.enc_rnn_size, **options}, hparams, output, seed)
 
     def build(self, input_depth: int, frame_depth: int) -> None:
         self.stack.build(input_depth)

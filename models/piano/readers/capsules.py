@@ -5,16 +5,20 @@ reads what the capsules make of their frames, and "stacking", where each capsule
 (the ruler) decides which of them to believe.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import keras
 from keras import ops
 
 from models.layers.lstm import LSTMStack
 from models.layers.lstm_sequence import State, swap
+from models.outputs.base import Output
 from models.piano.readers.base import FrameReader, Reading, run_stack, step_stack
 from models.piano.readers.history_user import BASELINE_LAGS
+
+if TYPE_CHECKING:
+    from catalog.config import HParams
 
 Tensor = Any
 Run = Callable[[LSTMStack | None, Tensor, Sequence[State]], tuple[Tensor, list[State]]]
@@ -206,6 +210,11 @@ class StackedCapsules(_LaggedReader):
         self.ruler = LSTMStack((ruler_units,), dropout, seed)
         self.predictions = [keras.layers.Dense(parameter_depth) for _ in self.capsules]
         self.choice = keras.layers.Dense(len(self.capsules))
+
+    @classmethod
+    def from_config(cls, options: Mapping[str, Any], hparams: "HParams", output: Output, seed: int) -> Self:
+        own = {"parameter_depth": output.parameter_depth, **options}
+        return super().from_config(own, hparams, output, seed)
 
     def build(self, input_depth: int, frame_depth: int) -> None:
         self._set_depths(input_depth, frame_depth)

@@ -4,7 +4,8 @@ Seed 003's answer to models that take keys for a set without neighbours: an RNN 
 highest, encodes a frame, so that intervals are steps that it counts, and another decodes the next one.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
 
 import keras
 from keras import ops
@@ -12,8 +13,12 @@ from keras import ops
 from models.layers.backend import scan
 from models.layers.lstm import LSTM, LSTMStack, unflatten_states
 from models.layers.lstm_sequence import State, swap
+from models.outputs.base import Output
 from models.piano.readers.base import FrameReader, Reading, run_stack
 from preprocess.keyboard import KEYS
+
+if TYPE_CHECKING:
+    from catalog.config import HParams
 
 Tensor = Any
 
@@ -67,6 +72,10 @@ class EnDeCell(FrameReader):
         if as_drawn:
             self.over_time = LSTMStack(layer_sizes, dropout, seed + 2)
             self.start = keras.layers.Dense(2 * sum(layer_sizes), activation="tanh")
+
+    @classmethod
+    def from_config(cls, options: Mapping[str, Any], hparams: "HParams", output: Output, seed: int) -> Self:
+        return super().from_config({"keys": output.depth, **options}, hparams, output, seed)
 
     def build(self, input_depth: int, frame_depth: int) -> None:
         if frame_depth != self.output_depth or input_depth < frame_depth:

@@ -11,6 +11,7 @@ from common.errors import CheckpointError
 from models import families
 from models.music_vae import trained as trained_model
 from models.numpy_engine import decoding as numpy_model
+from models.numpy_engine import encoding as numpy_encoding
 from tests.helpers.checkpoints import randomize, save_tiny, tiny_config
 from tests.helpers.small_models import short
 
@@ -132,4 +133,4 @@ def test_weights_of_another_config_are_refused() -> None:
         numpy_model.decode(weights, hierarchical.decoder, (512,), z, 32)
     with pytest.raises(CheckpointError, match="holds a decoder only"):
         decoder_only = {name: w for name, w in weights.items() if not name.startswith("encoder/")}
-        numpy_model.encode(decoder_only, flat.encoder, np.zeros((1, 32, 10), np.float32), np.array([32]))
+        numpy_encoding.encode(decoder_only, flat.encoder, np.zeros((1, 32, 10), np.float32), np.array([32]))
