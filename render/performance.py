@@ -8,77 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common import flags
 from common.console import printable
 from common.errors import InputError
 from common.output_files import check_outputs, write_atomically
-from preprocess.drums.groove_conditions import DRUMMERS, STYLES
 from preprocess.sources import as_text
 from render.midi import Style
 
-SEVERAL_TEMPERATURE = 0.5
-"""The default temperature of several performances; a single one is the typical one."""
 PICTURE_BARS = 8
-"""A picture shows so many bars at most; more could not be told apart."""
+"""Bars that a picture shows at most; more could not be told apart."""
+
 FINEST_DENOMINATOR = 32
 """Of the time signatures that a `Style` has."""
-
-
-def add_groove_flags(parser: argparse.ArgumentParser, default: str, temperature: str) -> None:
-    """Flags that say which model, what it draws and where the files go.
-
-    Args:
-        parser: to add them to.
-        default: config of the shipped model that is used where none is named.
-        temperature: what `--temperature` does.
-    """
-    group = parser.add_argument_group("model")
-    group.add_argument("--run_dir", help="a run of train.py; its best checkpoint is used")
-    group.add_argument("--checkpoint_file", help="a checkpoint: ours, or Magenta's (.ckpt prefix or .tar)")
-    group.add_argument("--config", help=f"name or .toml file (default: the shipped {default})")
-    group.add_argument(
-        "--temperature",
-        type=flags.TEMPERATURE,
-        help=f"{temperature} (default: 0 for one performance, {SEVERAL_TEMPERATURE} for several)",
-    )
-    group.add_argument(
-        "--seed", type=flags.SEED, default=0, help="the same seed gives the same output (default: 0)"
-    )
-    group.add_argument(
-        "--num_outputs", type=flags.OUTPUTS, default=1, help="how many performances (default: 1)"
-    )
-    group = parser.add_argument_group("who plays")
-    group.add_argument("--drummer", help="drummer1 to drummer10 of the Groove MIDI Dataset (default: any)")
-    group.add_argument("--style", help=f"{', '.join(STYLES)} (default: any)")
-    group = parser.add_argument_group("writing")
-    group.add_argument("--output_dir", default="generated", help="folder to write to (default: generated)")
-    group.add_argument("--force", action="store_true", help="overwrite files of the same name")
-    group.add_argument(
-        "--png", action="store_true", help=f"write a picture of the first {PICTURE_BARS} bars as well"
-    )
-    group.add_argument(
-        "--gallery", action="store_true", help="write an HTML page that shows and plays the drums"
-    )
-    group.add_argument("--wav", action="store_true", help="write the sound of the drums as well")
-
-
-def check_groove_flags(args: argparse.Namespace) -> None:
-    """Refuse flags that ask for the same performance several times; fill in the temperature.
-
-    Raises:
-        InputError: naming the flag.
-    """
-    for flag, names in (("drummer", DRUMMERS), ("style", STYLES)):
-        name = getattr(args, flag)
-        if name is not None and name not in names:
-            raise InputError(f"--{flag} is {name}; expected one of {', '.join(names)}.", "bad_flag")
-    if args.temperature is None:
-        args.temperature = SEVERAL_TEMPERATURE if args.num_outputs > 1 else 0.0
-    if args.num_outputs > 1 and args.temperature == 0:
-        raise InputError(
-            "--temperature=0 gives the same performance every time; raise it, or leave out --num_outputs.",
-            "bad_flag",
-        )
 
 
 def style_of(

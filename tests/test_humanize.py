@@ -324,7 +324,7 @@ def test_a_folder_is_humanized_but_for_what_can_not_be(
 
 @pytest.fixture(scope="module")
 def shipped() -> Path:
-    return Path(humanize.DEFAULT_CONFIG)
+    return Path(humanize.HUMANIZE_CONFIG)
 
 
 def groove(fractions: dict[int, float], bars: int = 8) -> tuple[bytes, list[float]]:

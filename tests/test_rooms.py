@@ -90,6 +90,7 @@ COVERED_BY = {
     "workflows/exploring/*.py": "tests/test_explore.py",
     "workflows/flags/*.py": "tests/fuzz/test_invocations.py",
     "workflows/grooves/feel.py": "tests/test_sample_drums.py",
+    "workflows/grooves/humanizing.py": "tests/test_humanize.py",
     "workflows/grooves/ta*.py": "tests/test_tap2drum.py",
     "workflows/history_drums/*.py": "tests/test_sample_drums.py",
     "workflows/evaluating.py": "tests/test_evaluate.py",

@@ -19,12 +19,10 @@ from preprocess.drums import groove_conditions
 from preprocess.drums.groove_grid import Triple
 from preprocess.drums.played_hits import Strokes
 from preprocess.midi.step_grid import BAR
+from workflows.flags.grooves import HUMANIZE_CONFIG
 
 WINDOWS_AT_ONCE = 256
 """So many are played as one batch, which takes 100 MB."""
-
-SHIPPED = "groovae_2bar_humanize_small"
-"""The shipped model that humanizes."""
 
 
 def check_humanizes(model: Any) -> None:
@@ -210,7 +208,7 @@ def felt(
         InputError: where the model can't humanize.
     """
     if model is None:
-        model = families.open_music_vae(SHIPPED)
+        model = families.open_music_vae(HUMANIZE_CONFIG)
     check_humanizes(model)
     conditions = groove_conditions.row(qpm, drummer, style)
     return [
