@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from preprocess.converters.groove import TAP_DRUM
+from preprocess.converters.groove import TAP_DRUM, GrooveConverter
 from render.drum_maps import load_drum_map
 from render.performance import Performances, check_files, shown_name, style_of, write_all
 from workflows.flags.grooves import TAP_CONFIG, check_groove_flags
@@ -50,8 +50,10 @@ def _performances(path: Path, args: argparse.Namespace) -> Performances:
     style = style_of(taps.tempos, taps.meter, load_drum_map(args.drum_map))
     model = load_model(args, default=TAP_CONFIG)
     check_takes_taps(model)
+    converter = model.converter
+    assert isinstance(converter, GrooveConverter), "what check_takes_taps holds"
     drums = np.full(len(taps.positions), TAP_DRUM)
-    grid = model.converter.grid_of_hits(taps.positions, drums, taps.velocities)
+    grid = converter.grid_of_hits(taps.positions, drums, taps.velocities)
     conditions = conditions_at(taps.positions, taps.qpms, args.drummer, args.style)
     played = drums_of_taps(model, grid, args.temperature, args.seed, args.num_outputs, conditions)
     sequences = [taps.as_played(sequence) for sequence in played]
