@@ -20,6 +20,7 @@ from patterns.notation import (
 from preprocess.converters.segments import lies_on_triplets
 from preprocess.drums.tracks import DrumChoice, take_drums
 from preprocess.midi.bar_lines import Bar, bars_until
+from preprocess.midi.reader import read_midi_file
 from preprocess.midi.tempo_map import TempoMap, at_one_tempo
 from preprocess.note_sequence import NoteSequence
 
@@ -50,7 +51,6 @@ def beats_of_midi(path: Path, choice: DrumChoice = DrumChoice()) -> tuple[list[B
     Raises:
         InputError: naming the file, and why its drums can't be written down.
     """
-    from preprocess.midi.reader import read_midi_file
 
     try:
         reading = read_midi_file(path, drums=choice)

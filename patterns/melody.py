@@ -7,12 +7,12 @@ of FortsAndMills' MusicGeneration (`preprocess/pieces/thirteen_key_songs.py`).
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from common.errors import InputError
 from patterns.notation import NotationError
+from preprocess.note_sequence import NoteSequence
 
 KEYS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B", "C^")
 LOWEST_PITCH = 60
@@ -127,17 +127,15 @@ def load_tunes() -> list[Tune]:
     return parse(path.read_text(encoding="utf-8"), path.name)
 
 
-def roll_to_note_sequence(roll: np.ndarray, name: str = "") -> Any:
+def roll_to_note_sequence(roll: np.ndarray, name: str = "") -> NoteSequence:
     """Struck keys `[frames, 13]` as a NoteSequence at 120 a minute; a note sounds until the next frame with one.
 
     Raises:
         InputError: where the roll has another shape.
     """
-    from preprocess.note_sequence import NoteSequence
-
     if roll.ndim != 2 or roll.shape[1] != len(KEYS):
         raise InputError(
-            f"A roll of shape {roll.shape} is no tune; expected [frames, {len(KEYS)}].", "bad_roll"
+            f"A roll of shape {roll.shape} is not a tune; expected [frames, {len(KEYS)}].", "bad_roll"
         )
     sequence = NoteSequence(id=name, filename=name, ticks_per_quarter=220)
     sequence.tempos.add(qpm=120.0)

@@ -9,6 +9,7 @@ from typing import Any
 from common.errors import InputError
 from patterns.beat import LEVELS, Beat, default_steps, nearest_level
 from patterns.kit import KIT, LINES, line_of_pitch
+from preprocess.note_sequence import NoteSequence
 
 MAX_BARS = 64
 MAX_STEPS_PER_BAR = 96
@@ -296,14 +297,12 @@ def _unswung(position: float, swing: float) -> int:
     return math.floor(2 * pair + straight + 0.5)
 
 
-def beat_to_note_sequence(beat: Beat) -> Any:
+def beat_to_note_sequence(beat: Beat) -> NoteSequence:
     """A drum NoteSequence on MIDI channel 10, swing applied, `total_time` on the last bar line.
 
     Swing moves a sixteenth by less than half a step, so quantising at four steps a quarter gives the grid back.
     Title and genre hold name and style; text annotations hold what NoteSequences have no field for.
     """
-    from preprocess.note_sequence import NoteSequence
-
     sequence = NoteSequence(ticks_per_quarter=480, id=f"/id/pattern/{beat.name}", filename=f"{beat.name}.mid")
     sequence.collection_name = "patterns"
     sequence.sequence_metadata.title = beat.name

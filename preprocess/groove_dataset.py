@@ -14,6 +14,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from common.errors import InputError
+from common.output_files import write_atomically
+from preprocess.midi.reader import read_midi
+from preprocess.note_sequence import NoteSequence
 from preprocess.sources import ZIP_ERRORS
 
 COLUMNS = (
@@ -56,7 +59,7 @@ class GrooveRow:
 class Loaded:
     """What `load_note_sequences` read, and what it could not."""
 
-    note_sequences: list[Any]
+    note_sequences: list[NoteSequence]
     missing: list[str]  # relative paths of rows without a file
     unreadable: list[tuple[str, str]]  # relative path, sentence
 
@@ -236,7 +239,7 @@ def _check(what: str, wanted: Collection[str] | None, known: set[str]) -> None:
     for value in wanted or ():
         if known and value not in known:
             raise InputError(
-                f"{value!r} is no {what} of the table; it has {', '.join(sorted(known))}.", "unknown_value"
+                f"{value!r} is not a {what} of the table; it has {', '.join(sorted(known))}.", "unknown_value"
             )
 
 
@@ -253,8 +256,6 @@ def load_note_sequences(
         files: where they are.
         advance: called after each row.
     """
-    from preprocess.midi.reader import read_midi
-
     loaded = Loaded([], [], [])
     for row in rows:
         try:
@@ -269,8 +270,8 @@ def load_note_sequences(
     return loaded
 
 
-def _identified(sequence: Any, row: GrooveRow) -> Any:
-    """`sequence` with what info.csv knows of it: genre is the style, artist the drummer, an annotation beat or fill."""
+def _identified(sequence: NoteSequence, row: GrooveRow) -> NoteSequence:
+    """`sequence` with what info.csv says of it: genre is the style, artist the drummer, an annotation beat or fill."""
     sequence.id = sequence.filename = row.midi_filename
     sequence.collection_name = "groove"
     sequence.sequence_metadata.genre.append(row.style)
@@ -291,8 +292,6 @@ def copy_selection(
         InputError: where a file is there already and `force` is not given (`exists`);
             nothing is written then.
     """
-    from common.output_files import write_atomically
-
     rows, root = list(rows), Path(destination).expanduser()
     taken = [root / r.midi_filename for r in rows if (root / r.midi_filename).exists()]
     if taken and not force:
@@ -310,7 +309,9 @@ def copy_selection(
     return written, missing
 
 
-def load_tfds(name: str = "groove/full-midionly", split: str = "train") -> list[tuple[GrooveRow, Any]]:
+def load_tfds(
+    name: str = "groove/full-midionly", split: str = "train"
+) -> list[tuple[GrooveRow, NoteSequence]]:
     """Rows and NoteSequences by way of TensorFlow Datasets, which downloads the data set itself.
 
     TFDS doesn't keep the file's name: `midi_filename` is made of the row's id, and `duration` is the music's.
@@ -329,8 +330,6 @@ def load_tfds(name: str = "groove/full-midionly", split: str = "train") -> list[
             "TensorFlow Datasets is not installed; pip install tensorflow-datasets, or give the folder.",
             "no_tfds",
         ) from error
-    from preprocess.midi.reader import read_midi
-
     loaded: Any = tfds.load(name, split=split, with_info=True)
     dataset, info = loaded
     label = {key: info.features[key].int2str for key in ("drummer", "type", "time_signature")}

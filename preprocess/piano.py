@@ -14,14 +14,12 @@ import argparse
 import os
 import sys
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from common import flags
-from common.console import Parser, add_log_flag, print_table, progress, run_command
+from common.console import Parser, add_log_flag, print_table, run_command
 from common.errors import InputError
 from preprocess.pieces.checks import Checks
 
@@ -67,37 +65,6 @@ def get_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def write_usable(
-    folder: Path, checks: Checks, writers: Sequence[Any], held_out_percent: float, processes: int
-) -> list[tuple[str, str]]:
-    """Write the usable pieces of a folder or zip as records; names and reasons of those that are refused.
-
-    Args:
-        folder: is read with all folders inside.
-        checks: say which are usable; files that can't be read have the reader's reason.
-        writers: for the pieces, and a second one for those that are held out, if there is one.
-        held_out_percent: percentage of the pieces that is held out, chosen by their notes.
-        processes: that read the files.
-    """
-    from preprocess.conversion import Options, convert_sources, is_held_out
-    from preprocess.note_sequence import NoteSequence
-    from preprocess.sources import find_sources
-
-    found = find_sources(folder, recursive=True)
-    refused = [(name, "unreadable") for name, _ in found.unreadable]
-    with progress("Checking", len(found.sources)) as advance:
-        for converted in convert_sources(found.sources, Options(folder.stem), processes):
-            for record in converted.records:
-                reason = checks.reason_to_refuse(NoteSequence.FromString(record))
-                if reason:
-                    refused.append((converted.source.name, reason))
-                else:
-                    writers[len(writers) > 1 and is_held_out(record, held_out_percent)].write(record)
-            refused += [(converted.source.name, drop.reason) for drop in converted.drops]
-            advance()
-    return refused
-
-
 def _checked(args: argparse.Namespace) -> Checks:
     """The checks that the flags ask for.
 
@@ -117,6 +84,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     args = get_parser().parse_args(argv)
     from common.output_files import check_outputs
+    from preprocess.pieces.usable import write_usable
     from preprocess.tfrecord import RecordWriter, write_sidecar
 
     checks = _checked(args)

@@ -5,6 +5,7 @@ from typing import Any
 
 from common.errors import InputError
 from common.output_files import check_outputs
+from preprocess.midi.reader import read_midi
 from preprocess.tfrecord import RecordWriter, write_sidecar
 
 
@@ -32,8 +33,6 @@ def write_split(name: str, split: str, path: Path) -> None:
             "--tfds_name needs TensorFlow Datasets; pip install tensorflow-datasets, or give --examples_path.",
             "no_tfds",
         ) from error
-    from preprocess.midi.reader import read_midi
-
     try:
         examples: Any = tfds.as_numpy(tfds.load(name, split=split))
     except Exception as error:  # noqa: BLE001 - whatever a download, a builder or TensorFlow raises
@@ -45,7 +44,7 @@ def write_split(name: str, split: str, path: Path) -> None:
     with RecordWriter(path) as writer:
         for number, example in enumerate(examples):
             if "midi" not in example:
-                raise InputError(f"--tfds_name={name}: is no data set of MIDI files.", "no_tfds")
+                raise InputError(f"--tfds_name={name}: is not a data set of MIDI files.", "no_tfds")
             try:
                 sequence = read_midi(bytes(example["midi"]))
             except InputError:

@@ -5,6 +5,16 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from preprocess.augment import Augmenter
+from preprocess.converters import create
+from preprocess.converters.base import Example
+from preprocess.dataset import convert_versions
+from preprocess.example_proto import encode
+from preprocess.midi.tempo_map import at_one_tempo
+from preprocess.note_sequence import NoteSequence, reason_to_refuse
+
 
 @dataclass(frozen=True)
 class Filters:
@@ -26,8 +36,8 @@ class Filters:
     is_drum: bool | None = None
     drums_only: bool = False
 
-    def reason_to_drop(self, sequence: Any) -> str:
-        """A reason code, or nothing."""
+    def reason_to_drop(self, sequence: NoteSequence) -> str:
+        """A reason code, or "" for one that is kept."""
         if sequence.total_time > self.max_total_time:
             return "too_long"
         if len(sequence.notes) > self.max_num_notes:
@@ -48,7 +58,7 @@ _WANT_DRUMS = {"drums": True, "groove": True, "melody": False, "pianoroll": Fals
 """Converters that read drums only, and those that read no drums."""
 
 
-def _missing(sequence: Any, converter: str | None) -> str:
+def _missing(sequence: NoteSequence, converter: str | None) -> str:
     """`no_notes`, `no_drums` or `only_drums` where a NoteSequence has none of the notes that a converter reads."""
     drums = sum(note.is_drum for note in sequence.notes)
     if not sequence.notes:
@@ -78,10 +88,7 @@ class Transform:
     at_one_tempo: bool = True
 
     def __call__(self, record: bytes) -> tuple[list[bytes], Counter[str]]:
-        """The examples, and why there are none where there are none. Raises nothing, whatever the record holds."""
-        from preprocess.midi.tempo_map import at_one_tempo
-        from preprocess.note_sequence import NoteSequence, reason_to_refuse
-
+        """The examples, and the reasons if there are none. Raises nothing, whatever the record holds."""
         try:
             sequence = NoteSequence.FromString(record)
         except Exception:  # noqa: BLE001 - protobuf's DecodeError, wherever its version keeps it
@@ -103,14 +110,7 @@ class Transform:
         missing = _missing(sequence, self.converter.get("name"))
         return [], Counter([missing]) if missing else reasons or Counter(["empty"])
 
-    def _convert(self, sequence: Any, record: bytes) -> tuple[list[bytes], Counter[str]]:
-        import numpy as np
-
-        from preprocess.augment import Augmenter
-        from preprocess.converters import create
-        from preprocess.dataset import convert_versions
-        from preprocess.example_proto import encode
-
+    def _convert(self, sequence: NoteSequence, record: bytes) -> tuple[list[bytes], Counter[str]]:
         # A NoteSequence without a name is told from others by what it holds.
         digest = hashlib.sha256(record)
         name = sequence.filename or sequence.id or digest.hexdigest()
@@ -129,7 +129,7 @@ class Transform:
         ]
         return records, reasons
 
-    def _some(self, examples: list[Any]) -> list[Any]:
+    def _some(self, examples: list[Example]) -> list[Example]:
         """At most `max_examples` of them, evenly spaced."""
         if not self.max_examples or len(examples) <= self.max_examples:
             return examples

@@ -11,6 +11,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from note_seq import (
+    chord_symbols_lib,
+    chords_encoder_decoder,
+    chords_lib,
+    performance_lib,
+    sequences_lib,
+)
+from note_seq.performance_lib import PerformanceEvent
 
 from preprocess.converters.base import Converter, Example, dense_controls, one_hot
 from preprocess.converters.segments import Conditioning, Dropped
@@ -135,8 +143,6 @@ class MultiInstrumentPerformanceConverter(Converter):
             note_sequence: is not changed.
             rng: draws the instruments to keep where `drop_tracks_and_truncate` leaves some out.
         """
-        from note_seq import sequences_lib
-
         if refused := reason_to_refuse(note_sequence):
             return [], Counter([refused])
         examples: list[Example] = []
@@ -159,8 +165,6 @@ class MultiInstrumentPerformanceConverter(Converter):
 
     def _split(self, stretch: Any) -> list[Any]:
         """The quantised NoteSequences of `hop_size_bars` each of a stretch of one tempo and meter."""
-        from note_seq import sequences_lib
-
         qpm = stretch.tempos[0].qpm if stretch.tempos else OUTPUT_QPM
         if not 0 < qpm < np.inf:
             raise Dropped("bad_tempo")
@@ -176,8 +180,6 @@ class MultiInstrumentPerformanceConverter(Converter):
 
     def _quantize(self, note_sequence: NoteSequence) -> Any:
         """A quantised copy in the right meter."""
-        from note_seq import sequences_lib
-
         try:
             quantized = sequences_lib.quantize_note_sequence(note_sequence, self.steps_per_quarter)
             steps_per_bar = sequences_lib.steps_per_bar_in_quantized_sequence(quantized)
@@ -246,8 +248,6 @@ class MultiInstrumentPerformanceConverter(Converter):
 
         A silent chunk has no program and counts as drums, as in the original.
         """
-        from note_seq import sequences_lib
-
         chunks = []
         for chunk in self._cut(track):
             notes = sequences_lib.quantize_note_sequence(chunk.to_sequence(), self.steps_per_quarter)
@@ -264,8 +264,6 @@ class MultiInstrumentPerformanceConverter(Converter):
 
     def _cut(self, track: Any) -> list[Any]:
         """A performance cut into chunks; at the cut notes still end in the chunk before."""
-        from note_seq.performance_lib import PerformanceEvent
-
         chunks = [self._empty(0, track.program, track.is_drum)]
         room = self.chunk_steps
         for event in track:
@@ -286,8 +284,6 @@ class MultiInstrumentPerformanceConverter(Converter):
         return chunks[: self.max_num_chunks]  # what begins at the very end is left out
 
     def _performance(self, **options: Any) -> Any:
-        from note_seq import performance_lib
-
         return performance_lib.MetricPerformance(num_velocity_bins=self.num_velocity_bins, **options)
 
     def _empty(self, start_step: int, program: int | None, is_drum: bool | None) -> Any:
@@ -304,8 +300,6 @@ class MultiInstrumentPerformanceConverter(Converter):
 
     def _chord_tokens(self, quantized: Any, chunks: list[Any]) -> list[list[int]]:
         """The chord of each chunk's program, events and end."""
-        from note_seq import chord_symbols_lib, chords_encoder_decoder, chords_lib
-
         encoding = _chord_codec(self.chord_encoding)
         try:
             found = chords_lib.event_list_chords(quantized, chunks)
@@ -343,8 +337,6 @@ class MultiInstrumentPerformanceConverter(Converter):
 
     def _to_note_sequence(self, tokens: np.ndarray, chords: np.ndarray | None) -> NoteSequence:
         """The music of tokens and, where given, chord tokens `[chunks, instruments, events]`."""
-        from note_seq import chords_lib
-
         codec = _chord_codec(self.chord_encoding)
         seconds = 60.0 / (self.steps_per_quarter * OUTPUT_QPM)
         sequence = NoteSequence(ticks_per_quarter=220)
@@ -376,8 +368,6 @@ class MultiInstrumentPerformanceConverter(Converter):
 
     def _decode(self, tokens: np.ndarray) -> tuple[Any, list[int]]:
         """The performance of a chunk's tokens up to the end, and the place of each event among them."""
-        from note_seq.performance_lib import PerformanceEvent
-
         ends = np.flatnonzero((tokens == self._end) | (tokens == NO_TOKEN))
         tokens = tokens[: ends[0]] if ends.size else tokens
         programs = tokens[tokens >= self.program_token] - self.program_token
@@ -393,8 +383,6 @@ class MultiInstrumentPerformanceConverter(Converter):
 
 
 def _chord_codec(encoding: str | None) -> Any:
-    from note_seq import chords_encoder_decoder
-
     if encoding == "triad":
         return chords_encoder_decoder.TriadChordOneHotEncoding()
     return chords_encoder_decoder.MajorMinorChordOneHotEncoding()

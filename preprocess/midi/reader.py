@@ -20,7 +20,7 @@ from pathlib import Path
 from common.errors import InputError
 from preprocess.drums.names import readable
 from preprocess.drums.tracks import DRUM_CHANNEL, DrumChoice, drum_parts, drum_pitches
-from preprocess.midi import conductor
+from preprocess.midi import timeline
 from preprocess.midi.events import NOTE_ON, SYSTEM, Track
 from preprocess.midi.file import Limits, MidiFile, MidiWarning, parse_midi
 from preprocess.midi.instruments import Instrument, instruments_of
@@ -137,7 +137,7 @@ def _note_sequence(
         limits: what the file may hold.
         drum_parts: those that are drums.
     """
-    clock = conductor.Clock(tracks, file.ticks_per_quarter, file.seconds_per_tick)
+    clock = timeline.Clock(tracks, file.ticks_per_quarter, file.seconds_per_tick)
     # A bare end of track may be late; what counts is the last thing that is played.
     last = max(next((t for t, e in reversed(track.events) if e[0] < SYSTEM), 0) for track in tracks)
     if clock.time(last) > limits.seconds:
@@ -145,7 +145,7 @@ def _note_sequence(
     sequence = NoteSequence(ticks_per_quarter=file.ticks_per_quarter)
     sequence.source_info.parser = NoteSequence.SourceInfo.PRETTY_MIDI
     sequence.source_info.encoding_type = NoteSequence.SourceInfo.MIDI
-    _add_conductor(sequence, tracks, clock, file.warnings)
+    _add_timeline(sequence, tracks, clock, file.warnings)
     instruments = instruments_of(tracks)
     parts = [(instrument.track + first, instrument.channel) for instrument in instruments]
     are_drums = [part in drum_parts for part in parts]
@@ -164,13 +164,13 @@ def _note_sequence(
     return sequence, max(sequence.total_time, min(ends, limits.seconds))
 
 
-def _add_conductor(
-    sequence: NoteSequence, tracks: list[Track], clock: conductor.Clock, warnings: list[MidiWarning]
+def _add_timeline(
+    sequence: NoteSequence, tracks: list[Track], clock: timeline.Clock, warnings: list[MidiWarning]
 ) -> None:
     """Add meters, keys and tempos."""
-    for tick, numerator, denominator in conductor.meters(tracks, warnings):
+    for tick, numerator, denominator in timeline.meters(tracks, warnings):
         sequence.time_signatures.add(time=clock.time(tick), numerator=numerator, denominator=denominator)
-    for tick, tonic, mode in conductor.keys(tracks, warnings):
+    for tick, tonic, mode in timeline.keys(tracks, warnings):
         sequence.key_signatures.add(time=clock.time(tick), key=tonic, mode=mode)
     for time, qpm in clock.tempos:
         sequence.tempos.add(time=time, qpm=qpm)
@@ -201,7 +201,7 @@ def _add_notes(
     sequence: NoteSequence,
     instruments: Sequence[Instrument],
     are_drums: Sequence[bool],
-    clock: conductor.Clock,
+    clock: timeline.Clock,
 ) -> None:
     """Add the notes, instrument by instrument, and the time at which the last one ends."""
     add, time, scale = sequence.notes.add, clock.time, clock.seconds_per_tick
@@ -221,7 +221,7 @@ def _add_controls(
     sequence: NoteSequence,
     instruments: Sequence[Instrument],
     are_drums: Sequence[bool],
-    clock: conductor.Clock,
+    clock: timeline.Clock,
 ) -> None:
     for i, instrument in enumerate(instruments):
         common = {"instrument": i, "program": instrument.program, "is_drum": are_drums[i]}

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 import patterns
 from common.errors import InputError
 from patterns.beat import LEVELS, Beat
-from patterns.convert import main, midi_names
+from patterns.convert import main
+from patterns.files import midi_names
 from patterns.from_midi import beats_of_midi
 from patterns.kit import KIT, LINES
 from patterns.notation import (

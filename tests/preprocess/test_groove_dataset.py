@@ -143,7 +143,7 @@ def test_wrong_inputs_are_named(tmp_path, small):
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="lacks drummer"):
         read_info(tmp_path / "other.csv")
-    with pytest.raises(InputError, match="is no style of the table; it has rock, rock/folk"):
+    with pytest.raises(InputError, match="is not a style of the table; it has rock, rock/folk"):
         select(read_info(small), styles=["polka"])
 
 

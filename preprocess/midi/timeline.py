@@ -12,7 +12,7 @@ from preprocess.midi.events import KEY, METER, MICROSECONDS_A_MINUTE, TEMPO, Tra
 from preprocess.midi.file import MidiWarning
 
 
-def conducting(tracks: Sequence[Track], kind: int) -> list[tuple[int, int, bytes]]:
+def timeline_events(tracks: Sequence[Track], kind: int) -> list[tuple[int, int, bytes]]:
     """The events of a kind on all tracks in order of time: tick, index of the track and data.
 
     Args:
@@ -69,7 +69,7 @@ class Clock:
 def _scales(tracks: Sequence[Track], ticks_per_quarter: int) -> list[tuple[int, float]]:
     """Where each tempo begins, from tick 0 on, and the seconds of a tick from there on."""
     scales = [(0, 60.0 / (120.0 * ticks_per_quarter))]
-    for tick, index, data in conducting(tracks, TEMPO):
+    for tick, index, data in timeline_events(tracks, TEMPO):
         scale = 60.0 / (MICROSECONDS_A_MINUTE / microseconds(data) * ticks_per_quarter)
         if tick == 0:
             scales = [(0, scale)]
@@ -91,7 +91,7 @@ def meters(tracks: Sequence[Track], warnings: list[MidiWarning]) -> list[tuple[i
         InputError: for a time signature that is none (`bad_time_signature`).
     """
     found: list[tuple[int, int, int]] = []
-    for tick, index, data in conducting(tracks, METER):
+    for tick, index, data in timeline_events(tracks, METER):
         if len(data) < 2 or data[1] > 30:
             raise InputError("A time signature is cut off or has no such denominator.", "bad_time_signature")
         if data[0] == 0:
@@ -108,7 +108,7 @@ def meters(tracks: Sequence[Track], warnings: list[MidiWarning]) -> list[tuple[i
 def keys(tracks: Sequence[Track], warnings: list[MidiWarning]) -> list[tuple[int, int, int]]:
     """Tick, tonic (0 for C) and mode (0 major, 1 minor) of the keys; one that names none is left out with a warning."""
     found: list[tuple[int, int, int]] = []
-    for tick, index, data in conducting(tracks, KEY):
+    for tick, index, data in timeline_events(tracks, KEY):
         sharps = int.from_bytes(data[:1], "big", signed=True) if data else 8
         if len(data) < 2 or not -7 <= sharps <= 7 or data[1] > 1:
             _warn(warnings, "key_signature", "A key signature names no key; it was left out.")
