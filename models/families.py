@@ -125,7 +125,7 @@ def build_model(config: Config, seed: int = 0) -> Any:
         >>> from catalog.config_map import CONFIG_MAP
         >>> model = build_model(CONFIG_MAP["cat-mel_2bar_tiny"], seed=1)
         >>> f"{model.count_params():,}"
-        '565,979'
+        '565,978'
     """
     startup.import_keras()
     return of(config).build(config, seed)
