@@ -11,5 +11,6 @@ midi         MIDI files that loop in a DAW
 performance  the files of `humanize.py` and `tap2drum.py`
 pianoroll    piano rolls
 report       the picture of an evaluation
+roll_axes    axes of piano rolls
 song         a song section by section
 """

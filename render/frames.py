@@ -5,33 +5,38 @@ frames in which a roll holds it: struck, or sounding.
 """
 
 import math
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colorbar import Colorbar
-from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 
-from preprocess.keyboard import HIGHEST_PITCH, KEYS, LOWEST_PITCH
-from render.pianoroll import BAR, BLACK_KEYS, GRID, INK, PAPER, PART_COLOURS, octave_name, save_png
+from preprocess.keyboard import HIGHEST_PITCH, LOWEST_PITCH
+from render.pianoroll import BAR, INK, PAPER
+from render.roll_axes import (
+    BAR_FRAMES,
+    BEAT_FRAMES,
+    ONE_ONLY,
+    PLAYED,
+    WIDEST,
+    check_shares,
+    checked_roll,
+    draw_grid,
+    draw_image,
+    draw_roll,
+    heading,
+    key_range,
+    name_octaves,
+    new_figure,
+    picture_width,
+    prepare_scale,
+    roll_height,
+    save,
+)
 
-BAR_FRAMES, BEAT_FRAMES = 16, 4
-PLAYED, ONE_ONLY = PART_COLOURS[0], PART_COLOURS[1]
-SHADES = LinearSegmentedColormap.from_list("share", (PAPER, "#b9d3dc", "#6d9dc0", "#3d5a80", INK))
-"""From nothing to all: probabilities and shares, darker where they are greater."""
-
-MOST_FRAMES = 2048
-"""A longer roll would have more frames than a picture of sensible size has pixels."""
-
-_WIDEST = 14.0
-_MARGIN = 1.8
-_FINEST = 200
 _LEAST_EXPECTED = 0.1
 """Keys that are expected less than this at every frame need not be shown."""
 
@@ -68,34 +73,34 @@ def expected_figure(keys: np.ndarray, expected: np.ndarray, title: str = "") -> 
     Raises:
         ValueError: where the shapes differ or are none of a roll, or `expected` holds no probabilities.
     """
-    keys, expected = _checked_roll("keys", keys), np.asarray(expected, np.float64)
+    keys, expected = checked_roll("keys", keys), np.asarray(expected, np.float64)
     if expected.shape != keys.shape:
         raise ValueError(
             f"expected has the shape {expected.shape}; keys has {keys.shape}, and both must agree."
         )
-    _check_shares("expected", expected)
+    check_shares("expected", expected)
     shown = key_range(keys | (expected >= _LEAST_EXPECTED))
-    height = _roll_height(shown)
-    figure = _figure(_width(len(keys)), 2 * height + 1.2, title)
+    height = roll_height(shown)
+    figure = new_figure(picture_width(len(keys)), 2 * height + 1.2, title)
     played, likely = figure.subplots(2, 1, sharex=True)
-    _draw_roll(played, keys, shown)
+    draw_roll(played, keys, shown)
     wrong = np.flatnonzero((keys != (expected >= 0.5)).any(axis=1))
     for frame in wrong:
         played.axvspan(frame, frame + 1, 0.96, 1.0, color=ONE_ONLY, linewidth=0, zorder=3)
-    _heading(played, f"played; {len(wrong)} of {len(keys)} frames otherwise than was likelier, marked above")
-    image = _draw_image(likely, expected.T, (LOWEST_PITCH - 0.5, HIGHEST_PITCH + 0.5), 1.0)
-    _draw_grid(likely, len(keys), above=True)
-    _name_octaves(likely, shown, above=True)
-    _heading(likely, f"expected: {_means(keys, expected)}")
+    heading(played, f"played; {len(wrong)} of {len(keys)} frames otherwise than was likelier, marked above")
+    image = draw_image(likely, expected.T, (LOWEST_PITCH - 0.5, HIGHEST_PITCH + 0.5), 1.0)
+    draw_grid(likely, len(keys), above=True)
+    name_octaves(likely, shown, above=True)
+    heading(likely, f"expected: {_means(keys, expected)}")
     played.tick_params(labelbottom=False)
     scale = figure.colorbar(image, ax=[played, likely], aspect=30, pad=0.01)
-    _prepare_scale(scale, "probability")
+    prepare_scale(scale, "probability")
     return figure
 
 
 def save_expected(path: Path, keys: np.ndarray, expected: np.ndarray, title: str = "") -> None:
     """Write `expected_figure` as PNG, whole or not at all; folders are made."""
-    _save(expected_figure(keys, expected, title), path, len(keys))
+    save(expected_figure(keys, expected, title), path, len(keys))
 
 
 def attention_figure(
@@ -119,7 +124,7 @@ def attention_figure(
     Raises:
         ValueError: where the shapes don't fit, or weights or lags are out of range.
     """
-    keys, weights = _checked_roll("keys", keys), np.asarray(weights, np.float64)
+    keys, weights = checked_roll("keys", keys), np.asarray(weights, np.float64)
     if weights.shape != (len(keys), len(lags)):
         raise ValueError(
             f"weights has the shape {weights.shape}; {len(keys)} frames and {len(lags)} lags need "
@@ -127,25 +132,25 @@ def attention_figure(
         )
     if len(lags) == 0 or min(lags) < 1:
         raise ValueError(f"lags is {tuple(lags)}; expected some, each 1 or more.")
-    _check_shares("weights", weights)
+    check_shares("weights", weights)
     order = np.argsort(lags, kind="stable")
     weights, sorted_lags = weights[:, order], [int(lags[i]) for i in order]
     shown = key_range(keys)
-    heights = [_roll_height(shown), min(3.6, max(1.3, 0.2 * len(lags)))]
-    width = min(_WIDEST, _width(len(keys)) + 1.5)
-    figure = _figure(width, sum(heights) + 1.3, title)
+    heights = [roll_height(shown), min(3.6, max(1.3, 0.2 * len(lags)))]
+    width = min(WIDEST, picture_width(len(keys)) + 1.5)
+    figure = new_figure(width, sum(heights) + 1.3, title)
     axes = figure.subplots(
         2, 2, sharex="col", width_ratios=[width - 2.4, 1.5], height_ratios=heights, squeeze=False
     )
     (played, corner), (read, mean) = axes
-    _draw_roll(played, keys, shown, bar=bar)
-    _heading(played, "given up to the line, then played" if begun else "played")
+    draw_roll(played, keys, shown, bar=bar)
+    heading(played, "given up to the line, then played" if begun else "played")
     for axis in (played, read) if begun else ():
         axis.axvline(begun, color=ONE_ONLY, linewidth=1.6, zorder=3)
     # The shortest lag stands at the top, next to the roll.
-    image = _draw_image(read, weights.T[::-1], (-0.5, len(lags) - 0.5), max(float(weights.max()), 1e-6))
-    _draw_grid(read, len(keys), above=True, bar=bar)
-    _heading(read, "read before each frame, by lag in frames")
+    image = draw_image(read, weights.T[::-1], (-0.5, len(lags) - 0.5), max(float(weights.max()), 1e-6))
+    draw_grid(read, len(keys), above=True, bar=bar)
+    heading(read, "read before each frame, by lag in frames")
     played.tick_params(labelbottom=False)
     _draw_means(mean, weights.mean(axis=0)[::-1])
     rows = labelled_lags(sorted_lags)
@@ -153,7 +158,7 @@ def attention_figure(
         axis.set_yticks([len(lags) - 1 - row for row in rows], names, fontsize=7, color=INK)
     corner.set_axis_off()
     scale = figure.colorbar(image, cax=corner.inset_axes([0, 0.12, 1, 0.08]), orientation="horizontal")
-    _prepare_scale(scale, "share of what is read")
+    prepare_scale(scale, "share of what is read")
     return figure
 
 
@@ -167,7 +172,7 @@ def save_attention(
     bar: int = BAR_FRAMES,
 ) -> None:
     """Write `attention_figure` as PNG, whole or not at all; folders are made."""
-    _save(attention_figure(keys, weights, lags, title, begun, bar), path, len(keys))
+    save(attention_figure(keys, weights, lags, title, begun, bar), path, len(keys))
 
 
 def nearest_figure(pairs: Sequence[NearestPair], title: str = "") -> Figure:
@@ -183,7 +188,7 @@ def nearest_figure(pairs: Sequence[NearestPair], title: str = "") -> Figure:
     if not pairs:
         raise ValueError("pairs holds no pair; expected 1 or more.")
     for pair in pairs:
-        generated, nearest = (_checked_roll(n, getattr(pair, n)) for n in ("generated", "nearest"))
+        generated, nearest = (checked_roll(n, getattr(pair, n)) for n in ("generated", "nearest"))
         if generated.shape != nearest.shape:
             raise ValueError(
                 f"nearest has the shape {nearest.shape}; generated has {generated.shape}, and both must agree."
@@ -192,9 +197,9 @@ def nearest_figure(pairs: Sequence[NearestPair], title: str = "") -> Figure:
     longest = max(len(pair.generated) for pair in pairs)
     columns = min(len(pairs), 3 if longest <= 32 else 2 if longest <= 64 else 1)
     lines = math.ceil(len(pairs) / columns)
-    each = 2 * max(map(_roll_height, ranges)) + 0.9
-    width = min(_WIDEST + 2, max(7.0, columns * (0.1 * longest + 1.8)))
-    figure = _figure(width, lines * each + 0.7, title)
+    each = 2 * max(map(roll_height, ranges)) + 0.9
+    width = min(WIDEST + 2, max(7.0, columns * (0.1 * longest + 1.8)))
+    figure = new_figure(width, lines * each + 0.7, title)
     panels = figure.subfigures(lines, columns, squeeze=False, hspace=0.02, wspace=0.02).ravel()
     for panel, pair, shown in zip(panels, pairs, ranges, strict=False):
         panel.set_facecolor("none")
@@ -209,25 +214,7 @@ def nearest_figure(pairs: Sequence[NearestPair], title: str = "") -> Figure:
 
 def save_nearest(path: Path, pairs: Sequence[NearestPair], title: str = "") -> None:
     """Write `nearest_figure` as PNG, whole or not at all; folders are made."""
-    _save(nearest_figure(pairs, title), path, max((len(pair.generated) for pair in pairs), default=0))
-
-
-def key_range(used: np.ndarray) -> tuple[int, int]:
-    """The lowest and the highest MIDI pitch to show.
-
-    Args:
-        used: bool `[frames, 88]`.
-
-    Returns:
-        What is used and two keys more on either side, at least two octaves, within the keyboard.
-    """
-    found = np.flatnonzero(used.any(axis=0)) + LOWEST_PITCH
-    low, high = (int(found[0]), int(found[-1])) if found.size else (60, 60)
-    low, high = max(LOWEST_PITCH, low - 2), min(HIGHEST_PITCH, high + 2)
-    if high - low < 24:
-        low = min(max(LOWEST_PITCH, (low + high) // 2 - 12), HIGHEST_PITCH - 24)
-        high = low + 24
-    return low, high
+    save(nearest_figure(pairs, title), path, max((len(pair.generated) for pair in pairs), default=0))
 
 
 def lag_name(lag: int, bar: int = BAR_FRAMES) -> str:
@@ -248,132 +235,11 @@ def labelled_lags(lags: Sequence[int], most: int = 24) -> list[int]:
         unit *= BEAT_FRAMES
 
 
-def _checked_roll(name: str, roll: np.ndarray) -> np.ndarray:
-    """The roll as bool."""
-    shape = np.shape(roll)
-    if len(shape) != 2 or shape[1] != KEYS or not 0 < shape[0] <= MOST_FRAMES:
-        raise ValueError(
-            f"{name} has the shape {shape}; expected (frames, {KEYS}) with 1 to {MOST_FRAMES} frames."
-        )
-    return np.asarray(roll) != 0
-
-
-def _check_shares(name: str, values: np.ndarray) -> None:
-    """A mean of float32 numbers may go a little beyond 1."""
-    if not (values.min(initial=0) >= -1e-3 and values.max(initial=0) <= 1.001):
-        raise ValueError(f"{name} holds {values.min()} to {values.max()}; expected 0 to 1 (no logits).")
-
-
 def _means(keys: np.ndarray, expected: np.ndarray) -> str:
     """How far a model tells the keys that are played from those that are not."""
     parts = ((keys, "where a key is played"), (~keys, "where it is not"))
     means = [f"{expected[cells].mean():.3f} {what}" for cells, what in parts if cells.any()]
     return f"on average {', '.join(means)}"
-
-
-def _width(frames: int) -> float:
-    """Width of a picture of that many frames, in inches."""
-    return min(_WIDEST, max(7.0, 0.085 * frames + _MARGIN))
-
-
-def _roll_height(shown: tuple[int, int]) -> float:
-    """Height of a roll of these keys, in inches."""
-    return min(3.4, max(1.7, 0.055 * (shown[1] - shown[0])))
-
-
-def _figure(width: float, height: float, title: str) -> Figure:
-    figure = Figure(figsize=(width, height), facecolor=PAPER)
-    figure.set_layout_engine("constrained", hspace=0.03, h_pad=0.05)
-    if title:
-        lines = textwrap.fill(title, int(width * 10))
-        figure.suptitle(lines, x=0.01, ha="left", fontsize=12, color=INK, parse_math=False)
-    return figure
-
-
-def _save(figure: Figure, path: Path, frames: int) -> None:
-    """As fine as gives a frame two pixels, or one in very long rolls, so that none falls between two pixels."""
-    dots = math.ceil(2 * frames / (figure.get_figwidth() - 2 * _MARGIN))
-    save_png(figure, path, min(_FINEST, max(110, dots)))
-
-
-def _heading(axis: Axes, text: str) -> None:
-    axis.set_title(text, loc="left", fontsize=9, color=INK, pad=3, parse_math=False)
-
-
-def _draw_image(axis: Axes, values: np.ndarray, rows: tuple[float, float], greatest: float) -> AxesImage:
-    """Cells `[rows, frames]` in shades, the first row at the bottom."""
-    extent = (0, values.shape[1], *rows)
-    return axis.imshow(
-        values, cmap=SHADES, vmin=0, vmax=greatest, extent=extent, origin="lower", aspect="auto",
-        interpolation="nearest", zorder=1,
-    )  # fmt: skip
-
-
-def _draw_roll(
-    axis: Axes,
-    keys: np.ndarray,
-    shown: tuple[int, int],
-    both: np.ndarray | None = None,
-    frames: int = 0,
-    bar: int = BAR_FRAMES,
-) -> None:
-    """A roll on its keyboard; cells that are not in `both` are coloured apart."""
-    for pitch in range(shown[0], shown[1] + 1):
-        if pitch % 12 in BLACK_KEYS:
-            axis.axhspan(pitch - 0.5, pitch + 0.5, color=GRID, alpha=0.45, linewidth=0, zorder=0)
-    cells = np.where(keys, 1 if both is None else np.where(both, 1, 2), 0).T
-    axis.imshow(
-        np.ma.masked_equal(cells, 0), cmap=ListedColormap([PLAYED, ONE_ONLY]), vmin=1, vmax=2,
-        extent=(0, len(keys), LOWEST_PITCH - 0.5, HIGHEST_PITCH + 0.5), origin="lower", aspect="auto",
-        interpolation="nearest", zorder=1,
-    )  # fmt: skip
-    _draw_grid(axis, frames or len(keys), bar=bar)
-    _name_octaves(axis, shown)
-
-
-def _draw_grid(axis: Axes, frames: int, above: bool = False, bar: int = BAR_FRAMES) -> None:
-    """Lines of bars and beats, and the numbers of bars, as many as there is room for; no box around them.
-
-    Args:
-        axis: to be drawn on.
-        frames: its length.
-        above: whether the lines lie over an image that fills the axis.
-        bar: frames of a bar; beats are quarter notes.
-    """
-    axis.set_facecolor(PAPER)
-    axis.set_xlim(0, frames)
-    order, thick = (2, 0.5) if above else (0.5, 1.1)
-    thick = thick / 2 if frames > 512 else thick
-    if frames <= 256 and not above:
-        for start in range(0, frames + 1, bar):
-            for beat in range(start + BEAT_FRAMES, min(start + bar, frames + 1), BEAT_FRAMES):
-                axis.axvline(beat, color=GRID, linewidth=0.7, zorder=order)
-    for frame in range(0, frames + 1, bar):
-        axis.axvline(frame, color=BAR, linewidth=thick, zorder=order)
-    bars = math.ceil(frames / bar)
-    every = next(n for n in (1, 2, 4, 8, 16, 32) if bars / n <= 20)
-    numbers = range(0, bars, every)
-    axis.set_xticks(
-        [b * bar for b in numbers], [f"bar {b + 1}" for b in numbers], fontsize=7, color=INK, ha="left"
-    )
-    axis.tick_params(length=0)
-    for spine in axis.spines.values():
-        spine.set_visible(False)
-
-
-def _name_octaves(axis: Axes, shown: tuple[int, int], above: bool = False) -> None:
-    low, high = shown
-    axis.set_ylim(low - 0.5, high + 0.5)
-    octaves = [pitch for pitch in range(low, high + 1) if pitch % 12 == 0]
-    for pitch in octaves:
-        axis.axhline(pitch - 0.5, color=BAR, alpha=0.5, linewidth=0.6, zorder=2 if above else 0.4)
-    axis.set_yticks(octaves, [octave_name(pitch) for pitch in octaves], fontsize=7, color=INK)
-
-
-def _prepare_scale(scale: Colorbar, meaning: str) -> None:
-    scale.set_label(meaning, fontsize=7.5, color=INK)
-    scale.ax.tick_params(labelsize=7, length=2, colors=INK)
-    scale.outline.set_visible(False)
 
 
 def _draw_means(axis: Axes, means: np.ndarray) -> None:
@@ -386,7 +252,7 @@ def _draw_means(axis: Axes, means: np.ndarray) -> None:
     axis.locator_params(axis="x", nbins=3)
     axis.tick_params(labelsize=7, length=0, colors=INK)
     axis.set_xlabel("dashed: all alike", fontsize=7, color=INK)
-    _heading(axis, "mean share")
+    heading(axis, "mean share")
     for side in ("top", "right", "bottom"):
         axis.spines[side].set_visible(False)
     axis.spines["left"].set_color(BAR)
@@ -398,10 +264,10 @@ def _draw_pair(
     """A segment above its nearest one, with headings of at most `characters`."""
     generated, nearest = (np.asarray(roll) != 0 for roll in (pair.generated, pair.nearest))
     for axis, roll in zip(axes, (generated, nearest), strict=True):
-        _draw_roll(axis, roll, shown, generated & nearest, frames)
+        draw_roll(axis, roll, shown, generated & nearest, frames)
     axes[0].tick_params(labelbottom=False)
-    _heading(axes[0], _clipped(f"generated: {pair.label}", characters))
-    _heading(axes[1], _clipped(f"distance {pair.distance:.3f}: {pair.source}", characters))
+    heading(axes[0], _clipped(f"generated: {pair.label}", characters))
+    heading(axes[1], _clipped(f"distance {pair.distance:.3f}: {pair.source}", characters))
 
 
 def _clipped(text: str, characters: int) -> str:

@@ -87,6 +87,7 @@ COVERED_BY = {
     "preprocess/transform.py": "tests/preprocess/test_preprocess_tfrecord.py",
     "render/clips.py": "tests/test_interpolate.py",
     "render/performance.py": "tests/test_humanize.py",
+    "render/roll_axes.py": "tests/render/test_frames.py",
     "render/report.py": "tests/test_evaluate.py",
     "workflows/exploring/*.py": "tests/test_explore.py",
     "workflows/flags/*.py": "tests/fuzz/test_invocations.py",

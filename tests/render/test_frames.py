@@ -17,14 +17,9 @@ from matplotlib.image import imread
 from common.errors import InputError
 from preprocess.keyboard import KEYS, LOWEST_PITCH
 from render.frames import (
-    MOST_FRAMES,
-    ONE_ONLY,
-    PLAYED,
-    SHADES,
     NearestPair,
     attention_figure,
     expected_figure,
-    key_range,
     labelled_lags,
     lag_name,
     nearest_figure,
@@ -33,6 +28,7 @@ from render.frames import (
     save_nearest,
 )
 from render.pianoroll import BAR, GRID
+from render.roll_axes import MOST_FRAMES, ONE_ONLY, PLAYED, SHADES, key_range
 
 LAGS = (4, 8, 16, 32, 48, 64, 96, 128)
 
