@@ -79,9 +79,9 @@ def best_constant(songs: np.ndarray, rounds: int = 100) -> np.ndarray:
 
 def make_network(deviation: float, seed: int) -> Any:
     """A sigmoid network 1664-1280-640-1280-1664 with weights and biases drawn from N(0, deviation^2)."""
-    from models.layers import startup as quiet
+    from models.layers import startup
 
-    quiet.import_keras()
+    startup.import_keras()
     import keras
 
     from models.layers.backend import set_seed

@@ -67,9 +67,9 @@ def make_gan(minibatch: bool, seed: int) -> Any:
         minibatch: whether the discriminator uses minibatch discrimination.
         seed: random seed for the initial weights.
     """
-    from models.layers import startup as quiet
+    from models.layers import startup
 
-    quiet.import_keras()
+    startup.import_keras()
     import keras
     from keras import ops
 

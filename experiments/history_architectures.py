@@ -63,9 +63,9 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
     if min(*args.steps, args.batch) < 1:
         raise InputError("--steps and --batch: give numbers of 1 or more.", "bad_flag")
     from experiments.descent import mean_of_last, start_over, train
-    from models.layers import startup as quiet
+    from models.layers import startup
 
-    quiet.import_keras()
+    startup.import_keras()
     model = build_model(args.seed)
     initial, losses = model.get_weights(), {}
     for (name, task), steps in zip(TASKS.items(), args.steps, strict=True):

@@ -79,9 +79,9 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
 
     positive_flag(args, "steps", "batch", "generations", "children", "evolution_batch")
     megabytes = memory_of_a_step()
-    from models.layers import startup as quiet
+    from models.layers import startup
 
-    quiet.import_keras()
+    startup.import_keras()
     reader, probe = build_reader(args.seed), draw_copies(np.random.default_rng(args.seed + 2), 16)[0]
     weights = {"before training": mean_weights(reader, probe)}
     by_gradient = learn_by_gradient(reader, args.steps, args.batch, args.seed)
@@ -267,9 +267,9 @@ def memory_of_a_step() -> float:
 
 def print_memory() -> None:
     """Print by how many megabytes two training steps raise this process's peak memory; runs in a process of its own."""
-    from models.layers import startup as quiet
+    from models.layers import startup
 
-    quiet.import_keras()
+    startup.import_keras()
     reader = build_reader(0)
     own_loss(reader, *draw_copies(np.random.default_rng(0), 1))  # excludes the backend's start-up
     before = peak_memory()

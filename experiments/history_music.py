@@ -102,9 +102,9 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
         raise InputError("--steps: give a number of 1 or more; --batch: of 0 or more.", "bad_flag")
     from experiments.pictures import save_midi
     from experiments.tunes import load_songs
-    from models.layers import startup as quiet
+    from models.layers import startup
 
-    quiet.import_keras()
+    startup.import_keras()
     songs = load_songs(args.songs)
     results = {}
     for name in dict.fromkeys(args.systems):

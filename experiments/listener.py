@@ -116,9 +116,9 @@ def batches(
 
 def make_listener(seed: int) -> Any:
     """A Keras model from rolls `[batch, 128, 13]` to responses `[batch]`: an LSTM of 100 units and a linear layer."""
-    from models.layers import startup as quiet
+    from models.layers import startup
 
-    quiet.import_keras()
+    startup.import_keras()
     import keras
     from keras import ops
 

@@ -62,10 +62,10 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
 
     positive_flag(args, "steps", "batch", "units")
     from experiments.tunes import load_songs
-    from models.layers import startup as quiet
+    from models.layers import startup
 
     known, unknown = split(load_songs(args.songs).versions, args.held_out)
-    quiet.import_keras()
+    startup.import_keras()
     losses, scores, models = {}, {}, {}
     for kind in KINDS:
         models[kind] = build_model(args.units, kind, args.seed)

@@ -53,9 +53,9 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
     """Train the machine, then test it on sequences of up to twice the training length."""
     check(args)
     from experiments.descent import mean_of_last
-    from models.layers import startup as quiet
+    from models.layers import startup
 
-    quiet.import_keras()
+    startup.import_keras()
     sizes = Sizes(args.bits, args.controller, args.locations, args.width)
     machine = build_machine(sizes, args.seed)
     losses = learn(machine, args)

@@ -42,9 +42,9 @@ def run(args: argparse.Namespace, folder: Path) -> Outcome:
     from experiments.descent import positive_flag, train
 
     positive_flag(args, "steps", "batch")
-    from models.layers import startup as quiet
+    from models.layers import startup
 
-    quiet.import_keras()
+    startup.import_keras()
     model, rng = build_model(args.seed), np.random.default_rng(args.seed)
     losses = train(model, pointing_loss, lambda: draw(rng, args.batch), args.steps + 1, "pointing")
     shares = np.asarray(model(draw(rng, 1)[0]))[0]

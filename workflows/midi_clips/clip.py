@@ -1,8 +1,8 @@
-"""A clip of a MIDI file: what a model hears of it, and the notes, tempo and meter that stand in the file.
+"""A clip of a MIDI file: the model's example of it, and the file's own notes, tempo and meter.
 
-A clip is found in bars. By default it begins where there is music, and a bar of it may be silent, the last one too
-where the file goes on as long; music that is shorter than the model's clips and fits into them a whole number of times
-is repeated. What is kept of a clip is taken from the notes that stand here (`workflows.midi_clips.merge`).
+Clips are whole bars. By default a clip begins where there is music; bars of it may be silent, even the last one if the
+file is long enough. Music that is shorter than the model's clips, and fits into them a whole number of times, is
+repeated. When parts of a clip are kept (`workflows.midi_clips.merge`), they are taken from the notes here.
 """
 
 import dataclasses
@@ -10,11 +10,12 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from common.errors import InputError
+from models.music_vae.trained import TrainedModel
+from preprocess.converters.base import Example
 from preprocess.drums.tracks import DrumChoice
 from preprocess.keyboard import HIGHEST_PITCH, LOWEST_PITCH
 from preprocess.midi.bar_lines import Bar, quarters_of
@@ -22,29 +23,27 @@ from workflows.midi_clips.examples import examples_of_window, is_for_drums
 from workflows.midi_clips.source import Notes, Source, Window, read_source
 
 MOST_TRIES = 256
-"""Places at which a clip is looked for; a file that gives none at so many gives none."""
+"""Places at which a clip is looked for, at most, before a file is refused."""
 
 
-@dataclass(frozen=True)
-class Clip:
-    """A clip of a file.
+@dataclass(frozen=True, kw_only=True)
+class Excerpt:
+    """A part of a file in whole bars.
 
     Attributes:
-        example: what the model takes (`preprocess.converters.base.Example`).
         title: of the file.
-        notes: what is played in it, in ticks from its beginning: of a drum model every note of the drums, those of
-            drums that it doesn't know among them; of others the instruments that it hears. One that is played a little
+        notes: its notes, in ticks from its beginning: for a drum model all drum notes, including drums that the model
+            doesn't know; for other models the notes of the instruments that are encoded. A note that is played a little
             before the first bar line has a negative time.
         ticks_per_quarter: resolution of the file.
-        tempos: quarter notes from its beginning, and quarter notes a minute from there on; the first at 0.
+        tempos: (quarter notes from its beginning, quarter notes a minute from there on); the first at 0.
         time_signature: of its bars.
-        bars: its length in bars of the model.
-        steps: its length in steps of the model.
+        bars: its length in the model's bars.
+        steps: its length in the model's steps.
         steps_per_quarter: steps of a quarter note.
-        voices: instrument and program of what the model's own instruments stand for, in their order.
+        voices: (instrument, program) in the file of each of the model's instruments, in their order.
     """
 
-    example: Any
     title: str
     notes: Notes
     ticks_per_quarter: int
@@ -57,22 +56,33 @@ class Clip:
 
     @property
     def qpm(self) -> float:
-        """Quarter notes a minute at its beginning."""
+        """The tempo at its beginning, in quarter notes a minute."""
         return self.tempos[0][1]
 
     @property
     def ticks(self) -> int:
-        """Its length."""
+        """Its length in ticks."""
         return round(self.steps / self.steps_per_quarter * self.ticks_per_quarter)
 
     @property
     def note_steps(self) -> np.ndarray:
-        """The step that each note is nearest to, int64 `[notes]`; one that is early may belong to the step behind the last."""
+        """The step nearest to each note, int64 `[notes]`; notes that anticipate the next bar have the step after the last."""
         return nearest_steps(self.notes.starts, self.ticks_per_quarter, self.steps_per_quarter)
 
 
-def window_of(clip: Clip) -> Window:
-    """The notes of a clip as a part of a file that a converter takes."""
+@dataclass(frozen=True, kw_only=True)
+class Clip(Excerpt):
+    """An excerpt that a model can encode.
+
+    Attributes:
+        example: the model's input.
+    """
+
+    example: Example
+
+
+def window_of(clip: Excerpt) -> Window:
+    """A clip's notes in the form that converters take."""
     return Window(
         notes=clip.notes,
         texts=(),
@@ -86,15 +96,15 @@ def window_of(clip: Clip) -> Window:
 
 
 def nearest_steps(ticks: np.ndarray, ticks_per_quarter: int, steps_per_quarter: int) -> np.ndarray:
-    """The step nearest to each tick, int64; the later one half-way between two, as converters have it."""
+    """The step nearest to each tick, int64; half-way between two steps the later one, as in the converters."""
     return (2 * ticks * steps_per_quarter + ticks_per_quarter) // (2 * ticks_per_quarter)
 
 
 def first_bars(text: str | None, files: int) -> list[int | None]:
-    """The bar, from 1, at which the clip of each file begins, of a `--bar`; None for where there is music.
+    """The bar, counted from 1, at which the clip of each file begins, as `--bar` gives them; None for where there is music.
 
     Raises:
-        InputError: where it is no number from 1 on, or another number of them than there are files.
+        InputError: where one is not a positive number, or there are neither one nor as many of them as files.
     """
     if text is None:
         return [None] * files
@@ -106,13 +116,15 @@ def first_bars(text: str | None, files: int) -> list[int | None]:
     return [int(part[:9]) for part in (parts if len(parts) == files else parts * files)]
 
 
-def read_clip(path: str, model: Any, bar: int | None = None, drums: DrumChoice = DrumChoice()) -> Clip:
-    """A clip of a MIDI file; says in a line where it is only part of it, or more than once in it.
+def read_clip(
+    path: str, model: TrainedModel, bar: int | None = None, drums: DrumChoice = DrumChoice()
+) -> Clip:
+    """A clip of a MIDI file; prints a line where it is only a part of the file, or repeats it.
 
     Args:
         path: of the file.
-        model: a `TrainedModel`.
-        bar: where it begins, from 1; None for where there is music.
+        model: whose converter encodes it.
+        bar: where it begins, counted from 1; None for where there is music.
         drums: where the drums of the file are.
 
     Raises:
@@ -130,18 +142,18 @@ def read_clip(path: str, model: Any, bar: int | None = None, drums: DrumChoice =
     return clip
 
 
-def read_last_bars(path: str, model: Any, drums: DrumChoice = DrumChoice()) -> Clip:
+def read_last_bars(path: str, model: TrainedModel, drums: DrumChoice = DrumChoice()) -> Clip:
     """The last bars of a MIDI file, at most as many as the model's clips have; fewer where there are fewer.
 
     Silent bars at the end count, unless all would be silent.
 
     Args:
         path: of the file.
-        model: of drums.
+        model: a drum model.
         drums: where the drums of the file are.
 
     Raises:
-        InputError: naming the file and why it can't be gone on from.
+        InputError: naming the file and why it can't be continued.
     """
     finder = _Finder(read_source(path, is_for_drums(model.converter), drums), model)
     clip = finder.last()
@@ -153,10 +165,11 @@ def read_last_bars(path: str, model: Any, drums: DrumChoice = DrumChoice()) -> C
     return clip
 
 
-def read_beginning(path: str, bars: int, steps_per_quarter: int, drums: DrumChoice = DrumChoice()) -> Clip:
-    """The beginning of a piece for piano, as a clip without an example: from a bar with music, in bars of one meter.
+def read_beginning(path: str, bars: int, steps_per_quarter: int, drums: DrumChoice = DrumChoice()) -> Excerpt:
+    """The beginning of a piano piece, in bars of one meter, from a bar with music on.
 
-    Those that are enough in one meter come first; so a pickup bar, or a single odd one, is not what a piece begins with.
+    The first run of bars that is long enough is taken, else the longest; so a pickup bar, or a single bar of another
+    meter, is not taken for the beginning.
 
     Args:
         path: of the file.
@@ -165,7 +178,7 @@ def read_beginning(path: str, bars: int, steps_per_quarter: int, drums: DrumChoi
         drums: where the drums of the file are, which are left out.
 
     Raises:
-        InputError: naming the file, and why there is no beginning in it.
+        InputError: naming the file, and why no beginning was found.
     """
     source = read_source(path, False, drums)
     pitches = source.notes.pitches
@@ -200,15 +213,14 @@ def read_beginning(path: str, bars: int, steps_per_quarter: int, drums: DrumChoi
     players = Counter(window.notes.instruments.tolist())
     player = players.most_common(1)[0][0]
     program = int(window.notes.programs[window.notes.instruments == player][0])
-    return Clip(
-        example=None,
+    return Excerpt(
         title=source.title,
         notes=window.notes,
         ticks_per_quarter=source.ticks_per_quarter,
         tempos=window.tempos,
         time_signature=window.time_signature,
         bars=len(run),
-        # Piano goes on where the last note ends, which may be within a bar.
+        # The piece continues where the last note ends, which may be within a bar.
         steps=min(
             round(length * steps_per_quarter),
             -(-int(ends.max()) * steps_per_quarter // source.ticks_per_quarter),
@@ -218,7 +230,7 @@ def read_beginning(path: str, bars: int, steps_per_quarter: int, drums: DrumChoi
     )
 
 
-def _no_clip(path: str, model: Any, reasons: Counter[str], bar: int | None) -> InputError:
+def _no_clip(path: str, model: TrainedModel, reasons: Counter[str], bar: int | None) -> InputError:
     bars = model.converter.bars_of(model.max_length)
     where = f"no clip begins at bar {bar}" if bar is not None else "can't be encoded"
     return InputError(
@@ -228,15 +240,15 @@ def _no_clip(path: str, model: Any, reasons: Counter[str], bar: int | None) -> I
     )
 
 
-def _explained(reasons: Counter[str], model: Any) -> str:
-    """Why there is no clip, in words; of another meter it says which one the model plays."""
+def _explained(reasons: Counter[str], model: TrainedModel) -> str:
+    """Why there is no clip, in words; for music of another meter they name the model's meter."""
     from preprocess.drop_reasons import WHY_DROPPED, explain
 
     other = WHY_DROPPED["other_meter"]
     return explain(reasons).replace(other, f"its meter is not {_meter(model)}")
 
 
-def _meter(model: Any) -> str:
+def _meter(model: TrainedModel) -> str:
     numerator, denominator = model.converter.meter
     return f"{numerator}/{denominator}"
 
@@ -245,11 +257,11 @@ class _Finder:
     """Looks for a clip in a file.
 
     Attributes:
-        reasons: why there was none so far.
-        remarks: what is to be said of the one that was found.
+        reasons: why no clip was found so far, counted by code.
+        remarks: lines to print about the clip that was found.
     """
 
-    def __init__(self, source: Source, model: Any):
+    def __init__(self, source: Source, model: TrainedModel):
         self.source, self.model = source, model
         self.converter = model.converter
         self.wanted = self.converter.bars_of(model.max_length)
@@ -258,7 +270,7 @@ class _Finder:
         self.remarks: list[str] = []
 
     def first(self) -> Clip | None:
-        """A file that is one clip; else the first clip that begins with music, else what is repeated to one."""
+        """The whole file if it is one clip; else the first clip that begins with music; else music repeated to a clip."""
         runs = list(self._runs())
         played = {i for first, end in runs for i in range(first, end) if self._is_played(i, i + 1)}
         if not played:
@@ -276,7 +288,7 @@ class _Finder:
         return None
 
     def last(self) -> Clip | None:
-        """The last bars of the last bars with music, at the tempo of their end."""
+        """The last bars of the file's last run of bars with music, at the tempo of their end."""
         for first, end in reversed(list(self._runs())):
             played = [i for i in range(first, end) if self._is_played(i, i + 1)]
             if not played:
@@ -289,7 +301,7 @@ class _Finder:
         return None
 
     def at(self, first: int) -> Clip | None:
-        """The clip that begins at a bar, from 0."""
+        """The clip that begins at a bar, counted from 0."""
         end = next((e for f, e in self._runs() if f <= first < e), None)
         if end is None:
             self.reasons["other_meter"] += 1
@@ -315,7 +327,7 @@ class _Finder:
             self.remarks.append(f"{which} the clip, of {total}; --bar takes another.")
 
     def _runs(self) -> Iterator[tuple[int, int]]:
-        """First and end of bars that follow one another and that the model has: of its meter, and whole."""
+        """Runs of whole bars in the model's meter, as (first, end) indices."""
         bars, first = self.source.bars, 0
         while first < len(bars):
             end = first
@@ -334,7 +346,7 @@ class _Finder:
         return length == self.quarters or shorter
 
     def _bars_at(self, first: int) -> int:
-        """The file's bars that a clip takes: as many as the model's, or more where they are shorter."""
+        """How many of the file's bars make a clip: as many as the model's, or more where they are shorter."""
         return round(self.wanted * self.quarters / quarters_of(self.source.bars[first].time_signature))
 
     def _is_played(self, first: int, end: int) -> bool:
@@ -343,7 +355,7 @@ class _Finder:
         return self.source.notes.any_between(*self._window(begin, stop))
 
     def _window(self, begin: float, stop: float) -> tuple[float, float]:
-        """Ticks from which on, and before which, notes belong to the steps between two bar lines."""
+        """The ticks between which notes belong to the steps between two bar lines: from half a step before each line."""
         half = self.source.ticks_per_quarter / self.converter.steps_per_quarter / 2
         return tuple(quarter * self.source.ticks_per_quarter - half for quarter in (begin, stop))  # type: ignore[return-value]
 
@@ -355,7 +367,7 @@ class _Finder:
         return "no_drums" if is_for_drums(self.converter) else "no_melody"
 
     def _clip(self, bars: list[Bar], repeats: int) -> Clip | None:
-        """The clip of some bars, as often as they are to be repeated; None, and a reason counted, where there is none."""
+        """The clip of some bars, repeated; None, with the reason counted, where the converter makes no example of them."""
         source = self.source
         begin, length = bars[0].start, sum(bar.length for bar in bars)
         tick = round(begin * source.ticks_per_quarter)
@@ -367,7 +379,7 @@ class _Finder:
         if found is None:
             return None
         self.remarks += found.remarks
-        # Whatever stands between the bar lines stays, and what is played early for the first of them.
+        # The clip keeps all notes between its bar lines, and notes that anticipate the first one.
         inside = chosen | source.notes.between(tick, tick + round(length * source.ticks_per_quarter))
         notes = source.notes.select(inside).moved(-tick)
         notes = notes.select(found.plays(notes)).repeated(repeats, round(length * source.ticks_per_quarter))

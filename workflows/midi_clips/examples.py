@@ -1,8 +1,7 @@
-"""What a model hears of some bars of a file: the example of exactly these bars, silent ones among them.
+"""The example of exactly these bars of a file, silent bars included.
 
-Converters look for music by themselves, as Magenta's do: they leave out silent bars at the end, and instruments that
-are not of their programs. A clip of one's own is what one says it is, so here the same converters are asked in a way
-that leaves nothing to look for.
+Converters search files for music, as Magenta's do: they leave out silent bars at the end, and instruments outside their
+programs. A user's clip is the bars that the user names, so here the same converters are set up to take all of them.
 """
 
 import dataclasses
@@ -14,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from models.music_vae.trained import TrainedModel
 from preprocess.converters import create
-from preprocess.converters.base import Example
+from preprocess.converters.base import Converter, Example
 from preprocess.converters.drums import DrumsConverter
 from preprocess.converters.groove import GrooveConverter
 from preprocess.converters.melody import MelodyConverter
@@ -33,10 +33,10 @@ class Found:
     """An example of some bars.
 
     Attributes:
-        example: what the model takes.
-        plays: says which of some notes of the file belong to what the model hears, bool `[notes]`.
-        voices: instrument and program of what the model's own instruments stand for, in their order.
-        remarks: what is to be said of it.
+        example: the model's input.
+        plays: a function that says which of some notes of the file are encoded, bool `[notes]`.
+        voices: (instrument, program) in the file of each of the model's instruments, in their order.
+        remarks: lines to print about it.
     """
 
     example: Example
@@ -45,18 +45,18 @@ class Found:
     remarks: tuple[str, ...] = ()
 
 
-def is_for_drums(converter: Any) -> bool | None:
-    """Whether a converter hears drums alone (True), no drums (False), or both (None)."""
+def is_for_drums(converter: Converter) -> bool | None:
+    """Whether a converter takes drums only (True), everything but drums (False), or both (None)."""
     if isinstance(converter, DrumsConverter | GrooveConverter):
         return True
     return False if isinstance(converter, MelodyConverter | PianorollConverter) else None
 
 
-def examples_of_window(window: Window, model: Any) -> tuple[Found | None, Counter[str]]:
-    """The example of a window, or why there is none."""
+def examples_of_window(window: Window, model: TrainedModel) -> tuple[Found | None, Counter[str]]:
+    """The example of a window; None, with the reasons, where the model's converter makes none."""
     converter, reasons = model.converter, Counter[str]()
     if isinstance(converter, GrooveConverter):
-        found = _of_groove(window, model)
+        found = _of_groove(window, converter)
         return found, Counter({} if found else {"no_drums": 1})
     if isinstance(converter, PianorollConverter):
         found = _of_roll(window, converter)
@@ -72,14 +72,15 @@ def examples_of_window(window: Window, model: Any) -> tuple[Found | None, Counte
     return None, reasons or Counter({_lacking(converter): 1})
 
 
-def _lacking(converter: Any) -> str:
+def _lacking(converter: Converter) -> str:
+    """The reason code where no instruments fit."""
     if isinstance(converter, TrioConverter):
         return "no_trio"
     return "no_melody" if isinstance(converter, MelodyConverter) else "empty"
 
 
-def _asked(model: Any) -> Any:
-    """The model's converter, made to give the whole of what it is given as one example."""
+def _asked(model: TrainedModel) -> Converter:
+    """The model's converter, set up to make one example of everything that it is given."""
     spec = dict(model.config.converter_spec)
     if isinstance(model.converter, DrumsConverter | MelodyConverter):
         whole: dict[str, Any] = {
@@ -88,7 +89,7 @@ def _asked(model: Any) -> Any:
             "max_bars": None,
             "pad_to_total_time": True,
         }
-        # Of music that is not split, the total time is the one that it states.
+        # Music that is not split has the total time that it states.
         whole["presplit_on_time_changes"] = False
         if isinstance(model.converter, MelodyConverter):
             whole["valid_programs"] = None
@@ -97,14 +98,14 @@ def _asked(model: Any) -> Any:
 
 
 Ensemble = tuple[Callable[[Notes], Array], Notes, tuple[int, ...], tuple[str, ...]]
-"""Which notes belong to it, its notes as a converter is told of them, its voices, and what is to be said."""
+"""Which notes belong to it (as `Found.plays`), its notes as the converter gets them, its instruments, and remarks."""
 
 
-def _ensembles(notes: Notes, converter: Any) -> Iterator[Ensemble]:
-    """What a converter is given, one try after the other.
+def _ensembles(notes: Notes, converter: Converter) -> Iterator[Ensemble]:
+    """The choices of instruments to try, one after the other, until the converter makes an example of one.
 
-    Of a melody model one instrument each; those come first that Magenta's melodies are made of (programs 1 to 32), then
-    the others. Of a trio a melody, a bass and all drums. Of other models everything.
+    A melody model gets one instrument at a time: first those with the programs of Magenta's melodies (1 to 32), then the
+    others. A trio gets a melody, a bass and all drums. Other models get everything.
     """
     if isinstance(converter, MelodyConverter):
         for lead, program, remark in _melodies(notes, converter.valid_programs):
@@ -133,14 +134,14 @@ def _plays(*instruments: int, drums: bool = False) -> Callable[[Notes], Array]:
 
 
 def _players(notes: Notes) -> list[tuple[int, int]]:
-    """Instruments that are no drums, and the program of each."""
+    """The pitched instruments, and the program of each."""
     keyed = ~notes.drums
     pairs = np.stack([notes.instruments[keyed], notes.programs[keyed]], axis=1)
     return [(int(instrument), int(program)) for instrument, program in np.unique(pairs, axis=0)]
 
 
 def _melodies(notes: Notes, usual: Collection[int] | None) -> list[tuple[int, int, tuple[str, ...]]]:
-    """Instruments that may be a melody, the program that a converter is told of each, and what to say."""
+    """Instruments that may be a melody, the program that the converter gets for each, and remarks."""
     players = _players(notes)
     first = [(i, program, ()) for i, program in players if usual is None or program in usual]
     others = [
@@ -151,8 +152,8 @@ def _melodies(notes: Notes, usual: Collection[int] | None) -> list[tuple[int, in
     return [*first, *others]
 
 
-def _of_groove(window: Window, model: Any) -> Found | None:
-    converter, notes = model.converter, window.notes
+def _of_groove(window: Window, converter: GrooveConverter) -> Found | None:
+    notes = window.notes
     drum_of = {pitch: drum for drum, group in enumerate(converter.inference_pitch_classes) for pitch in group}
     drums = np.array([drum_of.get(pitch, -1) for pitch in notes.pitches.tolist()], np.int64)
     known = (drums >= 0) & notes.drums

@@ -1,33 +1,33 @@
-"""Keeping of a clip what is to be kept, to the tick: the notes of its file beside those that a model draws.
+"""Merging the notes that are kept of a clip, exact to the tick, with those that a model draws.
 
-What a model hears of a clip are tokens: nine drums on a grid, without velocities. What stays of a clip is therefore
-taken from its file, with its pitches, velocities, timing, tempo and meter, and what is written has the file's
+A model's tokens lose much of a clip: they are, for example, nine drums on a grid without velocities. What is kept of a
+clip is therefore taken from its file, with pitches, velocities, timing, tempo and meter, and written at the file's
 resolution or a multiple of it, so that nothing is rounded.
 """
 
 import dataclasses
 import itertools
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from preprocess.midi.bar_lines import quarters_of
 from preprocess.note_sequence import NoteSequence
 from render.midi import FINEST, GIVEN, GIVEN_PART, Style
-from workflows.midi_clips.clip import Clip, nearest_steps
+from workflows.midi_clips.clip import Excerpt, nearest_steps
+from workflows.midi_clips.source import NoteRow
 
 Array = np.ndarray
 
 QPM = 120.0
-"""Of the NoteSequences that converters and this module give; a `Style` says how fast they are played."""
+"""The tempo of NoteSequences from converters and from this module; a `Style` says how fast they are played."""
 
 LEAST_TICKS = 96
-"""Ticks of a quarter note, at least, where a model's notes are written beside those of a coarse file."""
+"""Ticks of a quarter note, at least, where drawn notes are written beside those of a file of low resolution."""
 
 
-def resolution_for(clip: Clip) -> int:
-    """Ticks of a quarter note that hold the file's ticks, the model's steps and whole bars: a multiple of the file's."""
+def resolution_for(clip: Excerpt) -> int:
+    """Ticks of a quarter note on which the file's ticks, the model's steps and bar lines fall: a multiple of the file's."""
     own, bar = clip.ticks_per_quarter, quarters_of(clip.time_signature)
     for ticks in itertools.takewhile(lambda t: t <= FINEST, itertools.count(own, own)):
         if ticks >= LEAST_TICKS and ticks % clip.steps_per_quarter == 0 and ticks * bar == round(ticks * bar):
@@ -35,7 +35,7 @@ def resolution_for(clip: Clip) -> int:
     return own
 
 
-def style_like(clip: Clip, style: Style, qpm: float | None = None) -> Style:
+def style_like(clip: Excerpt, style: Style, qpm: float | None = None) -> Style:
     """A style with the tempo map, meter and resolution of a clip; all of it at `qpm` where that is given."""
     return dataclasses.replace(
         style,
@@ -47,17 +47,17 @@ def style_like(clip: Clip, style: Style, qpm: float | None = None) -> Style:
 
 
 def styles_between(
-    clips: Sequence[Clip], weights: Array, style: Style, qpm: float | None = None
+    clips: Sequence[Excerpt], weights: Array, style: Style, qpm: float | None = None
 ) -> list[Style]:
-    """How what lies between clips is played: at the mean of their first tempos, in the meter of the first of them.
+    """The styles of music between clips: at the weighted mean of their first tempos, in the meter of the first clip.
 
-    What is a clip itself is played as it is, with its own tempo map.
+    Where a clip has all the weight, its own tempo map is kept.
 
     Args:
-        clips: what it lies between.
-        weights: of each clip, float `[n, clips]`, which add up to 1.
-        style: what else there is to playing.
-        qpm: the tempo of all, where it is asked for.
+        clips: the clips.
+        weights: of each clip, float `[n, clips]`; rows sum to 1.
+        style: everything but tempo, meter and resolution.
+        qpm: the tempo of all of them instead, if given.
     """
     styles = []
     for row in weights:
@@ -70,12 +70,12 @@ def styles_between(
     return styles
 
 
-def given_sequence(clip: Clip, chosen: Array | None = None) -> Any:
-    """The notes of a clip as they stand in its file, as a NoteSequence that is written as it is (`render.midi.GIVEN`).
+def given_sequence(clip: Excerpt, chosen: Array | None = None) -> NoteSequence:
+    """A clip's own notes as a NoteSequence that is written unchanged (`render.midi.GIVEN`).
 
     Args:
-        clip: a clip.
-        chosen: bool `[notes]`, which of them; all by default.
+        clip: the clip.
+        chosen: which of its notes, bool `[notes]`; all by default.
     """
     sequence = NoteSequence(ticks_per_quarter=resolution_for(clip))
     sequence.tempos.add(qpm=QPM)
@@ -83,7 +83,7 @@ def given_sequence(clip: Clip, chosen: Array | None = None) -> Any:
     seconds = 60.0 / QPM / clip.ticks_per_quarter
     notes = clip.notes if chosen is None else clip.notes.select(chosen)
     for note in notes.rows():
-        # A clip has nothing before its beginning; what was played early for it is its first note.
+        # Notes that anticipate the first bar line begin on it.
         start = max(0, note.start)
         sequence.notes.add(
             start_time=start * seconds,
@@ -99,8 +99,8 @@ def given_sequence(clip: Clip, chosen: Array | None = None) -> Any:
     return sequence
 
 
-def in_its_voices(clip: Clip, sequence: Any) -> Any:
-    """A drawn NoteSequence played by the instruments of a clip: a variation of a violin's melody is a violin's."""
+def in_its_voices(clip: Excerpt, sequence: NoteSequence) -> NoteSequence:
+    """A drawn NoteSequence with the clip's instruments, so that a variation of a violin's melody is played by a violin."""
     drawn = sorted({note.instrument for note in sequence.notes if not note.is_drum})
     voices = dict(zip(drawn, clip.voices, strict=False))
     for note in sequence.notes:
@@ -110,25 +110,25 @@ def in_its_voices(clip: Clip, sequence: Any) -> Any:
 
 
 def merged(
-    clip: Clip,
-    drawn: Any,
+    clip: Excerpt,
+    drawn: NoteSequence,
     stays: Array,
     pitch_classes: Sequence[Sequence[int]] = (),
     one_voice: bool = True,
-) -> Any:
-    """A clip of which some stays and the rest is drawn.
+) -> NoteSequence:
+    """A clip of which a part is kept and the rest is drawn.
 
-    Every note of the file stays whose step stays, or that stands between the bar lines of what stays; drums that the
-    model does not know stay in bars that do, and everywhere where whole drums do. Drawn notes are left out where the
-    file's stay.
+    A note of the file is kept if its step is kept, or if it lies between the bar lines of what is kept; drums that the
+    model does not know are kept in bars that are kept, and everywhere if whole drums are. Drawn notes are left out
+    where the file's notes are kept.
 
     Args:
-        clip: what it is a change of.
-        drawn: a NoteSequence of the model at 120 quarter notes a minute, of the whole clip.
-        stays: bool `[steps]`, or of drum models `[steps, drums]`.
-        pitch_classes: the pitches of each drum of the model.
-        one_voice: instruments that are no drums play one note at a time, so that a held note that stays gives way to
-            the next that is drawn.
+        clip: the clip.
+        drawn: the model's NoteSequence of the whole clip, at 120 quarter notes a minute.
+        stays: which steps are kept, bool `[steps]`; for drum models `[steps, drums]`.
+        pitch_classes: the pitches of each of the model's drums.
+        one_voice: pitched instruments play one note at a time, so that a held note that is kept ends where the next
+            drawn note begins.
     """
     keeper = _Keeper(clip, stays, pitch_classes)
     sequence = given_sequence(clip, keeper.kept)
@@ -144,13 +144,13 @@ def merged(
 
 
 class _Keeper:
-    """What stays of a clip; arguments as for `merged`.
+    """Which notes of a clip are kept; arguments as for `merged`.
 
     Attributes:
-        kept: which of the file's notes stay, bool `[notes]`.
+        kept: which of the file's notes are kept, bool `[notes]`.
     """
 
-    def __init__(self, clip: Clip, stays: Array, pitch_classes: Sequence[Sequence[int]]):
+    def __init__(self, clip: Excerpt, stays: Array, pitch_classes: Sequence[Sequence[int]]):
         self.clip, self.last = clip, len(stays) - 1
         self.stays = (
             np.repeat(stays[:, None], max(1, len(pitch_classes)), axis=1) if stays.ndim == 1 else stays
@@ -173,33 +173,33 @@ class _Keeper:
             if self.kept[i]:
                 self._taken.add((step, drum))
 
-    def _drum(self, note: Any) -> int | None:
+    def _drum(self, note: "NoteRow | NoteSequence.Note") -> int | None:
         return self.drum_of.get(note.pitch) if note.is_drum else None
 
-    def _step(self, note: Any) -> int:
+    def _step(self, note: NoteSequence.Note) -> int:
         """The step that a drawn note is nearest to."""
         millionths = np.array(round(note.start_time * QPM / 60 * 1e6))
         return min(self.last, int(nearest_steps(millionths, 1_000_000, self.clip.steps_per_quarter)))
 
-    def holds(self, note: Any) -> bool:
-        """Whether a drawn note stands where the file's stay."""
+    def holds(self, note: NoteSequence.Note) -> bool:
+        """Whether a drawn note falls where the file's notes are kept."""
         step, drum = self._step(note), self._drum(note)
         if drum is None:
             return bool(self.stays[step].all())
         return bool(self.stays[step, drum]) or (step, drum) in self._taken
 
-    def keep_out(self, note: Any) -> None:
-        """Let a drawn note that is played early begin on its bar line rather than in a bar that stays."""
+    def keep_out(self, note: NoteSequence.Note) -> None:
+        """Move a drawn note that anticipates a bar line onto it, rather than into a bar that is kept."""
         per_second = QPM / 60 * self.clip.steps_per_quarter
-        # Rounded, or what stands on a step would lie before it.
+        # Rounding keeps a note that is on a step from falling before it.
         place = min(self.last, int(note.start_time * per_second + 1e-6))
         if self.stays[place].all():
             note.start_time = self._step(note) / per_second
             note.end_time = max(note.end_time, note.start_time)
 
 
-def _end_where_others_begin(sequence: Any, new: Sequence[Any]) -> None:
-    """Notes of an instrument end where the next that is drawn for it begins."""
+def _end_where_others_begin(sequence: NoteSequence, new: Sequence[NoteSequence.Note]) -> None:
+    """End the notes of each pitched instrument where its next drawn note begins."""
     for note in sequence.notes:
         if not note.is_drum:
             begins = [n.start_time for n in new if n.instrument == note.instrument and not n.is_drum]

@@ -21,10 +21,10 @@ Array = np.ndarray
 LONGEST_TITLE = 60
 
 MOST_SILENCE = 256.0
-"""Quarter notes of silence behind the last note that a file's end may add: more than the longest clip has."""
+"""Quarter notes of silence after the last note that a file's end of track may add: more than the longest clip has."""
 
 LATE_END = 0.25
-"""Quarter notes that an end of track may lie behind a bar line without another bar being meant."""
+"""Quarter notes by which an end of track may lie after a bar line without adding another bar."""
 
 
 class NoteRow(NamedTuple):
@@ -61,12 +61,12 @@ class Notes:
         return len(self.starts)
 
     def rows(self) -> Iterator["NoteRow"]:
-        """One after the other."""
+        """The notes one by one."""
         columns = (getattr(self, field.name).tolist() for field in dataclasses.fields(self))
         return itertools.starmap(NoteRow, zip(*columns, strict=True))
 
     def select(self, chosen: Array) -> "Notes":
-        """Some of them: a boolean mask or indices."""
+        """Some of the notes, by a boolean mask or by indices."""
         return Notes(*(getattr(self, field.name)[chosen] for field in dataclasses.fields(self)))
 
     def any_between(self, first: float, end: float) -> bool:
@@ -78,11 +78,11 @@ class Notes:
         return (self.starts >= first) & (self.starts < end)
 
     def moved(self, ticks: int) -> "Notes":
-        """All of them so much later."""
+        """All notes, later by `ticks`."""
         return dataclasses.replace(self, starts=self.starts + ticks, ends=self.ends + ticks)
 
     def repeated(self, times: int, ticks: int) -> "Notes":
-        """The same again and again, so many ticks apart."""
+        """The notes `times` times, `ticks` apart."""
         copies = [self.moved(i * ticks) for i in range(times)]
         return Notes(
             *(np.concatenate([getattr(c, f.name) for c in copies]) for f in dataclasses.fields(self))
@@ -114,7 +114,7 @@ class Window:
     filename: str
 
     def repeated(self, times: int, quarters: float) -> "Window":
-        """The same again and again."""
+        """The window `times` times, `quarters` apart."""
         if times == 1:
             return self
 
@@ -132,8 +132,8 @@ class Window:
             quarters=times * quarters,
         )
 
-    def note_sequence(self, notes: Notes | None = None) -> Any:
-        """The part at its first tempo, exactly as long as it is; what sounds longer ends there.
+    def note_sequence(self, notes: Notes | None = None) -> NoteSequence:
+        """The part at its first tempo, exactly as long as the window; notes that sound longer end there.
 
         Args:
             notes: in place of its own.
@@ -179,7 +179,7 @@ class Source:
     """
 
     title: str
-    sequence: Any
+    sequence: NoteSequence
     notes: Notes
     has_notes: bool
     bars: list[Bar]
@@ -187,7 +187,7 @@ class Source:
     ticks_per_quarter: int
 
     def at(self, notes: Notes, begin: float, quarters: float) -> Window:
-        """The part from a quarter note on, of some notes in ticks from there."""
+        """The part of `quarters` quarter notes from `begin` on; `notes` are in ticks from there."""
         end = begin + quarters
         in_force = self.tempo_map.qpm_at(begin)
         changes = zip(self.tempo_map.quarters.tolist(), self.tempo_map.qpms.tolist(), strict=True)
@@ -215,7 +215,7 @@ class Source:
 
 
 def _in_force(events: list[Any], begin: float, end: float) -> list[Any]:
-    """Events between two quarter notes, and the last before them at the beginning, by time from there."""
+    """Events between two quarter notes, timed from the first; the last event before it is moved to time 0."""
     events = sorted(events, key=lambda event: event[0])
     before = [event for event in events if event[0] <= begin + 1e-6][-1:]
     inside = [event for event in events if begin + 1e-6 < event[0] < end - 1e-6]
@@ -223,7 +223,7 @@ def _in_force(events: list[Any], begin: float, end: float) -> list[Any]:
 
 
 def read_source(path: str, wants_drums: bool | None, choice: DrumChoice = DrumChoice()) -> Source:
-    """A MIDI file in ticks and bars; says in lines what was read otherwise than it stands, and what was taken as drums.
+    """A MIDI file in ticks and bars; prints what was corrected while reading, and what was taken as drums.
 
     Args:
         path: of the file.
@@ -251,7 +251,7 @@ def read_source(path: str, wants_drums: bool | None, choice: DrumChoice = DrumCh
 
 
 def title_of(file: MidiFile) -> str:
-    """What a file calls itself: the name of a first track that plays nothing; "" where it does not say."""
+    """A file's title: the name of a first track without notes; "" where there is none."""
     first = file.tracks[0]
     if file.format != 1 or any(event[0] < 0xF0 for _, event in first.events):
         return ""
@@ -262,8 +262,8 @@ def title_of(file: MidiFile) -> str:
     return "".join(c for c in name if c.isprintable()).strip()[:LONGEST_TITLE]
 
 
-def _end_of(file: MidiFile, sequence: Any) -> float:
-    """Where a file ends, in quarter notes: its last end of track; 0 where that says nothing of the music that was read."""
+def _end_of(file: MidiFile, sequence: NoteSequence) -> float:
+    """The quarter note of a file's last end of track; 0 for files of independent patterns, where it means nothing."""
     if file.format == 2:
         return 0.0
     tick = max(track.events[-1][0] if track.events else 0 for track in file.tracks)
@@ -272,21 +272,21 @@ def _end_of(file: MidiFile, sequence: Any) -> float:
     return float(TempoMap.of(sequence).to_quarters(tick * file.seconds_per_tick))
 
 
-def source_of(sequence: Any, title: str, wants_drums: bool | None, end: float = 0.0) -> Source:
+def source_of(sequence: NoteSequence, title: str, wants_drums: bool | None, end: float = 0.0) -> Source:
     """A NoteSequence in ticks and bars.
 
     Args:
-        sequence: of one that was read from a file.
-        title: what it is called.
+        sequence: as read from a file.
+        title: of the file.
         wants_drums: as for `read_source`.
-        end: the quarter note at which the file ends, which may be behind its last note.
+        end: the quarter note at which the file ends, which may be after its last note.
     """
     tempo_map = TempoMap.of(sequence)
     ticks_per_quarter = sequence.ticks_per_quarter or DEFAULT_TICKS_PER_QUARTER
     every = notes_of(sequence, tempo_map, ticks_per_quarter)
     audible = every.velocities > 0
     notes = every.select(audible if wants_drums is None else audible & (every.drums == wants_drums))
-    # How long a drum sounds says nothing about where the music ends; an end of track that waits behind it does.
+    # The length of a drum note does not tell where the music ends; a later end of track does.
     sounding = float(every.ends.max(initial=0)) / ticks_per_quarter
     last = (
         float((every.starts + 1).max(initial=0)) / ticks_per_quarter if wants_drums else sounding - LATE_END
@@ -304,7 +304,7 @@ def source_of(sequence: Any, title: str, wants_drums: bool | None, end: float = 
     )
 
 
-def notes_of(sequence: Any, tempo_map: TempoMap, ticks_per_quarter: int) -> Notes:
+def notes_of(sequence: NoteSequence, tempo_map: TempoMap, ticks_per_quarter: int) -> Notes:
     """The notes of a NoteSequence on its ticks."""
 
     def ticks(name: str) -> Array:

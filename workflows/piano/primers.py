@@ -12,7 +12,7 @@ from preprocess.drums.tracks import DrumChoice, drum_choice_of
 from preprocess.midi.bar_lines import quarters_of
 from preprocess.pieces.primers import primer_of_pitches, primer_of_sequence, read_initiators
 from render.midi import Style
-from workflows.midi_clips.clip import Clip, read_beginning, window_of
+from workflows.midi_clips.clip import Excerpt, read_beginning, window_of
 from workflows.midi_clips.merge import style_like
 
 LONGEST_PRIMER = 4096
@@ -36,7 +36,7 @@ class Primer:
     name: str = ""
     keys: np.ndarray | None = None
     velocities: np.ndarray | None = None
-    clip: Clip | None = None
+    clip: Excerpt | None = None
 
     @property
     def frames(self) -> int:

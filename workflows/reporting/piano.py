@@ -13,6 +13,7 @@ from common.console import print_table, progress
 from common.errors import InputError
 from common.output_files import write_atomically
 from metrics.plagiarism import summarize
+from models.layers import startup
 from models.piano.trained import TrainedFrameModel
 from preprocess.pieces.pieces import Pieces
 from preprocess.pieces.transforms import pitch_classes
@@ -45,9 +46,7 @@ def evaluate(args: argparse.Namespace, model: TrainedFrameModel, files: list[Pat
             f"{model.config.name} plays tokens, of which no passages are compared; leave out --train_examples_path.",
             "bad_flag",
         )
-    from models.layers import startup as quiet
-
-    quiet.import_keras()
+    startup.import_keras()
     from models.piano import evaluation as frame_evaluation
 
     pieces = load_pieces(args.examples_path, model.config, "validation")
