@@ -1,8 +1,7 @@
-"""What a musician hears in a set of drum beats: phrases that come back, the one, the backbeat, toms, fills.
+"""Musical statistics of a set of drum beats: repeated bars, downbeat and backbeat, toms, fills.
 
-All of it on tokens `[clips, steps]` of the nine drums (`preprocess.drums.rhythm.hits_of`), in whole bars of sixteen steps of 4/4.
-Statistics that drummers and samples share say little by themselves: they are to be read beside those of held-out
-clips.
+They are computed on tokens `[clips, steps]` of the nine drums (`preprocess.drums.rhythm.hits_of`), in whole bars of
+sixteen steps of 4/4. They mean little by themselves: compare those of samples with those of held-out clips.
 """
 
 import numpy as np
@@ -21,7 +20,7 @@ BACKBEAT = (4, 12)
 
 
 def summary(tokens: Array, training: Array | None = None) -> dict[str, float]:
-    """All statistics of this module, as shares from 0 to 1 (NaN where nothing is there to compare).
+    """All statistics of this module, as shares from 0 to 1 (NaN where there is nothing to compare).
 
     Args:
         tokens: int `[clips, steps]`.
@@ -29,7 +28,7 @@ def summary(tokens: Array, training: Array | None = None) -> dict[str, float]:
 
     Returns:
         `clips` (their number), `equal_bars`, `kick_f1`, `token_repeats`, `kick_on_one`, `backbeat`, `toms`, `fills`,
-        `distinct_clips`, and with training clips `copies`; the functions of these names say what they are.
+        `distinct_clips`, and with training clips `copies`; see the functions of these names.
 
     Raises:
         ValueError: where the clips are not whole bars.
@@ -50,10 +49,10 @@ def summary(tokens: Array, training: Array | None = None) -> dict[str, float]:
 
 
 def grid_of(tokens: Array) -> Array:
-    """Boolean `[clips, bars, 16, drums]`.
+    """The hits of clips, bar by bar: boolean `[clips, bars, 16, drums]` of tokens `[clips, steps]`.
 
     Raises:
-        ValueError: where the clips are not whole bars, or there is none.
+        ValueError: where the clips are not whole bars, or there are none.
     """
     clips, steps = np.shape(tokens)
     if not clips or not steps or steps % STEPS_PER_BAR:
@@ -67,7 +66,13 @@ def bar_distances(grid: Array) -> Array:
 
 
 def equal_bars(grid: Array) -> float:
-    """Share of the bars that equal another bar of their clip, hit by hit."""
+    """Share of the bars that equal another bar of their clip, hit by hit.
+
+    >>> kick = np.zeros((1, 48), int)
+    >>> kick[0, [0, 16, 40]] = 1  # the third bar differs
+    >>> round(equal_bars(grid_of(kick)), 3)
+    0.667
+    """
     equal = bar_distances(grid) == 0
     return float((equal.sum(axis=2) > 1).mean())
 
@@ -80,7 +85,7 @@ def kick_f1(grid: Array) -> float:
 
 
 def token_repeats(tokens: Array, lag: int) -> float:
-    """Share of the steps whose token, all drums at once, is that of `lag` steps before."""
+    """Share of the steps whose token (all drums together) is that of `lag` steps before."""
     tokens = np.asarray(tokens)
     return float((tokens[:, lag:] == tokens[:, :-lag]).mean()) if tokens.shape[1] > lag else float("nan")
 
@@ -107,7 +112,7 @@ def fills_in_last_bar(grid: Array) -> Array:
 
 
 def distinct_clips(tokens: Array) -> float:
-    """Different clips as a share of all; it falls with their number, so compare for equally many."""
+    """Different clips as a share of all; it falls with the number of clips, so compare sets of equal size."""
     return len(np.unique(tokens, axis=0)) / len(tokens)
 
 

@@ -1,7 +1,7 @@
-"""Measures of a variational autoencoder, in NumPy: KL, bounds on the likelihood, units that carry something.
+"""Measures of a variational autoencoder, in NumPy: KL divergence, importance-weighted bound, active units.
 
-Source: the importance-weighted bound is that of Burda, Grosse, Salakhutdinov, "Importance Weighted Autoencoders"
-(2016), as are active units.
+Source: the importance-weighted bound and active units are those of Burda, Grosse and Salakhutdinov, "Importance Weighted
+Autoencoders" (2016).
 """
 
 import numpy as np
@@ -9,10 +9,15 @@ import numpy as np
 Array = np.ndarray
 
 ACTIVE_VARIANCE = 0.01
+"""Variance of its posterior mean above which a latent unit counts as active."""
 
 
 def kl_to_standard_normal(mu: Array, sigma: Array) -> Array:
-    """KL(N(mu, diag sigma^2) || N(0, I)) in nats: `[n]` for `[n, z_size]`."""
+    """KL(N(mu, diag sigma^2) || N(0, I)) in nats: `[n]` for `[n, z_size]`.
+
+    >>> kl_to_standard_normal(np.array([[0.0, 0.0], [1.0, 2.0]]), np.ones((2, 2)))
+    array([0. , 2.5])
+    """
     mu, sigma = np.asarray(mu, np.float64), _positive(sigma)
     return 0.5 * (mu**2 + sigma**2 - 1 - 2 * np.log(sigma)).sum(axis=-1)
 
@@ -30,7 +35,10 @@ def _positive(sigma: Array) -> Array:
 
 
 def importance_weighted_bound(log_weights: Array) -> Array:
-    """Lower bound of log p(x) in nats from K draws of z a clip: the log of the mean weight, `[n]`.
+    """Lower bound on log p(x) in nats from K draws of z for each clip: the log of the mean weight, `[n]`.
+
+    >>> importance_weighted_bound(np.log([[0.25, 0.75]])).round(4)  # log 0.5
+    array([-0.6931])
 
     With K = 1 it is an estimate of the evidence lower bound; it grows with K towards log p(x) (Burda et al.).
 

@@ -1,14 +1,13 @@
 """NoteSequences to MIDI files that loop in a DAW.
 
-Tempo and time signature stand at tick 0, no note lies before it or beyond the clip, drums are on channel 10, and
-the track ends exactly on a bar line. One track (format 0) for drums, which every DAW drops as one clip.
+Tempo and time signature are at tick 0, no note is before it or after the clip, drums are on channel 10, and the track
+ends exactly on a bar line. Files have one track (format 0), which every DAW imports as one clip.
 """
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import mido
 
@@ -16,6 +15,7 @@ from common.errors import InputError
 from common.output_files import check_outputs, write_atomically
 from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
 from preprocess.midi.events import MICROSECONDS_A_MINUTE, microseconds_of
+from preprocess.note_sequence import NoteSequence
 
 DRUM_CHANNEL = 9
 TICKS_PER_QUARTER = 480
@@ -24,31 +24,37 @@ Marker = tuple[int, str]
 """The bar, counted from 0, at which a section begins, and its name."""
 
 GIVEN_PART, GIVEN = 1, "given"
-"""Part of a NoteSequence whose notes come from a file: they are written as they are, whatever the style."""
+"""The part of a NoteSequence whose notes come from a file: they are written unchanged, whatever the style."""
 
 FINEST = 32767
 """Ticks of a quarter note, at most: the header has fifteen bits for them."""
 
-
 SLOWEST, FASTEST = MICROSECONDS_A_MINUTE / 2**24, MICROSECONDS_A_MINUTE
-"""Quarter notes a minute that a file can say, in microseconds of three bytes."""
+"""Tempos in quarter notes a minute that a file can hold, which are stored as microseconds in three bytes."""
 
 
 @dataclass(frozen=True)
 class Style:
-    """How a clip is played.
+    """How a clip is played: tempo, meter, swing, dynamics and drum map.
 
-    Swing, velocity, accents and drum map are for what a model plays; notes of the part `GIVEN` stay as they are.
+    Swing, velocity, accents and drum map apply to notes that a model plays; notes of the part `GIVEN` are unchanged.
+
+    >>> style = Style(qpm=90, time_signature=(6, 8))
+    >>> style.quarters_per_bar, style.quarters_per_beat, style.seconds(3)
+    (3.0, 1.5, 2.0)
 
     Attributes:
-        qpm: quarter notes a minute at the beginning, within what a file can say.
-        swing: how far every second sixteenth is late, as a share of a sixteenth, 0 to 0.5 (1/3 is a triplet feel).
+        qpm: quarter notes a minute at the beginning, from `SLOWEST` to `FASTEST`.
+        swing: delay of every second sixteenth, as a share of a sixteenth, 0 to 0.5 (1/3 is a triplet feel).
         velocity: 1 to 127 for all notes, or None to keep those of the NoteSequence.
         accents: make beats louder and off-beat sixteenths softer, as a drummer would.
         drum_map: MIDI note by drum name; None keeps the NoteSequence's pitches.
         time_signature: numerator and denominator.
-        tempos: later changes of the tempo: the quarter note, and quarter notes a minute from there on.
+        tempos: tempo changes: (quarter note, quarter notes a minute from there on).
         ticks_per_quarter: resolution of the file.
+
+    Raises:
+        InputError: where a value is out of its range.
     """
 
     qpm: float = 120.0
@@ -79,7 +85,7 @@ class Style:
             )
 
     def seconds(self, quarters: float) -> float:
-        """When a quarter note is, in seconds from the beginning."""
+        """The time of a quarter note, in seconds from the beginning."""
         now, before, qpm = 0.0, 0.0, self.qpm
         for quarter, changed in self.tempos:
             if quarter >= quarters:
@@ -100,16 +106,16 @@ class Style:
 
 
 def midi_bytes(
-    sequence: Any, style: Style = Style(), bars: int | None = None, markers: Sequence[Marker] = ()
+    sequence: NoteSequence, style: Style = Style(), bars: int | None = None, markers: Sequence[Marker] = ()
 ) -> bytes:
     """The bytes of a MIDI file.
 
     Args:
-        sequence: a NoteSequence; its own tempo says which quarter a note falls on, `style.qpm` how fast they go.
+        sequence: its own tempo says on which quarter note a note falls, `style.qpm` how fast they are played.
         style: how it is played.
-        bars: length of the clip; by default up to the bar line behind the last note, which for drums is where it
-            begins (how long a drum is held says nothing) and for pitched notes where it ends.
-        markers: sections, which a DAW shows above the track; their names are written as UTF-8.
+        bars: length of the clip; by default up to the bar line after the last note: after the onset of drums (whose
+            length means nothing), and after the end of pitched notes.
+        markers: of sections, which a DAW shows above the track; their names are written as UTF-8.
 
     Raises:
         InputError: where `bars` is below 1.
@@ -143,7 +149,7 @@ def midi_bytes(
         velocity = note.velocity if is_given else _velocity(note.velocity, written, style)
         before = struck.get((channel, pitch))
         if before is not None and events[before][0] == start:
-            # Two at once are heard as one, the louder; the one before has its end in the next event.
+            # Two notes at once become one, the louder; the end of the earlier one is the next event.
             louder = max(velocity, events[before][4])
             events[before] = (*events[before][:4], louder)
             events[before + 1] = (max(stop, events[before + 1][0]), *events[before + 1][1:])
@@ -156,7 +162,8 @@ def midi_bytes(
     return _write_track(sequence, events, channels, end, style, [(at * bar, name) for at, name in markers])
 
 
-def _bars_needed(sequence: Any, per_second: float, bar: int) -> int:
+def _bars_needed(sequence: NoteSequence, per_second: float, bar: int) -> int:
+    """Bars of `bar` ticks up to the bar line after the last note."""
     needed = 1
     for note in sequence.notes:
         needed = max(needed, int(note.start_time * per_second + 0.5) // bar + 1)
@@ -166,7 +173,7 @@ def _bars_needed(sequence: Any, per_second: float, bar: int) -> int:
 
 
 def _swung(tick: int, style: Style) -> int:
-    """Delay of the off-beat sixteenth: the second of each pair, and in proportion what lies around it."""
+    """The tick with swing: the second sixteenth of each pair is delayed, and what is around it in proportion."""
     if not style.swing:
         return tick
     sixteenth = style.ticks_per_quarter / 4
@@ -182,6 +189,7 @@ def _swung(tick: int, style: Style) -> int:
 
 
 def _velocity(velocity: int, tick: int, style: Style) -> int:
+    """The velocity with the style's own velocity and accents, 1 to 127."""
     value = style.velocity if style.velocity is not None else velocity
     if style.accents:
         step = round(tick / (style.ticks_per_quarter / 4)) % round(4 * style.quarters_per_beat)
@@ -190,12 +198,13 @@ def _velocity(velocity: int, tick: int, style: Style) -> int:
 
 
 def _pitch_map(drum_map: Mapping[str, int] | None) -> dict[int, int]:
+    """The MIDI note that each pitch of a drum is written as."""
     if drum_map is None:
         return {}
     return {pitch: drum_map[drum.name] for drum in REDUCED_DRUM_CLASSES for pitch in drum.pitches}
 
 
-def _channels(sequence: Any) -> dict[int, int]:
+def _channels(sequence: NoteSequence) -> dict[int, int]:
     """A MIDI channel for each pitched instrument, leaving out channel 10."""
     instruments = sorted({note.instrument for note in sequence.notes if not note.is_drum})
     free = [channel for channel in range(16) if channel != DRUM_CHANNEL]
@@ -203,7 +212,7 @@ def _channels(sequence: Any) -> dict[int, int]:
 
 
 def _write_track(
-    sequence: Any,
+    sequence: NoteSequence,
     events: list[tuple[int, int, int, int, int]],
     channels: dict[int, int],
     end: int,
@@ -240,9 +249,9 @@ def _write_track(
 
 
 def _in_order(
-    events: list[tuple[int, int, int, int, int]], metas: list[tuple[int, Any]]
-) -> Iterator[tuple[int, Any]]:
-    """Ticks and messages; a marker or a tempo stands before the notes that begin with it."""
+    events: list[tuple[int, int, int, int, int]], metas: list[tuple[int, mido.MetaMessage]]
+) -> Iterator[tuple[int, mido.Message | mido.MetaMessage]]:
+    """Ticks and messages in order; markers and tempos come before the notes of the same tick."""
     waiting = sorted(metas, key=lambda meta: meta[0])
     for tick, is_on, channel, pitch, velocity in sorted(events):
         while waiting and waiting[0][0] <= tick:
@@ -253,14 +262,24 @@ def _in_order(
 
 
 def write_midi(
-    sequence: Any,
+    sequence: NoteSequence,
     path: str | Path,
     style: Style = Style(),
     bars: int | None = None,
     force: bool = False,
     markers: Sequence[Marker] = (),
 ) -> None:
-    """Write a MIDI file, whole or not at all; arguments as for `midi_bytes`.
+    """Write a MIDI file, completely or not at all; arguments as for `midi_bytes`.
+
+    >>> import tempfile
+    >>> from preprocess.midi.reader import read_midi
+    >>> beat = NoteSequence()
+    >>> _ = beat.notes.add(pitch=36, velocity=100, start_time=0.0, end_time=0.1, is_drum=True)
+    >>> _ = beat.notes.add(pitch=38, velocity=100, start_time=0.5, end_time=0.6, is_drum=True)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_midi(beat, f"{folder}/beat.mid", Style(qpm=60), bars=1)
+    ...     [(note.pitch, note.start_time) for note in read_midi(f"{folder}/beat.mid").notes]
+    [(36, 0.0), (38, 1.0)]
 
     Raises:
         InputError: where the file exists and `force` is not given, or the folder can't be written.

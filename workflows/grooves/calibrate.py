@@ -1,4 +1,4 @@
-"""Command: quantile maps, and of taps a threshold, for a trained groove model (`workflows.grooves.quantile_maps`).
+"""Command: learn quantile maps, and for taps a threshold, for a trained groove model (`workflows.grooves.quantile_maps`).
 
 `python -m workflows.grooves.calibrate --run_dir=run --examples_path=train.tfrecord --output=calibrated.safetensors`
 """
@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
     path, found = checkpoint.load_named(args.run_dir)
     config = weight_check.settled(None, found.config, str(path))
     if not numpy_groove.supports(config):
-        raise InputError(f"{config.name} is no groove model with mixtures.", "other_model")
+        raise InputError(f"{config.name} is not a groove model with mixtures.", "other_model")
     examples = load_examples(args.examples_path, config).batch(slice(None))
     weights = calibrated(TrainedModel(config, found.weights), examples, shares)
     checkpoint.save(Path(args.output), dataclasses.replace(found, weights=weights, state={}))

@@ -1,17 +1,16 @@
-"""Groove models at work on music of any length: hits get velocities and timing, or taps become drums.
+"""Groove models on music of any length: velocities and timing for given hits, drums for taps.
 
-The music is cut into windows of the model's length that lie end to end, the last one padded with silence; silent ones
-are left out. What is drawn depends on (seed, number of the performance, number of the window), not on how many are
-drawn together.
+The music is cut into consecutive windows of the model's length, the last one padded with silence; silent windows are
+left out. Draws depend on (seed, index of the performance, index of the window), not on how many are drawn together.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
 from common.errors import InputError
 from models import families
+from models.music_vae.trained import TrainedModel
 from models.numpy_engine import decoding as numpy_model
 from models.numpy_engine import grooves as numpy_groove
 from preprocess.converters.groove import OUTPUT_QPM, GrooveConverter
@@ -19,20 +18,21 @@ from preprocess.drums import groove_conditions
 from preprocess.drums.groove_grid import Triple
 from preprocess.drums.played_hits import Strokes
 from preprocess.midi.step_grid import BAR
+from preprocess.note_sequence import NoteSequence
 from workflows.flags.grooves import HUMANIZE_CONFIG
 
 WINDOWS_AT_ONCE = 256
-"""So many are played as one batch, which takes 100 MB."""
+"""Windows of a batch, which takes 100 MB."""
 
 
-def check_humanizes(model: Any) -> None:
-    """Refuse a model that can't say how given hits are played.
+def check_humanizes(model: TrainedModel) -> None:
+    """Refuse a model that does not play given hits.
 
     Raises:
-        InputError: naming the config and what it is.
+        InputError: naming the config, and what the model does instead.
     """
-    _check_groove(model)
-    if model.converter.tapify or model.converter.add_instruments:
+    converter = _check_groove(model)
+    if converter.tapify or converter.add_instruments:
         raise InputError(
             f"{model.config.name} makes drums of its own; to humanize, give a config such as "
             "groovae_2bar_humanize_small.",
@@ -40,44 +40,49 @@ def check_humanizes(model: Any) -> None:
         )
 
 
-def check_takes_taps(model: Any) -> None:
-    """Refuse a model that was not trained to make drums from taps.
+def check_takes_taps(model: TrainedModel) -> None:
+    """Refuse a model that was not trained on taps.
 
     Raises:
-        InputError: naming the config and what it is.
+        InputError: naming the config.
     """
-    _check_groove(model)
-    if not model.converter.tapify or model.converter.hits_as_controls:
+    converter = _check_groove(model)
+    if not converter.tapify or converter.hits_as_controls:
         raise InputError(
             f"{model.config.name} does not read taps; give a config such as groovae_2bar_tap_small.",
             "other_model",
         )
 
 
-def _check_groove(model: Any) -> None:
+def _check_groove(model: TrainedModel) -> GrooveConverter:
+    """The converter of a groove model on sixteenths.
+
+    Raises:
+        InputError: for other models.
+    """
     converter = model.converter
-    plays = (
+    if (
         isinstance(converter, GrooveConverter)
         and converter.steps_per_bar == 16
         and not (converter.num_velocity_bins or converter.num_offset_bins)
         and (numpy_groove.supports(model.config) or _is_groovae(model))
+    ):
+        return converter
+    raise InputError(
+        f"{model.config.name} does not play velocities and timing of drums on sixteenths; give a GrooVAE "
+        "config such as groovae_2bar_humanize_small.",
+        "other_model",
     )
-    if not plays:
-        raise InputError(
-            f"{model.config.name} does not play velocities and timing of drums on sixteenths; give a GrooVAE "
-            "config such as groovae_2bar_humanize_small.",
-            "other_model",
-        )
 
 
-def _is_groovae(model: Any) -> bool:
-    """Whether it has an encoder and a decoder of Magenta's kind, which run in NumPy."""
+def _is_groovae(model: TrainedModel) -> bool:
+    """Whether it is a GrooVAE as Magenta's, with encoder and decoder that run in NumPy."""
     name = model.config.decoder["name"]
     return name == "groove_lstm" and numpy_model.supports_decoder(model.config) and model.z_size > 0
 
 
 def humanized(
-    model: Any,
+    model: TrainedModel,
     grid: Triple,
     temperature: float = 0.0,
     seed: int = 0,
@@ -87,17 +92,17 @@ def humanized(
     """Performances of the same hits.
 
     Args:
-        model: a `TrainedModel` that `check_humanizes` accepts.
+        model: one that `check_humanizes` accepts.
         grid: hits, velocities and offsets, `[steps, drums]` each (`GrooveConverter.grid_of_hits`).
-        temperature: 0 gives the one typical performance (of a GrooVAE the posterior's mean); above, performances
-            are drawn hit by hit (of a GrooVAE from the posterior with its standard deviation times this).
+        temperature: 0 gives the typical performance (for a GrooVAE the one at the posterior's mean); above 0,
+            performances are drawn hit by hit (for a GrooVAE from the posterior, its standard deviation times this).
         seed: of the draws.
         count: how many performances.
         conditions: tempo, drummer and style, of all the music (`groove_conditions.row`) or of each step
-            (`conditions_at`), for models that know of them.
+            (`conditions_at`), for models that are conditioned on them.
 
     Yields:
-        Hits as given, MIDI velocities and offsets in steps (early ones positive), `[steps, drums]` each.
+        The hits as given, MIDI velocities, and offsets in steps (early hits have positive ones), `[steps, drums]` each.
     """
     struck, batches = _windows(model, grid, conditions)
     for number in range(count):
@@ -108,11 +113,11 @@ def humanized(
 def conditions_at(
     positions: np.ndarray, qpms: np.ndarray, drummer: str | None = None, style: str | None = None
 ) -> np.ndarray:
-    """What is known of each step up to the bar line behind the last hit, `[steps, groove_conditions.WIDTH]`.
+    """The conditions of each step up to the bar line after the last hit, `[steps, groove_conditions.WIDTH]`.
 
     Args:
-        positions: where hits are, float `[hits]` in steps of 16 a bar, in order.
-        qpms: the tempo at each; a bar has that of its first hit, a silent one that of the bar before.
+        positions: of the hits, float `[hits]` in steps of 16 a bar, ascending.
+        qpms: the tempo at each hit; a bar has that of its first hit, a silent bar that of the bar before.
         drummer, style: as for `groove_conditions.row`.
     """
     bars = np.floor(positions + 0.5).astype(np.int64) // BAR
@@ -124,16 +129,16 @@ def conditions_at(
     return np.repeat(rows[which], BAR, axis=0)
 
 
-def _heard(model: Any, values: np.ndarray, struck: np.ndarray, steps: int) -> Triple:
-    """Hits, MIDI velocities and offsets in steps of all windows, `[steps, drums]`.
+def _heard(model: TrainedModel, values: np.ndarray, struck: np.ndarray, steps: int) -> Triple:
+    """Hits, MIDI velocities and offsets in steps of the whole music, `[steps, drums]` each.
 
     Args:
-        model: whose converter reads values.
+        model: the model, whose converter reads the values.
         values: of the windows that are not silent, `[windows, rows, depth]`.
-        struck: their numbers.
+        struck: the indices of these windows.
         steps: of the music.
     """
-    played = model.converter.played(np.concatenate(values).astype(np.float64))
+    played = _check_groove(model).played(np.concatenate(values).astype(np.float64))
     drums = played[0].shape[1]
     whole = []
     for part in played:
@@ -146,7 +151,7 @@ def _heard(model: Any, values: np.ndarray, struck: np.ndarray, steps: int) -> Tr
 
 
 def _performance(
-    model: Any,
+    model: TrainedModel,
     first: int,
     batch: dict[str, np.ndarray],
     known: np.ndarray,
@@ -155,16 +160,16 @@ def _performance(
     number: int,
     windows: int,
 ) -> np.ndarray:
-    """One performance of some windows.
+    """One performance of a batch of windows, `[n, rows, depth]`.
 
     Args:
         model: the model.
-        first: number of the first of them.
+        first: index of the first window.
         batch: the windows.
         known: their hits, `[n, rows, drums]`.
         temperature, seed: of the draws.
-        number: of the performance.
-        windows: how many the music has.
+        number: index of the performance.
+        windows: how many windows the music has.
     """
     controls = batch.get("controls")
     if numpy_groove.supports(model.config):
@@ -182,27 +187,27 @@ def _performance(
 
 
 def felt(
-    sequences: Sequence[Any],
+    sequences: Sequence[NoteSequence],
     qpm: float = OUTPUT_QPM,
     temperature: float = 0.0,
     seed: int = 0,
     drummer: str | None = None,
     style: str | None = None,
-    model: Any = None,
-) -> list[Any]:
-    """Drum sequences with the velocities and the timing of a drummer.
+    model: TrainedModel | None = None,
+) -> list[NoteSequence]:
+    """Drum sequences with a drummer's velocities and timing.
 
     Args:
-        sequences: NoteSequences of drums on General MIDI pitches, in 4/4 at one tempo each (120 where it says none);
-            not changed. Notes that are no drum of the model's stay as they are.
-        qpm: the tempo that they will be heard at, which may be another than theirs; it decides how they are played.
-        temperature: 0 gives the typical performance of each; above, performances are drawn.
+        sequences: NoteSequences of drums on General MIDI pitches, in 4/4, at one tempo each (120 where there is none);
+            they are not changed. Notes that are not among the model's drums stay as they are.
+        qpm: the tempo at which they will be heard, by which they are played; it may differ from theirs.
+        temperature: 0 gives the typical performance of each; above 0, performances are drawn.
         seed: of the draws.
-        drummer, style: one of `groove_conditions.DRUMMERS` and `groove_conditions.STYLES`; None where not known.
-        model: a `TrainedModel` that `check_humanizes` accepts; the shipped one by default.
+        drummer, style: one of `groove_conditions.DRUMMERS` and `groove_conditions.STYLES`; None where unknown.
+        model: one that `check_humanizes` accepts; the shipped one by default.
 
     Returns:
-        A NoteSequence for each, with as many notes.
+        A NoteSequence for each, with the same number of notes.
 
     Raises:
         InputError: where the model can't humanize.
@@ -217,10 +222,13 @@ def felt(
     ]
 
 
-def _felt(sequence: Any, model: Any, temperature: float, seed: int, conditions: Sequence[float]) -> Any:
+def _felt(
+    sequence: NoteSequence, model: TrainedModel, temperature: float, seed: int, conditions: Sequence[float]
+) -> NoteSequence:
     played = type(sequence)()
     played.CopyFrom(sequence)
-    classes = model.converter.inference_pitch_classes
+    converter = _check_groove(model)
+    classes = converter.inference_pitch_classes
     drum_of = {pitch: drum for drum, pitches in enumerate(classes) for pitch in pitches}
     notes = [note for note in played.notes if note.is_drum and note.pitch in drum_of]
     if not notes:
@@ -229,7 +237,7 @@ def _felt(sequence: Any, model: Any, temperature: float, seed: int, conditions: 
     positions = np.array([note.start_time for note in notes]) / step_seconds
     drums = np.array([drum_of[note.pitch] for note in notes])
     old_velocities = np.array([note.velocity for note in notes])
-    grid = model.converter.grid_of_hits(positions, drums, old_velocities)
+    grid = converter.grid_of_hits(positions, drums, old_velocities)
     ((_, velocities, offsets),) = humanized(model, grid, temperature, seed, 1, conditions)
     strokes = Strokes(positions, drums, old_velocities)
     back, ahead = strokes.room(positions)
@@ -245,25 +253,25 @@ def _felt(sequence: Any, model: Any, temperature: float, seed: int, conditions: 
 
 
 def drums_of_taps(
-    model: Any,
+    model: TrainedModel,
     grid: Triple,
     temperature: float = 0.0,
     seed: int = 0,
     count: int = 1,
     conditions: Sequence[float] | np.ndarray | None = None,
-) -> Iterator[Any]:
-    """Drum performances of a tapped rhythm, as NoteSequences of General MIDI drums at 120.
+) -> Iterator[NoteSequence]:
+    """Drum performances of a tapped rhythm, as NoteSequences of General MIDI drums at 120 quarter notes a minute.
 
     Args:
-        model: a `TrainedModel` that `check_takes_taps` accepts.
-        grid: taps, on whichever drums, as for `humanized`.
-        temperature: of the draws; 0 takes the likeliest drums. (A GrooVAE draws hits alone.)
+        model: one that `check_takes_taps` accepts.
+        grid: the taps, on any drums, as for `humanized`.
+        temperature: of the draws; 0 takes the likeliest drums. (A GrooVAE draws hits only.)
         seed: of the draws.
         count: how many performances.
         conditions: as for `humanized`.
 
     Yields:
-        A NoteSequence as long as the grid at most.
+        A NoteSequence, at most as long as the grid.
     """
     struck, batches = _windows(model, grid, conditions)
     mixtures = numpy_groove.supports(model.config)
@@ -285,16 +293,16 @@ def drums_of_taps(
 
 
 def _windows(
-    model: Any, grid: Triple, conditions: Sequence[float] | np.ndarray | None
+    model: TrainedModel, grid: Triple, conditions: Sequence[float] | np.ndarray | None
 ) -> tuple[np.ndarray, list[tuple[int, dict[str, np.ndarray], np.ndarray]]]:
-    """The windows that are not silent: their numbers in the music, and batches of them.
+    """The windows that are not silent: their indices in the music, and batches of them.
 
-    A batch is the place of its first window among those that are not silent, the windows, and their hits
+    A batch consists of the index of its first window among those that are not silent, the windows, and their hits
     `[n, rows, drums]`.
     """
     size = model.max_length // model.converter.rows_a_step
     drums = model.converter.output_depth // 3
-    examples = model.converter.windows_of_grid(grid, size, conditions)
+    examples = _check_groove(model).windows_of_grid(grid, size, conditions)
     struck = np.array([i for i, example in enumerate(examples) if example.outputs[:, :drums].any()])
     batches = []
     for first in range(0, len(struck), WINDOWS_AT_ONCE):

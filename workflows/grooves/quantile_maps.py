@@ -1,21 +1,20 @@
-"""Maps that give the typical performance of a groove's hits the spread of drummers, learnt from training clips.
+"""Quantile maps, learned from training clips, that give a groove model's typical performances the spread of drummers.
 
-The median of what drummers do at a hit is the value with the least error, and a performance of medians is too even: its
-soft notes are too loud and its late notes too early. A map for each drum, which keeps their order, sends the
-medians to a mixture of their own distribution and the drummers' (of weight `share`): at 1 the histograms are those of
-the drummers, and the error is the largest. A part of the way costs little and has tails already, which the KL divergence
-is about; the shares below were chosen on the validation split for divergences below 0.1. Offsets, which are shares of a step, are ordered with
-the tempo in mind (`groove_layout.TEMPO_POWER`).
+The median of what drummers do at a hit has the least absolute error, but a performance of medians is too even: its soft
+notes are too loud and its late notes too early. For each drum an increasing map takes the medians to a mixture of their
+own distribution and the drummers', the latter with weight `share`. At 1 the histograms are the drummers', and the error
+is largest. A smaller share costs little error and already has the tails that the KL divergence measures; the shares below
+were chosen on the validation split for divergences below 0.1. Offsets, in shares of a step, are ranked by their size
+relative to the tempo (`groove_layout.TEMPO_POWER`).
 
-For taps a threshold is learnt beside, above which a drum's probability makes it play: the one with the best F1.
+For taps a threshold is learned as well: a drum plays where its probability is above it. It has the best F1.
 
 `python -m workflows.grooves.calibrate` learns them and writes a checkpoint that holds them.
 """
 
-from typing import Any
-
 import numpy as np
 
+from models.music_vae.trained import TrainedModel
 from models.numpy_engine import grooves as numpy_groove
 from models.outputs.groove_layout import MAP_KNOTS
 from preprocess.drums import groove_conditions
@@ -23,21 +22,22 @@ from preprocess.drums import groove_conditions
 Array = np.ndarray
 
 SHARES = {"velocity": 0.65, "offset": 0.81}
-"""Of the drummers' distribution in what medians are mapped to."""
+"""Weights of the drummers' distributions in the mixtures."""
 CLIPS_AT_ONCE = 256
 LEAST_HITS = 50
-"""A drum with fewer hits is played by the map of all."""
+"""A drum with fewer hits has the map of all drums together."""
 THRESHOLDS = np.linspace(0.2, 0.8, 61)
 
 
 def mixture_map(medians: Array, truth: Array, scores: Array, share: float, knots: int = MAP_KNOTS) -> Array:
-    """The increasing map to a distribution's mixture with another, float32 `[2, knots]`: from, to.
+    """The increasing map from scores to the mixture of medians and true values, float32 `[2, knots]`: from, to.
 
     Args:
-        medians, truth: samples of both, `[n]` and `[m]`.
-        scores: what is mapped, `[n]`: the medians, or what orders them otherwise.
-        share: weight of the other, 0 to 1.
-        knots: points of the map, at equal distances of probability.
+        medians: of the model, `[n]`.
+        truth: what drummers played, `[m]`.
+        scores: what is mapped, `[n]`: the medians, or other values that rank them.
+        share: weight of the true values, 0 to 1.
+        knots: points of the map, at equally spaced probabilities.
     """
     values = np.concatenate([medians, truth])
     weights = np.repeat([(1 - share) / len(medians), share / len(truth)], [len(medians), len(truth)])
@@ -48,19 +48,19 @@ def mixture_map(medians: Array, truth: Array, scores: Array, share: float, knots
 
 
 def without_conditions(controls: Array, given: int) -> Array:
-    """Controls with drummer and style unknown."""
+    """Controls `[..., depth]` with drummer and style unknown; conditions begin at column `given`."""
     controls = np.array(controls)
     controls[..., given + 1 : given + groove_conditions.WIDTH] = 0
     return controls
 
 
-def calibrated(model: Any, examples: dict[str, Array], shares: dict[str, float]) -> dict[str, Array]:
-    """The model's weights with maps and threshold learnt from training clips.
+def calibrated(model: TrainedModel, examples: dict[str, Array], shares: dict[str, float]) -> dict[str, Array]:
+    """The model's weights, with maps and threshold learned from training clips.
 
-    The maps are learnt with drummer and style told, the threshold without.
+    The maps are learned with drummer and style known, the threshold with both unknown.
 
     Args:
-        model: a `TrainedModel` that `numpy_groove.supports`.
+        model: one that `numpy_groove.supports`.
         examples: a batch of all clips, as `ExampleSet.batch` gives it.
         shares: as `SHARES`.
     """
@@ -101,7 +101,7 @@ def calibrated(model: Any, examples: dict[str, Array], shares: dict[str, float])
 
 
 def best_threshold(probabilities: Array, struck: Array) -> float:
-    """The probability above which a hit is played for the best F1."""
+    """The threshold of the hits' probabilities that has the best F1."""
     counts = []
     for level in THRESHOLDS:
         played = probabilities > level

@@ -1,8 +1,7 @@
-"""A tapped rhythm: the notes of a MIDI file on the grid that groove models read, and drums put where its bars are."""
+"""A tapped rhythm: a MIDI file's notes on the grid of groove models, and drums placed in the bars of the file."""
 
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from render.midi import TICKS_PER_QUARTER, Style, midi_bytes
 TAP_PITCH = 46
 """Pictures show taps as the model reads them, on the open hi-hat."""
 STEPS_PER_SECOND = 8
-"""Of sequences that models play, at 120 quarter notes a minute."""
+"""Steps a second of the sequences that models play, which are at 120 quarter notes a minute."""
 
 
 class Taps:
@@ -29,9 +28,9 @@ class Taps:
         positions: in steps, float `[taps]`.
         velocities: int `[taps]`.
         qpms: the tempo at each, float `[taps]`.
-        tempos: quarter note, and quarter notes a minute from there on; the first at 0.
-        meter: that of most of them.
-        warnings: what was read otherwise than it stands.
+        tempos: (quarter note, quarter notes a minute from there on); the first at 0.
+        meter: the meter of most taps.
+        warnings: what was corrected while reading.
 
     Raises:
         InputError: naming the file and why its notes can't be taken as taps.
@@ -63,15 +62,15 @@ class Taps:
         self._end = round(last * TICKS_PER_QUARTER / self._ticks_per_quarter)
 
     def bars(self, quarters_per_bar: float) -> int:
-        """How many bars of so many quarter notes hold them."""
+        """The number of bars, of `quarters_per_bar` quarter notes each, that hold the taps."""
         return max(1, math.ceil(self._end / (quarters_per_bar * TICKS_PER_QUARTER)))
 
-    def quarters(self, positions: Any) -> Any:
-        """Quarter notes from the beginning of the file, of positions in steps."""
+    def quarters(self, positions: np.ndarray) -> np.ndarray:
+        """Positions in steps, converted to quarter notes from the beginning of the file; float, of the same shape."""
         return self._grid.ticks(positions) / self._ticks_per_quarter
 
-    def as_played(self, sequence: Any) -> Any:
-        """Drums at the file's quarter notes, all of it at 120, from drums on the grid's steps at 120."""
+    def as_played(self, sequence: NoteSequence) -> NoteSequence:
+        """Drums on the grid's steps moved to the file's quarter notes, both at 120 quarter notes a minute."""
         placed = type(sequence)()
         placed.CopyFrom(sequence)
         starts = np.array([note.start_time for note in sequence.notes]) * STEPS_PER_SECOND
@@ -86,14 +85,14 @@ class Taps:
                 added.end_time = added.start_time + length
         return placed
 
-    def midi(self, sequence: Any, style: Style) -> bytes:
-        """The file of a performance, under the tempos and meters of the taps."""
+    def midi(self, sequence: NoteSequence, style: Style) -> bytes:
+        """A performance as the bytes of a MIDI file, with the tempos and meters of the taps."""
         data = midi_bytes(sequence, style, self.bars(style.quarters_per_bar))
         return conducted(data, self._conductor, self._end)
 
 
-def shown(taps: Taps) -> Any:
-    """The taps as a NoteSequence at 120, for pictures."""
+def shown(taps: Taps) -> NoteSequence:
+    """The taps as a NoteSequence at 120 quarter notes a minute, for pictures."""
     sequence = NoteSequence()
     sequence.tempos.add(qpm=120.0)
     for quarter, velocity in zip(taps.quarters(taps.positions), taps.velocities, strict=True):

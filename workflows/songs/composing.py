@@ -1,15 +1,14 @@
 """Songs of many bars from a generator of drum phrases: sections that differ and return, and fills before changes.
 
-The generator plays up to four bars and hears the four before them. A song is cut into phrases of four bars, so its
-work is linear in the bars. What makes it one song is what each phrase hears and is asked for:
+The generator plays up to four bars, given the four bars before them. A song is played in phrases of four bars, so its
+cost is linear in its length. Past, latent vector and conditions of each phrase make them one song:
 
-- the first section hears what the song goes on from, if anything; one that is new hears nothing, since a model that
-  hears the section before goes on with its groove; one that returns hears its own last bars, so that its groove comes
-  back;
-- sections of one name share a latent vector, which is the song's own with some of the section's mixed in, and how
-  dense and loud they are;
-- the last bar before another section is asked for by itself, as a fill, and is left out of what the section hears
-  when it returns.
+- The first section continues the given music, if any. A new section has no past: a model that is given the section
+  before goes on with that section's groove. A section that returns is given its own last bars, so that its groove returns.
+- Sections of one name share a density, an intensity and a latent vector, which mixes the song's vector with one of the
+  section.
+- The last bar before another section is played separately, under the condition that it is a fill, and is not part of
+  the section's past when it returns.
 """
 
 import dataclasses
@@ -26,10 +25,10 @@ Array = np.ndarray
 
 PHRASE_BARS = 4
 NOTHING = -1
-"""The token of what lies before a song's beginning."""
+"""The token of steps before a song's beginning."""
 
 CONTRAST = 0.4
-"""Share of a section's latent vector, in variance, that is its own and not the song's."""
+"""Share of the variance of a section's latent vector that is the section's own, not the song's."""
 
 LIVELINESS = {
     "intro": -0.15,
@@ -44,19 +43,19 @@ LIVELINESS = {
     "break": -0.3,
     "outro": -0.15,
 }
-"""How much denser and louder than the song (quantiles) a section is whose name begins so."""
+"""How much denser and louder than the song a section is, in quantiles, by the beginning of its name."""
 
 OTHER_LIVELINESS = (0.0, 0.2, -0.2)
-"""The same for other names, in turn, so that neighbours differ."""
+"""The same for other names, in turn, so that neighbouring sections differ."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a phrase is asked to be.
+    """What a phrase is generated from, besides its past.
 
     Attributes:
         z: latent vector, float `[n, z_size]`.
-        conditions: style, density and so on of all clips.
+        conditions: style, density and so on, of all clips.
     """
 
     z: Array
@@ -64,7 +63,7 @@ class Asked:
 
 
 class PhraseGenerator(Protocol):
-    """Plays drum tokens after those that came before.
+    """Generates drum tokens that continue a past.
 
     Attributes:
         steps_per_bar: steps of a bar.
@@ -80,9 +79,9 @@ class PhraseGenerator(Protocol):
         """The next steps.
 
         Args:
-            past: int tokens `[n, 4 * steps_per_bar]`, the four bars before; `NOTHING` where there was none.
-            steps: how many to play, whole bars, at most four.
-            seed: of the random numbers; the same arguments give the same tokens.
+            past: int tokens `[n, 4 * steps_per_bar]`, the four bars before; `NOTHING` where there is none.
+            steps: how many to play: whole bars, at most four.
+            seed: random seed; the same arguments give the same tokens.
             asked: latent vector and conditions.
 
         Returns:
@@ -93,7 +92,7 @@ class PhraseGenerator(Protocol):
 
 @dataclass(frozen=True)
 class Song:
-    """What was composed.
+    """A song as it was composed.
 
     Attributes:
         tokens: int64 `[bars * steps_per_bar]`.
@@ -125,18 +124,18 @@ def compose(
     past: Array | None = None,
     contrast: float = CONTRAST,
 ) -> Song:
-    """A song of that form.
+    """A song of a given form.
 
-    A form that goes on where another ends begins with the same music, but for the fill before what is new (and for
-    density and intensity, where it is the second name; see `characters_of`).
+    A form that extends another one begins with the same music, except for the fill before what is new (and for density
+    and intensity, where the extension has the second name; see `characters_of`).
 
     Args:
         generator: plays the phrases.
         form: the sections.
         seed: of latent vectors and phrases.
-        asked: conditions of the whole song; its fill is that of no bar, since the song places the fills.
-        own: conditions of single sections by name, which count before those of the song.
-        past: int tokens `[steps]` of whole bars that the first section goes on from.
+        asked: conditions of the whole song; `fill` is ignored, since the song places the fills.
+        own: conditions of single sections by name, which take precedence over those of the song.
+        past: int tokens `[steps]` of whole bars that the first section continues.
         contrast: how far sections differ from one another, from 0 for one latent vector to 1 for unrelated ones.
 
     Returns:
@@ -173,14 +172,14 @@ def compose(
 def characters_of(
     form: SongForm, asked: DrumConditions, own: Mapping[str, DrumConditions]
 ) -> dict[str, DrumConditions]:
-    """The conditions of each name of a form: those of the song, denser and louder by what kind of section it is.
+    """The conditions of each name of a form: those of the song, with more or less density and intensity by name.
 
-    A form of one name is what was asked for and nothing else.
+    A form with a single name has the conditions of the song.
 
     Args:
         form: the sections.
         asked: conditions of the whole song.
-        own: conditions of single names, which count as they are.
+        own: conditions of single names, which are taken as they are.
     """
     characters, others = {}, 0
     for name in form.names:
@@ -205,7 +204,7 @@ def _shifted(quantile: float | None, shift: float) -> float:
 def _latent_vectors(
     generator: PhraseGenerator, form: SongForm, seed: int, contrast: float
 ) -> dict[str, Array]:
-    """A latent vector for each name, `[1, z_size]`, of the variance of the prior."""
+    """A latent vector for each name, `[1, z_size]`, with the variance of the prior."""
     shared = generator.latent(_seed(seed, 0, 0))
     return {
         name: np.sqrt(1 - contrast) * shared + np.sqrt(contrast) * generator.latent(_seed(seed, 0, i))
@@ -214,7 +213,7 @@ def _latent_vectors(
 
 
 def _phrases(bars: int, ends_in_fill: bool) -> list[tuple[int, bool]]:
-    """Bars of each phrase of a section and whether it is a fill; a fill is one bar, the last."""
+    """The length in bars of each phrase of a section, and whether it is a fill, which is one bar, the last."""
     lengths = [min(PHRASE_BARS, bars - first) for first in range(0, bars, PHRASE_BARS)]
     phrases = [(length, False) for length in lengths]
     if ends_in_fill:
@@ -224,11 +223,11 @@ def _phrases(bars: int, ends_in_fill: bool) -> list[tuple[int, bool]]:
 
 
 def _last(tokens: Array, size: int) -> Array:
-    """The last tokens, with `NOTHING` in front where there are fewer."""
+    """The last `size` tokens, int64 `[size]`, with `NOTHING` in front where there are fewer."""
     tokens = tokens[-size:]
     return np.concatenate([np.full(size - len(tokens), NOTHING, np.int64), tokens])
 
 
 def _seed(seed: int, purpose: int, number: int) -> int:
-    """A seed of its own for each of a song's draws."""
+    """A separate random seed for each of a song's draws."""
     return int(np.random.SeedSequence([seed, purpose, number]).generate_state(1)[0])

@@ -1,12 +1,12 @@
-"""Songs as files: MIDI with a marker at each section, and the picture, sound and page that the flags ask for."""
+"""Songs as files: MIDI with a marker at each section, and pictures, sound and an HTML page where flags ask for them."""
 
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from common.output_files import check_outputs
+from preprocess.note_sequence import NoteSequence
 from render.midi import Style, write_midi
 from workflows.songs.composing import Song
 
@@ -51,7 +51,7 @@ def planned_song_files(stem: Path, n: int, args: argparse.Namespace) -> SongFile
 
 def write_songs(
     songs: Sequence[Song],
-    sequences: Sequence[Any],
+    sequences: Sequence[NoteSequence],
     stem: Path,
     args: argparse.Namespace,
     style: Style,
@@ -95,7 +95,9 @@ def write_songs(
     return files.all
 
 
-def _draw(path: Path, title: str, song: Song, sequence: Any, style: Style, steps_per_bar: int) -> None:
+def _draw(
+    path: Path, title: str, song: Song, sequence: NoteSequence, style: Style, steps_per_bar: int
+) -> None:
     from render.audio import as_written
     from render.pianoroll import save_png
     from render.song import song_figure

@@ -1,4 +1,4 @@
-"""The form of a song: named sections of so many bars, as `--structure` writes them and markers name them."""
+"""The form of a song: sections with a name and a number of bars, as `--structure` and MIDI markers have them."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,12 @@ EXAMPLE = '"intro:4 verse:8 chorus:8 verse:8 outro:4"'
 
 @dataclass(frozen=True)
 class Section:
-    """A stretch of a song: its name, which may come again, and its length in bars."""
+    """A section of a song.
+
+    Attributes:
+        name: sections of one name are the same music.
+        bars: its length.
+    """
 
     name: str
     bars: int
@@ -20,7 +25,11 @@ class Section:
 
 @dataclass(frozen=True)
 class SongForm:
-    """Sections one after the other; sections of one name are the same music again.
+    """The sections of a song, in order; sections of one name are the same music.
+
+    >>> form = parse_structure("intro:4 verse:8 intro:4")
+    >>> form.bars, form.starts, form.names
+    (16, (0, 4, 12), ('intro', 'verse'))
 
     Attributes:
         sections: at least one, of at least one bar each.
@@ -57,10 +66,13 @@ class SongForm:
 
 
 def parse_structure(text: str) -> SongForm:
-    """The form written as `intro:4 verse:8 chorus:8`: a name and a number of bars each, spaces or commas between.
+    """The form that a text such as `intro:4 verse:8 chorus:8` describes; spaces or commas separate sections.
+
+    >>> print(parse_structure("intro:4, verse:8"))
+    intro:4 verse:8
 
     Raises:
-        InputError: where the text is not of that form, a section has no bar, or the song more than `MOST_BARS`.
+        InputError: where the text has another form, a section has no bars, or the song has more than `MOST_BARS`.
     """
     sections = tuple(_section(part) for part in re.split(r"[\s,]+", text.strip(" \t\n,")) if part)
     if not sections:
@@ -72,7 +84,7 @@ def form_of(structure: str | None, bars: int | None) -> SongForm:
     """The form that `--structure` and `--bars` ask for; bars alone are one section, named `song`.
 
     Raises:
-        InputError: where both are given and differ in length, neither is given, or one makes no sense.
+        InputError: where both are given and differ in length, neither is given, or one is invalid.
     """
     if structure is None:
         if bars is None:
@@ -101,7 +113,7 @@ def _section(text: str) -> Section:
             f"The structure has a section named {name!r:.60}; expected at most {LONGEST_NAME} printable characters.",
             "bad_structure",
         )
-    # A number of many digits is too long for a song, and takes its time to become an int.
+    # A number of many digits is too long for a song anyway, and slow to convert.
     return Section(name, int(bars) if len(bars) < 10 else MOST_BARS + 1)
 
 
@@ -113,6 +125,6 @@ def _checked(form: SongForm) -> SongForm:
             )
     if any(s.bars > MOST_BARS for s in form.sections) or form.bars > MOST_BARS:
         raise InputError(
-            f"The song would have more than {MOST_BARS} bars; expected at most so many.", "bad_structure"
+            f"The song would have more than {MOST_BARS} bars; expected at most that many.", "bad_structure"
         )
     return form
