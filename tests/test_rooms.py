@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 
 ROOMS = (
     "baselines benchmarks catalog checkpoints common experiments interop metrics models patterns preprocess render "
-    "workflows tests.helpers"
+    "workflows tests.helpers tests.fuzz"
 )
 PACKAGES = sorted(
     path.parent.relative_to(ROOT)
@@ -132,7 +132,8 @@ OF_SEVERAL = {
 
 def modules(package: Path) -> list[str]:
     """The names of a package's own files."""
-    return sorted(p.stem for p in (ROOT / package).glob("*.py") if not p.stem.startswith("__"))
+    stems = [path.stem for path in (ROOT / package).glob("*.py")]
+    return sorted(stem for stem in stems if not stem.startswith(("__", "test_", "conftest")))
 
 
 def sources() -> list[str]:
@@ -180,6 +181,7 @@ def test_the_lists_name_what_exists() -> None:
     without = [source for source in sources() if not (ROOT / namesake(source)).is_file()]
     assert [pattern for pattern in COVERED_BY if not fnmatch.filter(without, pattern)] == []
     assert [test for test in COVERED_BY.values() if not (ROOT / test).is_file()] == []
+    assert [pattern for pattern in OF_SEVERAL if not list(ROOT.glob(pattern))] == []
 
 
 def test_the_wheel_has_every_module_and_package() -> None:
@@ -201,7 +203,7 @@ def test_documents_link_to_and_name_what_exists(document: Path) -> None:
     """Links to files of the repository, and paths in backquotes that begin with one of its folders."""
     text = document.read_text()
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", text)
-    named = re.findall(rf"`((?:{'|'.join(ROOMS.split()[:-1])}|docs|tests)/[\w./-]+)", text)
+    named = re.findall(rf"`((?:{'|'.join(ROOMS.split()[:-2])}|docs|tests)/[\w./-]+)", text)
     named = [path for path in named if "NAME" not in path]
     paths = [document.parent / link for link in links if ":" not in link] + [ROOT / path for path in named]
     assert [str(path.relative_to(ROOT)) for path in paths if not path.exists()] == []

@@ -170,7 +170,10 @@ def test_a_data_set_that_cannot_be_had_is_one_sentence(
 
     for module, said in (
         (SimpleNamespace(load=load, as_numpy=iter), "can't be loaded .no network."),
-        (SimpleNamespace(load=lambda *_, **__: [{"image": 1}], as_numpy=iter), "not a data set of MIDI files"),
+        (
+            SimpleNamespace(load=lambda *_, **__: [{"image": 1}], as_numpy=iter),
+            "not a data set of MIDI files",
+        ),
         (SimpleNamespace(load=lambda *_, **__: [], as_numpy=iter), "no music"),
     ):
         monkeypatch.setitem(sys.modules, "tensorflow_datasets", module)

@@ -1,4 +1,4 @@
-"""Zips of music: odd names, spoilt members, sizes that lie, and zips that unpack to far more than they are."""
+"""Zips of music: odd names, corrupted members, sizes that lie, and zips that unpack to far more than they are."""
 
 import io
 import random

@@ -1,4 +1,4 @@
-"""MIDI files that no sequencer should write, and a few that sequencers do: put together event by event, then spoilt."""
+"""MIDI files that no sequencer should write, and a few that sequencers do: put together event by event, then corrupted."""
 
 import random
 
@@ -22,7 +22,7 @@ def chunk(kind: bytes, data: bytes, length: int | None = None) -> bytes:
 
 
 def midi_input(rng: random.Random) -> bytes:
-    """The bytes of a file: structured, oddly structured, or spoilt."""
+    """The bytes of a file: structured, oddly structured, or corrupted."""
     data = _file(rng, odd=rng.choice((0.0, 0.0, 0.1, 0.3, 0.8)))
     if rng.random() < 0.3:
         other = _file(rng, odd=0.2)

@@ -114,7 +114,7 @@ def mutate_text(rng: random.Random, text: str, words: Sequence[str] = (), most: 
 
 
 def encoded(rng: random.Random, text: str) -> bytes:
-    """The text as a file holds it: mostly UTF-8, sometimes spoilt or in another encoding."""
+    """The text as a file holds it: mostly UTF-8, sometimes corrupted or in another encoding."""
     data = text.encode("utf-8", "surrogatepass")
     way = rng.randrange(40)
     if way == 0:
@@ -164,7 +164,7 @@ def nested(depth: int, kind: str = "[") -> str:
 
 
 def mutate_json(rng: random.Random, value: Any, odd: Sequence[Any] = ODD_VALUES) -> str:
-    """JSON text that is `value` spoilt: as a value, as text, or by nesting deeper than any parser goes."""
+    """JSON text that is `value` corrupted: as a value, as text, or by nesting deeper than any parser goes."""
     text = json.dumps(mutate_value(rng, value, odd) if rng.random() < 0.8 else value)
     way = rng.randrange(12)
     if way == 0:

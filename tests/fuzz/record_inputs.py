@@ -223,7 +223,7 @@ _CHANGES = (
 def note_sequence_file(rng: random.Random) -> RecordFile:
     """A TFRecord of one to four odd NoteSequences, sometimes with a good one among them."""
     records = [odd_sequence(rng).SerializeToString() for _ in range(rng.choice((1, 1, 2, 4)))]
-    if spoilt := rng.random() < 0.15:
+    if corrupted := rng.random() < 0.15:
         at = rng.randrange(len(records))
         records[at] = mutate_bytes(rng, records[at])
     good = rng.random() < 0.4
@@ -237,11 +237,11 @@ def note_sequence_file(rng: random.Random) -> RecordFile:
         sidecar = mutate_json(rng, {"kind": "note_sequences", "schema": 1, "count": len(records)}).encode(
             errors="replace"
         )
-    return RecordFile(data, sidecar, good and not (broken or spoilt or sidecar))
+    return RecordFile(data, sidecar, good and not (broken or corrupted or sidecar))
 
 
 def shard_file(rng: random.Random, converter: Any, spec: dict[str, Any]) -> RecordFile:
-    """A shard of a converter's examples of which some are spoilt, and a description that may be."""
+    """A shard of a converter's examples of which some are corrupted, and a description that may be."""
     sequence = good_sequence() if rng.random() < 0.8 else plain_sequence(rng)
     examples, _ = converter.convert(sequence)
     records = []

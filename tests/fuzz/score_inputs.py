@@ -1,4 +1,4 @@
-"""Scores: ABC tune books and MusicXML, plain and compressed, spoilt or built to take all time and memory."""
+"""Scores: ABC tune books and MusicXML, plain and compressed, corrupted or built to take all time and memory."""
 
 import io
 import random

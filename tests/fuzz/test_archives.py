@@ -10,7 +10,7 @@ from preprocess.sources import Archive, find_sources
 from tests.fuzz import campaign
 from tests.fuzz.archive_inputs import archive
 from tests.fuzz.campaign import Wrong
-from tests.fuzz.test_midi import check_sequence
+from tests.fuzz.checks import check_sequence
 
 OPTIONS = Options("mine")
 

@@ -13,8 +13,8 @@ from preprocess.tfrecord import read_records, sidecar_path
 from preprocess.transform import Filters, Transform
 from tests.fuzz import campaign
 from tests.fuzz.campaign import Wrong
+from tests.fuzz.checks import all_converters, check_examples
 from tests.fuzz.record_inputs import RecordFile, note_sequence_file, shard_file
-from tests.fuzz.test_midi import all_converters, check_examples
 from workflows.examples import load_windows
 
 CONFIGS = tuple(configs.CONFIG_MAP.values())

@@ -42,7 +42,7 @@ def with_field(data: bytes, field: int, number: int, size: int) -> bytes:
     return data[:at] + number.to_bytes(size, "little") + data[at + size :]
 
 
-def spoilt(data: bytes) -> bytes:
+def corrupted(data: bytes) -> bytes:
     """Bytes of which some in the middle are another."""
     at = len(data) // 2
     return data[:at] + bytes(b ^ 0x55 for b in data[at : at + 4]) + data[at + 4 :]
@@ -50,8 +50,10 @@ def spoilt(data: bytes) -> bytes:
 
 ZIPS: dict[str, bytes] = {
     "a member without a name": with_field(zipped("a.mid", midi(NOTE + END)), 28, 0, 2),
-    "a spoilt member, packed by LZMA": spoilt(zipped("a.mid", midi(NOTE * 50 + END), zipfile.ZIP_LZMA)),
-    "a spoilt member, packed by bzip2": spoilt(zipped("a.mid", midi(NOTE * 50 + END), zipfile.ZIP_BZIP2)),
+    "a corrupted member, packed by LZMA": corrupted(zipped("a.mid", midi(NOTE * 50 + END), zipfile.ZIP_LZMA)),
+    "a corrupted member, packed by bzip2": corrupted(
+        zipped("a.mid", midi(NOTE * 50 + END), zipfile.ZIP_BZIP2)
+    ),
     "a member that begins before the file": with_field(zipped("a.mid", midi(NOTE + END)), 42, 2**32 - 1, 4),
     "a method that nobody knows": with_field(zipped("a.mid", midi(NOTE + END)), 10, 99, 2),
 }

@@ -9,8 +9,8 @@ import pytest
 
 from preprocess.scores.reader import read_score
 from tests.fuzz import campaign, score_inputs
+from tests.fuzz.checks import all_converters, check_examples, check_sequence
 from tests.fuzz.score_inputs import Score
-from tests.fuzz.test_midi import all_converters, check_examples, check_sequence
 
 KINDS: dict[str, Callable[[random.Random], Score]] = {
     "abc": score_inputs.abc,

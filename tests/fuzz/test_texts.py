@@ -10,7 +10,7 @@ import configs
 from common.errors import InputError
 from tests.fuzz import campaign, text_inputs
 from tests.fuzz.campaign import Wrong
-from tests.fuzz.test_midi import check_sequence
+from tests.fuzz.checks import check_sequence
 
 MOST_PARAMETERS = 2**30
 PLAYABLE = 200_000

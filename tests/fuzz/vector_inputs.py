@@ -21,7 +21,7 @@ def attributes_text() -> str:
 
 
 def attributes_file(rng: random.Random) -> str:
-    """Attribute vectors of which a number, a vector, a name or the text is spoilt."""
+    """Attribute vectors of which a number, a vector, a name or the text is corrupted."""
     data = json.loads(attributes_text())
     way = rng.randrange(4)
     if way == 0:
@@ -44,7 +44,7 @@ def attributes_file(rng: random.Random) -> str:
 
 
 def embedding_file(rng: random.Random) -> bytes:
-    """An .npz of `explore.py embed` with an array missing, of another shape, dtype or content, or spoilt as a zip."""
+    """An .npz of `explore.py embed` with an array missing, of another shape, dtype or content, or corrupted as a zip."""
     n, steps, z = 3, 64, 4
     arrays: dict[str, Any] = {
         "mu": np.zeros((n, z), np.float32),
@@ -101,7 +101,7 @@ def _odd_npz(rng: random.Random, arrays: dict[str, Any]) -> bytes:
 
 
 def polyphonic_set(rng: random.Random) -> bytes:
-    """A .mat file of pieces in frames, of which a split, a shape or a number is odd, or spoilt bytes."""
+    """A .mat file of pieces in frames, of which a split, a shape or a number is odd, or corrupted bytes."""
     from scipy.io import savemat
 
     def piece(frames: int = 8, keys: int = 88) -> np.ndarray:

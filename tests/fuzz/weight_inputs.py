@@ -101,7 +101,7 @@ def header_of(arrays: dict[str, np.ndarray], notes: dict[str, str]) -> tuple[dic
 
 
 def checkpoint_file(rng: random.Random) -> Files:
-    """A checkpoint of ours with spoilt header, config, weights or bytes."""
+    """A checkpoint of ours with corrupted header, config, weights or bytes."""
     weights, config = small(rng.choice(list(SMALL)))
     arrays = {f"model/{name}": array for name, array in weights.items()}
     notes = {"config": config, "step": "7", "notes": "{}"}
@@ -145,7 +145,7 @@ ODD_SIZES = (0, -1, 1, 3, 10**6, 10**9, 2**63, 1.5, "8", None, True)
 
 
 def odd_config(rng: random.Random, config: str) -> str:
-    """A config's JSON, of which a name, a size, a part or the whole is spoilt."""
+    """A config's JSON, of which a name, a size, a part or the whole is corrupted."""
     data = json.loads(config)
     way = rng.randrange(7)
     if way == 0:
@@ -228,8 +228,8 @@ def torch_export(rng: random.Random) -> Files:
                 shape, np.float32
             )
     if rng.random() < 0.7:
-        spoilt = odd_arrays(rng, {f"model/{n}": a for n, a in arrays.items()})
-        arrays = {n.removeprefix("model/"): a for n, a in spoilt.items()}
+        corrupted = odd_arrays(rng, {f"model/{n}": a for n, a in arrays.items()})
+        arrays = {n.removeprefix("model/"): a for n, a in corrupted.items()}
     header, data = header_of(arrays, {})
     del header["__metadata__"]
     if rng.random() < 0.2:
@@ -266,7 +266,7 @@ def _exported() -> dict[str, bytes]:
 
 
 def magenta_js_folder(rng: random.Random) -> Files:
-    """A folder of magenta.js with a spoilt manifest, config or shard."""
+    """A folder of magenta.js with a corrupted manifest, config or shard."""
     files = dict(_exported())
     if rng.random() < 0.2:
         files = {"manifest.json": b"", "a": b"\0" * 16, "config.json": b"{}"}
@@ -335,7 +335,7 @@ MEMBERS = (
 
 
 def tar_file(rng: random.Random) -> Files:
-    """A tar of a checkpoint with odd members, spoilt members or spoilt bytes; packed in one way or another."""
+    """A tar of a checkpoint with odd members, corrupted members or corrupted bytes; packed in one way or another."""
     files = dict(_tensorflow_files())
     mode = rng.choice(("w", "w", "w:gz", "w:bz2", "w:xz"))
     if rng.random() < 0.5:

@@ -154,10 +154,10 @@ def test_errors_spoil_what_is_read_and_predicted_alike() -> None:
     velocities = np.where(keys, np.float32(0.9), np.float32(0))
     pieces = Pieces(("piece",), [keys], [velocities])
     whole = FragmentBatches(pieces, 50, 20, 4, seed=1)
-    spoilt = FragmentBatches(pieces, 50, 20, 4, seed=1, error_rate=0.2)
+    corrupted = FragmentBatches(pieces, 50, 20, 4, seed=1, error_rate=0.2)
     changed = 0
     for step in range(4):
-        clean, batch = whole.batch(step), spoilt.batch(step)
+        clean, batch = whole.batch(step), corrupted.batch(step)
         again = FragmentBatches(pieces, 50, 20, 4, seed=1, error_rate=0.2).batch(step)
         for name, values in batch.items():
             np.testing.assert_array_equal(values, again[name])
