@@ -215,12 +215,16 @@ def progress(description: str, total: int) -> Iterator[Callable[..., None]]:
 
     Nothing is drawn where standard error is not a terminal.
     """
+    stream = _bare(sys.stderr)
+    if not stream.isatty():  # rich, which takes a while to import, is not needed
+        yield lambda n=1: None
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     described = TextColumn("{task.description}", markup=False)
     columns = (described, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(file=_bare(sys.stderr))
+    console = Console(file=stream)
     # Not redirected: rich would obey the escape codes of what is printed meanwhile.
     with Progress(
         *columns,
