@@ -7,7 +7,7 @@ Which row a config has follows from its parts (`Config.family`). What commands d
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +22,13 @@ from models.piano.trained import TrainedFrameModel
 
 Weights = dict[str, np.ndarray]
 AnyTrained = TrainedModel | TrainedFrameModel
+
+if TYPE_CHECKING:
+    from models.history_drums.vae import HistoryVAE
+    from models.music_vae.model import MusicVAE
+    from models.piano.model import FrameModel
+
+    AnyKeras = MusicVAE | FrameModel
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,7 @@ class Family:
     """
 
     name: str
-    build: Callable[[Config, int], Any]
+    build: Callable[[Config, int], "AnyKeras"]
     trained: Callable[[Config, Weights, str, str | None], AnyTrained]
     temperature: Callable[[Config], float] = lambda config: 0.5
     short_pieces_in_numpy: bool = False
@@ -52,19 +59,19 @@ class Family:
 # Importing Keras takes seconds, so a model's classes are imported when one is built.
 
 
-def _music_vae(config: Config, seed: int) -> Any:
+def _music_vae(config: Config, seed: int) -> "MusicVAE":
     from models.music_vae.build import music_vae
 
     return music_vae(config, seed)
 
 
-def _history_vae(config: Config, seed: int) -> Any:
+def _history_vae(config: Config, seed: int) -> "HistoryVAE":
     from models.history_drums.build import history_vae
 
     return history_vae(config, seed)
 
 
-def _frame_model(config: Config, seed: int) -> Any:
+def _frame_model(config: Config, seed: int) -> "FrameModel":
     from models.piano.build import frame_model
 
     return frame_model(config, seed)
@@ -111,8 +118,8 @@ def default_temperature(config: Config) -> float:
     return of(config).temperature(config)
 
 
-def build_model(config: Config, seed: int = 0) -> Any:
-    """The Keras model of a config with fresh weights: a `MusicVAE`, `HistoryVAE` or `FrameModel`.
+def build_model(config: Config, seed: int = 0) -> "AnyKeras":
+    """The Keras model of a config with fresh weights.
 
     Args:
         config: says the parts and their sizes.

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 from catalog.config import Config
 
 if TYPE_CHECKING:
+    from models.history_drums.trained import HistoryModel
+    from models.music_vae.trained import TrainedModel
+    from models.piano.trained import TrainedFrameModel
     from render.midi import Style
     from workflows.training.data import TrainingData
 
 
 @dataclass(frozen=True)
 class Workflows:
-    """What commands do with a family.
+    """What commands do with a family, whose trained models are those of `models.families.Family.trained`.
 
     Attributes:
         training_data: a config's examples, from globs to train on and held-out ones; either may be None.
@@ -51,31 +54,31 @@ def _pieces(config: Config, train: str | None, held_out: str | None) -> "Trainin
     return PieceData(config, train, held_out)
 
 
-def _evaluate_clips(args: argparse.Namespace, model: Any, files: list[Path]) -> None:
+def _evaluate_clips(args: argparse.Namespace, model: "TrainedModel", files: list[Path]) -> None:
     from workflows.reporting import music_vae
 
     music_vae.evaluate(args, model, files)
 
 
-def _evaluate_pieces(args: argparse.Namespace, model: Any, files: list[Path]) -> None:
+def _evaluate_pieces(args: argparse.Namespace, model: "TrainedFrameModel", files: list[Path]) -> None:
     from workflows.reporting import piano
 
     piano.evaluate(args, model, files)
 
 
-def _sample_clips(args: argparse.Namespace, model: Any, style: "Style") -> str:
+def _sample_clips(args: argparse.Namespace, model: "TrainedModel", style: "Style") -> str:
     from workflows import latent_clips
 
     return latent_clips.sample(args, model, style)
 
 
-def _sample_beats(args: argparse.Namespace, model: Any, style: "Style") -> str:
+def _sample_beats(args: argparse.Namespace, model: "HistoryModel", style: "Style") -> str:
     from workflows.history_drums import playing
 
     return playing.sample(args, model, style)
 
 
-def _sample_pieces(args: argparse.Namespace, model: Any, style: "Style") -> str:
+def _sample_pieces(args: argparse.Namespace, model: "TrainedFrameModel", style: "Style") -> str:
     from workflows.piano import sampling
 
     return sampling.sample(args, model, style)

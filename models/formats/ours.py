@@ -7,9 +7,10 @@ load without. Weights have the names of Magenta's checkpoints.
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import google_crc32c
 import numpy as np
@@ -204,7 +205,15 @@ def latest(folder: Path) -> Path | None:
     return found[-1] if found else None
 
 
-def assign(model: Any, weights: dict[str, np.ndarray], source: str) -> None:
+class HasWeights(Protocol):
+    """A Keras model that names its weights as checkpoints do."""
+
+    def named_weights(self) -> Mapping[str, Any]:
+        """Its variables by name."""
+        ...
+
+
+def assign(model: HasWeights, weights: dict[str, np.ndarray], source: str) -> None:
     """Give a model its weights, after checking every name and shape.
 
     Raises:

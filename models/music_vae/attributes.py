@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from common.errors import CheckpointError, because
 from common.json_text import parse_json
 from models.music_vae.trained import TrainedModel
 from preprocess.drums.rhythm import STEPS_PER_BAR, syncopation
+from preprocess.note_sequence import NoteSequence
 
 Array = np.ndarray
 
@@ -134,7 +134,9 @@ def bars_of(model: TrainedModel) -> int:
     return model.converter.slice_bars or max(1, -(-model.max_length // STEPS_PER_BAR))
 
 
-def measure(sequences: Sequence[Any], names: Sequence[str], bars: int, lead_only: bool = False) -> Array:
+def measure(
+    sequences: Sequence[NoteSequence], names: Sequence[str], bars: int, lead_only: bool = False
+) -> Array:
     """Attributes of NoteSequences at 120 quarter notes a minute, float64 `[clips, attributes]`, NaN where undefined.
 
     Args:
@@ -152,7 +154,7 @@ def measure(sequences: Sequence[Any], names: Sequence[str], bars: int, lead_only
     return values
 
 
-def _notes(sequence: Any, drums: bool | None, lead_only: bool, bars: int) -> Notes:
+def _notes(sequence: NoteSequence, drums: bool | None, lead_only: bool, bars: int) -> Notes:
     notes = [note for note in sequence.notes if drums is None or note.is_drum == drums]
     if lead_only and notes:
         lead = min(note.instrument for note in notes)
@@ -162,7 +164,9 @@ def _notes(sequence: Any, drums: bool | None, lead_only: bool, bars: int) -> Not
     return Notes(starts * SIXTEENTHS_PER_SECOND, ends * SIXTEENTHS_PER_SECOND, pitches, velocities, bars)
 
 
-def measure_values(model: TrainedModel, values: Array, names: Sequence[str], lengths: Any = None) -> Array:
+def measure_values(
+    model: TrainedModel, values: Array, names: Sequence[str], lengths: Array | None = None
+) -> Array:
     """Attributes of compact values `[n, steps, ...]`, what a decoder plays or was to play; `[n, attributes]`.
 
     Args:

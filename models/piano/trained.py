@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from models.piano.model import FrameModel
 
 Array = np.ndarray
+Tensor = Any
 
 FRAMES_A_CALL = 256
 """Frames that a compiled call plays; the state is passed from call to call."""
@@ -160,7 +161,9 @@ class TrainedFrameModel:
             return None
         return _array(weights)[0], tuple(lag + 1 for lag in self.keras_model.reader.lags)
 
-    def _primed(self, count: int, primer: Array | None, velocities: Array | None) -> tuple[Any, Any, Array]:
+    def _primed(
+        self, count: int, primer: Array | None, velocities: Array | None
+    ) -> tuple[Tensor, Any, Array]:
         """The frame before the first one to draw, the state after it, and the first one's position."""
         from models.piano import playing as frame_playing
 
@@ -203,7 +206,7 @@ class TrainedFrameModel:
         return self._players[steps]
 
 
-def _array(x: Any) -> Array:
+def _array(x: Tensor) -> Array:
     from keras import ops
 
     return ops.convert_to_numpy(x)

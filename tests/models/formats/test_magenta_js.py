@@ -213,17 +213,20 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "unknown quantization": (edited(quantization={"dtype": "int4", "min": 0, "scale": 1}), "unknown dtype"),
     "scale no number": (edited(quantization={"dtype": "uint8", "min": 0, "scale": "1"}), "not numbers"),
     "scale not finite": (edited(quantization={"dtype": "uint8", "min": float("nan"), "scale": 1}), "not num"),
-    "scale beyond all": (edited(quantization={"dtype": "uint8", "min": 0, "scale": 10**400}), "no manifest"),
-    "no scale": (edited(quantization={"dtype": "uint8"}), "no manifest"),
+    "scale beyond all": (
+        edited(quantization={"dtype": "uint8", "min": 0, "scale": 10**400}),
+        "not a manifest",
+    ),
+    "no scale": (edited(quantization={"dtype": "uint8"}), "not a manifest"),
     "negative size": (edited(shape=[-1]), "impossible shape"),
     "enormous size": (edited(shape=[2**31 - 1] * 8), "too short"),
     "size no whole number": (edited(shape=[1.0]), "impossible shape"),
-    "shape no list": (edited(shape=1), "no manifest"),
+    "shape no list": (edited(shape=1), "not a manifest"),
     "name twice": (edited(name="half"), "'half' twice"),
     "name no word": (edited(name=[]), "impossible shape"),
     "no weights": (written(MANIFEST, "[]"), "no weights"),
-    "other JSON": (written(MANIFEST, '{"name": "an app", "icons": []}'), "no manifest"),
-    "null": (written(MANIFEST, "null"), "no manifest"),
+    "other JSON": (written(MANIFEST, '{"name": "an app", "icons": []}'), "not a manifest"),
+    "null": (written(MANIFEST, "null"), "not a manifest"),
     "no JSON": (written(MANIFEST, "<!doctype html>"), "read as JSON"),
     "no text": (written(MANIFEST, b"\xff\xfe\x00"), "read as JSON"),
     "nested without end": (written(MANIFEST, "[" * 10**6), "read as JSON"),
@@ -247,7 +250,7 @@ def test_damage_gets_one_sentence_that_names_the_file(tmp_path: Path, kind: str)
 def test_what_is_larger_than_a_manifest_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = foreign(tmp_path / "foreign")
     monkeypatch.setattr(magenta_js, "MAX_JSON_BYTES", 20)
-    with pytest.raises(CheckpointError, match="no manifest"):
+    with pytest.raises(CheckpointError, match="not a manifest"):
         magenta_js.read(folder)
 
 
