@@ -64,6 +64,21 @@ def test_more_samples_begin_with_the_same_ones(tiny: Path, tmp_path: Path) -> No
     assert three[:2] == two
 
 
+def test_a_backend_plays_what_numpy_plays(tiny: Path, tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    for backend in ("numpy", keras.backend.backend()):
+        flags = [f"--checkpoint_file={tiny}", "--num_outputs=3", "--temperature=0", f"--backend={backend}"]
+        assert sample.main([*flags, f"--output_dir={tmp_path / backend}"]) == 0
+    assert contents(tmp_path / "numpy") == contents(tmp_path / keras.backend.backend())
+
+
+def test_numpy_is_refused_where_it_can_not_play(tiny_of: Callable[..., Path], tmp_path: Path) -> None:
+    path = tiny_of("cat-drums_2bar_small", residual_decoder=True)
+    with pytest.raises(InputError, match="NumPy can't run its decoder"):
+        sample.main([f"--checkpoint_file={path}", "--backend=numpy", f"--output_dir={tmp_path / 'new'}"])
+    assert not (tmp_path / "new").exists()
+
+
 def test_every_clip_is_four_bars_of_drums(tiny: Path, tmp_path: Path) -> None:
     sample.main([f"--checkpoint_file={tiny}", "--num_outputs=2", "--qpm=90", f"--output_dir={tmp_path}"])
     for path in tmp_path.iterdir():
