@@ -54,7 +54,6 @@ COVERED_BY = {
     "models/piano/readers/history_predictor.py": "tests/experiments/test_history_copy.py",
     "models/piano/*.py": "tests/models/piano/test_model.py",
     "models/training/optimizer.py": "tests/test_parity_with_magenta.py",
-    "models/training/callbacks.py": "tests/test_train.py",
     "models/training/settings.py": "tests/test_train.py",
     "models/training/trainable.py": "tests/models/training/test_resuming.py",
     "models/training/trainer.py": "tests/test_train.py",

@@ -28,7 +28,7 @@ class Workflows:
             it says of them.
     """
 
-    training_data: Callable[[Config, str | None, str | None], "TrainingData"]
+    training_data: Callable[[Config, str | None, str | None], "TrainingData[Any]"]
     evaluate: Callable[[argparse.Namespace, Any, list[Path]], None]
     sample: Callable[[argparse.Namespace, Any, "Style"], str]
 
@@ -36,19 +36,19 @@ class Workflows:
 # Each workflow is imported when it is called: a command needs one of them, and some import Keras.
 
 
-def _clips(config: Config, train: str | None, held_out: str | None) -> "TrainingData":
+def _clips(config: Config, train: str | None, held_out: str | None) -> "TrainingData[Any]":
     from workflows.training.data import ClipData
 
     return ClipData(config, train, held_out)
 
 
-def _beats(config: Config, train: str | None, held_out: str | None) -> "TrainingData":
+def _beats(config: Config, train: str | None, held_out: str | None) -> "TrainingData[Any]":
     from workflows.training.data import BeatData
 
     return BeatData(config, train, held_out)
 
 
-def _pieces(config: Config, train: str | None, held_out: str | None) -> "TrainingData":
+def _pieces(config: Config, train: str | None, held_out: str | None) -> "TrainingData[Any]":
     from workflows.training.data import PieceData
 
     return PieceData(config, train, held_out)

@@ -21,9 +21,12 @@ from preprocess.keyboard import KEYS, PITCH_CLASSES
 
 if TYPE_CHECKING:
     from catalog.config import HParams
+    from models.piano.key_decoders import KeyDecoder
     from models.piano.velocities import VelocityDecoder
 
 Tensor = Any
+State = Any
+"""The state of a part: a nested structure of tensors that only the part itself looks into."""
 
 FRAME_FORMS = ("keys", "classes", "tokens")
 
@@ -38,10 +41,10 @@ class FrameState(NamedTuple):
         velocities: of the decoder of velocities.
     """
 
-    reader: Any
-    output: Any
-    keys: Any
-    velocities: Any
+    reader: State
+    output: State
+    keys: State
+    velocities: State
 
 
 class Sizes(NamedTuple):
@@ -121,7 +124,7 @@ class FrameModel(TrainableModel):
         clock_bits: int = 0,
         signed: bool = False,
         step_weights: bool = False,
-        key_decoder: Any = None,
+        key_decoder: "KeyDecoder | None" = None,
         velocity_decoder: "VelocityDecoder | None" = None,
         depth: int = KEYS,
         seed: int = 0,
@@ -213,7 +216,7 @@ class FrameModel(TrainableModel):
         return ops.concatenate([shown, ops.cast(clock, "float32")], axis=-1)
 
     def zero_state(
-        self, batch: Any, past: Tensor | None = None, position: Tensor | None = None
+        self, batch: int | Tensor, past: Tensor | None = None, position: Tensor | None = None
     ) -> FrameState:
         """The state before a piece, or before a fragment whose `past` and `position` are known (see the class)."""
         reader = self.reader.zero_state(batch)
@@ -315,7 +318,7 @@ class FrameModel(TrainableModel):
 
     def score_decoders(
         self, batch: Batch, values: Tensor, state: FrameState
-    ) -> tuple[dict[str, Tensor], Any, Any]:
+    ) -> tuple[dict[str, Tensor], State, State]:
         """What the decoders of keys and velocities make of a fragment, for evaluation.
 
         Returns:

@@ -11,10 +11,13 @@ import socket
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from common.output_files import check_folder, write_atomically, write_error
 from preprocess.tfrecord import framed
+
+if TYPE_CHECKING:
+    from tensorboard.compat.proto.event_pb2 import Event
 
 
 class RunLog:
@@ -68,7 +71,7 @@ class _EventFile:
         summary = Summary(value=[Summary.Value(tag=k, simple_value=float(v)) for k, v in values.items()])
         self._append(Event(wall_time=time.time(), step=step, summary=summary))
 
-    def _append(self, event: Any) -> None:
+    def _append(self, event: "Event") -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with open(self.path, "ab") as file:

@@ -3,7 +3,9 @@
 import sys
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import numpy as np
 
 from catalog.config import Config
 from common.errors import InputError
@@ -19,13 +21,17 @@ if TYPE_CHECKING:
     from models.music_vae.validation import Validator
     from models.piano.evaluation import Scorer
     from models.piano.model import FrameModel
+    from models.training.trainable import TrainableModel
     from models.training.trainer import BatchSource
 
 Line = dict[str, float]
+"""Figures of a step by name."""
+
+Model = TypeVar("Model", bound="TrainableModel")
 
 
-class TrainingData(ABC):
-    """The examples of a run.
+class TrainingData(ABC, Generic[Model]):
+    """The examples of a run, for one class of models.
 
     Attributes:
         has_held_out: whether some were given to validate on.
@@ -34,15 +40,15 @@ class TrainingData(ABC):
     has_held_out: bool
 
     @abstractmethod
-    def batches(self, model: Any, seed: int) -> "BatchSource":
+    def batches(self, model: Model, seed: int) -> "BatchSource":
         """The training batches of a model, each a function of the seed and its step."""
 
     @abstractmethod
-    def validate(self, model: Any, limit: int | None = None) -> Line:
+    def validate(self, model: Model, limit: int | None = None) -> Line:
         """A model's figures on what is held out, `val_loss` among them.
 
         Args:
-            model: of the family that the data are for.
+            model: is validated with its present weights.
             limit: number of batches; None for all.
         """
 
@@ -50,14 +56,14 @@ class TrainingData(ABC):
     def report(self, step: int, line: Line) -> str:
         """A line of the log for the terminal."""
 
-    def draw_expected(self, model: Any, step: int, path: Path) -> None:  # noqa: B027
+    def draw_expected(self, model: Model, step: int, path: Path) -> None:  # noqa: B027
         """Write a picture of what a model expects of held-out music after a step, where there is one to draw."""
 
     def draw_curves(self, run_dir: Path) -> None:  # noqa: B027
         """Write a picture of the run's log, where there is one to draw."""
 
 
-class ClipData(TrainingData):
+class ClipData(TrainingData["MusicVAE"]):
     """Examples of a converter, for MusicVAE.
 
     Args:
@@ -118,7 +124,7 @@ class BeatData(ClipData):
         return DrumBatches(self.windows, mixture, pack, size, steps_per_bar, seed)
 
 
-class PieceData(TrainingData):
+class PieceData(TrainingData["FrameModel"]):
     """Whole pieces, for piano models; arguments as for `ClipData`."""
 
     def __init__(self, config: Config, train: str | None, held_out: str | None):
@@ -126,7 +132,7 @@ class PieceData(TrainingData):
         self.train: Pieces | None = load_pieces(train, config, "train") if train else None
         self.held_out: Pieces | None = load_pieces(held_out, config, "validation") if held_out else None
         self.has_held_out = self.held_out is not None
-        self._groups: list[list[dict[str, Any]]] | None = None
+        self._groups: list[list[dict[str, np.ndarray]]] | None = None
         self._validated = 0
         self._scorer: Scorer | None = None
 

@@ -20,6 +20,7 @@ from workflows.training.run_lock import check_free, locked
 
 if TYPE_CHECKING:
     from models.training.resuming import Progress
+    from models.training.trainable import TrainableModel
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def train(
     return run(model, config, data, run_dir, settings, seed, validation_batches)
 
 
-def built(config: Config, seed: int = 0) -> Any:
+def built(config: Config, seed: int = 0) -> "TrainableModel":
     """A compiled model with fresh weights.
 
     Raises:
@@ -105,9 +106,9 @@ def built(config: Config, seed: int = 0) -> Any:
 
 
 def run(
-    model: Any,
+    model: "TrainableModel",
     config: Config,
-    data: TrainingData,
+    data: TrainingData[Any],
     run_dir: Path,
     settings: Settings,
     seed: int = 0,
