@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import export
+import sample
 from common.errors import CheckpointError
 from models import families
 from models.formats import magenta_js, ours
@@ -28,9 +30,26 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 def test_a_checkpoint_is_read_once(tmp_path: Path, reads: list[Path]) -> None:
     path = save_tiny(tmp_path / "tiny.safetensors", tiny_config("cat-drums_2bar_small"))
-    reads.clear()
     families.open_model(str(path))
     assert reads == [path]
+    for command, more in ((sample, ["--output_dir"]), (export, ["--output"])):
+        reads.clear()
+        assert command.main([f"--checkpoint_file={path}", *more, str(tmp_path / command.__name__)]) == 0
+        assert reads == [path]
+
+
+def test_a_run_is_read_once_unless_its_best_checkpoint_is_damaged(
+    tmp_path: Path, reads: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tiny_config("cat-drums_2bar_small")
+    (tmp_path / "train").mkdir()
+    best, newest = tmp_path / "train" / "best.safetensors", tmp_path / "train" / "step-00000002.safetensors"
+    save_tiny(best, config)
+    save_tiny(newest, config)
+    assert open_checkpoint(str(tmp_path)).source == str(best) and reads == [best]
+    best.write_bytes(b"damaged")
+    assert open_checkpoint(str(tmp_path)).source == str(newest) and reads == [best, best, newest]
+    assert str(best) in capsys.readouterr().err
 
 
 def test_what_is_opened_says_where_it_comes_from(tmp_path: Path) -> None:
