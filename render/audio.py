@@ -8,12 +8,12 @@ import dataclasses
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from common.errors import InputError
 from common.output_files import OutputFile
+from preprocess.note_sequence import NoteSequence
 from render.midi import Style
 
 RATE = 44100
@@ -56,7 +56,7 @@ def timbre_of(program: int) -> Timbre:
     return TIMBRES[program // 8 % len(TIMBRES)]
 
 
-def read_back(sequence: Any, style: Style, bars: int) -> Any:
+def read_back(sequence: NoteSequence, style: Style, bars: int) -> NoteSequence:
     """The NoteSequence that is read of the MIDI file of a clip, with the General MIDI drums of before the drum map."""
     from preprocess.midi.reader import read_midi
     from render.midi import midi_bytes
@@ -64,7 +64,7 @@ def read_back(sequence: Any, style: Style, bars: int) -> Any:
     return read_midi(midi_bytes(sequence, dataclasses.replace(style, drum_map=None), bars))
 
 
-def as_written(sequence: Any, style: Style, bars: int) -> Any:
+def as_written(sequence: NoteSequence, style: Style, bars: int) -> NoteSequence:
     """What `read_back` gives at one tempo, as pictures show it; chord symbols, which the file lacks, are added."""
     from preprocess.midi.tempo_map import at_one_tempo
 
@@ -152,7 +152,7 @@ class _Sound:
     samples: Callable[[int, int], np.ndarray]
 
 
-def _sounds(sequence: Any, style: Style, bars: int) -> list[_Sound]:
+def _sounds(sequence: NoteSequence, style: Style, bars: int) -> list[_Sound]:
     """The sounds of a NoteSequence's notes, in their order."""
     from render.pianoroll import ROW_OF_PITCH
 
@@ -161,7 +161,7 @@ def _sounds(sequence: Any, style: Style, bars: int) -> list[_Sound]:
     def drum(row: int, gain: float) -> Callable[[int, int], np.ndarray]:
         return lambda start, stop: drums[row][start:stop] * gain
 
-    def key(note: Any, gain: float) -> Callable[[int, int], np.ndarray]:
+    def key(note: NoteSequence.Note, gain: float) -> Callable[[int, int], np.ndarray]:
         held, timbre = note.end_time - note.start_time, timbre_of(note.program)
         return lambda start, stop: key_sound(note.pitch, held, timbre, start, stop) * gain
 
@@ -199,7 +199,7 @@ def _blocks(sounds: list[_Sound], length: int) -> Iterator[np.ndarray]:
         yield out
 
 
-def _wav_parts(sequence: Any, style: Style, bars: int) -> Iterator[bytes]:
+def _wav_parts(sequence: NoteSequence, style: Style, bars: int) -> Iterator[bytes]:
     """The bytes of a WAV file: its header, then block after block."""
     length = round(style.seconds(bars * style.quarters_per_bar) * RATE)
     if length > LONGEST:
@@ -235,12 +235,12 @@ def _wav_parts(sequence: Any, style: Style, bars: int) -> Iterator[bytes]:
         yield (block / max(1.0, peak) * 32767).astype("<i2").tobytes()
 
 
-def wav_bytes(sequence: Any, style: Style = Style(), bars: int = 4) -> bytes:
+def wav_bytes(sequence: NoteSequence, style: Style = Style(), bars: int = 4) -> bytes:
     """A NoteSequence as a mono 16-bit WAV, exactly `bars` bars long."""
     return b"".join(_wav_parts(sequence, style, bars))
 
 
-def write_wav(sequence: Any, path: str | Path, style: Style = Style(), bars: int = 4) -> None:
+def write_wav(sequence: NoteSequence, path: str | Path, style: Style = Style(), bars: int = 4) -> None:
     """Write a NoteSequence as WAV, whole or not at all; no more than some seconds of it are held at once.
 
     Raises:

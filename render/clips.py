@@ -7,10 +7,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from common.errors import InputError
 from common.output_files import check_outputs
+from preprocess.converters.base import Converter
+from preprocess.note_sequence import NoteSequence
 from render.drum_maps import load_drum_map
 from render.midi import FINEST, GIVEN, GIVEN_PART, Style, write_midi
 
@@ -33,7 +34,7 @@ def style_of(args: argparse.Namespace) -> Style:
     )
 
 
-def in_meter_of(style: Style, converter: Any) -> Style:
+def in_meter_of(style: Style, converter: Converter) -> Style:
     """The style with the bars of a converter.
 
     Raises:
@@ -118,7 +119,7 @@ class Shown:
     """
 
     label: str
-    sequence: Any
+    sequence: NoteSequence
     style: Style
     given: tuple[tuple[float, float], ...] = ()
 
@@ -187,7 +188,7 @@ def write_clips(
     return files.all
 
 
-def numbered(sequences: Sequence[Any], style: Style, name: str = "") -> list[Shown]:
+def numbered(sequences: Sequence[NoteSequence], style: Style, name: str = "") -> list[Shown]:
     """Clips of one style that are told from each other by number, from 1, after a name."""
     return [Shown(f"{name} {i}".strip(), sequence, style) for i, sequence in enumerate(sequences, 1)]
 
@@ -208,7 +209,7 @@ def joined_style(styles: Sequence[Style], bars: int) -> Style:
     return dataclasses.replace(styles[0], tempos=tuple(changes), ticks_per_quarter=resolution)
 
 
-def joined(sequences: list[Any], bars: int, quarters_per_bar: float = 4.0) -> Any:
+def joined(sequences: list[NoteSequence], bars: int, quarters_per_bar: float = 4.0) -> NoteSequence:
     """One NoteSequence of clips one after the other, at the tempo of the first.
 
     Args:
@@ -225,7 +226,7 @@ def joined(sequences: list[Any], bars: int, quarters_per_bar: float = 4.0) -> An
     whole.tempos.add(qpm=qpm)
     whole.part_infos.add(part=GIVEN_PART, name=GIVEN)
     length = bars * quarters_per_bar * 60 / qpm
-    numbers: dict[Any, int] = {}
+    numbers: dict[tuple[bool, int, int], int] = {}
     for i, sequence in enumerate(sequences):
         speed, begin, end = _qpm(sequence) / qpm, i * length, (i + 1) * length
         player_of = _players(sequence)
@@ -249,11 +250,11 @@ def joined(sequences: list[Any], bars: int, quarters_per_bar: float = 4.0) -> An
     return whole
 
 
-def _qpm(sequence: Any) -> float:
+def _qpm(sequence: NoteSequence) -> float:
     return sequence.tempos[0].qpm if sequence.tempos else 120.0
 
 
-def _players(sequence: Any) -> dict[tuple[bool, int, int], tuple[bool, int, int]]:
+def _players(sequence: NoteSequence) -> dict[tuple[bool, int, int], tuple[bool, int, int]]:
     """Each instrument's drums or not, program, and which of the instruments of that program it is."""
     players = {}
     seen: dict[tuple[bool, int], int] = {}

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from common.errors import InputError
@@ -99,7 +100,7 @@ def _points(rows: Sequence[Mapping[str, Any]], name: str) -> Points:
     return sorted(points)
 
 
-def _draw_panel(axis: Any, heading: str, training: Points, held_out: Points) -> None:
+def _draw_panel(axis: Axes, heading: str, training: Points, held_out: Points) -> None:
     axis.set_facecolor(PAPER)
     axis.set_title(heading, loc="left", fontsize=9, color=INK)
     # A line through one point is none.
@@ -122,7 +123,7 @@ def _draw_panel(axis: Any, heading: str, training: Points, held_out: Points) -> 
     axis.legend(fontsize=8, frameon=False, labelcolor=INK, loc="upper right")
 
 
-def _limit(axis: Any, points: Points) -> None:
+def _limit(axis: Axes, points: Points) -> None:
     """Let what comes after the first twentieth of the steps fill the height."""
     first, last = min(points)[0], max(points)[0]
     values = [value for step, value in points if step >= first + (last - first) / 20]

@@ -16,6 +16,7 @@ from typing import Any
 
 from common.output_files import write_atomically
 from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
+from preprocess.note_sequence import NoteSequence
 from render.midi import GIVEN, Style, midi_bytes
 
 
@@ -33,7 +34,7 @@ class Clip:
     """
 
     title: str
-    sequence: Any
+    sequence: NoteSequence
     bars: int = 4
     style: Style | None = None
     file: str = ""

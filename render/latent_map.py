@@ -1,13 +1,13 @@
 """Pictures of a latent space: a sheet of clips, a map of many clips, and what attribute vectors move."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
+from preprocess.note_sequence import NoteSequence
 from render.pianoroll import BAR, COLOURS, GRID, INK, PAPER, ROW_OF_PITCH, hit_height, opacity
 
 MOST_COLOURS = 10
@@ -18,7 +18,7 @@ SHADES = ("#3d5a80", "#fbfaf7", "#c8553d")
 
 
 def grid_figure(
-    rows: Sequence[Sequence[Any]], bars: int, title: str = "", quarters_per_bar: float = 4.0
+    rows: Sequence[Sequence[NoteSequence]], bars: int, title: str = "", quarters_per_bar: float = 4.0
 ) -> Figure:
     """Clips as small piano rolls in rows and columns; pitched notes share one scale of keys.
 
@@ -43,7 +43,7 @@ def grid_figure(
 
 
 def _draw_clip(
-    axis: Axes, sequence: Any, bars: int, keys: tuple[int, int] | None, steps_per_bar: float
+    axis: Axes, sequence: NoteSequence, bars: int, keys: tuple[int, int] | None, steps_per_bar: float
 ) -> None:
     """A clip without labels, in sixteenths: drums as nine rows at the bottom, pitched notes by key above them."""
     steps, drums = bars * steps_per_bar, len(REDUCED_DRUM_CLASSES)
@@ -75,7 +75,11 @@ def _draw_clip(
 
 
 def map_figure(
-    coordinates: np.ndarray, shares: np.ndarray, labels: Sequence[Any], meaning: str, title: str = ""
+    coordinates: np.ndarray,
+    shares: np.ndarray,
+    labels: Sequence[str] | np.ndarray,
+    meaning: str,
+    title: str = "",
 ) -> Figure:
     """Clips as dots on a plane.
 
@@ -110,7 +114,7 @@ def map_figure(
     return figure
 
 
-def _scatter_by_name(axis: Any, coordinates: np.ndarray, names: np.ndarray, size: float) -> None:
+def _scatter_by_name(axis: Axes, coordinates: np.ndarray, names: np.ndarray, size: float) -> None:
     """The names with most dots get a colour each."""
     found, counts = np.unique(names, return_counts=True)
     order = np.argsort(-counts, kind="stable")

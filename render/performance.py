@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from common.console import printable
 from common.errors import InputError
 from common.output_files import check_outputs, write_atomically
+from preprocess.note_sequence import NoteSequence
 from preprocess.sources import as_text
 from render.midi import Style
 
@@ -92,8 +92,8 @@ class Performances:
 
     stem: Path
     midi: list[bytes]
-    drums: list[Any]
-    given: Any
+    drums: list[NoteSequence]
+    given: NoteSequence
     bars: int
     style: Style
     title: str

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Patch, Rectangle
@@ -101,7 +101,7 @@ def octave_name(pitch: int) -> str:
     return f"C{pitch // 12 - 1}"
 
 
-def contents_of(sequence: Any, steps: float) -> Contents:
+def contents_of(sequence: NoteSequence, steps: float) -> Contents:
     """What a NoteSequence of one tempo holds in its first `steps` sixteenths; longer notes are cut there."""
     per_second = (sequence.tempos[0].qpm if sequence.tempos else 120.0) / 60 * 4
     players = sorted({(note.program, note.instrument) for note in sequence.notes if not note.is_drum})
@@ -124,7 +124,7 @@ def contents_of(sequence: Any, steps: float) -> Contents:
     )
 
 
-def _chords(sequence: Any, per_second: float, steps: float) -> tuple[tuple[float, str], ...]:
+def _chords(sequence: NoteSequence, per_second: float, steps: float) -> tuple[tuple[float, str], ...]:
     """Where the chord changes and to what; of several at one time one counts, and "no chord" the least."""
     symbols: dict[float, str] = {}
     for text in sequence.text_annotations:
@@ -172,7 +172,7 @@ def hit_height(velocity: int) -> float:
 
 
 def clip_figure(
-    rows: list[tuple[str, Any]],
+    rows: list[tuple[str, NoteSequence]],
     bars: int = 4,
     title: str = "",
     quarters_per_bar: float = 4.0,
@@ -234,7 +234,7 @@ def beat_lines(bars: int, quarters_per_bar: float, quarters_per_beat: float) -> 
     return [4 * (start + beat * quarters_per_beat) for start in starts for beat in beats]
 
 
-def _prepare(axis: Any, bars: int, quarters_per_bar: float, quarters_per_beat: float) -> None:
+def _prepare(axis: Axes, bars: int, quarters_per_bar: float, quarters_per_beat: float) -> None:
     """Lines of bars and beats, without a frame."""
     bar = quarters_per_bar * 4
     axis.set_facecolor(PAPER)
@@ -255,7 +255,7 @@ def _prepare(axis: Any, bars: int, quarters_per_bar: float, quarters_per_beat: f
         spine.set_visible(False)
 
 
-def _shade_given(axis: Any, spans: Sequence[tuple[float, float]], bars: int, bar: float) -> None:
+def _shade_given(axis: Axes, spans: Sequence[tuple[float, float]], bars: int, bar: float) -> None:
     """Shade what was given, with a line and a word where the model goes on."""
     for first, end in spans:
         axis.axvspan(first * bar, end * bar, color=GIVEN_SHADE, linewidth=0, zorder=0.2)
@@ -267,7 +267,7 @@ def _shade_given(axis: Any, spans: Sequence[tuple[float, float]], bars: int, bar
             axis.axvline(end * bar, color=INK, linewidth=1.6, zorder=0.6)
 
 
-def _draw_hits(axis: Any, clip: Contents) -> None:
+def _draw_hits(axis: Axes, clip: Contents) -> None:
     axis.set_ylim(-0.5, len(REDUCED_DRUM_CLASSES) - 0.5)
     for hit in clip.hits:
         box = FancyBboxPatch(
@@ -279,7 +279,7 @@ def _draw_hits(axis: Any, clip: Contents) -> None:
     axis.set_yticks(range(len(names)), names, fontsize=6.5, color=INK)
 
 
-def _draw_keys(axis: Any, clip: Contents, keys: tuple[int, int]) -> None:
+def _draw_keys(axis: Axes, clip: Contents, keys: tuple[int, int]) -> None:
     low, high = keys
     axis.set_ylim(low - 0.5, high + 0.5)
     for pitch in range(low, high + 1):
@@ -298,7 +298,7 @@ def _draw_keys(axis: Any, clip: Contents, keys: tuple[int, int]) -> None:
     axis.set_yticks(octaves, [octave_name(pitch) for pitch in octaves], fontsize=7, color=INK)
 
 
-def _write_above(axis: Any, label: str, clip: Contents, chords: bool, legend: bool) -> None:
+def _write_above(axis: Axes, label: str, clip: Contents, chords: bool, legend: bool) -> None:
     """From top to bottom the label, the instruments by colour, the chord symbols."""
     pad = 3 + 12 * chords + 12 * legend
     axis.set_title(label, loc="left", fontsize=9, color=INK, pad=pad, parse_math=False)

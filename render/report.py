@@ -1,9 +1,9 @@
 """The picture of an evaluation: reconstruction drum by drum, latent units, and samples against held-out beats."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from render.pianoroll import COLOURS, GRID, INK, PAPER
@@ -54,7 +54,7 @@ def report_figure(data: ReportData, title: str) -> Figure:
     return figure
 
 
-def _prepare(axis: Any, title: str) -> None:
+def _prepare(axis: Axes, title: str) -> None:
     axis.set_facecolor(PAPER)
     axis.set_title(title, loc="left", fontsize=9, color=INK)
     axis.grid(axis="y", color=GRID)
@@ -64,7 +64,7 @@ def _prepare(axis: Any, title: str) -> None:
         axis.spines[side].set_visible(False)
 
 
-def _draw_bars(axis: Any, names: tuple[str, ...], groups: dict[str, np.ndarray], title: str) -> None:
+def _draw_bars(axis: Axes, names: tuple[str, ...], groups: dict[str, np.ndarray], title: str) -> None:
     _prepare(axis, title)
     width = 0.8 / len(groups)
     for i, ((label, values), colour) in enumerate(zip(groups.items(), (SAMPLES, HELD_OUT), strict=False)):
@@ -74,7 +74,7 @@ def _draw_bars(axis: Any, names: tuple[str, ...], groups: dict[str, np.ndarray],
     axis.legend(fontsize=7, frameon=False)
 
 
-def _draw_units(axis: Any, data: ReportData) -> None:
+def _draw_units(axis: Axes, data: ReportData) -> None:
     _prepare(axis, "variance of the posterior mean, by latent unit")
     variance = np.sort(data.unit_variance)[::-1]
     floor = data.active_variance / 100
@@ -91,7 +91,7 @@ def _draw_units(axis: Any, data: ReportData) -> None:
     axis.legend(fontsize=7, frameon=False)
 
 
-def _draw_distribution(axis: Any, name: str, groups: dict[str, np.ndarray]) -> None:
+def _draw_distribution(axis: Axes, name: str, groups: dict[str, np.ndarray]) -> None:
     _prepare(axis, name)
     everything = np.concatenate([np.asarray(v, np.float64).ravel() for v in groups.values()])
     low, high = float(everything.min()), float(everything.max())
@@ -100,5 +100,5 @@ def _draw_distribution(axis: Any, name: str, groups: dict[str, np.ndarray]) -> N
     edges = np.arange(low - 0.5, high + 1) if whole else np.linspace(low, max(high, low + 1e-6), 26)
     for (label, values), colour in zip(groups.items(), (SAMPLES, HELD_OUT), strict=False):
         weights = np.full(np.size(values), 1 / np.size(values))
-        axis.hist(np.ravel(values), edges, weights=weights, color=colour, alpha=0.55, label=label)
+        axis.hist(np.ravel(values), edges.tolist(), weights=weights, color=colour, alpha=0.55, label=label)
     axis.legend(fontsize=7, frameon=False)

@@ -3,9 +3,9 @@
 import colorsys
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
@@ -13,6 +13,7 @@ from matplotlib.patches import Rectangle
 
 from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
 from preprocess.drums.rhythm import hits_of
+from preprocess.note_sequence import NoteSequence
 from render.pianoroll import (
     BAR,
     COLOURS,
@@ -56,7 +57,7 @@ def bar_similarity(tokens: Array, steps_per_bar: int) -> Array:
 
 
 def song_figure(
-    sequence: Any,
+    sequence: NoteSequence,
     tokens: Array,
     sections: Sequence[tuple[str, int]],
     fills: Sequence[int] = (),
@@ -160,7 +161,7 @@ def _letters(i: int) -> str:
 
 
 def _draw_row(
-    axis: Any,
+    axis: Axes,
     name: str,
     first: int,
     length: int,
@@ -207,7 +208,7 @@ def _box(hit: Hit) -> list[tuple[float, float]]:
     return [(left, low), (right, low), (right, high), (left, high)]
 
 
-def _draw_similarity(axis: Any, similarity: Array, sections: Sequence[tuple[str, int]]) -> None:
+def _draw_similarity(axis: Axes, similarity: Array, sections: Sequence[tuple[str, int]]) -> None:
     """How alike bars are, dark where they are the same; lines where sections begin, their names at the side."""
     bars = len(similarity)
     axis.imshow(similarity, cmap=ALIKE, vmin=0, vmax=1, extent=(0, bars, bars, 0), interpolation="nearest")

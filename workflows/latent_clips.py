@@ -3,20 +3,28 @@
 import argparse
 import re
 from pathlib import Path
-from typing import Any
 
+import numpy as np
+
+from common.console import progress
 from common.errors import InputError
+from models.music_vae.trained import TrainedModel
+from preprocess.converters.base import Converter
+from preprocess.converters.segments import Conditioning, Dropped
+from preprocess.note_sequence import NoteSequence
 from render.clips import in_meter_of, numbered, planned_files, write_clips
 from render.midi import Style
 from workflows.grooves.feel import with_feel
 
+Array = np.ndarray
 
-def sample(args: argparse.Namespace, model: Any, style: Style) -> str:
+
+def sample(args: argparse.Namespace, model: TrainedModel, style: Style) -> str:
     """Draw and write clips.
 
     Args:
         args: the flags of `workflows.flags.sampling`.
-        model: a `TrainedModel`.
+        model: the model.
         style: how clips are played.
 
     Returns:
@@ -41,11 +49,11 @@ def sample(args: argparse.Namespace, model: Any, style: Style) -> str:
     )
 
 
-def steps_of(model: Any, length: int | None) -> int:
-    """Steps of a clip, `length` where it is given.
+def steps_of(model: TrainedModel, length: int | None) -> int:
+    """Steps of a clip: `length`, or the model's own length where it is None.
 
     Raises:
-        InputError: where the model can't play another length than its own.
+        InputError: where the model plays its own length only.
     """
     if length is None or length == model.max_length:
         return model.max_length
@@ -60,8 +68,8 @@ def steps_of(model: Any, length: int | None) -> int:
     return length
 
 
-def controls_of(model: Any, chords: str | None, n: int, steps: int) -> Any:
-    """What `n` clips are conditioned on, by `--chords`.
+def controls_of(model: TrainedModel, chords: str | None, n: int, steps: int) -> Array | None:
+    """The controls of `n` clips over the chords of `--chords`, spread evenly over each clip.
 
     Returns:
         Bool `[n, steps, control_depth]`, or None where the model has no controls or none are given.
@@ -69,10 +77,6 @@ def controls_of(model: Any, chords: str | None, n: int, steps: int) -> Any:
     Raises:
         InputError: where the model takes no chords, or one can't be read.
     """
-    import numpy as np
-
-    from preprocess.converters.segments import Conditioning
-
     converter = model.converter
     if chords is None:
         return None
@@ -83,8 +87,7 @@ def controls_of(model: Any, chords: str | None, n: int, steps: int) -> Any:
     names = chords.replace("|", " ").split()
     if not names:
         raise InputError('--chords is empty; expected chord symbols such as "C G Am F".', "bad_flag")
-    conditioning = Conditioning(encoding, condition_on_key=False)
-    rows = np.stack([_chord_row(conditioning, name) for name in names])
+    rows = np.stack([_chord_row(encoding, name) for name in names])
     if converter.chunk_steps:
         return _chords_of_chunks(converter, rows, n)
     if len(names) > steps:
@@ -92,33 +95,31 @@ def controls_of(model: Any, chords: str | None, n: int, steps: int) -> Any:
     return np.broadcast_to(rows[np.arange(steps) * len(names) // steps], (n, steps, rows.shape[1]))
 
 
-def _chord_row(conditioning: Any, name: str) -> Any:
+def _chord_row(encoding: str, name: str) -> Array:
     """A chord symbol as a row of controls, bool `[control_depth]`."""
-    import numpy as np
-
-    from preprocess.converters.segments import Dropped
-
     try:
-        return conditioning.encode(np.zeros((1, 1), np.int64), [name])[0]
+        return Conditioning(encoding, condition_on_key=False).encode(np.zeros((1, 1), np.int64), [name])[0]
     except Dropped as error:
         names = {"triad": "major, minor, augmented and diminished", "major_minor": "major and minor"}
-        kinds = names[conditioning.chord_encoding]
+        kinds = names[encoding]
         raise InputError(
-            f"--chords: '{name}' is no chord that the model knows; it knows {kinds} chords, such as C, F#m and "
+            f"--chords: '{name}' is not a chord that the model knows; it knows {kinds} chords, such as C, F#m and "
             "Bb7, and N.C. for none.",
             "bad_chord",
         ) from error
 
 
-def _chords_of_chunks(converter: Any, rows: Any, n: int) -> Any:
-    """Controls of performances, whose steps are events at unknown times, so that a chunk has one chord.
+def _chords_of_chunks(converter: Converter, rows: Array, n: int) -> Array:
+    """Controls of performances, whose steps are events at unknown times, so that each chunk has one chord.
 
     Args:
         converter: of performances.
-        rows: a row for each chord, spread over a clip's chunks; more than these go on in the next clip.
+        rows: a row of controls for each chord, spread over a clip's chunks; further ones continue in the next clip.
         n: number of clips.
+
+    Returns:
+        Bool `[n, steps, control_depth]`.
     """
-    import numpy as np
 
     chunks, depth = converter.max_num_chunks, rows.shape[1]
     if len(rows) <= chunks:
@@ -128,12 +129,12 @@ def _chords_of_chunks(converter: Any, rows: Any, n: int) -> Any:
     instruments, events = converter.max_num_instruments, converter.max_events_per_instrument
     controls = np.zeros((n, chunks, instruments, events, depth), dtype=bool)
     controls[:] = rows[chosen].reshape(n, chunks, 1, 1, depth)
-    # The program that each begins with is under no chord.
+    # The program that each instrument begins with has no chord.
     controls[..., 0, :] = np.arange(depth) == 0
     return controls.reshape(n, -1, depth)
 
 
-def check_controls(model: Any, controls: Any) -> None:
+def check_controls(model: TrainedModel, controls: Array | None) -> None:
     """Refuse to play without the controls that a model needs.
 
     Raises:
@@ -157,21 +158,20 @@ def check_controls(model: Any, controls: Any) -> None:
     )
 
 
-def decode_in_batches(model: Any, z: Any, args: argparse.Namespace, controls: Any, steps: int) -> list[Any]:
+def decode_in_batches(
+    model: TrainedModel, z: Array, args: argparse.Namespace, controls: Array | None, steps: int
+) -> list[NoteSequence]:
     """The NoteSequences of latent vectors `[n, z_size]`, as the flags ask for them.
 
     Args:
-        model: a `TrainedModel`.
+        model: the model.
         z: the latent vectors.
         args: the command's flags.
         controls: `[n, steps, control_depth]`, where the model has any.
         steps: of a clip.
     """
-    import numpy as np
 
-    from common.console import progress
-
-    values: list[Any] = []
+    values: list[Array] = []
     with progress("Playing", len(z)) as advance:
         for start in range(0, len(z), args.max_batch_size):
             rows = slice(start, start + args.max_batch_size)

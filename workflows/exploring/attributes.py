@@ -1,14 +1,20 @@
 """`explore.py attributes`: attribute vectors, as `explore.py vary` takes them, and what they move."""
 
 import argparse
+import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 import configs
 from common.console import print_table, progress
 from common.errors import InputError
-from common.output_files import check_outputs
+from common.output_files import check_outputs, write_atomically
+from models.music_vae import attributes
+from models.music_vae.attributes import ATTRIBUTES, AttributeVectors, Effects, path_beside
+from models.music_vae.embedding import fingerprint
+from models.music_vae.trained import TrainedModel
 from workflows.examples import load_examples
 from workflows.loading import load_model
 
@@ -17,7 +23,7 @@ def amounts_of(text: str, flag: str) -> list[float]:
     """Numbers separated by commas.
 
     Raises:
-        InputError: where one is no number.
+        InputError: where one is not a number.
     """
     try:
         amounts = [float(part) for part in text.split(",")]
@@ -30,8 +36,6 @@ def amounts_of(text: str, flag: str) -> list[float]:
 
 def compute(args: argparse.Namespace) -> None:
     """`explore.py attributes`: compute the vectors, measure their effects, and write both."""
-    from common.output_files import write_atomically
-    from models.music_vae.attributes import path_beside
 
     amounts = amounts_of(args.amounts, "--amounts")
     model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
@@ -58,14 +62,8 @@ def compute(args: argparse.Namespace) -> None:
     print(f"Wrote the vectors of {', '.join(found.names)} to {output}, and {report} with its .png.")
 
 
-def _vectors_of(args: argparse.Namespace, model: Any) -> Any:
+def _vectors_of(args: argparse.Namespace, model: TrainedModel) -> AttributeVectors:
     """The `AttributeVectors` of the clips that the flags name."""
-    import dataclasses
-
-    import numpy as np
-
-    from models.music_vae import attributes
-    from models.music_vae.embedding import fingerprint
 
     examples = load_examples(args.examples_path, model.config)
     index = np.arange(len(examples))
@@ -88,10 +86,9 @@ def _vectors_of(args: argparse.Namespace, model: Any) -> Any:
 
 
 def _measure_effects(
-    model: Any, found: Any, amounts: list[float], args: argparse.Namespace
-) -> dict[str, Any]:
+    model: TrainedModel, found: AttributeVectors, amounts: list[float], args: argparse.Namespace
+) -> dict[str, Effects]:
     """The effects of the vectors as they are and at right angles to one another, by heading."""
-    from models.music_vae import attributes
 
     effects = {}
     with progress("Measuring", 2 * (1 + len(found.names) * len(amounts))) as advance:
@@ -109,8 +106,7 @@ def _measure_effects(
     return effects
 
 
-def _print_effects(heading: str, effect: Any, found: Any) -> None:
-    from models.music_vae.attributes import ATTRIBUTES
+def _print_effects(heading: str, effect: Effects, found: AttributeVectors) -> None:
 
     rows = []
     for i, name in enumerate(found.names):
@@ -123,7 +119,9 @@ def _print_effects(heading: str, effect: Any, found: Any) -> None:
     print_table(f"What {kind} move, mean of the samples", columns, rows)
 
 
-def _draw_effects(effects: dict[str, Any], found: Any, model: Any, path: Path) -> None:
+def _draw_effects(
+    effects: dict[str, Effects], found: AttributeVectors, model: TrainedModel, path: Path
+) -> None:
     from render.latent_map import effects_figure
     from render.pianoroll import save_png
 
@@ -141,14 +139,12 @@ def _draw_effects(effects: dict[str, Any], found: Any, model: Any, path: Path) -
     save_png(effects_figure(panels, found.names, moved_by, title), path)
 
 
-def read_vectors(path: str | None, model: Any) -> Any:
+def read_vectors(path: str | None, model: TrainedModel) -> AttributeVectors:
     """The `AttributeVectors` of a model, from a file or from beside its checkpoint.
 
     Raises:
         InputError: where there is none, or it is another model's.
     """
-    from models.music_vae.attributes import AttributeVectors, path_beside
-    from models.music_vae.embedding import fingerprint
 
     file = Path(path).expanduser() if path else path_beside(model.source)
     try:

@@ -2,11 +2,13 @@
 
 import argparse
 import dataclasses
-from typing import Any
+
+import numpy as np
 
 import configs
 from common.errors import InputError
 from common.output_files import check_outputs
+from models.music_vae import interpolation
 from render.clips import (
     Shown,
     numbered,
@@ -30,7 +32,6 @@ from workflows.midi_clips.merge import given_sequence, in_its_voices, merged, st
 
 def similar(args: argparse.Namespace) -> None:
     """`explore.py similar`: draw clips around one that is given."""
-    from models.music_vae import interpolation
 
     model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
     stem = stem_for(model, args, args.num_outputs, others=1)
@@ -51,9 +52,6 @@ def similar(args: argparse.Namespace) -> None:
 
 def grid(args: argparse.Namespace) -> None:
     """`explore.py grid`: draw a sheet of clips between four corners."""
-    import numpy as np
-
-    from models.music_vae import interpolation
 
     paths = [getattr(args, f"input_midi_{i}") for i in range(1, 5)]
     if any(paths) and not all(paths):
@@ -97,9 +95,8 @@ def grid(args: argparse.Namespace) -> None:
     print(f"Wrote {wrote}{with_picture}: {args.rows} rows of {args.columns}, row by row.")
 
 
-def _corner_weights(rows: int, columns: int) -> Any:
+def _corner_weights(rows: int, columns: int) -> np.ndarray:
     """How much of each corner each place of a sheet has, float `[rows * columns, 4]`, row by row."""
-    import numpy as np
 
     down, across = np.linspace(0, 1, rows)[:, None], np.linspace(0, 1, columns)[None]
     parts = ((1 - down) * (1 - across), (1 - down) * across, down * (1 - across), down * across)
@@ -108,7 +105,6 @@ def _corner_weights(rows: int, columns: int) -> Any:
 
 def infill(args: argparse.Namespace) -> None:
     """`explore.py infill`: draw some bars of a clip again."""
-    import numpy as np
 
     model = load_model(args)
     try:
@@ -147,9 +143,6 @@ def infill(args: argparse.Namespace) -> None:
 
 def combine(args: argparse.Namespace) -> None:
     """`explore.py combine`: latent arithmetic with clips."""
-    import numpy as np
-
-    from models.music_vae import interpolation
 
     terms = [(args.input_midi, 1.0), (args.plus, args.plus_amount), (args.minus, -args.minus_amount)]
     terms = [(path, amount) for path, amount in terms if path]

@@ -3,13 +3,24 @@
 import argparse
 from collections import Counter
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 import configs
 from common.console import print_table, progress
 from common.errors import InputError
-from common.output_files import check_outputs
+from common.output_files import check_outputs, write_atomically
+from models.music_vae import attributes
+from models.music_vae.embedding import Embedding, distances, load_embedding, principal_components
+from models.music_vae.embedding import embed as embed_clips
+from models.music_vae.trained import TrainedModel
+from preprocess.conversion import Options, convert_sources
+from preprocess.converters.base import Example
+from preprocess.dataset import ExampleCollector, ExampleSet
 from preprocess.drums.tracks import drum_choice_of
+from preprocess.midi.tempo_map import at_one_tempo
+from preprocess.note_sequence import NoteSequence
+from preprocess.sources import find_sources
 from render.clips import Shown, in_meter_of, planned_files, style_of, write_clips
 from workflows.examples import load_examples
 from workflows.loading import load_model
@@ -26,10 +37,6 @@ def embed(args: argparse.Namespace) -> None:
     picture = output.with_suffix(".png")
     check_outputs([output, *([picture] if args.png else [])], args.force)
 
-    from common.output_files import write_atomically
-    from models.music_vae import attributes
-    from models.music_vae.embedding import embed as embed_clips
-
     model = load_model(args, default=configs.DEFAULT_EDIT_CONFIG)
     colours = ("file", *attributes.names_for(model))
     if args.colour not in colours:
@@ -44,17 +51,12 @@ def embed(args: argparse.Namespace) -> None:
     print(f"Wrote {len(embedding.mu)} clips of {files} files to {output}{shown}.")
 
 
-def read_folder(args: argparse.Namespace, model: Any) -> Any:
-    """All clips of the files of a folder, with a table of what was refused and why.
+def read_folder(args: argparse.Namespace, model: TrainedModel) -> ExampleSet:
+    """All clips of the files of a folder; prints how many files were refused and why.
 
     Raises:
-        InputError: where there is no file, or no clip in any.
+        InputError: where there are no files, or none gives a clip.
     """
-    from preprocess.conversion import Options, convert_sources
-    from preprocess.dataset import ExampleCollector
-    from preprocess.midi.tempo_map import at_one_tempo
-    from preprocess.note_sequence import NoteSequence
-    from preprocess.sources import find_sources
 
     folder = Path(args.input_dir).expanduser()
     sources = find_sources(folder, args.recursive).sources
@@ -63,7 +65,7 @@ def read_folder(args: argparse.Namespace, model: Any) -> Any:
         for converted in convert_sources(sources, Options(folder.stem), processes=1):
             reason = converted.drops[0].reason if converted.drops else ""
             reasons: Counter[str] = Counter()
-            examples: list[Any] = []
+            examples: list[Example] = []
             for record in converted.records:
                 made, why = model.converter.convert(at_one_tempo(NoteSequence.FromString(record)))
                 examples += made
@@ -84,9 +86,7 @@ def read_folder(args: argparse.Namespace, model: Any) -> Any:
     return collector.result()
 
 
-def _draw_map(embedding: Any, model: Any, colour: str, path: Path) -> None:
-    from models.music_vae import attributes
-    from models.music_vae.embedding import principal_components
+def _draw_map(embedding: Embedding, model: TrainedModel, colour: str, path: Path) -> None:
     from render.latent_map import map_figure
     from render.pianoroll import save_png
 
@@ -101,9 +101,6 @@ def _draw_map(embedding: Any, model: Any, colour: str, path: Path) -> None:
 
 def neighbours(args: argparse.Namespace) -> None:
     """`explore.py neighbours`: find the clips of an array file nearest to a given one."""
-    import numpy as np
-
-    from models.music_vae.embedding import distances, load_embedding
 
     path = Path(args.embedding).expanduser()
     try:
@@ -145,7 +142,7 @@ def neighbours(args: argparse.Namespace) -> None:
     print(f"Found {len(order)} neighbours of {args.input_midi}{wrote}.")
 
 
-def _stem_of_neighbours(model: Any, args: argparse.Namespace, n: int) -> Path | None:
+def _stem_of_neighbours(model: TrainedModel, args: argparse.Namespace, n: int) -> Path | None:
     """Folder and beginning of the names of the files to write, or None where none are asked for."""
     if not (args.midi or args.png or args.gallery or args.wav):
         return None
@@ -154,7 +151,7 @@ def _stem_of_neighbours(model: Any, args: argparse.Namespace, n: int) -> Path | 
     return stem
 
 
-def _cut(embedding: Any, i: int) -> Any:
-    """The values of a clip without what pads it at its end."""
+def _cut(embedding: Embedding, i: int) -> np.ndarray:
+    """The values of a clip without the padding at its end."""
     values, length = embedding.values[i], embedding.lengths[i]
     return values if embedding.lengths.ndim > 1 else values[:length]

@@ -5,7 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from common.errors import InputError
+from models.history_drums import editing
+from models.music_vae.trained import TrainedModel
 from preprocess.drums.tracks import drum_choice_of
 from render.clips import Shown, in_meter_of, planned_files, style_of, write_clips
 from render.midi import Style
@@ -14,16 +18,18 @@ from workflows.loading import samples_to_edit
 from workflows.midi_clips.clip import Clip, first_bars, read_clip
 from workflows.midi_clips.merge import given_sequence, style_like
 
+Array = np.ndarray
+Batch = dict[str, Array]
 
-def encoded(model: Any, clips: Sequence[Clip]) -> tuple[dict[str, Any], Any]:
+
+def encoded(model: TrainedModel, clips: Sequence[Clip]) -> tuple[Batch, Array]:
     """Clips as one batch, and their latent vectors `[n, z_size]`."""
-    from models.history_drums import editing
 
     batch = model.config.batch_of([clip.example for clip in clips])
     return batch, editing.encoded(model, batch)
 
 
-def read_clips(model: Any, args: argparse.Namespace, paths: Sequence[str]) -> list[Clip]:
+def read_clips(model: TrainedModel, args: argparse.Namespace, paths: Sequence[str]) -> list[Clip]:
     """The clips of files, from the bars that `--bar` names."""
     drums = drum_choice_of(args)
     return [
@@ -32,13 +38,12 @@ def read_clips(model: Any, args: argparse.Namespace, paths: Sequence[str]) -> li
     ]
 
 
-def samples(model: Any, n: int, seed: int) -> Any:
-    """Latent vectors of samples `[n, z_size]`: from the prior, or where the model edits, of another's samples.
+def samples(model: TrainedModel, n: int, seed: int) -> Array:
+    """Latent vectors of samples, float32 `[n, z_size]`: from the prior; for models that edit, of another model's samples.
 
     Raises:
         InputError: where the model has none.
     """
-    from models.history_drums import editing
 
     if not model.z_size:
         raise InputError(f"{model.config.name} has no latent vector to explore; sample.py can play it.")
@@ -46,8 +51,8 @@ def samples(model: Any, n: int, seed: int) -> Any:
     return model.prior_sample(n, seed) if batch is None else editing.encoded(model, batch)
 
 
-def controls_for(model: Any, args: argparse.Namespace, batch: dict[str, Any], n: int) -> Any:
-    """What all clips are played to: `--chords`, or else what the first clip of a batch has.
+def controls_for(model: TrainedModel, args: argparse.Namespace, batch: Batch, n: int) -> Array | None:
+    """The controls that all clips are decoded with: those of `--chords`, else those of the first clip of a batch.
 
     Returns:
         `[n, steps, control_depth]`, or None where the model has no controls.
@@ -55,7 +60,6 @@ def controls_for(model: Any, args: argparse.Namespace, batch: dict[str, Any], n:
     Raises:
         InputError: where it needs some and there are none.
     """
-    import numpy as np
 
     controls = controls_of(model, args.chords, n, model.max_length)
     if controls is None and "controls" in batch:
@@ -64,31 +68,33 @@ def controls_for(model: Any, args: argparse.Namespace, batch: dict[str, Any], n:
     return controls
 
 
-def decode(model: Any, z: Any, args: argparse.Namespace, controls: Any, alike: bool = False) -> Any:
-    """Values for latent vectors; `alike` with the same random numbers, so that only z makes neighbours different."""
+def decode(
+    model: TrainedModel, z: Array, args: argparse.Namespace, controls: Array | None, alike: bool = False
+) -> Array:
+    """Values `[n, steps, ...]` of latent vectors `[n, z_size]`; with `alike` all are drawn with the same random numbers."""
     return model.decode_values(z, args.temperature or None, args.seed, controls=controls, alike=alike)
 
 
-def stem_for(model: Any, args: argparse.Namespace, n: int, **planned: Any) -> Path:
+def stem_for(model: TrainedModel, args: argparse.Namespace, n: int, **planned: Any) -> Path:
     """Folder and beginning of the names of `n` clips; where one exists they are refused before any work."""
     stem = Path(args.output_dir).expanduser() / f"{model.config.name}_{args.command}"
     planned_files(stem, n, args, **planned)
     return stem
 
 
-def style_for(model: Any, args: argparse.Namespace, clip: Clip | None = None) -> Style:
-    """How clips are played: as a clip that they are made of, and as the flags say."""
+def style_for(model: TrainedModel, args: argparse.Namespace, clip: Clip | None = None) -> Style:
+    """The style of clips: that of the flags, with tempo, meter and resolution of the clip that they are made of."""
     style = in_meter_of(style_of(args), model.converter)
     return style if clip is None else style_like(clip, style, args.qpm)
 
 
 def as_given(clip: Clip, style: Style) -> Shown:
-    """The clip that the others are made of, for pictures."""
+    """The clip that the others are made of, as pictures show it."""
     return Shown(f"{clip.title}, as given", given_sequence(clip), style)
 
 
 def write(
-    model: Any,
+    model: TrainedModel,
     clips: Sequence[Shown],
     stem: Path,
     args: argparse.Namespace,

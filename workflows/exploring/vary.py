@@ -1,13 +1,19 @@
-"""`explore.py vary`: more or less of an attribute, by its latent vector or by asking for it."""
+"""`explore.py vary`: more or less of an attribute, by its latent vector, or as a condition of the model."""
 
 import argparse
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 import configs
 from common.console import print_table
 from common.errors import InputError
+from models.history_drums.trained import HistoryModel
+from models.music_vae import attributes
+from models.music_vae.trained import TrainedModel
+from preprocess.note_sequence import NoteSequence
 from render.clips import Shown
+from workflows.exploring import vary_conditions
 from workflows.exploring.attributes import amounts_of, read_vectors
 from workflows.exploring.shared import (
     controls_for,
@@ -19,29 +25,27 @@ from workflows.exploring.shared import (
     style_for,
     write,
 )
+from workflows.exploring.vary_conditions import heeds_conditions
 from workflows.flags.clips import refuse_input_flags
 from workflows.loading import load_model
 from workflows.midi_clips.clip import Clip
 from workflows.midi_clips.merge import given_sequence, in_its_voices
 
 CONDITIONS = ("density", "syncopation", "intensity", "tempo")
-"""What `vary` moves by asking for it, where the model can be asked."""
+"""What `vary` changes as a condition, with models that heed conditions."""
 
 
 def vary(args: argparse.Namespace) -> None:
     """`explore.py vary`."""
-    import numpy as np
-
-    from models.music_vae import attributes
 
     amounts = amounts_of(args.amount, "--amount")
     if not args.input_midi:
         refuse_input_flags(args, "--input_midi")
-    # What edits knows no conditions.
+    # The default model for editing has no conditions.
     by_asking = args.attribute in CONDITIONS
     default = configs.DEFAULT_CONFIG if by_asking else configs.DEFAULT_EDIT_CONFIG
     model = load_model(args, default=default)
-    if by_asking and model.heeds_conditions:
+    if by_asking and heeds_conditions(model):
         _vary_condition(args, model, amounts)
         return
     found = read_vectors(args.attributes_file, model)
@@ -55,7 +59,7 @@ def vary(args: argparse.Namespace) -> None:
     controls = controls_for(model, args, batch, len(z))
     played = [decode(model, z + np.float32(a) * vector, args, controls) for a in (0.0, *amounts)]
     if clip:
-        # Moved by nothing it is what it was.
+        # An amount of 0 leaves the clip as it is.
         as_it_is = batch.get("outputs", batch["inputs"])
         played = [
             values if amount else as_it_is for values, amount in zip(played, (0.0, *amounts), strict=True)
@@ -71,10 +75,8 @@ def vary(args: argparse.Namespace) -> None:
     _write_varied(args, model, amounts, sequences, clip, stem, endings)
 
 
-def _vary_condition(args: argparse.Namespace, model: Any, amounts: list[float]) -> None:
-    """`vary` by what is asked for."""
-    from workflows.exploring import vary_conditions as explore_conditions
-
+def _vary_condition(args: argparse.Namespace, model: HistoryModel, amounts: list[float]) -> None:
+    """`vary` with a model that heeds conditions."""
     for flag in ("orthogonal", "attributes_file", "chords"):
         if getattr(args, flag):
             raise InputError(
@@ -84,12 +86,14 @@ def _vary_condition(args: argparse.Namespace, model: Any, amounts: list[float]) 
             )
     stem, endings = _stem_of_varied(args, model, amounts)
     clip = read_clips(model, args, [args.input_midi])[0] if args.input_midi else None
-    sequences = explore_conditions.run(args, model, amounts, clip)
+    sequences = vary_conditions.run(args, model, amounts, clip)
     _write_varied(args, model, amounts, sequences, clip, stem, endings)
 
 
-def _stem_of_varied(args: argparse.Namespace, model: Any, amounts: list[float]) -> tuple[Path, list[str]]:
-    """Folder and beginning of the names, and what they end in: by how much what was moved, clip by clip."""
+def _stem_of_varied(
+    args: argparse.Namespace, model: TrainedModel, amounts: list[float]
+) -> tuple[Path, list[str]]:
+    """Folder and beginning of the files' names, and their endings: attribute and amount, clip by clip."""
     n = 1 if args.input_midi else args.num_outputs
     endings = [f"_{args.attribute}{amount:+g}" for amount in amounts] * n
     return stem_for(model, args, len(endings), endings=endings, others=n), endings
@@ -97,19 +101,19 @@ def _stem_of_varied(args: argparse.Namespace, model: Any, amounts: list[float]) 
 
 def _write_varied(
     args: argparse.Namespace,
-    model: Any,
+    model: TrainedModel,
     amounts: list[float],
-    sequences: list[list[Any]],
+    sequences: list[list[NoteSequence]],
     clip: Clip | None,
     stem: Path,
     endings: list[str],
 ) -> None:
-    """Write clips of which something was moved, clip by clip and of each amount by amount.
+    """Write the varied clips, clip by clip and amount by amount.
 
     Args:
-        args, model, amounts: what was moved by how much, and by which model.
-        sequences: NoteSequences of the clips as they are, then of each amount.
-        clip: the clip that was given; moved by nothing it stays itself.
+        args, model, amounts: the flags, the model, and the amounts by which the attribute was changed.
+        sequences: NoteSequences of the unchanged clips, then of each amount.
+        clip: the clip that was given, if any; with an amount of 0 it is written as it is.
         stem, endings: of the files.
     """
     style = style_for(model, args, clip)

@@ -1,16 +1,17 @@
-"""`explore.py vary` with drum models that are asked for something: a condition is moved, not a latent vector."""
+"""`explore.py vary` with drum models that heed conditions: a condition is changed, not the latent vector."""
 
 import argparse
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from common.console import print_table, progress
 from models.history_drums.trained import HistoryModel
 from models.music_vae import attributes
+from models.music_vae.trained import TrainedModel
 from preprocess.drums.conditions import (
     DrumConditions,
     density,
@@ -18,6 +19,7 @@ from preprocess.drums.conditions import (
     syncopation_of,
     value_at,
 )
+from preprocess.note_sequence import NoteSequence
 from workflows.history_drums import sampling
 from workflows.midi_clips.clip import Clip
 
@@ -26,18 +28,23 @@ Array = np.ndarray
 MEASURED = {"density": density, "syncopation": syncopation_of}
 
 GUIDANCE, CANDIDATES = 3.0, 16
-"""Stronger, and more, than where clips are drawn: what is moved should be heard to move."""
+"""Stronger guidance and more candidates than in `sample.py`, so that the change can be heard."""
 
 MIDDLE = 0.5
-"""The quantile from which samples are moved."""
+"""The quantile that samples start from."""
+
+
+def heeds_conditions(model: TrainedModel) -> TypeGuard[HistoryModel]:
+    """Whether a model can be drawn from under conditions."""
+    return model.heeds_conditions
 
 
 @dataclass(frozen=True)
 class Varied:
-    """Clips as they are and moved.
+    """Clips drawn at several values of a condition.
 
     Attributes:
-        asked: the quantile that was asked for, float `[amounts, n]`.
+        asked: the quantile that each clip was drawn under, float `[amounts, n]`.
         values: int32 tokens `[amounts, n, steps]`.
     """
 
@@ -54,15 +61,15 @@ def vary(
     temperature: float,
     seed: int,
 ) -> Varied:
-    """The same clips with more or less of one condition, all from the same random numbers.
+    """The same clips with more or less of one condition, all drawn with the same random numbers.
 
-    Density and syncopation are both asked for, the one that is not moved as each clip has it.
+    Density and syncopation are both conditions; the one that is not changed is each clip's own.
 
     Args:
         model: one that heeds conditions.
         attribute: density, syncopation, intensity or tempo.
         amounts: added to the quantile of each clip, and the sum is clipped to 0 to 1.
-        own: what each clip is like; where it says nothing of the attribute, the middle.
+        own: the conditions that each clip meets by itself; an attribute that is None counts as `MIDDLE`.
         z: `[n, z_size]`, or None for the decoder by itself.
         temperature, seed: of the draws.
     """
@@ -103,7 +110,7 @@ def _with_quantile(conditions: DrumConditions, attribute: str, quantile: float) 
 def samples_to_move(
     model: HistoryModel, attribute: str, n: int, temperature: float, seed: int
 ) -> list[DrumConditions]:
-    """What samples of the decoder by itself are like that are asked for the middle of an attribute."""
+    """The conditions that samples meet which are drawn without z and with the attribute at `MIDDLE`."""
     middle = [_with_quantile(DrumConditions(), attribute, MIDDLE)] * n
     drawn = sampling.draw(model, middle, temperature=temperature, seed=seed, guidance=GUIDANCE)
     found = {k: quantile_of(k, measure(drawn)) for k, measure in MEASURED.items() if k != attribute}
@@ -112,7 +119,7 @@ def samples_to_move(
 
 
 def clip_to_move(clip: Clip, model: HistoryModel) -> tuple[list[DrumConditions], Array]:
-    """What a clip is like, and its latent vector `[1, z_size]`."""
+    """The conditions that a clip meets by itself, and its latent vector `[1, z_size]`."""
     tokens = np.asarray(clip.example.inputs, np.int64)[None]
     known = np.isin(clip.notes.pitches, [pitch for group in model.converter.pitch_classes for pitch in group])
     loudness = float(clip.notes.velocities[known].mean()) if known.any() else 0.0
@@ -127,17 +134,17 @@ def clip_to_move(clip: Clip, model: HistoryModel) -> tuple[list[DrumConditions],
 
 def run(
     args: argparse.Namespace, model: HistoryModel, amounts: list[float], clip: Clip | None
-) -> list[list[Any]]:
-    """The NoteSequences that the flags ask for; prints a table.
+) -> list[list[NoteSequence]]:
+    """Draw the clips that the flags ask for, and print a table of their attributes.
 
     Args:
         args: the flags of `vary`.
         model: one that heeds conditions.
-        amounts: by how much the condition is moved.
-        clip: what is moved; samples where it is None.
+        amounts: by how much the condition is changed.
+        clip: the clip to vary; samples where it is None.
 
     Returns:
-        Of the clips as they are, then of each amount.
+        The NoteSequences of the unchanged clips, then of each amount.
     """
     own: list[DrumConditions]
     z: Array | None
@@ -148,7 +155,7 @@ def run(
         z = None
     found = vary(model, args.attribute, (0.0, *amounts), own, z, args.temperature, args.seed)
     if clip:
-        # Moved by nothing it is what it was.
+        # An amount of 0 leaves the clip as it is.
         found.values[[not amount for amount in (0.0, *amounts)]] = np.asarray(clip.example.inputs)
     names = attributes.names_for(model)
     measured = [attributes.measure_values(model, values, names) for values in found.values]

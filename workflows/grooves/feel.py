@@ -1,14 +1,15 @@
 """`sample.py --feel`: drums with the velocities and timing of a drummer."""
 
 import argparse
-from typing import Any
 
 from common.errors import InputError
+from models.families import AnyTrained
+from preprocess.note_sequence import NoteSequence
 from render.midi import Style
 from workflows.grooves import performing
 
 
-def check_feel(args: argparse.Namespace, model: Any) -> None:
+def check_feel(args: argparse.Namespace, model: AnyTrained) -> None:
     """Refuse `--feel` for anything but drums on sixteenths in 4/4.
 
     Raises:
@@ -24,7 +25,7 @@ def check_feel(args: argparse.Namespace, model: Any) -> None:
         )
 
 
-def with_feel(args: argparse.Namespace, sequences: list[Any], style: Style) -> list[Any]:
+def with_feel(args: argparse.Namespace, sequences: list[NoteSequence], style: Style) -> list[NoteSequence]:
     """Drum NoteSequences as a drummer would play them at the tempo of `style`; unchanged without `--feel`."""
     if not args.feel:
         return sequences

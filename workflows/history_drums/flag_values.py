@@ -4,11 +4,11 @@ The flags themselves are in `workflows/flags/history_drums.py`.
 """
 
 import argparse
-from typing import Any
 
 import numpy as np
 
 from common.errors import InputError
+from models.history_drums.trained import HistoryModel
 from preprocess.drums.conditions import DrumConditions
 from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
 from workflows.flags.history_drums import CONDITION_FLAGS, LOCK_FLAGS, OTHER_FLAGS, given_drum_flags
@@ -18,7 +18,7 @@ Array = np.ndarray
 OTHER_MODEL = "give a model such as histdec-drum_4bar."
 
 
-def check_drum_flags(args: argparse.Namespace, model: Any) -> None:
+def check_drum_flags(args: argparse.Namespace, model: HistoryModel) -> None:
     """Refuse flags that contradict each other, or that ask for what a model was not trained to do.
 
     Raises:
@@ -59,7 +59,7 @@ def check_drum_flags(args: argparse.Namespace, model: Any) -> None:
         )
 
 
-def conditions_of(args: argparse.Namespace, model: Any) -> DrumConditions:
+def conditions_of(args: argparse.Namespace, model: HistoryModel) -> DrumConditions:
     """The conditions that the flags set; the tempo is `--qpm` where it is given and the model follows conditions.
 
     Raises:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from common.console import print_table, progress
 from common.errors import InputError
 from metrics.plagiarism import PASSAGE, Match, count_passages, nearest_segments, summarize
 from models.piano.trained import TrainedFrameModel
+from preprocess.note_sequence import NoteSequence
 from preprocess.piano_rolls import piano_roll
 from preprocess.pieces.pieces import Pieces
 from preprocess.pieces.transforms import transpose
@@ -32,7 +32,7 @@ def training_pieces(model: TrainedFrameModel, patterns: str) -> Pieces:
 
 
 def report_nearest(
-    sequences: list[Any], begun: list[int], model: TrainedFrameModel, training: Pieces, picture: Path
+    sequences: list[NoteSequence], begun: list[int], model: TrainedFrameModel, training: Pieces, picture: Path
 ) -> str:
     """Compare played pieces with the training pieces; print a table of the nearest passages, and draw some.
 

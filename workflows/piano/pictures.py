@@ -2,13 +2,14 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from common.errors import InputError
 from common.output_files import check_outputs
 from models.piano.trained import TrainedFrameModel
+from preprocess.note_sequence import NoteSequence
 from preprocess.piano_rolls import piano_roll
 from preprocess.pieces.pieces import Pieces
 from workflows.piano.primers import representation_of
@@ -46,7 +47,7 @@ def planned_pictures(
 
 def write_pictures(
     paths: list[Path],
-    sequences: list[Any],
+    sequences: list[NoteSequence],
     begun: list[int],
     frames: int,
     model: TrainedFrameModel,

@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from common.console import progress
 from common.errors import InputError
 from models.piano.trained import TrainedFrameModel
 from preprocess.converters.relative import NEXT_FRAME
+from preprocess.note_sequence import NoteSequence
 from preprocess.piano_rolls import Roll, to_note_sequence
 from workflows.midi_clips.merge import merged
 from workflows.piano.primers import Primer, bar_frames, representation_of
@@ -49,7 +49,7 @@ def frames_of(args: argparse.Namespace, model: TrainedFrameModel, primers: list[
 
 def play(
     model: TrainedFrameModel, primer: Primer, frames: int, args: argparse.Namespace, first: int = 0
-) -> list[Any]:
+) -> list[NoteSequence]:
     """NoteSequences of pieces, each primer included.
 
     Args:
@@ -60,7 +60,7 @@ def play(
         first: number of the first piece.
     """
     play_batch = _play_tokens if model.form == "tokens" else _play_rolls
-    sequences: list[Any] = []
+    sequences: list[NoteSequence] = []
     with progress("Playing", args.num_outputs * (frames - primer.frames)) as advance:
         for start in range(0, args.num_outputs, args.max_batch_size):
             count = min(args.max_batch_size, args.num_outputs - start)
@@ -76,7 +76,7 @@ def _play_rolls(
     args: argparse.Namespace,
     first: int,
     advance: Callable[[int], None],
-) -> list[Any]:
+) -> list[NoteSequence]:
     """One batch of pieces of a model of keys; arguments as for `play`."""
     played = model.play(
         count,
@@ -109,7 +109,7 @@ def _play_tokens(
     args: argparse.Namespace,
     first: int,
     advance: Callable[[int], None],
-) -> list[Any]:
+) -> list[NoteSequence]:
     """One batch of pieces of a model of tokens, which take no primer; arguments as for `play`."""
     sequences = model.converter.from_tensors(play_tokens(model, count, frames, args, first))
     advance(count * frames)

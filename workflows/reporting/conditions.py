@@ -5,7 +5,7 @@ struck, not how loudly or when.
 """
 
 import argparse
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -15,7 +15,6 @@ from common.errors import InputError
 from metrics.style_counts import StyleCounts
 from models.families import default_temperature
 from models.history_drums.trained import HistoryModel
-from models.music_vae.trained import TrainedModel
 from preprocess.drums.conditions import GROUPS, STYLES, DrumConditions, parse_conditions, quantile_of
 from preprocess.drums.windows import ends_in_a_fill
 from workflows.examples import load_windows
@@ -28,11 +27,6 @@ Array = np.ndarray
 LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)
 BATCH = 32
 """Clips drawn together, each with its candidates."""
-
-
-def heeds_conditions(model: TrainedModel) -> TypeGuard[HistoryModel]:
-    """Whether a model can be drawn from under conditions."""
-    return model.heeds_conditions
 
 
 def figures(model: HistoryModel, args: argparse.Namespace) -> dict[str, Any]:

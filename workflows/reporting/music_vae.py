@@ -21,6 +21,7 @@ from preprocess.dataset import ExampleSet
 from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
 from preprocess.drums.rhythm import STEPS_PER_BAR
 from workflows.examples import load_examples
+from workflows.exploring.vary_conditions import heeds_conditions
 from workflows.reporting import beat_comparison
 from workflows.reporting import beats as beat_report
 from workflows.reporting import conditions as condition_report
@@ -164,7 +165,7 @@ def _add_drums(
     tables = {name: sum(nats) for name, nats in report["beats"]["nats_by_bar"].items() if name != "model"}
     if tables:
         report["split"].setdefault("baselines", {}).update(tables)
-    if condition_report.heeds_conditions(model):
+    if heeds_conditions(model):
         report["conditions"] = condition_report.figures(model, args)
     return distributions
 
