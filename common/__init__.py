@@ -1,13 +1,13 @@
-"""What every part of the project shares; imports nothing else of it.
+"""What every part of the project uses; it imports none of them.
 
-console        running a command: its errors, exit status, progress bars and tables
+console        running a command: its errors, exit status, progress bars, tables and parser
 entry_points   the installed commands
-errors         what a user can do something about, as exceptions
-flags          argparse types with limits
+errors         exceptions for what a user can put right
+flags          argparse types with limits, and flags that several commands have
 json_text      JSON of untrusted files
-magenta_flags  flags of Magenta's commands that are taken, or what replaces them
+magenta_flags  Magenta's flags that are accepted, or what replaces them
 option_rules   what the options of a config may be
-output_files   files that appear whole or not at all
+output_files   files that are written completely or not at all
 pools          work in a pool of processes, in order
 stopping       Ctrl-C and SIGTERM
 """

@@ -8,7 +8,7 @@ A command is a module with `main(argv)` that ends in `sys.exit(run_command(main)
 - In `main`, once the flags are parsed and checked, its workflow: the only import inside a function. The modules below
   import one another at their tops.
 
-Elsewhere an import stands inside a function only where it would load Keras, TensorFlow, Matplotlib or an optional
+Elsewhere an import is inside a function only if it would load Keras, TensorFlow, Matplotlib or an optional
 package for those who don't need it: models are played in NumPy, so a clip is there in 0.3 seconds, while importing
 Keras alone takes several seconds.
 """
@@ -42,10 +42,10 @@ _UNSEEN = {
         ),  # turn the direction of text
     )
 }
-"""Characters that a terminal obeys rather than shows, as they are shown."""
+"""Control characters, and how they are printed instead of being obeyed by the terminal."""
 
 LONGEST_SENTENCE = 1200
-"""Characters of a message; a flag's value may have thousands."""
+"""Longest message, in characters; a flag's value may have thousands."""
 
 
 def run_command(command: Callable[[list[str] | None], int]) -> int:
@@ -73,7 +73,7 @@ def run_command(command: Callable[[list[str] | None], int]) -> int:
 def _status_of(command: Callable[[list[str] | None], int]) -> int:
     try:
         if sys.stdout is None:
-            raise OutputError("standard output is closed; send it to /dev/null where it is not wanted.")
+            raise OutputError("standard output is closed; redirect it to /dev/null if you don't want it.")
         try:
             return command(None)
         finally:
@@ -94,37 +94,40 @@ def _status_of(command: Callable[[list[str] | None], int]) -> int:
 
 
 def _report(sentence: object, status: int) -> int:
-    """Print one sentence, on one line, after the command's name; returns `status`."""
+    """Print one sentence after the command's name, on one line; returns `status`."""
     program = Path(sys.argv[0])
     name = program.parent.name if program.name == "__main__.py" else program.name
-    with contextlib.suppress(OutputError):  # there is nobody to tell
+    with contextlib.suppress(OutputError):  # nobody can be told
         print(f"{name}: {sentence_of(sentence)}", file=sys.stderr)
     return status
 
 
 def sentence_of(message: object) -> str:
-    """A message as it is printed: on one line, without what a terminal obeys, and long values cut in the middle."""
+    """A message as it is printed: on one line, with control characters shown and long values cut in the middle."""
     text = printable(str(message), line=True)
     half = LONGEST_SENTENCE // 2
     return text if len(text) <= LONGEST_SENTENCE else f"{text[:half]} [...] {text[-half:]}"
 
 
 def printable(text: str, line: bool = False) -> str:
-    """Text from files and flags as a terminal may have it: escape codes are shown, not obeyed.
+    """Text from files and flags in a form that is safe to print: escape codes are shown, not obeyed.
+
+    >>> printable("\\x1b[31mred")
+    '\\\\x1b[31mred'
 
     Args:
-        text: any.
-        line: also show line ends.
+        text: any text.
+        line: whether line breaks are shown as well.
     """
     shown = text.translate(_UNSEEN)
     return shown.replace("\n", "\\n").replace("\t", "\\t") if line else shown
 
 
 class _ShownStream(io.TextIOBase):
-    """Standard output or standard error, on which `print` shows escape codes and can say what fails.
+    """Standard output or standard error, where `print` shows escape codes, and fails with a message.
 
     Raises:
-        OutputError: on writing, where the stream is closed or its disk is full.
+        OutputError: from `write`, if the stream is closed or its disk is full.
     """
 
     def __init__(self, name: str, stream: Any):
@@ -136,7 +139,7 @@ class _ShownStream(io.TextIOBase):
         return len(text)
 
     def write_styled(self, text: str) -> None:
-        """Write text whose escape codes are ours."""
+        """Write text with escape codes of our own."""
         self._try(lambda: self.bare.write(text))
 
     def flush(self) -> None:
@@ -153,7 +156,7 @@ class _ShownStream(io.TextIOBase):
             raise write_error(self._name, error) from error
 
     def _give_up(self) -> None:
-        """Let what is still buffered go nowhere, or Python would fail on it when it ends."""
+        """Discard what is still buffered, or Python would fail on it at exit."""
         with contextlib.suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.bare.fileno())
@@ -174,19 +177,19 @@ class _ShownStream(io.TextIOBase):
 
     @property
     def buffer(self) -> Any:
-        """The stream of bytes below."""
+        """The underlying binary stream."""
         return self.bare.buffer
 
 
 @contextlib.contextmanager
 def _shown_streams() -> Iterator[None]:
-    """Replace the standard streams while a command runs."""
+    """Replace the standard streams by `_ShownStream` while a command runs."""
     before = sys.stdout, sys.stderr
     if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - as long as the process
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - stays open as long as the process
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # File names need not be valid text; and what is printed is seen at once, also in a pipe.
+            # File names need not be valid text; and output appears at once, even in a pipe.
             stream.reconfigure(errors="backslashreplace", line_buffering=True)
     if sys.stdout is not None:
         sys.stdout = _ShownStream("standard output", sys.stdout)
@@ -203,7 +206,7 @@ def _bare(stream: Any) -> Any:
 
 
 def quiet_libraries() -> None:
-    """Silence the start-up notes of TensorFlow and pydub; warnings of other kinds stay."""
+    """Silence the start-up messages of TensorFlow and pydub; other warnings stay."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     warnings.filterwarnings("ignore", message="Couldn't find ffmpeg or avconv")
@@ -211,9 +214,9 @@ def quiet_libraries() -> None:
 
 @contextlib.contextmanager
 def progress(description: str, total: int) -> Iterator[Callable[..., None]]:
-    """A progress bar on standard error; yields a function that advances it by one or by `n`.
+    """A progress bar on standard error; yields a function that advances it by one, or by `n`.
 
-    Nothing is drawn where standard error is not a terminal.
+    Nothing is drawn if standard error is not a terminal.
     """
     stream = _bare(sys.stderr)
     if not stream.isatty():  # rich, which takes a while to import, is not needed
@@ -238,7 +241,7 @@ def progress(description: str, total: int) -> Iterator[Callable[..., None]]:
 
 
 def print_table(title: str, columns: list[str], rows: list[tuple]) -> None:
-    """A table on standard output; numbers are aligned to the right. Markup in the cells is printed as it is."""
+    """Print a table to standard output, with numbers aligned to the right. Markup in the cells is printed as it is."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -250,17 +253,17 @@ def print_table(title: str, columns: list[str], rows: list[tuple]) -> None:
     for row in rows:
         table.add_row(*(Text(f"{v:.3f}" if isinstance(v, float) else printable(str(v))) for v in row))
     terminal = sys.stdout.isatty()
-    # Drawn apart, since rich ends the process in its own way where a pipe is closed.
+    # Drawn to a string first, since rich ends the process in its own way if a pipe is closed.
     drawn = io.StringIO()
     Console(file=drawn, width=Console().width if terminal else 110, force_terminal=terminal).print(table)
     getattr(sys.stdout, "write_styled", sys.stdout.write)(drawn.getvalue())
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that shows defaults and takes flags by their full names only.
+    """An argument parser with an example in its help, which accepts flags only by their full names.
 
     Raises:
-        InputError: from `parse_args`, where a flag is missing, unknown or can't be used.
+        InputError: from `parse_args`, if a flag is missing, unknown or can't be used.
     """
 
     def __init__(self, description: str, example: str):
@@ -270,11 +273,11 @@ class Parser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        self.register("type", None, flags.text)  # of every flag that has no other type
+        self.register("type", None, flags.text)  # for every flag without a type
         self._is_magentas = False
 
     def take_magenta_flags(self, script: str) -> None:
-        """Also take, or refuse with what replaces them, the flags of Magenta's script of that name, in absl's form."""
+        """Also accept the flags of the Magenta script of that name, in absl's syntax, or refuse them with what replaces them."""
         magenta_flags.add_magenta_flags(self, script)
         self._is_magentas = True
 
@@ -284,7 +287,7 @@ class Parser(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
-        """One sentence, where argparse prints all flags."""
+        """Raise one sentence, where argparse would print all flags."""
         flag = re.fullmatch(r"argument (\S+?)(?:/\S+)?: (.*)", message, re.DOTALL)
         said = f"{flag[1]} {flag[2]}" if flag and flag[2].startswith("is ") else message
         said = said.removeprefix("argument ")
@@ -292,5 +295,5 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_log_flag(parser: argparse.ArgumentParser) -> None:
-    """Magenta's `--log`, which sets what TensorFlow and other libraries print."""
-    parser.add_argument("--log", default="WARN", help="DEBUG, INFO, WARN, ERROR or FATAL (default: WARN)")
+    """Add Magenta's `--log`, which has no effect: libraries print warnings and errors anyway."""
+    parser.add_argument("--log", default="WARN", help="a flag of Magenta's, accepted without effect")

@@ -19,8 +19,8 @@ class InputError(UserError):
     """A file or flag that can't be used.
 
     Args:
-        message: one sentence: the file, what is wrong, what to do.
-        reason: a short code such as `too_long`, under which dropped files are counted.
+        message: one sentence that names the file, what is wrong, and what to do.
+        reason: a short code such as `too_long`, by which skipped files are counted.
     """
 
     def __init__(self, message: str, reason: str = "bad_input"):
@@ -32,14 +32,14 @@ class OutputError(UserError):
     """What was made could not be written although the flags are right: the disk is full, for example.
 
     Args:
-        message: one sentence: the file or stream, what is wrong, what to do.
+        message: one sentence that names the file or stream, what is wrong, and what to do.
     """
 
     status = 1
 
 
 class CheckpointError(UserError, ValueError):
-    """A file that does not hold the weights that were asked for."""
+    """A checkpoint that is missing, damaged, or does not fit its config."""
 
 
 class NotANumber(ArithmeticError):
@@ -47,13 +47,13 @@ class NotANumber(ArithmeticError):
 
 
 def because(error: BaseException) -> str:
-    """What a parser's exception says of its input, for the end of a sentence; in words where it speaks of Python."""
+    """What a parser's exception says about its input, to end a sentence with; reworded if it is about Python's own types."""
     if isinstance(error, KeyError):
         return f"it has no {shown(error.args[0] if error.args else '')}"
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
     if isinstance(error, TypeError | AttributeError | IndexError):
-        return "a part of it is missing, or is not what stands there usually"
+        return "a part of it is missing or malformed"
     text = " ".join(str(error).split()).rstrip(".")
     if not text or _SPEAKS_OF_PYTHON.search(text):
         return "a number or word in it can't be read"
@@ -61,9 +61,13 @@ def because(error: BaseException) -> str:
 
 
 def shown(value: object) -> str:
-    """A value from a file as a message shows it, however long it is."""
+    """A value from a file as a message shows it, cut if it is long.
+
+    >>> shown("x" * 1000)[-5:]
+    'xx...'
+    """
     try:
         text = repr(value)
-    except (ValueError, RecursionError):  # whole numbers of thousands of digits have no text
+    except (ValueError, RecursionError):  # integers of thousands of digits can't be printed
         return f"a {type(value).__name__} too large to show"
     return text if len(text) <= 80 else f"{text[:77]}..."

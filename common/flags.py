@@ -1,6 +1,6 @@
-"""Types of command-line flags: what a value may be, refused in one sentence before any work is done.
+"""Types of command-line flags, which reject a bad value in one sentence before any work is done, and shared flags.
 
-Used as argparse's `type`; `console.Parser` puts the flag's name before the sentence.
+The types are used as argparse's `type`; `console.Parser` puts the name of the flag before the sentence.
 """
 
 import argparse
@@ -8,11 +8,15 @@ import math
 from collections.abc import Callable
 
 MOST = 10**9
-"""Of what costs neither memory nor files, such as training steps."""
+"""Limit of numbers that cost neither memory nor files, such as training steps."""
 
 
 def integer(at_least: int = 1, at_most: int = MOST) -> Callable[[str], int]:
-    """The type of a whole number within limits, both included."""
+    """The type of a whole number from `at_least` to `at_most`.
+
+    >>> integer(1, 16)("10")
+    10
+    """
 
     def read(text: str) -> int:
         try:
@@ -29,12 +33,12 @@ def integer(at_least: int = 1, at_most: int = MOST) -> Callable[[str], int]:
 def number(
     at_least: float = -math.inf, at_most: float = math.inf, above: float = -math.inf
 ) -> Callable[[str], float]:
-    """The type of a number within limits; neither NaN nor infinite.
+    """The type of a finite number within limits.
 
     Args:
-        at_least: lower limit, included.
-        at_most: upper limit, included.
-        above: lower limit, not included.
+        at_least: inclusive lower limit.
+        at_most: inclusive upper limit.
+        above: exclusive lower limit.
     """
 
     def read(text: str) -> float:
@@ -55,7 +59,7 @@ def number(
 
 
 def text(value: str) -> str:
-    """The type of a file, folder or name: anything but nothing."""
+    """The type of a file, folder or name: any text that is not blank."""
     if not value.strip():
         raise argparse.ArgumentTypeError("is empty; give it a value, or leave the flag out.")
     if "\0" in value:
@@ -70,14 +74,14 @@ def _refused(value: str, expected: str) -> argparse.ArgumentTypeError:
 
 MOST_OUTPUTS = 10_000
 OUTPUTS = integer(1, MOST_OUTPUTS)
-"""Clips, pieces or samples that a command makes at once; all of them lie in memory."""
+"""Number of clips, pieces or samples; all of them are held in memory."""
 MOST_BARS = 4096
-"""Bars of a piece."""
+"""Limit of a piece's length in bars."""
 BATCH = integer(1, 65_536)
-"""Clips in a batch."""
+"""Number of clips in a batch."""
 PROCESSES = integer(1, 512)
 SHARDS = integer(1, 1_000)
-"""Files of a set; all of them are open at once."""
+"""Number of files of a set; all of them are open at once."""
 SEED = integer(0, 2**32 - 1)
 FRACTION = number(0, 1)
 PITCH = integer(0, 127)

@@ -1,8 +1,8 @@
-"""What becomes of the flags that Magenta's scripts have and ours don't, and of absl's way to write flags.
+"""Flags that Magenta's scripts have and ours don't, and absl's syntax of flags.
 
 Each flag of `music_vae_train`, `music_vae_generate`, `preprocess_tfrecord` and `convert_dir_to_note_sequences` is
-taken, under its own name by the command or here, or refused with the sentence that says what replaces it. The lists
-are those of Magenta 2.1.4 and of absl, whose flags every script of Magenta's has.
+accepted, by the command itself or here, or refused with a sentence that says what replaces it. The lists are those of
+Magenta 2.1.4 and of absl, whose flags all of Magenta's scripts have.
 """
 
 import argparse
@@ -18,8 +18,8 @@ class Flag:
     """A flag of Magenta's or absl's.
 
     Attributes:
-        instead: what replaces it; nothing where it is taken though it changes nothing here.
-        default: the value that asks for nothing, and is taken.
+        instead: what replaces it; empty for a flag that is accepted and has no effect here.
+        default: the value that has no effect, and is accepted.
         is_switch: whether it is written as `--flag` and `--noflag`.
     """
 
@@ -70,13 +70,13 @@ SCRIPTS: dict[str, dict[str, Flag]] = {
     "preprocess_tfrecord": {},
     "convert_dir_to_note_sequences": {},
 }
-"""Beside the flags that the commands have under the same name."""
+"""Flags beyond those that our commands have under the same name."""
 
 _YES, _NO = ("1", "t", "true", "y", "yes"), ("0", "f", "false", "n", "no")
 
 
 def add_magenta_flags(parser: argparse.ArgumentParser, script: str) -> None:
-    """Let a parser take what the Magenta script of that name takes; what changes nothing is not in its help."""
+    """Let a parser accept the flags of a Magenta script; they do not appear in its help."""
     for name, flag in (SCRIPTS[script] | ABSL).items():
         parser.add_argument(
             f"--{name}",
@@ -92,7 +92,7 @@ def add_magenta_flags(parser: argparse.ArgumentParser, script: str) -> None:
 
 
 class _Taken(argparse.Action):
-    """Takes a flag that changes nothing, and refuses what would change something."""
+    """Accepts a flag that has no effect, and refuses a value that would have one."""
 
     def __init__(self, magenta: Flag, **options: Any):
         super().__init__(**options)
@@ -109,17 +109,17 @@ class _Taken(argparse.Action):
 
 
 def switch(value: str) -> str:
-    """What absl takes a switch's value for; itself where it is none."""
+    """absl's reading of a switch's value, "true" or "false"; the value itself if it is neither."""
     lower = value.lower()
     return "true" if lower in _YES else "false" if lower in _NO else value
 
 
 def in_our_form(argv: Sequence[str], parser: argparse.ArgumentParser) -> list[str]:
-    """Flags in absl's form in that of argparse: `-config=x`, `--norecursive`, `--recursive=false`.
+    """A command line in absl's syntax (`-config=x`, `--norecursive`, `--recursive=false`) rewritten for argparse.
 
     Args:
         argv: the command line.
-        parser: flags that it does not have stay as they are.
+        parser: its flags are rewritten; others stay as they are.
     """
     actions = parser._option_string_actions
     written: list[str] = []

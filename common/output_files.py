@@ -1,7 +1,8 @@
-"""Files that commands write: checked before the work, whole or absent afterwards.
+"""Files that commands write: checked before any work is done, and complete or absent afterwards.
 
-A file grows as `.name.PID-N.part` beside its target and gets its name when it is complete. A process that is stopped
-removes its own (`abandon_all`); those of a process that was killed go when a command next writes into that folder.
+A file is written as `.name.PID-N.part` beside its target and renamed when it is complete. A process that is stopped
+removes its unfinished files (`abandon_all`); those of a process that was killed are removed when a command next writes
+into the same folder.
 """
 
 import contextlib
@@ -26,15 +27,15 @@ except ImportError:  # Windows: nothing is locked there, and nothing swept
     fcntl = None  # type: ignore[assignment]
 
 PARTIAL = re.compile(r"\..*\.(?P<pid>\d{1,10})(?:-\d+)?\.part", re.DOTALL)
-"""Names of unfinished files and folders, by whom they are written."""
+"""Names of unfinished files and folders, with the process that writes them."""
 LONGEST_STEM = 40
-"""Characters of a target's name that stand in its partial file's name, which may not grow longer than the target's."""
+"""Characters of a target's name that its partial file's name contains, so that it does not become longer than is allowed."""
 
 _BAD_PLACE = (
     *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM),
     *(errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.EEXIST, errno.EINVAL, errno.ENXIO),
 )
-"""What opening fails with where the flag names no place for a file."""
+"""Errors of `open` that mean that a flag names a place where no file can be written."""
 
 _lock = threading.RLock()
 _unfinished: set["OutputFile"] = set()
@@ -49,7 +50,7 @@ def is_full(error: OSError) -> bool:
 
 
 def write_error(path: str | Path, error: OSError) -> OutputError:
-    """The sentence about a file, or a stream's name, that could not be written."""
+    """The error for a file, or a stream of that name, that could not be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return OutputError(f"{path}: can't be written, the disk is full; make room and run this again.")
     if error.errno == errno.EFBIG:
@@ -60,22 +61,22 @@ def write_error(path: str | Path, error: OSError) -> OutputError:
 
 
 def partial_path(path: Path) -> Path:
-    """Where a file or folder grows before it gets its name; a new one with each call."""
+    """Where a file or folder is written before it is complete; a different path with each call."""
     return path.parent / f".{path.name[:LONGEST_STEM]}.{os.getpid()}-{next(_numbers)}.part"
 
 
 class OutputFile:
     """A file that appears under its name only when it is complete.
 
-    Use as a context manager; on an exception the partial file is removed and an old one stays as it was.
+    Use it as a context manager. On an exception the partial file is removed, and an existing file is left unchanged.
 
     Args:
-        path: the target. Folders that it needs are made; a link is followed.
-        about: a file that describes the one before, and goes with it.
+        path: the target. Missing folders are created; a link is followed.
+        about: a file that describes the previous version of the target, and is removed with it.
 
     Raises:
-        InputError: where no file can stand there (`unwritable`).
-        OutputError: where the disk is full or broken; from `write` and at the end as well.
+        InputError: if no file can be written there (`unwritable`).
+        OutputError: if the disk is full or broken; also from `write` and on exit.
     """
 
     def __init__(self, path: str | Path, about: Path | None = None):
@@ -98,14 +99,14 @@ class OutputFile:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def write(self, data: bytes) -> int:
-        """Append bytes; returns how many."""
+        """Append bytes; returns their number."""
         try:
             return int(self._file.write(data))
         except OSError as error:
             raise write_error(self.path, error) from error
 
     def finish(self) -> None:
-        """Bring everything to the disk, still under the partial name."""
+        """Flush everything to disk, still under the partial name."""
         if self._file.closed:
             return
         try:
@@ -146,7 +147,7 @@ class OutputFile:
 
 
 def publish(files: Iterable[OutputFile]) -> None:
-    """Give files their names when all of them are complete, so that readers see all of a set or nothing."""
+    """Rename files to their targets once all of them are complete, so that readers see the whole set or nothing."""
     files = list(files)
     try:
         for file in files:
@@ -161,18 +162,18 @@ def publish(files: Iterable[OutputFile]) -> None:
 
 
 def write_atomically(path: str | Path, data: bytes) -> None:
-    """Write `data` to `path`, whole or not at all."""
+    """Write `data` to `path`, completely or not at all."""
     with OutputFile(path) as file:
         file.write(data)
 
 
 @contextlib.contextmanager
 def temporary_folder(target: Path | None = None) -> Iterator[Path]:
-    """A folder that is removed at the end, or where the process is stopped.
+    """A folder that is removed on exit, and when the process is stopped.
 
     Args:
-        target: it is made beside this one, to be given to `publish_folder`; by default among the system's temporary
-            files.
+        target: the path beside which the folder is created, for `publish_folder`; by default it is created among the
+            system's temporary files.
 
     Raises:
         InputError, OutputError: as `OutputFile`.
@@ -199,7 +200,7 @@ def temporary_folder(target: Path | None = None) -> Iterator[Path]:
 
 
 def publish_folder(folder: Path, target: Path) -> None:
-    """Give a complete folder its name in place of the one that stands there."""
+    """Rename a complete folder to `target`, replacing what exists there."""
     previous = partial_path(target)
     with _lock:
         try:
@@ -220,8 +221,8 @@ def publish_folder(folder: Path, target: Path) -> None:
 
 
 def abandon_all() -> None:
-    """Remove all unfinished files of this process, and let no other be begun or finished: the process ends."""
-    _lock.acquire()  # for ever
+    """Remove all unfinished files of this process, and let none be started or finished any more: the process is ending."""
+    _lock.acquire()  # never released
     for folder in list(_folders):
         shutil.rmtree(folder, ignore_errors=True)
     for file in list(_unfinished):
@@ -230,7 +231,7 @@ def abandon_all() -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what processes that are gone left unfinished in a folder; once a folder and process."""
+    """Remove what dead processes left unfinished in a folder; done once per folder in each process."""
     if fcntl is None or folder in _swept:
         return
     _swept.add(folder)
@@ -246,13 +247,13 @@ def _is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except (OSError, OverflowError):  # of another user's
+    except (OSError, OverflowError):  # it belongs to another user
         return True
     return True
 
 
 def _remove_if_free(path: Path) -> None:
-    """Remove a partial file or folder, unless a process that this one can't see (a container's) holds it."""
+    """Remove a partial file or folder, unless a process that this one can't see (in a container) has locked it."""
     if path.is_symlink():
         return
     if path.is_dir():
@@ -264,11 +265,11 @@ def _remove_if_free(path: Path) -> None:
 
 
 def check_outputs(paths: Iterable[Path], force: bool) -> None:
-    """Refuse to begin where a file that is to be written stands already, or can't stand.
+    """Refuse to begin if a file that is to be written already exists, or can't be written.
 
     Raises:
-        InputError: where no file can stand there (`unwritable`), for a file without `force` (`exists`), or one named
-            twice (`bad_flag`).
+        InputError: if no file can be written there (`unwritable`), if it exists and `force` is not set (`exists`), or if
+            it is named twice (`bad_flag`).
     """
     seen: set[Path] = set()
     checked: set[Path] = set()
@@ -280,15 +281,15 @@ def check_outputs(paths: Iterable[Path], force: bool) -> None:
         check_place(path)
         if path.exists() and not force:
             raise InputError(
-                f"{path}: exists already; give --force to overwrite it, or another name.", "exists"
+                f"{path}: already exists; give --force to overwrite it, or another name.", "exists"
             )
         if path in seen:
-            raise InputError(f"{path}: two outputs are the same file; name two.", "bad_flag")
+            raise InputError(f"{path}: two outputs have the same name; give them different ones.", "bad_flag")
         seen.add(path)
 
 
 def check_place(path: Path) -> None:
-    """Refuse what is there and no file: a folder, or a device, which the finished file would replace.
+    """Refuse a path that exists but is not a file: a folder, or a device, which the finished file would replace.
 
     Raises:
         InputError: naming it (`unwritable`).
@@ -303,11 +304,11 @@ def check_place(path: Path) -> None:
     if stat.S_ISDIR(mode):
         raise InputError(f"{path}: is a folder; name a file in it.", "unwritable")
     if not stat.S_ISREG(mode):
-        raise InputError(f"{path}: is a device, no file; name a file.", "unwritable")
+        raise InputError(f"{path}: is a device, not a file; name a file.", "unwritable")
 
 
 def check_folder(folder: str | Path) -> None:
-    """Refuse a folder that can be neither written to nor made.
+    """Refuse a folder that can neither be written to nor created.
 
     Raises:
         InputError: naming it (`unwritable`).
@@ -329,16 +330,16 @@ def check_folder(folder: str | Path) -> None:
 
 
 def _try_to_write(place: Path, folder: Path) -> None:
-    """Make a folder in one that is there and remove it: what may be written is known by no other means everywhere."""
+    """Create a folder in an existing one and remove it: the only test of write permission that works everywhere."""
     trial = partial_path(place / "trial")
     try:
-        with _lock:  # so that a process that is stopped leaves none
+        with _lock:  # so that a stopped process leaves none behind
             os.mkdir(trial)
             os.rmdir(trial)
     except OSError as error:
         if error.errno not in _BAD_PLACE:
             raise write_error(folder, error) from error
-        what = "can't be written" if place == folder else f"can't be made, as {place} can't be written"
+        what = "can't be written" if place == folder else f"can't be created, as {place} can't be written"
         raise InputError(
             f"{folder}: {what} ({error.strerror}); name another folder.", "unwritable"
         ) from error

@@ -1,4 +1,4 @@
-"""Work in a pool of processes, in order, with a bounded queue, and only one item lost where a process dies."""
+"""Work in a pool of processes, in order, with a bounded queue; if a process dies, only one item is lost."""
 
 import multiprocessing
 import os
@@ -22,16 +22,16 @@ def map_in_processes(
     processes: int,
     died: Callable[[Item], Result],
 ) -> Iterator[Result]:
-    """The results of items, in their order.
+    """The results of items, in order.
 
-    A few batches for each process are under way or done at a time; more are not taken from `batches`, and no result
-    is kept, so that any number of them takes the same memory.
+    Only a few batches per process are taken from `batches` at a time, and results are not kept, so memory does not grow
+    with their number.
 
     Args:
-        function: is called in the processes; it and the items can be pickled.
+        function: called in the processes; it and the items must be picklable.
         batches: items that go to a process together.
-        processes: how many work at once.
-        died: the result of an item whose process died (native code that crashed, or no memory left).
+        processes: number of processes.
+        died: the result of an item whose process died (native code crashed, or memory ran out).
     """
     source = iter(batches)
     again: deque[list[Item]] = deque()

@@ -1,11 +1,11 @@
 """Ctrl-C, SIGTERM and SIGHUP end a command at once, whatever it is doing, and leave nothing half-written.
 
-Nothing is raised in the main thread: an exception that arises while TensorFlow is imported or compiles ends in a
-traceback, or is swallowed. A thread of its own waits for signals, removes the unfinished files, ends the other
-processes and then this one. What a command needs after a stop it must therefore have written before, as it must for
+Nothing is raised in the main thread: an exception raised while TensorFlow is being imported or compiles ends in a
+traceback, or is swallowed. Instead, a separate thread waits for signals, removes unfinished files, ends the other
+processes and then this one. Whatever a command needs after it is stopped it must therefore have written before, as for
 SIGKILL.
 
-The commands call `listen` before they import anything large.
+Each command calls `listen` in its first lines, before its other imports: until then Ctrl-C ends in a traceback.
 """
 
 import _signal as signal  # `signal` itself takes longer to import, in which Ctrl-C would end in a traceback
@@ -22,10 +22,10 @@ _errors = 2
 
 
 def listen() -> bool:
-    """Begin to end the process on a signal, with status 128 + its number; returns whether this call began it.
+    """From now on end the process on a signal, with status 128 + its number; returns False if that was so already.
 
-    A signal that was ignored when the process began stays ignored, as `nohup` and shells want it. Outside the main
-    thread nothing is done.
+    A signal that was ignored when the process started stays ignored, as `nohup` and shells expect. Outside the main
+    thread this does nothing.
     """
     global _pipe, _errors
     if _pipe is not None:
@@ -53,7 +53,7 @@ def listen() -> bool:
 
 
 def listen_no_more() -> None:
-    """Undo `listen`, for a process that goes on after a command: a test, or a notebook."""
+    """Undo `listen`, for a process that continues after the command: a test, or a notebook."""
     global _pipe, _outcome, _errors
     if _pipe is None:
         return
@@ -69,19 +69,19 @@ def listen_no_more() -> None:
 
 
 def set_outcome(status: int) -> None:
-    """The command is done: a signal that comes while Python clears up ends the process with this status."""
+    """The command is done: a signal that arrives while Python shuts down ends the process with this status."""
     global _outcome
     _outcome = status
 
 
 def _ignore() -> None:
-    """While Python ends: it takes our handlers away first, and a signal would then count as the command's end."""
+    """While Python shuts down, ignore signals: it removes our handlers first, and a signal would then set the exit status."""
     for number in _before:
         signal.signal(number, signal.SIG_IGN)
 
 
 def restore_defaults() -> None:
-    """In a worker process: Ctrl-C, which the terminal sends to all, is the command's business; SIGTERM ends it."""
+    """In a worker process: leave Ctrl-C, which the terminal sends to all, to the main process; end on SIGTERM."""
     global _pipe
     _pipe = None
     signal.set_wakeup_fd(-1)
@@ -92,7 +92,7 @@ def restore_defaults() -> None:
 
 
 def _noted(number: int, frame: object) -> None:
-    """Python's part of a signal; the number has gone to the thread already, also while C code computes."""
+    """Python's part of a signal; the thread has already received the number, even while C code is running."""
 
 
 def _wait(pipe: int) -> None:
@@ -116,7 +116,7 @@ def _end(number: int) -> None:
 
 
 def _end_workers() -> None:
-    """End the processes of pools for sure."""
+    """Kill the processes of pools."""
     for worker in getattr(sys.modules.get("multiprocessing"), "active_children", list)():
         worker.kill()
 
@@ -126,7 +126,7 @@ def _remove_unfinished() -> None:
 
 
 def _end_children() -> None:
-    """Ask other processes, which may be commands themselves, to end."""
+    """Ask other child processes, which may be commands themselves, to end."""
     for thread in os.listdir("/proc/self/task"):  # only Linux has such a list
         try:
             with open(f"/proc/self/task/{thread}/children") as file:
@@ -143,7 +143,7 @@ def _say_so() -> None:
 
 
 def _fill_standard_streams() -> None:
-    """Open the null device where a standard stream is closed, so that no file of ours gets its number."""
+    """Open the null device in place of a closed standard stream, so that none of our files gets its descriptor."""
     for number in range(3):
         try:
             os.fstat(number)

@@ -296,7 +296,7 @@ def copy_selection(
     taken = [root / r.midi_filename for r in rows if (root / r.midi_filename).exists()]
     if taken and not force:
         raise InputError(
-            f"{taken[0]}: exists already; choose an empty folder or overwrite with force.", "exists"
+            f"{taken[0]}: already exists; choose an empty folder or overwrite with force.", "exists"
         )
     written, missing = [], []
     for row in rows:

@@ -134,7 +134,7 @@ def test_embedding_a_folder_and_finding_neighbours(
     embedding = load_embedding(output.read_bytes(), "set")
     assert embedding.config == NAME and len(set(embedding.names.tolist())) == 8
     assert embedding.mu.shape == embedding.sigma.shape == (len(embedding.names), 4)
-    with pytest.raises(InputError, match="exists already"):
+    with pytest.raises(InputError, match="already exists"):
         explore.main(["embed", f"--input_dir={folder}", *flags])
 
     model = families.open_music_vae(str(tiny))

@@ -39,7 +39,7 @@ def export(
     """
     index = output.with_name(f"{output.name}.index")
     if (output.exists() or index.exists()) and not force:
-        raise InputError(f"{output}: exists already; give --force to overwrite it.", "exists")
+        raise InputError(f"{output}: already exists; give --force to overwrite it.", "exists")
     check_folder(output.parent)
     found = open_checkpoint(source, configs.get_config(config) if config else None)
     if config and found.is_own:

@@ -196,7 +196,7 @@ def test_pieces_are_held_out_by_their_notes(tmp_path: Path) -> None:
     assert (read_sidecar(held_out) or {})["count"] == len(other)
     with pytest.raises(InputError, match="held_out_percent is 100"):
         run(folder, tmp_path / "c", f"--held_out_file={tmp_path / 'd'}", "--held_out_percent=100")
-    with pytest.raises(InputError, match="exists already"):
+    with pytest.raises(InputError, match="already exists"):
         run(folder, tmp_path / "c", f"--held_out_file={held_out}")
     assert not (tmp_path / "c").exists()
 

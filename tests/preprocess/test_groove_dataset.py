@@ -113,7 +113,7 @@ def test_copy_keeps_relative_paths_and_refuses_to_overwrite(small, tmp_path):
         written, missing = copy_selection(rows, files, tmp_path / "copy")
         assert len(written) == 2 and missing == ["drummer1/u/1.mid"]
         assert (tmp_path / "copy/drummer1/t/1.mid").read_bytes() == MIDI
-        with pytest.raises(InputError, match="exists already"):
+        with pytest.raises(InputError, match="already exists"):
             copy_selection(rows, files, tmp_path / "copy")
         assert len(copy_selection(rows, files, tmp_path / "copy", force=True)[0]) == 2
 

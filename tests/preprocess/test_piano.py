@@ -41,7 +41,7 @@ def test_command_writes_usable_pieces_and_says_why_others_are_refused(
     assert refused == {"short.mid": "too_short", "waltz.mid": "other_meter", "text.mid": "not_midi"}
     text = capsys.readouterr().out
     assert "Wrote 6 pieces" in text and all(reason in text for reason in refused.values())
-    with pytest.raises(InputError, match="exists already"):
+    with pytest.raises(InputError, match="already exists"):
         command.main(flags)
     again = [*flags, "--force", f"--held_out_file={held_out}", "--held_out_percent=50", "--min_frames=16"]
     assert command.main([*again, "--any_meter"]) == 0

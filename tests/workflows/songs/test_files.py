@@ -43,6 +43,6 @@ def test_songs_are_written_with_markers_at_their_sections(tmp_path: Path, meter:
         assert markers == [(0, "intro"), (2 * bar, "verse"), (5 * bar, "intro")] and now == 6 * bar
         (example,) = converter.to_tensors(read_midi(path))
         assert example.outputs.tolist() == song.tokens.tolist()
-    with pytest.raises(InputError, match="exists already"):
+    with pytest.raises(InputError, match="already exists"):
         write_songs(songs, sequences, stem, flags(), style, steps)
     assert write_songs(songs, sequences, stem, flags(force=True), style, steps) == files[:2]
