@@ -42,7 +42,8 @@ def read(path: Path) -> Checkpoint:
         path: a prefix such as `model.ckpt-1000`, its `.index` file, a folder, or a `.tar`.
 
     Raises:
-        CheckpointError: where there is no checkpoint, or the tar file is damaged or holds paths or links that lead elsewhere.
+        CheckpointError: where there is no checkpoint, or the tar file is damaged or holds paths or links that lead
+            elsewhere.
     """
     if path.is_file() and path.suffix != ".index":
         with temporary_folder() as folder:

@@ -232,7 +232,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "nested without end": (written(MANIFEST, "[" * 10**6), "read as JSON"),
     "digits without end": (written(MANIFEST, "1" * 10**4), "read as JSON"),
     "config no JSON": (written("config.json", "{"), "config.json: can't be read as JSON"),
-    "manifest missing": (lambda folder: (folder / MANIFEST).unlink(), "holds no checkpoint"),
+    "manifest missing": (lambda folder: (folder / MANIFEST).unlink(), "holds no magenta.js checkpoint"),
 }
 
 
@@ -258,7 +258,7 @@ def test_what_is_larger_than_a_manifest_is_not_read(tmp_path: Path, monkeypatch:
 def test_other_paths_are_not_taken_for_checkpoints(tmp_path: Path, name: str) -> None:
     (tmp_path / "notes.txt").write_text("hello")
     assert not magenta_js.is_magenta_js(tmp_path / name)
-    with pytest.raises(CheckpointError, match="holds no checkpoint"):
+    with pytest.raises(CheckpointError, match="holds no magenta.js checkpoint"):
         magenta_js.read(tmp_path / name)
 
 
