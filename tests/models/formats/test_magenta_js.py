@@ -258,7 +258,7 @@ def test_what_is_larger_than_a_manifest_is_not_read(tmp_path: Path, monkeypatch:
 def test_other_paths_are_not_taken_for_checkpoints(tmp_path: Path, name: str) -> None:
     (tmp_path / "notes.txt").write_text("hello")
     assert not magenta_js.is_magenta_js(tmp_path / name)
-    with pytest.raises(CheckpointError, match="holds no magenta.js checkpoint"):
+    with pytest.raises(CheckpointError, match=r"holds no magenta\.js checkpoint"):
         magenta_js.read(tmp_path / name)
 
 
