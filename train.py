@@ -1,6 +1,6 @@
 """Command: train a model, or evaluate a run on held-out examples. Magenta's `music_vae_train`."""
 
-if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+if __name__ == "__main__":  # see common/console.py
     from common import stopping
 
     stopping.listen()

@@ -3,7 +3,7 @@
 Each measurement runs in a process of its own, one after the other; what is compared runs close together in time.
 """
 
-if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+if __name__ == "__main__":  # see common/console.py
     from common import stopping
 
     stopping.listen()

@@ -10,7 +10,7 @@ Boulanger-Lewandowski, Bengio and Vincent (2012), 88 keys, a frame a quarter not
 is predicted from all before it, the mean is over all frames but each piece's first.
 """
 
-if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+if __name__ == "__main__":  # see common/console.py
     from common import stopping
 
     stopping.listen()

@@ -1,6 +1,6 @@
 """Command line of the experiments: run one of them, or all of them and write a report."""
 
-if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+if __name__ == "__main__":  # see common/console.py
     from common import stopping
 
     stopping.listen()

@@ -1,6 +1,6 @@
 """Command: the beats of this folder, grids of your own or MIDI files become NoteSequences, MIDI files and grids."""
 
-if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+if __name__ == "__main__":  # see common/console.py
     if not __package__:  # run as a script: the packages stand beside this one
         import os
         import sys

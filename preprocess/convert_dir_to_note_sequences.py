@@ -4,7 +4,7 @@ Magenta's command of that name, with a pool of processes, a reason for every fil
 output that appears whole or not at all.
 """
 
-if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+if __name__ == "__main__":  # see common/console.py
     if not __package__:  # run as a script: the packages stand beside this one
         import os
         import sys

@@ -1,6 +1,6 @@
 """Command: a selection of the Groove MIDI Dataset, by its own table, becomes a TFRecord of NoteSequences."""
 
-if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+if __name__ == "__main__":  # see common/console.py
     if not __package__:  # run as a script: the packages stand beside this one
         import os
         import sys

@@ -1,6 +1,6 @@
 """Command: a folder of piano MIDI files is checked, and the usable pieces become a TFRecord of NoteSequences."""
 
-if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+if __name__ == "__main__":  # see common/console.py
     if not __package__:  # run as a script: the packages stand beside this one
         import os
         import sys

@@ -4,7 +4,7 @@ Locally a pool of processes does the work; `--runner=beam` gives the same transf
 need many machines. Shards are the same however many processes made them.
 """
 
-if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+if __name__ == "__main__":  # see common/console.py
     if not __package__:  # run as a script: the packages stand beside this one
         import os
         import sys

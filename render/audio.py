@@ -13,8 +13,10 @@ import numpy as np
 
 from common.errors import InputError
 from common.output_files import OutputFile
+from preprocess.midi.reader import read_midi
+from preprocess.midi.tempo_map import at_one_tempo
 from preprocess.note_sequence import NoteSequence
-from render.midi import Style
+from render.midi import Style, midi_bytes
 
 RATE = 44100
 ATTACK, RELEASE = 0.006, 0.06
@@ -58,16 +60,11 @@ def timbre_of(program: int) -> Timbre:
 
 def read_back(sequence: NoteSequence, style: Style, bars: int) -> NoteSequence:
     """The NoteSequence that is read of the MIDI file of a clip, with the General MIDI drums of before the drum map."""
-    from preprocess.midi.reader import read_midi
-    from render.midi import midi_bytes
-
     return read_midi(midi_bytes(sequence, dataclasses.replace(style, drum_map=None), bars))
 
 
 def as_written(sequence: NoteSequence, style: Style, bars: int) -> NoteSequence:
     """What `read_back` gives at one tempo, as pictures show it; chord symbols, which the file lacks, are added."""
-    from preprocess.midi.tempo_map import at_one_tempo
-
     written = at_one_tempo(read_back(sequence, style, bars))
     speed = (sequence.tempos[0].qpm if sequence.tempos else 120.0) / written.tempos[0].qpm
     for text in sequence.text_annotations:

@@ -17,6 +17,7 @@ from typing import Any
 from common.output_files import write_atomically
 from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
 from preprocess.note_sequence import NoteSequence
+from render.audio import as_written, timbre_of
 from render.midi import GIVEN, Style, midi_bytes
 
 
@@ -85,7 +86,6 @@ def gallery_html(sections: list[Section], title: str, style: Style = Style()) ->
 
 def _clips(clips: tuple[Clip, ...], style: Style, played_straight: bool) -> list[dict[str, Any]]:
     """The clips of a section, all on the same range of keys."""
-    from render.audio import as_written
     from render.pianoroll import contents_of, pitch_range
 
     styles = [clip.style or style for clip in clips]
@@ -119,8 +119,6 @@ def _clips(clips: tuple[Clip, ...], style: Style, played_straight: bool) -> list
 
 
 def _part(part: Any) -> dict[str, Any]:
-    from render.audio import timbre_of
-
     return {"name": part.name, "colour": part.colour, **dataclasses.asdict(timbre_of(part.program))}
 
 

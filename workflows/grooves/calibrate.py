@@ -3,7 +3,7 @@
 `python -m workflows.grooves.calibrate --run_dir=run --examples_path=train.tfrecord --output=calibrated.safetensors`
 """
 
-if __name__ == "__main__":  # before all else, so that a signal is heard while the rest is imported
+if __name__ == "__main__":  # see common/console.py
     from common import stopping
 
     stopping.listen()
