@@ -29,11 +29,6 @@ def kl_to_standard_normal(mu: Tensor, sigma: Tensor) -> Tensor:
     return tfd.kl_divergence(posterior, prior)
 
 
-def normal_log_density(z: Tensor, mu: Tensor, sigma: Tensor) -> Tensor:
-    """Log density of `z` `[..., z_size]` under N(mu, diag sigma^2), in nats: `[...]`."""
-    return _tfd().MultivariateNormalDiag(mu, sigma).log_prob(z)
-
-
 def categorical_log_probability(logits: Tensor, tokens: Tensor) -> Tensor:
     """Log probability in nats of integer `tokens` `[...]` under `logits` `[..., classes]`."""
     return _tfd().Categorical(logits=logits).log_prob(tokens)

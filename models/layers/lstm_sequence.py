@@ -60,7 +60,9 @@ def lstm_sequence(
         kept = ops.ones((1, 1), dtype=projected.dtype)
 
     @ops.custom_gradient
-    def run(projected, recurrent_kernel, cell, hidden, mask, kept):
+    def run(
+        projected: Tensor, recurrent_kernel: Tensor, cell: Tensor, hidden: Tensor, mask: Tensor, kept: Tensor
+    ) -> tuple[tuple[Tensor, Tensor, Tensor], Callable]:
         def step(carry: State, inputs: tuple) -> tuple[State, tuple]:
             cell, hidden = carry
             x, real = inputs
@@ -70,7 +72,7 @@ def lstm_sequence(
 
         last, (hiddens, cells, all_gates) = scan(step, (cell, hidden), (projected, mask), reverse)
 
-        def gradient(*upstream_arguments, upstream=None):
+        def gradient(*upstream_arguments: Tensor, upstream: Any = None) -> tuple[Tensor, ...]:
             d_hiddens, d_cell, d_hidden = gradients_of_outputs(upstream_arguments, upstream)
             (d_cell, d_hidden), d_projected = scan(
                 _backward_step(ops.transpose(recurrent_kernel), kept),
@@ -149,7 +151,7 @@ def _shifted(states: Tensor, first: Tensor, reverse: bool) -> Tensor:
 
 
 def _backward_step(transposed_kernel: Tensor, kept: Tensor) -> Callable:
-    def backward_step(carry, inputs):
+    def backward_step(carry: State, inputs: tuple) -> tuple[State, Tensor]:
         d_cell, d_hidden = carry
         d_output, gates, cell, cell_before, real = inputs
         d_hidden = (d_hidden + d_output) * real

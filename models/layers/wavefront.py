@@ -117,8 +117,12 @@ def hidden_states(projected: Tensor, kernel: Tensor, states: Sequence[State], ke
     """
 
     @ops.custom_gradient
-    def results(projected, kernel, cell, hidden, seen, cells_before, gates, hiddens, real):
-        def gradient(*arguments, upstream=None):
+    def results(
+        projected: Tensor, kernel: Tensor, cell: Tensor, hidden: Tensor, *kept: Tensor
+    ) -> tuple[Tensor, Callable]:
+        seen, cells_before, gates, hiddens, real = kept
+
+        def gradient(*arguments: Tensor, upstream: Any = None) -> tuple[Tensor, ...]:
             d_hiddens = gradients_of_outputs(arguments, upstream)
             d_hiddens = skewed([d_hiddens[:, voice] for voice in range(len(states))])
             pending = ops.zeros_like(gates[0])

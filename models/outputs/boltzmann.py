@@ -134,11 +134,11 @@ class Machine(NamedTuple):
         bits = _all_bits(self.weights.shape[0])
 
         @ops.custom_gradient
-        def run(*arrays):
+        def run(*arrays: Tensor) -> tuple[Tensor, Callable]:
             machine = Machine(*arrays)
             log_z = machine._by_time(lambda frame: ops.logsumexp(frame.log_joint(bits)[0], axis=-1))
 
-            def gradient(*arguments, upstream=None):
+            def gradient(*arguments: Tensor, upstream: Any = None) -> tuple[Tensor, ...]:
                 d_log_z = gradients_of_outputs(arguments, upstream)
                 return (*_expectations(machine, bits, d_log_z), ops.zeros_like(machine.allowed))
 

@@ -127,7 +127,7 @@ class PolyphonicSampler(Output):
             values: `[batch, time, pitches]`.
             uniforms: `[batch, time, voices]`, or None for the likeliest decisions.
         """
-        walk = self.voices.walk(parameters, values, uniforms, "aposter" if self.aposter else "inverted")
+        walk = self.voices.walk(parameters, values, uniforms, "true" if self.aposter else "inverted")
         loss = cross_entropy(walk.sounds * (1 - walk.banned), values)
         if not self.pause_loss:
             return loss

@@ -4,7 +4,7 @@ What they draw is `Voices.walk`; what is made of it, the objectives and likeliho
 `models/outputs/polyphonic_sampler.py`.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import keras
 from keras import ops
@@ -17,6 +17,10 @@ from models.outputs.polyphonic_likelihood import draw_outcome, masked_log_softma
 Tensor = Any
 States = list[State | None]
 """The `(cell, hidden)` of each voice; None for voices without memory."""
+
+
+Rule = Literal["free", "inverted", "true", "viable"]
+"""How `Voices.walk` uses the true frames."""
 
 
 class Walk(NamedTuple):
@@ -59,6 +63,15 @@ class Path(NamedTuple):
     decided: tuple[Tensor, Tensor]
     states: States
     run: wavefront.Run | None
+
+
+class _Drawing(NamedTuple):
+    """How voices draw: the arguments of `Voices.walk` of these names."""
+
+    rule: Rule
+    values: Tensor | None
+    uniforms: Tensor | None
+    temperature: Tensor | float
 
 
 class Voices(keras.layers.Layer):
@@ -164,15 +177,14 @@ class Voices(keras.layers.Layer):
         urgent = ops.concatenate([missing, others], axis=-1) > 0.5
         return ops.where(pressed, urgent, self._true_outcomes(values))
 
-    def _domain(
-        self, rule: str, values: Tensor | None, on: Tensor, off: Tensor, voice: Tensor | int
-    ) -> Tensor:
+    def _domain(self, how: "_Drawing", on: Tensor, off: Tensor, voice: Tensor | int) -> Tensor:
         """Outcomes that are drawn from under a rule of `walk`, boolean `[..., outcomes]`."""
         allowed = self._allowed(on, off)
-        if rule in ("free", "inverted"):
+        if how.rule in ("free", "inverted"):
             return allowed
-        true = self._true_outcomes(values) if rule == "aposter" else self._viable(values, on, voice)
-        return ops.logical_and(allowed, true)
+        if how.rule == "true":
+            return ops.logical_and(allowed, self._true_outcomes(how.values))
+        return ops.logical_and(allowed, self._viable(how.values, on, voice))
 
     def _decide(self, drawn: Tensor, values: Tensor | None, on: Tensor, off: Tensor) -> tuple[Tensor, Tensor]:
         """What is decided after a draw (one-hot), the verdict taken from the true values where there are any."""
@@ -189,7 +201,7 @@ class Voices(keras.layers.Layer):
         features: Tensor,
         values: Tensor | None = None,
         uniforms: Tensor | None = None,
-        rule: str = "free",
+        rule: Rule = "free",
         states: States | None = None,
         temperature: Tensor | float = 1.0,
     ) -> Walk:
@@ -201,27 +213,20 @@ class Voices(keras.layers.Layer):
             features: `[batch, features]`, or `[batch, time, features]`.
             values: the true frames, which all rules but "free" need.
             uniforms: `[..., voices]` in [0, 1), or None for the likeliest outcomes.
-            rule: "free" takes draws as they are; "inverted" keeps a drawn pitch and takes its verdict from the
-                truth (a wrong note with pauses counts for nothing); "aposter" draws from true outcomes alone;
-                "viable" from those after which the voices left suffice to complete the frame.
+            rule: "free" takes draws as they are; "inverted" keeps the drawn pitch, but takes from the truth whether it
+                sounds (with pauses, a wrong note changes nothing); "true" draws from true outcomes alone (the
+                author's "aposter"); "viable" from those after which the voices left suffice to complete the frame.
             states: each voice's state before, by default zeros.
             temperature: divides the logits, above 0.
         """
         features = ops.cast(features, "float32")
         if not self.memory or len(features.shape) == 2:
-            return self._walk(features, values, uniforms, rule, states, temperature)
+            return self._walk(features, _Drawing(rule, values, uniforms, temperature), states)
         # An LSTM goes along the first axis.
         values, uniforms = (None if x is None else swap(x) for x in (values, uniforms))
-        walk = self._walk(swap(features), values, uniforms, rule, states, temperature)
-        return Walk(
-            swap(walk.on),
-            swap(walk.off),
-            swap(walk.sounds),
-            swap(walk.banned),
-            swap(walk.log_silence),
-            swap(walk.log_weight),
-            walk.states,
-        )
+        walk = self._walk(swap(features), _Drawing(rule, values, uniforms, temperature), states)
+        by_piece = {name: swap(x) for name, x in walk._asdict().items() if name != "states"}
+        return walk._replace(**by_piece)
 
     def step(
         self,
@@ -240,117 +245,102 @@ class Voices(keras.layers.Layer):
         """
         features = ops.cast(features, "float32")
         states = self.zero_states(ops.shape(features)[-2]) if states is None else states
-        path = self._decisions(self.of_features(features), None, uniforms, "free", states, temperature)
+        how = _Drawing("free", None, uniforms, temperature)
+        path = self._decisions(self.of_features(features), how, states)
         return path.decided[0], path.states
 
-    def _walk(
-        self,
-        features: Tensor,
-        values: Tensor | None,
-        uniforms: Tensor | None,
-        rule: str,
-        states: States | None,
-        temperature: Tensor | float,
-    ) -> Walk:
-        """`walk`, with time first where there is a memory: the draws one by one, then their gradients at once."""
+    def _walk(self, features: Tensor, how: "_Drawing", states: States | None) -> Walk:
+        """`walk`, with time first where there is a memory.
+
+        The voices draw one by one without a gradient; what they said on the path of their draws is then computed for
+        all of them at once, with it.
+        """
         states = self.zero_states(ops.shape(features)[-2]) if states is None else states
         projected = self.of_features(features)
         over_time = self.memory and len(projected.shape) == 3
-        decisions = self._decisions_over_time if over_time else self._decisions
-        path = decisions(ops.stop_gradient(projected), values, uniforms, rule, states, temperature)
+        decide = self._decisions_over_time if over_time else self._decisions
+        path = decide(ops.stop_gradient(projected), how, states)
         logits = self.logits(self._all_hidden(projected, states, path))
-        log_d = masked_log_softmax(logits / temperature, self._allowed(path.on, path.off))
+        log_d = masked_log_softmax(logits / how.temperature, self._allowed(path.on, path.off))
         log_weight = ops.sum(path.drawn * (log_d - path.log_q), axis=(-3, -1))
+        sounds, banned, log_silence = self._said(log_d)
+        return Walk(*path.decided, sounds, banned, log_silence, log_weight, path.states)
+
+    def _said(self, log_d: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What the voices' log probabilities `[..., voices, batch, outcomes]` say: see `Walk`."""
         d = ops.exp(log_d)
         sounds = self._any(d[..., : self.pitches])
         if self.pauses:
-            banned, log_silence = ops.zeros_like(sounds), ops.sum(log_d[..., -1], axis=-2)
-        else:
-            banned, log_silence = self._any(d[..., self.pitches :]), ops.zeros_like(sounds[..., 0])
-        return Walk(*path.decided, sounds, banned, log_silence, log_weight, path.states)
+            return sounds, ops.zeros_like(sounds), ops.sum(log_d[..., -1], axis=-2)
+        return sounds, self._any(d[..., self.pitches :]), ops.zeros_like(sounds[..., 0])
 
-    def _decisions(
-        self,
-        projected: Tensor,
-        values: Tensor | None,
-        uniforms: Tensor | None,
-        rule: str,
-        states: States,
-        temperature: Tensor | float,
-    ) -> Path:
+    def _decisions(self, projected: Tensor, how: "_Drawing", states: States) -> Path:
         """The voices' draws one after the other, without gradient; arguments as for `_walk`."""
-        on = ops.zeros((*ops.shape(projected)[:-1], self.pitches), dtype="float32")
-        off = on
+        on = off = ops.zeros((*ops.shape(projected)[:-1], self.pitches), dtype="float32")
         voices, after = [], []
         for voice, state in enumerate(states):
             inputs = projected + self.of_decided(on, off)
             hidden, state = self.voice.step(inputs, state) if self.memory else (ops.tanh(inputs), None)
-            own = None if uniforms is None else uniforms[..., voice]
-            drawn, log_q, decided = self._draw(hidden, on, off, values, own, rule, voice, temperature)
+            own = None if how.uniforms is None else how.uniforms[..., voice]
+            drawn, log_q, decided = self._draw(hidden, on, off, voice, how._replace(uniforms=own))
             voices.append((on, off, drawn, log_q))
             after.append(state)
             on, off = decided
-        befores, bans, draws, sources = (
+        on_before, off_before, draws, sources = (
             ops.stop_gradient(ops.stack(x, axis=-3)) for x in zip(*voices, strict=True)
         )
-        return Path(befores, bans, draws, sources, (on, off), after, None)
+        return Path(on_before, off_before, draws, sources, (on, off), after, None)
 
-    def _decisions_over_time(
-        self,
-        projected: Tensor,
-        values: Tensor | None,
-        uniforms: Tensor | None,
-        rule: str,
-        states: list[Any],
-        temperature: Tensor | float,
-    ) -> Path:
+    def _decisions_over_time(self, projected: Tensor, how: "_Drawing", states: States) -> Path:
         """`_decisions` of voices with a memory over a sequence, time first."""
         numbers = ops.reshape(ops.arange(self.count, dtype="float32"), (-1, 1, 1))
         inputs = {}
-        if values is not None:
-            inputs["values"] = wavefront.skewed([values] * self.count)
-        if uniforms is not None:
-            inputs["uniforms"] = wavefront.skewed([uniforms[..., v, None] for v in range(self.count)])
+        if how.values is not None:
+            inputs["values"] = wavefront.skewed([how.values] * self.count)
+        if how.uniforms is not None:
+            each = [how.uniforms[..., voice, None] for voice in range(self.count)]
+            inputs["uniforms"] = wavefront.skewed(each)
 
         def decide(hidden: Tensor, seen: Tensor, own: dict[str, Tensor]) -> tuple[Tensor, tuple]:
-            on, off = self._decided(seen)
-            uniform = own["uniforms"][..., 0] if "uniforms" in own else None
-            drawn, log_q, decided = self._draw(
-                hidden, on, off, own.get("values"), uniform, rule, numbers, temperature
-            )
+            uniforms = own["uniforms"][..., 0] if "uniforms" in own else None
+            here = how._replace(values=own.get("values"), uniforms=uniforms)
+            drawn, log_q, decided = self._draw(hidden, *self._decided(seen), numbers, here)
             after = self._seen(*decided)
             return after, (drawn, log_q, after)
 
         kernel = ops.stop_gradient(self._kernel())
-        run, states, outputs = wavefront.run(projected, kernel, states, self.decisions, decide, inputs)
+        run, last, outputs = wavefront.run(
+            projected, kernel, [s for s in states if s], self.decisions, decide, inputs
+        )
         seen, drawn, log_q, after = (
             ops.stop_gradient(wavefront.unskewed(x)) for x in (run.seen[..., : self.decisions], *outputs)
         )
-        on, off = self._decided(seen)
-        return Path(on, off, drawn, log_q, self._decided(after[:, -1]), [*states], run)
+        return Path(*self._decided(seen), drawn, log_q, self._decided(after[:, -1]), [*last], run)
 
     def _kernel(self) -> Tensor:
         """The memory's kernel for what was decided and for the hidden state."""
         return ops.cast(self.voice.kernel[self.features :], "float32")
 
     def _draw(
-        self,
-        hidden: Tensor,
-        on: Tensor,
-        off: Tensor,
-        values: Tensor | None,
-        uniforms: Tensor | None,
-        rule: str,
-        voice: Tensor | int,
-        temperature: Tensor | float,
+        self, hidden: Tensor, on: Tensor, off: Tensor, voice: Tensor | int, how: "_Drawing"
     ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
-        """A voice's draw one-hot, the log probabilities that it was drawn from, and what is decided after it."""
+        """One draw of a voice, or of several that draw at one time, without gradient.
+
+        Args:
+            hidden: the voice's hidden values, `[..., units]`.
+            on, off: what was decided before it, `[..., pitches]`.
+            voice: its number.
+            how: says how it draws; its uniforms are the voice's own, `[...]`.
+
+        Returns:
+            The draw one-hot, the log probabilities that it was drawn from, and what is decided after it.
+        """
         kernel, bias = ops.stop_gradient(self.output_kernel), ops.stop_gradient(self.output_bias)
         logits = ops.matmul(hidden, kernel) + bias
-        log_d = masked_log_softmax(logits / temperature, self._allowed(on, off))
-        log_q = masked_log_softmax(log_d, self._domain(rule, values, on, off, voice))
-        drawn = draw_outcome(log_q, uniforms)
-        return drawn, log_q, self._decide(drawn, None if rule == "free" else values, on, off)
+        log_d = masked_log_softmax(logits / how.temperature, self._allowed(on, off))
+        log_q = masked_log_softmax(log_d, self._domain(how, on, off, voice))
+        drawn = draw_outcome(log_q, how.uniforms)
+        return drawn, log_q, self._decide(drawn, None if how.rule == "free" else how.values, on, off)
 
     def _all_hidden(self, projected: Tensor, states: list[Any], path: Path) -> Tensor:
         """All voices' hidden values `[..., voices, batch, units]` on a path, with gradient."""

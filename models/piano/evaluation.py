@@ -139,40 +139,65 @@ def score(
         seed: of the paths.
         on_batch: called after each batch and path.
     """
-    measure = measure_of(scorer.model)
-    samples = samples if takes_paths(scorer.model) else 1
-    found: dict[str, list[dict[int, list[np.ndarray]]]] = {}
+    kept = _PieceOutputs(pieces)
     for group in groups:
-        for sample in range(samples):
-            state, chosen = None, scorer.of_values if sample and scorer.of_values is not None else scorer
+        for path in range(samples if takes_paths(scorer.model) else 1):
+            # The decoders of keys and velocities say the same for every path.
+            chosen = scorer if path == 0 else scorer.of_values or scorer
+            state = None
             for batch in group:
-                outputs, state = _score_chunk(chosen, batch, state, [seed, sample])
-                for name, values in outputs.items():
-                    rows = found.setdefault(name, [{} for _ in range(pieces)])
-                    for row, piece in enumerate(batch["pieces"]):
-                        if piece >= 0 and batch["lengths"][row]:
-                            rows[piece].setdefault(sample, []).append(values[row, : batch["lengths"][row]])
+                outputs, state = _score_chunk(chosen, batch, state, [seed, path])
+                kept.add(path, batch, outputs)
                 on_batch()
-    joined = {
-        name: [[np.concatenate(chunks) for chunks in piece.values()] for piece in rows]
-        for name, rows in found.items()
-    }
-    for piece, beginning in zip(joined["nats"], joined.get("beginning", ()), strict=False):
-        for path in piece:
-            _charge_beginning(path, beginning[0][0])
-    nats = [np.mean(piece, axis=0) for piece in joined["nats"]]
-    whole = np.array([[one[1:].sum() for one in piece] for piece in joined["nats"]])
-    key_nats = [piece[0] for piece in joined["key_nats"]] if "key_nats" in joined else None
-    velocity_error = None
-    if "squared_velocity_error" in joined:
-        error = sum(piece[0].sum() for piece in joined["squared_velocity_error"])
-        struck = sum(piece[0].sum() for piece in joined["struck"])
-        velocity_error = float(np.sqrt(error / max(struck, 1)))
-    return FrameScores(nats, key_nats, whole, velocity_error, measure)
+    nats = kept.by_piece("nats")
+    for paths, beginning in zip(nats, kept.by_piece("beginning"), strict=False):
+        for path_nats in paths:
+            _charge_beginning(path_nats, beginning[0][0])
+    return FrameScores(
+        nats=[np.mean(paths, axis=0) for paths in nats],
+        key_nats=[paths[0] for paths in kept.by_piece("key_nats")] or None,
+        sampled_nats=np.array([[path_nats[1:].sum() for path_nats in paths] for paths in nats]),
+        velocity_error=_velocity_error(kept),
+        measure=measure_of(scorer.model),
+    )
+
+
+class _PieceOutputs:
+    """What a scorer gave for chunks of pieces, put together piece by piece.
+
+    Args:
+        pieces: how many there are.
+    """
+
+    def __init__(self, pieces: int):
+        self.pieces = pieces
+        self.chunks: dict[str, list[dict[int, list[np.ndarray]]]] = {}
+
+    def add(self, path: int, batch: dict[str, np.ndarray], outputs: dict[str, np.ndarray]) -> None:
+        """Keep the real frames of a batch's outputs `[batch, time]` of a random path."""
+        for name, values in outputs.items():
+            by_piece = self.chunks.setdefault(name, [{} for _ in range(self.pieces)])
+            for row, (piece, length) in enumerate(zip(batch["pieces"], batch["lengths"], strict=True)):
+                if piece >= 0 and length:
+                    by_piece[piece].setdefault(path, []).append(values[row, :length])
+
+    def by_piece(self, name: str) -> list[list[np.ndarray]]:
+        """For each piece an array `[frames]` of each path; nothing where the scorer gives no such output."""
+        return [[np.concatenate(chunks) for chunks in paths.values()] for paths in self.chunks.get(name, ())]
+
+
+def _velocity_error(kept: _PieceOutputs) -> float | None:
+    """The root of the mean squared error of struck keys' velocities, None where a model has no velocities."""
+    errors = kept.by_piece("squared_velocity_error")
+    if not errors:
+        return None
+    total = sum(paths[0].sum() for paths in errors)
+    struck = sum(paths[0].sum() for paths in kept.by_piece("struck"))
+    return float(np.sqrt(total / max(struck, 1)))
 
 
 def _charge_beginning(nats: np.ndarray, beginning: float) -> None:
-    """Let what a path's first frame costs beyond that frame's likelihood stand at the second frame.
+    """Move what a path's first frame costs beyond that frame's likelihood to the second frame, in place.
 
     Voices remember a piece's first frame by a path that was drawn with that frame known. Over the whole piece the
     path's weight makes up for it; without the weight of the first frame, what is left would be no bound on the nats

@@ -5,7 +5,7 @@ seed 000): layers of LSTM turn the present input into one weight for each lag, t
 lags are added up by the weights, and an aggregating LSTM sees the sum beside what a local LSTM made of the input.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -65,23 +65,23 @@ def read_lags(frames: Tensor, weights: Tensor, lags: Sequence[int]) -> Tensor:
         return ops.take(padded, start + length, axis=1)
 
     @ops.custom_gradient
-    def run(frames, weights):
+    def run(frames: Tensor, weights: Tensor) -> tuple[Tensor, Callable]:
         by_lag = ops.transpose(weights, (2, 0, 1))
 
-        def add(total, inputs):
+        def add(total: Tensor, inputs: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
             weight, lag = inputs
             return total + weight[..., None] * at(frames, oldest - lag, steps), lag
 
         total, _ = scan(add, ops.zeros_like(frames[:, oldest:]), (by_lag, all_lags))
 
-        def gradient(*arguments, upstream=None):
+        def gradient(*arguments: Tensor, upstream: Any = None) -> tuple[Tensor, Tensor]:
             d_read = gradients_of_outputs(arguments, upstream)
             # A frame is read by the step that lies a lag after it; none lies beyond either end.
             outside = ((0, 0), (oldest, oldest))
             d_padded = ops.pad(d_read, (*outside, (0, 0)))
             positions = ops.arange(oldest + time, dtype="int32")
 
-            def back(d_frames, inputs):
+            def back(d_frames: Tensor, inputs: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
                 weight, lag = inputs
                 d_weight = ops.sum(d_read * at(frames, oldest - lag, steps), axis=-1)
                 share = at(ops.pad(weight, outside), lag, positions)[..., None]

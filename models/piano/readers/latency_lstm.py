@@ -4,7 +4,7 @@ The LatencyLSTM of seed 000 puts these in place of the local LSTM and the reader
 a bar ago returns at this very frame, so that a repeat is one step away instead of 16. An aggregating LSTM follows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,11 +82,13 @@ def delayed_lstm_sequence(
     time, oldest = projected.shape[0], max(delays)
 
     @ops.custom_gradient
-    def run(projected, recurrent_kernel, cells, hiddens):
+    def run(
+        projected: Tensor, recurrent_kernel: Tensor, cells: Tensor, hiddens: Tensor
+    ) -> tuple[tuple[Tensor, Tensor], Callable]:
         steps = ops.arange(time, dtype="int32")
         room = ops.zeros_like(projected[..., : recurrent_kernel.shape[0]])
 
-        def forward_step(carry, inputs):
+        def forward_step(carry: State, inputs: tuple[Tensor, Tensor]) -> tuple[State, Tensor]:
             cells, hiddens = carry
             x, t = inputs
             times = [t + (oldest - delay) for delay in delays]
@@ -100,7 +102,7 @@ def delayed_lstm_sequence(
         (all_cells, all_hiddens), gates = scan(forward_step, histories, (projected, steps))
         starts = [oldest - delay for delay in delays]
 
-        def gradient(*upstream_arguments, upstream=None):
+        def gradient(*upstream_arguments: Tensor, upstream: Any = None) -> tuple[Tensor, ...]:
             d_hiddens, d_cells = gradients_of_outputs(upstream_arguments, upstream)
             read_cells, read_hiddens = (_blocks_of_all(x, starts, time) for x in (all_cells, all_hiddens))
             # What a step passes to the states that it read; after the last step nothing is read.
@@ -121,8 +123,8 @@ def delayed_lstm_sequence(
     return run(projected, recurrent_kernel, cells, hiddens)
 
 
-def _backward_step(transposed_kernel: Tensor, delays: Sequence[int]) -> Any:
-    def backward_step(carry, inputs):
+def _backward_step(transposed_kernel: Tensor, delays: Sequence[int]) -> Callable:
+    def backward_step(carry: State, inputs: tuple) -> tuple[State, Tensor]:
         d_read_cells, d_read_hiddens = carry
         d_hidden, d_cell, gates, cell, read_cell, t = inputs
         # A state is read again where its delays are over.

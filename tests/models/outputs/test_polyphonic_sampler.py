@@ -145,7 +145,7 @@ def test_the_path_is_the_formulas(data: tuple, pauses: bool, aposter: bool, memo
     features, frames, uniforms = data
     sampler = small(pauses=pauses, aposter=aposter, memory=memory, objective="path", pause_loss=pauses)
     walk = sampler.voices.walk(
-        features, frames, uniforms.astype(np.float32), "aposter" if aposter else "inverted"
+        features, frames, uniforms.astype(np.float32), "true" if aposter else "inverted"
     )
     loss = ops.convert_to_numpy(sampler.path_loss(features, frames, uniforms.astype(np.float32)))
     for i in range(BATCH):
