@@ -15,7 +15,7 @@ import sys
 from common import flags
 from common.console import Parser, add_log_flag, run_command
 from common.errors import InputError
-from workflows.flags.model import add_checkpoint_flags
+from workflows.flags.model import add_player_flags
 
 
 def get_parser() -> Parser:
@@ -25,7 +25,7 @@ def get_parser() -> Parser:
         "evaluate.py --run_dir=runs/beats --examples_path=groove_validation.tfrecord "
         "--train_examples_path=groove_train.tfrecord --output_dir=evaluation",
     )
-    add_checkpoint_flags(parser.add_argument_group("model"))
+    add_player_flags(parser.add_argument_group("model"))
     parser.add_argument(
         "--examples_path",
         help="held-out TFRecords: globs separated by commas; for piano models also JSB_Chorales.mat:test",

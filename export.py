@@ -11,6 +11,7 @@ from pathlib import Path
 from common import flags
 from common.console import Parser, run_command
 from common.errors import InputError
+from workflows.flags.model import add_checkpoint_flags
 
 
 def get_parser() -> Parser:
@@ -20,13 +21,10 @@ def get_parser() -> Parser:
         "or for magenta.js.",
         "export.py --run_dir=runs/beats --output=beats.safetensors --float16",
     )
-    parser.add_argument("--run_dir", help="a run of train.py; its best checkpoint is used")
-    parser.add_argument(
-        "--checkpoint_file", help="a checkpoint: one of ours, one of Magenta's, or a folder of magenta.js"
-    )
-    parser.add_argument(
-        "--config",
-        help="name or .toml file of the config; only for Magenta's and magenta.js's checkpoints, which don't contain it",
+    add_checkpoint_flags(
+        parser,
+        "name or .toml file of the config; only for Magenta's and magenta.js's checkpoints, which don't contain it",
+        "one of ours, one of Magenta's, or a folder of magenta.js",
     )
     parser.add_argument(
         "--format",

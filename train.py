@@ -93,9 +93,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--init_from", help="weights to start from: checkpoint, run_dir, shipped name or Magenta's"
     )
     parser.add_argument("--precision", choices=PRECISIONS, default="float32")
-    parser.add_argument(
-        "--seed", type=flags.SEED, default=0, help="of weights, batches and noise (default: 0)"
-    )
+    flags.add_seed_flag(parser, "random seed of weights, batches and noise")
     add_log_flag(parser)
     parser.take_magenta_flags("music_vae_train")
     return parser

@@ -94,11 +94,11 @@ COUNT_OR_NONE = integer(0, MOST)
 # Flags that several commands have. Each function takes a parser or one of its groups.
 
 
-def add_seed_flag(parser: argparse._ActionsContainer) -> None:
-    """Add `--seed`."""
-    parser.add_argument(
-        "--seed", type=SEED, default=0, help="random seed; the same seed gives the same output (default: 0)"
-    )
+def add_seed_flag(
+    parser: argparse._ActionsContainer, what: str = "random seed; the same seed gives the same output"
+) -> None:
+    """Add `--seed`; `what` is its help text."""
+    parser.add_argument("--seed", type=SEED, default=0, help=f"{what} (default: 0)")
 
 
 def add_num_outputs_flag(parser: argparse._ActionsContainer, default: int, what: str) -> None:

@@ -46,7 +46,7 @@ def get_parser(name: str | None = None) -> argparse.ArgumentParser:
         help="folder with the original's songs, 'track (1).mid' to 'track (34).mid' (default: the tunes that come "
         "with this project)",
     )
-    parser.add_argument("--seed", type=flags.SEED, default=0, help="random seed (default: %(default)s)")
+    flags.add_seed_flag(parser)
     module.add_flags(parser)
     return parser
 

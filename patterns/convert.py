@@ -14,6 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from common import flags
 from common.console import Parser, run_command
 from common.errors import InputError
 from preprocess.drums.tracks import add_drum_choice_flags, drum_choice_of
@@ -33,7 +34,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--midi_dir", help="folder for one MIDI file a beat")
     parser.add_argument("--text_file", help="file to write the grids to; - prints them")
     add_drum_choice_flags(parser)
-    parser.add_argument("--force", action="store_true", help="overwrite what is there")
+    flags.add_force_flag(parser)
     return parser
 
 

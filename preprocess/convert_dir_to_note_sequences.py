@@ -57,7 +57,7 @@ def get_parser() -> argparse.ArgumentParser:
         default=10.0,
         help="of the pieces, with --held_out_file (default: 10)",
     )
-    parser.add_argument("--force", action="store_true", help="overwrite the output files")
+    flags.add_force_flag(parser)
     parser.add_argument(
         "--num_processes", type=flags.PROCESSES, default=os.cpu_count() or 1, help="default: all cores"
     )

@@ -40,7 +40,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--min_qpm", type=flags.number(0, 10_000), default=0.0, help="slowest tempo, in quarters per minute"
     )
     parser.add_argument("--max_qpm", type=flags.number(0, 10_000), default=float("inf"), help="fastest tempo")
-    parser.add_argument("--force", action="store_true", help="overwrite --output_file")
+    flags.add_force_flag(parser)
     return parser
 
 

@@ -60,7 +60,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--num_processes", type=flags.PROCESSES, default=os.cpu_count() or 1, help="default: all cores"
     )
-    parser.add_argument("--force", action="store_true", help="overwrite the output files")
+    flags.add_force_flag(parser)
     add_log_flag(parser)
     return parser
 

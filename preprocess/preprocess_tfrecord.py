@@ -77,7 +77,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--num_processes", type=flags.PROCESSES, default=os.cpu_count() or 1, help="default: all cores"
     )
-    parser.add_argument("--force", action="store_true", help="overwrite shards of the same name")
+    flags.add_force_flag(parser)
     add_log_flag(parser)
     parser.take_magenta_flags("preprocess_tfrecord")
     return parser

@@ -5,7 +5,7 @@ import argparse
 from common import flags
 from common.errors import InputError
 from preprocess.drums.groove_conditions import DRUMMERS, STYLES
-from workflows.flags.model import add_checkpoint_flags
+from workflows.flags.model import add_player_flags
 
 HUMANIZE_CONFIG = "groovae_2bar_humanize_small"
 TAP_CONFIG = "groovae_2bar_tap_small"
@@ -24,7 +24,7 @@ def add_groove_flags(parser: argparse.ArgumentParser, default: str, temperature:
         temperature: help text of `--temperature`, without its default.
     """
     group = parser.add_argument_group("model")
-    add_checkpoint_flags(group, f"name or .toml file of the config (default: the shipped {default})")
+    add_player_flags(group, f"name or .toml file of the config (default: the shipped {default})")
     group.add_argument(
         "--temperature",
         type=flags.TEMPERATURE,

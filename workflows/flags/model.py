@@ -5,23 +5,32 @@ import argparse
 from catalog.history_drums import SAMPLING_TEMPERATURE
 from common import flags
 
+CONFIG_HELP = (
+    "a config by its name, to use the model that is shipped with it; or, for a checkpoint of Magenta's, which does not "
+    "contain its config, the name or .toml file of that"
+)
+
 
 def add_checkpoint_flags(
     parser: argparse._ActionsContainer,
-    config: str = "name of a config, whose shipped model is used where no checkpoint is given; or the .toml file or name "
-    "of the config of a Magenta checkpoint, which does not contain it",
+    config: str = CONFIG_HELP,
+    checkpoint: str = "one of ours, or Magenta's (.ckpt prefix or .tar)",
 ) -> None:
-    """Add `--run_dir`, `--checkpoint_file`, `--config` and `--backend`.
+    """Add `--run_dir`, `--checkpoint_file` and `--config`.
 
     Args:
         parser: a parser, or one of its groups.
         config: help text of `--config`.
+        checkpoint: which kinds of checkpoint there are, for the help text of `--checkpoint_file`.
     """
     parser.add_argument("--run_dir", help="a run of train.py; its best checkpoint is used")
-    parser.add_argument(
-        "--checkpoint_file", help="a checkpoint: one of ours, or Magenta's (.ckpt prefix or .tar)"
-    )
+    parser.add_argument("--checkpoint_file", help=f"a checkpoint: {checkpoint}")
     parser.add_argument("--config", help=config)
+
+
+def add_player_flags(parser: argparse._ActionsContainer, config: str = CONFIG_HELP) -> None:
+    """Add `--run_dir`, `--checkpoint_file`, `--config` and `--backend`, for commands that play a model or evaluate it."""
+    add_checkpoint_flags(parser, config)
     add_backend_flag(parser)
 
 
@@ -30,15 +39,15 @@ def add_backend_flag(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--backend",
         choices=("numpy", "tensorflow", "jax"),
-        help="what encodes and decodes: numpy, or Keras on tensorflow or jax, on a GPU where there is one (default: numpy "
-        "where it can run the model)",
+        help="what runs the encoder and decoder: numpy, or Keras on tensorflow or jax, which use a GPU if there is one "
+        "(default: numpy, unless it can't run the model)",
     )
 
 
 def add_model_flags(parser: argparse.ArgumentParser, draws: bool = True) -> None:
     """Add the flags that select a model and, where `draws`, `--temperature` and `--seed`."""
     group = parser.add_argument_group("model")
-    add_checkpoint_flags(group)
+    add_player_flags(group)
     if not draws:
         parser.set_defaults(temperature=None, seed=0)
         return
