@@ -1,4 +1,4 @@
-"""What a model must beat: tables and rules without any network, one readable file each, in NumPy.
+"""What a model must beat: tables and rules without a network, one readable file each, in NumPy.
 
 drum_counts        a mixture of counts over drum tokens
 frame_counts       piano frames: each key on its own, a Markov chain a key, chords by counting

@@ -1,7 +1,7 @@
 """Linear regression of velocity and offset on the hits around, for each drum; and the nearest training clip.
 
-The regression knows which drums are struck at which steps near, and where in the clip the hit stands. It says the mean,
-so its error is small and its notes are too much alike. Playing as the nearest training clip does is the other way round.
+The regression knows which drums are struck at nearby steps, and the hit's position in the clip. It predicts the mean, so
+its errors are small and its notes are too similar. Playing as the nearest training clip does has the opposite flaws.
 """
 
 import numpy as np
@@ -95,6 +95,6 @@ def _around(hits: Array) -> Array:
 
 
 def _features(around: Array, clips: Array, steps: Array, length: int) -> Array:
-    """What is known of hits: drums struck around, and the step; float32 `[hits, features]`."""
+    """The features of hits: drums struck at nearby steps, and the step; float32 `[hits, features]`."""
     near = around[clips[:, None], steps[:, None] + np.arange(2 * WINDOW + 1)]
     return np.concatenate([near.reshape(len(clips), -1), np.eye(length, dtype=np.float32)[steps]], axis=1)

@@ -1,4 +1,4 @@
-"""Drum x step tables: a hit is played as this drum is, on the average, at this sixteenth of the bar."""
+"""Drum x step tables: a hit gets the mean velocity and offset of its drum at its sixteenth of the bar."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ Array = np.ndarray
 
 STEPS_PER_BAR = 16
 PRIOR_HITS = 5.0
-"""Hits at the drum's mean of all steps that are counted with those of each step."""
+"""Weight of the drum's mean over all steps in the mean of each step, in hits."""
 
 
 class GrooveTable:

@@ -1,9 +1,9 @@
 """Copying by the longest match: what followed when the clip last was where it is now.
 
-At each step the longest run of tokens that ends here and stood earlier in the clip is looked up (the latest of several
-equally long ones), and what followed it is foretold, as in the compressors of Lempel and Ziv (1977) and Cleary and
-Witten's PPM (1984). How far it is believed depends on the length of the match, by expectation-maximization on the training
-clips; else the tokens follow the last one as often as in the training clips (a Markov chain).
+At each step the longest run of tokens that ends here and occurred earlier in the clip is looked up (the latest of several
+equally long ones), and the token that followed it is predicted, as in the compressors of Lempel and Ziv (1977) and Cleary
+and Witten's PPM (1984). The weight of the prediction depends on the length of the match, and is fitted by
+expectation-maximization on the training clips; the rest is a Markov chain of the training clips.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 Array = np.ndarray
 
 LENGTHS = (1, 2, 4, 8, 16, 32)
-"""Bounds between matches that are believed equally."""
+"""Bounds between groups of matches with the same weight."""
 
 EM_PASSES = 50
 

@@ -1,4 +1,4 @@
-"""Drums to taps by counting: which drums answer a tap, given whether the steps around it are tapped, and which step it is.
+"""Drums for taps by counting: which drums belong to a tap, given whether its neighbouring steps are tapped, and its step.
 
 All drums of a tap are played at the tap's own time.
 """
@@ -19,7 +19,7 @@ class TapTable:
     Args:
         train: hits, velocities and offsets `[clips, steps, 3 * drums]`.
         taps: whether a step is tapped, and the tap's offset, `[clips, steps, 2]`.
-        by_step: whether the steps of the bar are told apart.
+        by_step: whether the steps of the bar are distinguished.
     """
 
     def __init__(self, train: Array, taps: Array, by_step: bool = False):

@@ -1,8 +1,8 @@
-"""How well a GrooVAE plays: what it misses note by note, and how far its notes lie from the drummer's as a whole.
+"""How well a groove model plays: errors note by note, and distances between the distributions of notes.
 
-Both are needed. A model that always plays the mean velocity dead on the beat has a small error a note and sounds
-like a machine; the distance between the distributions tells (Gillick et al., "Learning to Groove with Inverse
-Sequence Transformations", 2019, table 2: the linear model and the MLP).
+Both are needed. A model that always plays the mean velocity exactly on the beat has small errors and sounds like a
+machine; the distance between the distributions shows it (Gillick et al., "Learning to Groove with Inverse Sequence
+Transformations", 2019, table 2: the linear model and the MLP).
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ BINS = 32
 
 @dataclass(frozen=True)
 class GrooveFigures:
-    """What a performance is beside the drummer's, at the drummer's hits.
+    """A performance compared with the drummer's, at the drummer's hits.
 
     Attributes:
         timing_mae_ms: mean distance of onsets, milliseconds.
@@ -39,7 +39,7 @@ def compare(truth: Array, played: Array, step_seconds: Array) -> GrooveFigures:
 
     Args:
         truth: hits, velocities (0 to 1) and offsets (-1 to 1) as recorded.
-        played: the same as played; its hits are not looked at.
+        played: the same as the model plays it; its hits are ignored.
         step_seconds: length of a step of each performance, `[n]`.
     """
     hits, true_velocity, true_offset = np.split(truth, 3, axis=-1)
@@ -58,7 +58,7 @@ def compare(truth: Array, played: Array, step_seconds: Array) -> GrooveFigures:
 
 
 def quantized(truth: Array) -> Array:
-    """The drummer's hits dead on the beat, at the mean velocity of all: what a drum machine makes of them."""
+    """The drummer's hits exactly on the grid, at the mean velocity of all hits: what a drum machine would play."""
     hits, velocities, offsets = np.split(truth, 3, axis=-1)
     struck = hits > 0.5
     mean = float(velocities[struck].mean()) if struck.any() else 0.0

@@ -23,7 +23,7 @@ TRAINING_BLOCK, GENERATED_BLOCK = 2048, 1024
 
 @dataclass(frozen=True)
 class Match:
-    """A passage of generated music and the training passage that is nearest to it.
+    """A passage of generated music and the training passage nearest to it.
 
     Attributes:
         piece: number of the generated piece.
@@ -50,7 +50,7 @@ class Summary:
 
     Attributes:
         segments: passages that were compared.
-        copied: share of them that stand in a training piece exactly, perhaps transposed.
+        copied: share of them that occur in a training piece exactly, perhaps transposed.
         mean_distance: of the nearest passages.
     """
 
@@ -78,7 +78,7 @@ def nearest_segments(
         training: rolls.
         length: frames of a passage.
         hop: frames from one generated passage to the next.
-        training_hop: the same for training passages; a copy that lies between them is not seen as one.
+        training_hop: the same for training passages; a copy between them is not recognised.
         transpositions: semitones that a copy may lie above its source, 0 among them. Those that would take notes
             off the keyboard are not tried. Of passages that are equally near, the least transposed is named.
         on_passages: called with how many more of the `count_passages` training passages have been compared.

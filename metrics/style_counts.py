@@ -1,6 +1,6 @@
-"""A simple listener for style: naive Bayes on how often each drum is struck at each sixteenth of the bar.
+"""A simple classifier of style: naive Bayes on how often each drum is struck at each sixteenth of the bar.
 
-It is there to say whether beats that are asked to be of a style are what such beats are like, not to be good at it.
+It measures whether beats drawn under a style resemble that style; it does not need to be a good classifier.
 """
 
 import numpy as np
@@ -11,9 +11,10 @@ Array = np.ndarray
 
 
 class StyleCounts:
-    """Names the style of drum clips.
+    """Classifies the style of drum clips.
 
-    Each hit of a bar counts by itself, given the style (Bernoulli, Laplace's rule); all styles are equally likely.
+    Given the style, each cell of a bar is an independent Bernoulli variable (with Laplace's rule); all styles are equally
+    likely.
 
     Args:
         tokens: int `[clips, steps]`, whole bars of sixteen steps.
@@ -41,7 +42,7 @@ class StyleCounts:
         return self.styles[(counts @ self._hit.T + (bars - counts) @ self._rest.T).argmax(axis=1)]
 
     def recall(self, tokens: Array, labels: Array) -> float:
-        """How often the style is named, the mean over the styles that are there; chance is one in `styles`."""
+        """The mean recall over the styles that occur, 0 to 1; by chance it is one over the number of styles."""
         right = self.named(tokens) == labels
         return float(np.mean([right[labels == style].mean() for style in np.unique(labels)]))
 

@@ -1,7 +1,7 @@
 """Can a classifier tell samples from what drummers played? A classifier two-sample test on drum beats.
 
 Boosted trees see a few hundred statistics of a clip and are trained to tell the two sets apart; the area under the ROC
-curve on clips that they were not trained on is the figure: 0.5 where they cannot tell, 1 where they always can
+curve on clips that they were not trained on is the figure: 0.5 if they cannot tell them apart, 1 if they always can
 (Lopez-Paz and Oquab, "Revisiting Classifier Two-Sample Tests", 2017). Clips of one file overlap and resemble one
 another, so those of a file are all trained on or all tested on; this makes the test conservative: where sets are
 equal, the area may well be a little below 0.5, because files that are tested are missing among those that are

@@ -1,7 +1,7 @@
 """Clips as WAV: nine drums from sine sweeps and filtered noise, pitched notes from a few harmonics each.
 
-Enough to judge a clip by ear where no DAW is at hand; a DAW's instruments will sound better. The sounds are
-the recipes of the gallery's player, and what is played is what the MIDI file holds.
+Enough to judge a clip by ear without a DAW, whose instruments will sound better. The sounds are those of the HTML
+gallery's player, and the notes are those of the MIDI file.
 """
 
 import dataclasses
@@ -20,9 +20,9 @@ from render.midi import Style, midi_bytes
 
 RATE = 44100
 ATTACK, RELEASE = 0.006, 0.06
-"""Seconds in which a pitched note comes and goes; either at once would click."""
+"""Seconds of a pitched note's attack and release; without them it would click."""
 BLOCK = 2**20
-"""Samples that are rendered at once, some 24 seconds."""
+"""Samples rendered at once, about 24 seconds."""
 LONGEST = (2**32 - 64) // 2
 """Samples of a WAV file, whose size has 32 bits."""
 
@@ -33,8 +33,8 @@ class Timbre:
 
     Attributes:
         harmonics: loudness of each, the fundamental first.
-        decay: seconds in which a held note of 440 Hz falls to a tenth; 0 where it stays.
-        level: loudness of the whole.
+        decay: seconds in which a held note of 440 Hz falls to a tenth; 0 for no decay.
+        level: overall loudness.
     """
 
     harmonics: tuple[float, ...]
@@ -54,17 +54,17 @@ TIMBRES = (
 
 
 def timbre_of(program: int) -> Timbre:
-    """How a MIDI program sounds."""
+    """The timbre of a MIDI program."""
     return TIMBRES[program // 8 % len(TIMBRES)]
 
 
 def read_back(sequence: NoteSequence, style: Style, bars: int) -> NoteSequence:
-    """The NoteSequence that is read of the MIDI file of a clip, with the General MIDI drums of before the drum map."""
+    """The NoteSequence that is read back from a clip's MIDI file, with drums on General MIDI notes whatever the drum map."""
     return read_midi(midi_bytes(sequence, dataclasses.replace(style, drum_map=None), bars))
 
 
 def as_written(sequence: NoteSequence, style: Style, bars: int) -> NoteSequence:
-    """What `read_back` gives at one tempo, as pictures show it; chord symbols, which the file lacks, are added."""
+    """`read_back` at one tempo, for pictures, with the chord symbols, which MIDI files lack."""
     written = at_one_tempo(read_back(sequence, style, bars))
     speed = (sequence.tempos[0].qpm if sequence.tempos else 120.0) / written.tempos[0].qpm
     for text in sequence.text_annotations:
@@ -115,12 +115,12 @@ def drum_sounds(seed: int = 0) -> list[np.ndarray]:
 def key_sound(
     pitch: int, seconds: float, timbre: Timbre = PLUCKED, start: int = 0, stop: int | None = None
 ) -> np.ndarray:
-    """A pitched note held for so long, and its release: mono at 44.1 kHz, A4 (69) being 440 Hz.
+    """A pitched note with its release: mono at 44.1 kHz; A4 (69) is 440 Hz.
 
     Args:
         pitch: MIDI pitch.
         seconds: how long it is held.
-        timbre: how it sounds.
+        timbre: of the instrument.
         start, stop: which of its samples; all by default.
     """
     frequency = 440.0 * 2 ** ((pitch - 69) / 12)
@@ -128,7 +128,7 @@ def key_sound(
     time = np.arange(start, count if stop is None else min(stop, count)) / RATE
     sound = np.zeros_like(time)
     for i, loudness in enumerate(timbre.harmonics, 1):
-        # What lies above half the rate would come back as a wrong note.
+        # Partials above half the sampling rate would alias.
         if i * frequency >= 0.45 * RATE:
             break
         partial = loudness * np.sin(2 * np.pi * i * frequency * time)
@@ -184,13 +184,13 @@ def _blocks(sounds: list[_Sound], length: int) -> Iterator[np.ndarray]:
         out = np.zeros(end - begin)
         while starting and sounds[starting[-1]].start < end:
             heard.append(starting.pop())
-        # In the notes' order, so that the same clip has the same sound however long the blocks are.
+        # In the notes' order, so that the sum does not depend on the length of blocks.
         heard = sorted(i for i in heard if sounds[i].stop > begin)
         for sound in (sounds[i] for i in heard):
             first, last = max(begin, sound.start), min(end, sound.stop)
             out[first - begin : last - begin] += sound.samples(first - sound.start, last - sound.start)
         if end > length - fade:
-            # What still sounds at the end fades in its last moment; cut off, it would click.
+            # Fade out what still sounds at the end; cut off, it would click.
             at = np.arange(begin, end) - (length - fade)
             out *= np.where(at < 0, 1.0, 1.0 - at / max(1, fade - 1))
         yield out
@@ -206,7 +206,7 @@ def _wav_parts(sequence: NoteSequence, style: Style, bars: int) -> Iterator[byte
             "too_long",
         )
     sounds = _sounds(sequence, style, bars)
-    # The loudest moment says how loud all is, so a long clip is rendered twice rather than held.
+    # Normalising needs the loudest sample first, so a long clip is rendered twice rather than kept in memory.
     single = list(_blocks(sounds, length)) if length <= BLOCK else None
     peak = max(
         (float(np.abs(block).max(initial=0.0)) for block in single or _blocks(sounds, length)), default=0.0
@@ -238,10 +238,10 @@ def wav_bytes(sequence: NoteSequence, style: Style = Style(), bars: int = 4) -> 
 
 
 def write_wav(sequence: NoteSequence, path: str | Path, style: Style = Style(), bars: int = 4) -> None:
-    """Write a NoteSequence as WAV, whole or not at all; no more than some seconds of it are held at once.
+    """Write a NoteSequence as WAV, completely or not at all, block by block.
 
     Raises:
-        InputError: where it is longer than such a file can be, or can't stand there.
+        InputError: where it is longer than a WAV file can be, or can't be written there.
         OutputError: where the disk is full.
     """
     with OutputFile(path) as file:

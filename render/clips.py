@@ -83,8 +83,8 @@ def planned_files(
         n: number of clips.
         args: the command's flags.
         whole: also all clips in one, `STEM.mid`.
-        endings: what the name of each ends in, before `.mid`.
-        others: clips that a picture shows beside them.
+        endings: the end of each file's name, before `.mid`.
+        others: number of clips that a picture shows beside them.
 
     Raises:
         InputError: where one exists and `--force` is not given, or a picture would hold too many clips.
@@ -115,7 +115,7 @@ class Shown:
         label: what it is.
         sequence: its NoteSequence.
         style: how it is played.
-        given: spans that were given and not played by a model: bars from the beginning, first and end of each.
+        given: (first, end) in bars of spans that were given, not played by a model.
     """
 
     label: str
@@ -145,8 +145,8 @@ def write_clips(
         title: of picture and page.
         chain: the page plays one after the other.
         whole: also write all clips in one MIDI file.
-        beside: clips that picture and page show before the others, such as the one that they are made of.
-        endings: what the name of each file ends in, before `.mid`.
+        beside: clips that picture and page show before the others, such as the clip that they are made of.
+        endings: the end of each file's name, before `.mid`.
 
     Returns:
         The files, MIDI first.
@@ -189,14 +189,14 @@ def write_clips(
 
 
 def numbered(sequences: Sequence[NoteSequence], style: Style, name: str = "") -> list[Shown]:
-    """Clips of one style that are told from each other by number, from 1, after a name."""
+    """Clips of one style, labelled by a name and a number, from 1."""
     return [Shown(f"{name} {i}".strip(), sequence, style) for i, sequence in enumerate(sequences, 1)]
 
 
 def joined_style(styles: Sequence[Style], bars: int) -> Style:
-    """How `joined` clips are played: each at its own tempo, in the meter of the first.
+    """The style of `joined` clips: each at its own tempo, in the meter of the first.
 
-    The resolution is one that holds all of theirs, where a file can say it, and else the finest of them.
+    The resolution is a multiple of all of theirs if a file can have it, else the finest of them.
     """
     resolution = math.lcm(*(style.ticks_per_quarter for style in styles))
     if resolution > FINEST:
@@ -210,16 +210,16 @@ def joined_style(styles: Sequence[Style], bars: int) -> Style:
 
 
 def joined(sequences: list[NoteSequence], bars: int, quarters_per_bar: float = 4.0) -> NoteSequence:
-    """One NoteSequence of clips one after the other, at the tempo of the first.
+    """One NoteSequence of consecutive clips, at the tempo of the first.
 
     Args:
-        sequences: of one tempo each, which may differ.
-        bars: length of each clip; notes are cut where it ends.
+        sequences: each of a single tempo; tempos may differ.
+        bars: length of each clip; notes are cut at its end.
         quarters_per_bar: length of a bar in quarter notes.
 
     Returns:
-        A NoteSequence with their notes, chord symbols and key signatures. Instruments are numbered again, so
-        that one of them plays one program throughout.
+        A NoteSequence with their notes, chord symbols and key signatures. Instruments are renumbered, so that each
+        plays one program throughout.
     """
     whole = type(sequences[0])(ticks_per_quarter=sequences[0].ticks_per_quarter)
     qpm = _qpm(sequences[0])
@@ -255,7 +255,7 @@ def _qpm(sequence: NoteSequence) -> float:
 
 
 def _players(sequence: NoteSequence) -> dict[tuple[bool, int, int], tuple[bool, int, int]]:
-    """Each instrument's drums or not, program, and which of the instruments of that program it is."""
+    """For each (is drum, program, instrument): (is drum, program, its index among the instruments of that program)."""
     players = {}
     seen: dict[tuple[bool, int], int] = {}
     for key in sorted({(note.is_drum, note.program, note.instrument) for note in sequence.notes}):

@@ -1,6 +1,6 @@
-"""The picture of a frame model's training: the loss a frame over the steps, and the nats of held-out pieces.
+"""The picture of a piano model's training: the loss a frame over the steps, and the nats of held-out pieces.
 
-Where the loss is no likelihood (a sampler's or a Boltzmann machine's), the two are not of one scale.
+Where the loss is not a likelihood (for samplers and Boltzmann machines), the two are on different scales.
 """
 
 import csv
@@ -31,11 +31,11 @@ def curves_figure(rows: Sequence[Mapping[str, Any]], title: str = "") -> Figure:
         title: above the picture.
 
     Raises:
-        InputError: where no line has a step and nats, or a value is no number.
+        InputError: where no line has a step and nats, or a value is not a number.
     """
     nats, key_nats = _points(rows, "nats"), _points(rows, "key_nats")
     if not nats:
-        raise InputError("The log holds no nats a frame; is it a frame model's?", "no_nats")
+        raise InputError("The log holds no nats a frame; is it a piano model's?", "no_nats")
     panels = [("loss in training, nats held out, a frame", nats, _points(rows, "val_loss"))]
     if key_nats:
         keys = dict(key_nats)
@@ -59,12 +59,12 @@ def save_curves(path: Path, log: Path | Sequence[Mapping[str, Any]], title: str 
     """Write `curves_figure` as PNG, whole or not at all; folders are made.
 
     Args:
-        path: of the picture.
+        path: the PNG file to write.
         log: a run's `log.csv`, or its lines.
         title: above the picture.
 
     Raises:
-        InputError: where the log can't be read, or is none of a frame model.
+        InputError: where the log can't be read, or is not that of a piano model.
     """
     save_png(curves_figure(read_log(log) if isinstance(log, Path) else log, title), path)
 
@@ -83,7 +83,7 @@ def read_log(path: Path) -> list[dict[str, str]]:
 
 
 def _points(rows: Sequence[Mapping[str, Any]], name: str) -> Points:
-    """What the lines that have both say of a column, by ascending step; what is not finite is left out."""
+    """The points of a column, by ascending step; lines without a step or value, and values that are not finite, are left out."""
     points = []
     for row in rows:
         step, value = row.get("step"), row.get(name)
@@ -103,7 +103,7 @@ def _points(rows: Sequence[Mapping[str, Any]], name: str) -> Points:
 def _draw_panel(axis: Axes, heading: str, training: Points, held_out: Points) -> None:
     axis.set_facecolor(PAPER)
     axis.set_title(heading, loc="left", fontsize=9, color=INK)
-    # A line through one point is none.
+    # A line needs two points.
     marker = "o" if len(training) == 1 else None
     axis.plot(*zip(*training, strict=True), color=TRAINING, linewidth=1.3, marker=marker, label="training")
     if held_out:

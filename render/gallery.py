@@ -26,12 +26,12 @@ class Clip:
     """A clip to show.
 
     Attributes:
-        title: above it.
+        title: heading of the clip.
         sequence: a NoteSequence.
         bars: its length.
-        style: how it is played; as the page by default.
-        file: name of the file that is saved, without `.mid`; the title by default.
-        given: spans that were given to the model and not played by it: bars from the beginning, first and end of each.
+        style: how it is played; the page's style by default.
+        file: name of the saved file, without `.mid`; the title by default.
+        given: (first, end) in bars of spans that were given to the model, not played by it.
     """
 
     title: str
@@ -129,5 +129,5 @@ def _step(value: float) -> float:
 
 
 def write_gallery(path: str | Path, sections: list[Section], title: str, style: Style = Style()) -> None:
-    """Write the page, whole or not at all."""
+    """Write the page, completely or not at all."""
     write_atomically(path, gallery_html(sections, title, style).encode("utf-8"))

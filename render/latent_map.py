@@ -11,7 +11,7 @@ from preprocess.note_sequence import NoteSequence
 from render.pianoroll import BAR, COLOURS, GRID, INK, PAPER, ROW_OF_PITCH, hit_height, opacity
 
 MOST_COLOURS = 10
-"""Files that get a colour of their own; the others share one."""
+"""Files with a colour of their own; all others share one."""
 
 SIXTEENTHS_PER_SECOND = 8.0
 SHADES = ("#3d5a80", "#fbfaf7", "#c8553d")
@@ -85,8 +85,8 @@ def map_figure(
 
     Args:
         coordinates: `[n, 2]`, along the two directions of greatest variance.
-        shares: of the variance that each direction has, `[2]`.
-        labels: what a dot is coloured by: a number each, or a name each.
+        shares: the share of the variance along each direction, `[2]`.
+        labels: what dots are coloured by: numbers or names, one a clip.
         meaning: what the labels are.
         title: above the picture.
     """

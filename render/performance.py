@@ -18,7 +18,7 @@ PICTURE_BARS = 8
 """Bars that a picture shows at most; more could not be told apart."""
 
 FINEST_DENOMINATOR = 32
-"""Of the time signatures that a `Style` has."""
+"""The largest denominator of the time signatures that a `Style` has."""
 
 
 def style_of(
@@ -26,11 +26,11 @@ def style_of(
     meter: tuple[int, int],
     drum_map: Mapping[str, int] | None = None,
 ) -> Style:
-    """How pictures and sounds show drums of a file.
+    """The style in which pictures and sounds show the drums of a file.
 
     Args:
-        tempos: quarter note, and quarter notes a minute from there on; the first at 0.
-        meter: numerator and denominator; 4/4 is shown for one that no clip has.
+        tempos: (quarter note, quarter notes a minute from there on); the first at 0.
+        meter: numerator and denominator; 4/4 replaces meters that a `Style` can't have.
         drum_map: MIDI note by drum name.
     """
     shown = meter if meter[1] <= FINEST_DENOMINATOR else (4, 4)
@@ -38,7 +38,7 @@ def style_of(
 
 
 def shown_name(path: Path) -> str:
-    """A file's name without its suffix, as titles show it: what is not text, and escape codes, can be seen."""
+    """A file's name without its suffix, as titles show it: bytes that are not text, and escape codes, are made visible."""
     return printable(as_text(path.stem), line=True)
 
 
@@ -53,11 +53,11 @@ def midi_paths(stem: Path, count: int) -> list[Path]:
     return [_path(stem, f"{number}.mid") for number in numbers]
 
 
-def check_files(stems: Sequence[Path], args: argparse.Namespace) -> int:
-    """How many files the performances of inputs take; refuse to begin where one of them can't be written.
+def check_files(stems: Sequence[Path], args: argparse.Namespace) -> None:
+    """Refuse to begin where a file of the performances can't be written.
 
     Raises:
-        InputError: naming a file that exists, that can't be there, or that two inputs would write.
+        InputError: naming a file that exists, that can't be created, or that two inputs would write.
     """
     files: list[Path] = []
     for stem in stems:
@@ -69,7 +69,6 @@ def check_files(stems: Sequence[Path], args: argparse.Namespace) -> int:
         if times > 1:
             raise InputError(f"{path}: two of the inputs would become this file; rename one.", "same_name")
     check_outputs(files, args.force)
-    return len(files)
 
 
 def _path(stem: Path, ending: str) -> Path:
@@ -78,14 +77,14 @@ def _path(stem: Path, ending: str) -> Path:
 
 @dataclass(frozen=True)
 class Performances:
-    """What one input became.
+    """The performances of one input.
 
     Attributes:
         stem: path of the files to write, without number and ending.
         midi: the bytes of a MIDI file for each performance.
-        drums: the drums of each as a NoteSequence, in the bars in which they are; empty where nothing shows them.
-        given: the input's own, to compare them with.
-        bars: length in the meter of `style`.
+        drums: the drums of each as a NoteSequence, in the file's bars; empty where nothing shows them.
+        given: the input's own drums, for comparison.
+        bars: length in bars of `style`.
         style: tempo, meter and drum map of `drums`.
         title: over picture and page.
     """
@@ -99,11 +98,11 @@ class Performances:
     title: str
 
     def midi_paths(self) -> list[Path]:
-        """Of each performance."""
+        """The path of each performance's MIDI file."""
         return midi_paths(self.stem, len(self.midi))
 
     def rendered(self, args: argparse.Namespace) -> dict[Path, bytes]:
-        """The files to write and what goes into them, but for the sounds."""
+        """The files to write and their contents, except for sound."""
         paths = self.midi_paths()
         contents = dict(zip(paths, self.midi, strict=True))
         rows = [("as given", self.given)]
@@ -129,16 +128,21 @@ class Performances:
         return contents
 
 
-def write_all(pieces: list[Performances], args: argparse.Namespace) -> int:
-    """Write the performances of all inputs, or none where a file is there already; how many files these are.
+def write_all(pieces: Sequence[Performances], args: argparse.Namespace) -> int:
+    """Write the performances of all inputs, whose files `check_files` has accepted.
+
+    Returns:
+        The number of files.
 
     Raises:
-        InputError: naming a file that exists, or that two inputs would write.
+        OutputError: where one can't be written.
     """
-    count = check_files([piece.stem for piece in pieces], args)
+    count = 0
     for piece in pieces:
-        for path, data in piece.rendered(args).items():
+        contents = piece.rendered(args)
+        for path, data in contents.items():
             write_atomically(path, data)
+        count += len(contents) + (len(piece.drums) if args.wav else 0)
         if args.wav:
             from render.audio import write_wav
 

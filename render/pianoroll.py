@@ -1,8 +1,8 @@
-"""Piano rolls: what a clip holds, laid out on its bars, and the picture of it.
+"""Piano rolls: the contents of a clip on its bars, and the picture of them.
 
-Pitched notes stand by key, low ones at the bottom, each instrument in its colour; drums are nine named rows.
-A clip that holds both (a trio) shows both, one above the other in the same time. Everything is measured in
-sixteenths from the start of the clip, and stands where it is played, on the grid or off it.
+Pitched notes are drawn by key, low ones at the bottom, each instrument in its own colour; drums are nine named rows. A
+clip with both (a trio) shows both, one above the other. Times are in sixteenths from the start of the clip, as played,
+on the grid or off it.
 """
 
 import io
@@ -50,7 +50,7 @@ BLACK_KEYS = (1, 3, 6, 8, 10)
 
 @dataclass(frozen=True)
 class Hit:
-    """A drum that is struck: its row, and the sixteenth at which it is, which may be a fraction."""
+    """A drum hit: its row, its onset in sixteenths, and its velocity."""
 
     row: int
     start: float
@@ -59,7 +59,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class Key:
-    """A pitched note: when it sounds, in sixteenths, and the number of the part that plays it."""
+    """A pitched note: onset and length in sixteenths, velocity, and the index of the part that plays it."""
 
     pitch: int
     start: float
@@ -79,14 +79,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a clip holds.
+    """The contents of a clip.
 
     Attributes:
         hits: of the drums.
         keys: the pitched notes.
         parts: the instruments that play them.
-        chords: the sixteenth from which on a chord symbol holds, and the symbol.
-        has_drums: whether an instrument is drums, those of no row included.
+        chords: (sixteenth from which on it holds, chord symbol).
+        has_drums: whether it has drum notes, including drums without a row.
     """
 
     hits: tuple[Hit, ...]
@@ -102,7 +102,7 @@ def octave_name(pitch: int) -> str:
 
 
 def contents_of(sequence: NoteSequence, steps: float) -> Contents:
-    """What a NoteSequence of one tempo holds in its first `steps` sixteenths; longer notes are cut there."""
+    """The contents of a NoteSequence of one tempo in its first `steps` sixteenths; longer notes are cut there."""
     per_second = (sequence.tempos[0].qpm if sequence.tempos else 120.0) / 60 * 4
     players = sorted({(note.program, note.instrument) for note in sequence.notes if not note.is_drum})
     hits, keys = [], []
@@ -125,7 +125,7 @@ def contents_of(sequence: NoteSequence, steps: float) -> Contents:
 
 
 def _chords(sequence: NoteSequence, per_second: float, steps: float) -> tuple[tuple[float, str], ...]:
-    """Where the chord changes and to what; of several at one time one counts, and "no chord" the least."""
+    """The chord changes; of several symbols at one time the last counts, and "no chord" only if it is alone."""
     symbols: dict[float, str] = {}
     for text in sequence.text_annotations:
         start = max(0.0, text.time * per_second)
@@ -153,7 +153,7 @@ def _parts(programs: list[int]) -> tuple[Part, ...]:
 
 
 def pitch_range(contents: Sequence[Contents]) -> tuple[int, int]:
-    """The lowest and highest key to show of clips that are seen together: an octave and a half at least."""
+    """The lowest and highest key that a picture of several clips shows: at least an octave and a half."""
     pitches = [key.pitch for clip in contents for key in clip.keys] or [60, 72]
     low, high = min(pitches) - 1, max(pitches) + 1
     lacking = max(0, 18 - (high - low))
@@ -179,15 +179,15 @@ def clip_figure(
     quarters_per_beat: float = 1.0,
     given: Sequence[Sequence[tuple[float, float]]] = (),
 ) -> Figure:
-    """Clips one under the other, each with its keys, its drums, or both, as they play any.
+    """Clips below each other, each with keys, drums, or both.
 
     Args:
         rows: label and NoteSequence of each clip.
         bars: length of each.
         title: above the picture.
         quarters_per_bar: length of a bar in quarter notes.
-        quarters_per_beat: length of a beat in quarter notes, at which a thin line stands.
-        given: of each clip, first and end of what was given to the model, in bars from the beginning; it is shaded.
+        quarters_per_beat: length of a beat in quarter notes; beats have thin lines.
+        given: for each clip, (first, end) in bars of what was given to the model, which is shaded.
     """
     steps = bars * quarters_per_bar * 4
     contents = [contents_of(sequence, steps) for _, sequence in rows]
@@ -223,12 +223,12 @@ def clip_figure(
 
 
 def _key_height(keys: tuple[int, int]) -> float:
-    """Inches for so many keys."""
+    """The height of a range of keys, in inches."""
     return min(3.6, max(1.5, 0.062 * (keys[1] - keys[0])))
 
 
 def beat_lines(bars: int, quarters_per_bar: float, quarters_per_beat: float) -> list[float]:
-    """The sixteenths at which beats fall that are no bar lines."""
+    """The sixteenths of beats that are not bar lines."""
     starts = [bar * quarters_per_bar for bar in range(bars)]
     beats = range(1, math.ceil(quarters_per_bar / quarters_per_beat))
     return [4 * (start + beat * quarters_per_beat) for start in starts for beat in beats]
@@ -256,7 +256,7 @@ def _prepare(axis: Axes, bars: int, quarters_per_bar: float, quarters_per_beat: 
 
 
 def _shade_given(axis: Axes, spans: Sequence[tuple[float, float]], bars: int, bar: float) -> None:
-    """Shade what was given, with a line and a word where the model goes on."""
+    """Shade and label what was given, with a line where the model continues."""
     for first, end in spans:
         axis.axvspan(first * bar, end * bar, color=GIVEN_SHADE, linewidth=0, zorder=0.2)
         axis.text(
@@ -289,7 +289,7 @@ def _draw_keys(axis: Axes, clip: Contents, keys: tuple[int, int]) -> None:
             axis.axhline(pitch - 0.5, color=BAR, alpha=0.5, linewidth=0.6, zorder=0.4)
     for key in clip.keys:
         colour = clip.parts[key.part].colour
-        # A little short of its end, so that a note and its repetition stay two.
+        # Drawn a little short, so that repeated notes are seen apart.
         size = (max(0.12, key.length - 0.12), 0.84)
         corner = (key.start, key.pitch - 0.42)
         axis.add_patch(Rectangle(corner, *size, facecolor=colour, alpha=opacity(key.velocity), linewidth=0))
@@ -326,5 +326,5 @@ def png_bytes(figure: Figure, dpi: int = 110) -> bytes:
 
 
 def save_png(figure: Figure, path: str | Path, dpi: int = 110) -> None:
-    """Write a figure as PNG, whole or not at all."""
+    """Write a figure as PNG, completely or not at all."""
     write_atomically(path, png_bytes(figure, dpi))

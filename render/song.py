@@ -66,19 +66,19 @@ def song_figure(
     quarters_per_bar: float = 4.0,
     quarters_per_beat: float = 1.0,
 ) -> Figure:
-    """A song's drums, a new line with each section, above each bar its number and the letter of its equals.
+    """A song's drums, a new line for each section; above each bar its number, and a letter that equal bars share.
 
-    Below stands how alike each bar is to each other, where there are two or more.
+    Below them is a matrix of how similar all bars are to one another, for songs of two or more bars.
 
     Args:
-        sequence: a NoteSequence, drawn as it is played.
+        sequence: drawn as it is played.
         tokens: int `[bars * steps_per_bar]`, by which bars are compared.
-        sections: name and length in bars, which add up to the tokens' bars.
-        fills: the bars that are fills, counted from 0, which are named so.
+        sections: (name, length in bars); the lengths add up to the bars of the tokens.
+        fills: the bars that are fills, counted from 0, which are labelled.
         title: above the picture.
         steps_per_bar: steps of a bar.
         quarters_per_bar: length of a bar in quarter notes.
-        quarters_per_beat: length of a beat in quarter notes, at which a thin line stands.
+        quarters_per_beat: length of a beat in quarter notes; beats have thin lines.
 
     Raises:
         ValueError: where sections and tokens are not of the same length.
@@ -134,7 +134,7 @@ def _starts(sections: Sequence[tuple[str, int]]) -> list[int]:
 
 
 def _marks(labels: Array, fills: Sequence[int]) -> list[tuple[str, str]]:
-    """What stands above each bar and its colour: a letter for bars that come more than once."""
+    """The label above each bar, and its colour: a letter for bars that occur more than once."""
     counts = Counter(labels.tolist())
     repeated = {label: i for i, label in enumerate(label for label in counts if counts[label] > 1)}
     marks = []
@@ -149,7 +149,7 @@ def _marks(labels: Array, fills: Sequence[int]) -> list[tuple[str, str]]:
 
 
 def _more_colour(i: int) -> str:
-    """A colour behind those of the palette; hues by the golden ratio, so that neighbours differ."""
+    """A further colour after those of the palette; hues by the golden ratio, so that neighbours differ."""
     red, green, blue = colorsys.hsv_to_rgb((0.11 + 0.618 * i) % 1, 0.45, 0.72)
     return f"#{round(255 * red):02x}{round(255 * green):02x}{round(255 * blue):02x}"
 
@@ -209,7 +209,7 @@ def _box(hit: Hit) -> list[tuple[float, float]]:
 
 
 def _draw_similarity(axis: Axes, similarity: Array, sections: Sequence[tuple[str, int]]) -> None:
-    """How alike bars are, dark where they are the same; lines where sections begin, their names at the side."""
+    """The similarity of bars, dark where they are equal, with lines and names of sections."""
     bars = len(similarity)
     axis.imshow(similarity, cmap=ALIKE, vmin=0, vmax=1, extent=(0, bars, bars, 0), interpolation="nearest")
     starts = _starts(sections)
@@ -217,7 +217,7 @@ def _draw_similarity(axis: Axes, similarity: Array, sections: Sequence[tuple[str
         axis.axhline(start, color=PAPER, linewidth=2)
         axis.axvline(start, color=PAPER, linewidth=2)
     middles = [start + length / 2 for start, (_, length) in zip(starts, sections, strict=True)]
-    # Where sections stand closer than letters are high, names would lie over one another.
+    # The names of very short sections would overlap.
     roomy = min(length for _, length in sections) / bars > 0.03
     names = [name for name, _ in sections] if roomy and len(sections) > 1 else [""] * len(sections)
     axis.set_yticks(middles, names, fontsize=8, color=INK, parse_math=False)

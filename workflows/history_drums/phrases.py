@@ -1,4 +1,4 @@
-"""A drum model that hears itself as the player of a song's phrases (`workflows.songs.composing.PhraseGenerator`)."""
+"""A history drum model as the generator of a song's phrases (`workflows.songs.composing.PhraseGenerator`)."""
 
 import numpy as np
 
@@ -11,17 +11,17 @@ Array = np.ndarray
 
 
 class DrumGenerator:
-    """Plays phrases of up to the length of the model's clips, after the bars that came before.
+    """Plays phrases of up to the length of the model's clips, given the bars before them.
 
-    A phrase as long as a clip hears its latent vector (but where a style is asked for, which a vector drawn at random
-    would contradict) and, as the clip's past, the bars before. A shorter one is the
-    end of a clip that begins with the last of those bars, which are known; what came before them is its past.
+    A phrase as long as a clip is drawn with its latent vector (except under a style, which a random vector would
+    contradict), and the bars before it are the clip's past. A shorter phrase is the end of a clip that begins with the
+    last of those bars as known hits; the bars before them are the clip's past.
 
     Args:
         model: trained with known hits and conditions.
-        temperature: of the draws; 0 takes the likeliest.
-        guidance: strength of the conditions, 1 as they were trained.
-        candidates: drawn of each phrase that is asked for something measurable; see `sampling.draw`.
+        temperature: of the draws; 0 takes the likeliest tokens.
+        guidance: strength of the conditions, 1 as in training.
+        candidates: drawn of each phrase that has a measurable condition; see `sampling.draw`.
     """
 
     def __init__(

@@ -102,7 +102,7 @@ def _draw(
         known, mask = np.asarray(given.clip.example.inputs, np.int64), given.stays
     elif given:
         past = tokens_before(given.clip, model)
-    # What is asked for, and what is heard before, would be contradicted by a latent vector drawn at random.
+    # A random latent vector would contradict the conditions, and the music before.
     by_itself = conditions != DrumConditions() or past is not None
     values: list[Array] = []
     size = max(1, args.max_batch_size // sampling.CANDIDATES)

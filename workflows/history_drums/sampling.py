@@ -1,8 +1,8 @@
-"""Drawing drum clips that are asked for something: conditions, hits that stay, music that they go on from.
+"""Drawing drum clips under conditions, around known hits, and after given music.
 
-What a decoder is told it heeds more or less. So where density, syncopation or a fill are asked for, which can be
-measured on what was played, several candidates of each clip are drawn and the one nearest to what was asked is kept:
-best-of-n rejection sampling. The work is linear in clips and candidates. NumPy only.
+A decoder follows its conditions only roughly. Density, syncopation and fills can be measured on what is drawn, so where
+one of them is a condition, several candidates of each clip are drawn and the nearest one is kept: best-of-n rejection
+sampling. The cost is linear in clips and candidates. NumPy only.
 """
 
 from collections.abc import Sequence
@@ -16,14 +16,14 @@ from preprocess.drums.windows import ends_in_a_fill
 Array = np.ndarray
 
 CANDIDATES = 8
-"""Of each clip that is asked for something measurable."""
+"""Candidates of each clip that has a measurable condition."""
 
 FILL_CANDIDATES, FILL_TEMPERATURE, FILL_GUIDANCE = 24, 1.0, 3.0
-"""Of a last bar that is to be a fill, temperature and guidance at least: a fill is what is unlikely after the bars
-before it, so that a cool draw goes on with the beat."""
+"""Candidates, temperature and guidance of a last bar that is to be a fill, at least: a fill is unlikely after the bars
+before it, so that a draw at a low temperature would continue the beat."""
 
 WRONG_FILL = 1.0
-"""What a fill that is missing, or not wanted, counts among the misses: as much as the whole range of densities."""
+"""The miss of a fill that is missing or unwanted: as much as the whole range of densities."""
 
 
 def draw(
@@ -39,21 +39,20 @@ def draw(
     guidance: float = 1.0,
     candidates: int = CANDIDATES,
 ) -> Array:
-    """Clips that are as they are asked to be, as far as the model can.
+    """Clips that meet their conditions as nearly as the model can.
 
     Args:
-        model: plays them; trained with conditions and known hits, where those are given.
+        model: trained with conditions and known hits, where those are given.
         conditions: of each clip.
-        z: float `[n, z_size]`; None for the decoder by itself. Not heard by clips of which any hit is known, as in
-            training.
+        z: float `[n, z_size]`; None to draw without z. It is ignored for clips with known hits, as in training.
         known: int tokens `[n, steps]`, read where `mask` is true.
-        mask: boolean `[n, steps, drums]` or `[n, steps]`, which hits stay as they are.
+        mask: which hits are known, boolean `[n, steps, drums]` or `[n, steps]`.
         past: int tokens `[n, steps]` before the clip, NO_TOKEN where there are none.
-        temperature: of the draws; 0 takes the likeliest, and then there is one candidate.
+        temperature: of the draws; 0 takes the likeliest tokens, with a single candidate.
         seed: of the draws.
-        first: number of the first clip, where these are one batch of many.
-        guidance: strength of the conditions, 1 as they were trained; see `HistoryPlayer.decode`.
-        candidates: drawn of each clip where any is asked for what can be measured.
+        first: index of the first clip, where these are one batch of many.
+        guidance: strength of the conditions, 1 as in training; see `HistoryPlayer.decode`.
+        candidates: drawn of each clip, where any clip has a measurable condition.
 
     Returns:
         int32 tokens `[n, steps]`.
@@ -70,7 +69,7 @@ def draw(
             model, conditions, z, played, stays, past, temperature, seed, first, guidance, candidates
         )
     if fills.any():
-        # The last bar by itself, after those before it, as it is played by drummers.
+        # The last bar is drawn separately, given the bars before it.
         before = stays | ~ending[:, None]
         heat = max(temperature, FILL_TEMPERATURE) if temperature > 0 else 0.0
         strength, count = max(guidance, FILL_GUIDANCE), max(candidates, FILL_CANDIDATES)
@@ -92,7 +91,7 @@ def _nearest(
     guidance: float,
     candidates: int,
 ) -> Array:
-    """Of the candidates of each clip the one that is nearest to what is asked; arguments as for `draw`."""
+    """The candidate of each clip that is nearest to its conditions; arguments as for `draw`."""
     n = len(conditions)
     count = candidates if temperature > 0 and any(map(is_measurable, conditions)) else 1
     rows = np.repeat(to_rows(conditions), count, axis=0)
@@ -118,16 +117,16 @@ def _nearest(
 
 
 def is_measurable(conditions: DrumConditions) -> bool:
-    """Whether something is asked for that tokens show: density, syncopation, a fill or none."""
+    """Whether a condition can be measured on tokens: density, syncopation, or a fill."""
     return any(x is not None for x in (conditions.density, conditions.syncopation, conditions.fill))
 
 
 def misses(tokens: Array, asked: Sequence[DrumConditions], steps_per_bar: int) -> Array:
-    """How far clips are from what is asked of each, float64 `[n]`: sums of differences of quantiles, 0 for none.
+    """How far clips are from their conditions: sums of absolute differences of quantiles, float64 `[n]`, from 0.
 
     Args:
         tokens: int `[n, steps]`, whole bars of 4/4 on sixteenths.
-        asked: of each clip.
+        asked: the conditions of each clip.
         steps_per_bar: steps of a bar.
     """
     found = np.zeros(len(tokens))
