@@ -1,9 +1,9 @@
 """Is it new? The nearest passage of the training pieces to each passage of generated music.
 
-The plagiarism check of Conchylicultor's MusicGenerator, from its list of ideas. Two passages of the same length differ by their
-Jaccard distance: cells (a key in a frame) that sound in one of them only, over cells that sound in either. It is 0
-for a copy and 1 where nothing is common. What chance and style give is seen by comparing held-out pieces in the
-same way: music is no copy where it lies as far from the training pieces as other people's music does.
+The plagiarism check in the list of ideas of Conchylicultor's MusicGenerator. The distance of two passages of the same
+length is their Jaccard distance: cells (a key in a frame) that sound in only one of them, over cells that sound in either.
+It is 0 for a copy and 1 where nothing is common. Comparing held-out pieces in the same way shows what chance and style
+contribute: music that is as far from the training pieces as other people's music is not copied.
 """
 
 from collections.abc import Callable, Iterator, Sequence

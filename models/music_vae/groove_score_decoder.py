@@ -93,6 +93,11 @@ class GrooveScoreDecoder(Decoder):
             seed,
         )
 
+    @property
+    def state_size(self) -> int:
+        """Size of all cell and hidden states side by side."""
+        return 2 * sum(self.stack.layer_sizes)
+
     def build(self, embedding_size: int) -> None:
         """Create the weights.
 
