@@ -230,7 +230,7 @@ def test_it_learns_where_to_read() -> None:
 
 MEASURE = """
 import keras, numpy as np
-from models.history_user import HistoryUser, window_lags
+from models.piano.readers.history_user import HistoryUser, window_lags
 
 class Reader(keras.Model):
     def __init__(self, history):

@@ -175,7 +175,7 @@ def test_wrong_delays_are_refused(kind: type, delays: tuple[int, ...]) -> None:
 
 MEASURE = """
 import keras, numpy as np
-from models.latency_lstm import LatencyLSTM
+from models.piano.readers.latency_lstm import LatencyLSTM
 
 class Model(keras.Model):
     def __init__(self):
