@@ -40,6 +40,10 @@ MAX_KEY_PARTS = 100
 def get_config(name_or_path: str) -> Config:
     """The config of that name, or the one in that TOML file.
 
+    >>> config = get_config("hierdec-drum_4bar_small")
+    >>> config.decoder["name"], config.hparams.z_size
+    ('hierarchical_lstm', 64)
+
     Raises:
         ConfigError: where there is neither.
     """

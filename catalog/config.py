@@ -154,6 +154,10 @@ class Config:
     def with_hparams(self, changes: Mapping[str, Any]) -> "Config":
         """This config with some hyperparameters changed.
 
+        >>> from catalog.config_map import CONFIG_MAP
+        >>> CONFIG_MAP["hierdec-drum_4bar"].with_hparams({"z_size": 128}).hparams.z_size
+        128
+
         Raises:
             ConfigError: for one that does not exist, that this model does not read, or of another type.
         """

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -72,7 +71,7 @@ def beats_of_midi(path: Path, choice: DrumChoice = DrumChoice()) -> tuple[list[B
     return beats, [f"{path}: {remark}" for remark in remarks]
 
 
-def _stretches(sequence: Any, tempo_map: TempoMap) -> Iterator[tuple[float, list[Bar]]]:
+def _stretches(sequence: NoteSequence, tempo_map: TempoMap) -> Iterator[tuple[float, list[Bar]]]:
     """Where stretches of one meter begin, in quarter notes, and their bars: those with drums, at most `MAX_BARS`."""
     starts = [float(tempo_map.to_quarters(n.start_time)) for n in sequence.notes if n.is_drum and n.velocity]
     if not starts:
@@ -87,7 +86,7 @@ def _stretches(sequence: Any, tempo_map: TempoMap) -> Iterator[tuple[float, list
                 yield part[0].start, part
 
 
-def _beat(sequence: Any, begin: float, bars: list[Bar], qpm: float, name: str, path: Path) -> Beat:
+def _beat(sequence: NoteSequence, begin: float, bars: list[Bar], qpm: float, name: str, path: Path) -> Beat:
     """The grid of a stretch.
 
     Raises:
@@ -116,7 +115,7 @@ def _beat(sequence: Any, begin: float, bars: list[Bar], qpm: float, name: str, p
     return beat
 
 
-def _part(even: Any, begin: float, bars: list[Bar], qpm: float) -> Any:
+def _part(even: NoteSequence, begin: float, bars: list[Bar], qpm: float) -> NoteSequence:
     """The drums of some bars of music at one tempo, which begins with the first of them."""
     first, length = begin * 60 / qpm, sum(bar.length for bar in bars) * 60 / qpm
     half = 60 / qpm / 8

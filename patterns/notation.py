@@ -331,7 +331,7 @@ def beat_to_note_sequence(beat: Beat) -> NoteSequence:
     return sequence
 
 
-def note_sequence_to_beat(sequence: Any) -> Beat:
+def note_sequence_to_beat(sequence: NoteSequence) -> Beat:
     """The beat of a NoteSequence: its drum notes, quantised to the nearest step and dynamic level.
 
     Tempo and meter are the first ones (120 and 4/4 where none is given); pitches that no line stands for

@@ -5,7 +5,6 @@ pitches are deleted, drums are not transposed, key signatures and chord symbols 
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -37,7 +36,7 @@ class Augmenter:
         if self.stretch_range and self.stretch_range[0] <= 0:
             raise ValueError(f"stretch_range must be positive, not {self.stretch_range[0]}.")
 
-    def augment(self, note_sequence: Any, rng: np.random.Generator) -> Any:
+    def augment(self, note_sequence: NoteSequence, rng: np.random.Generator) -> NoteSequence:
         """A new NoteSequence with a random transposition and stretch; without notes just a copy.
 
         Raises:
@@ -47,7 +46,9 @@ class Augmenter:
         low, high = self.transpose_range or (0, 0)
         return _augmented(note_sequence, factor, int(rng.integers(low, high + 1)))
 
-    def variants(self, note_sequence: Any, rng: np.random.Generator, count: int = 8) -> list[Any]:
+    def variants(
+        self, note_sequence: NoteSequence, rng: np.random.Generator, count: int = 8
+    ) -> list[NoteSequence]:
         """New NoteSequences: every transposition of the range, from low to high; random ones with a stretch.
 
         Args:
@@ -64,7 +65,7 @@ class Augmenter:
         return [_augmented(note_sequence, 1.0, amount) for amount in range(low, high + 1)]
 
 
-def _augmented(note_sequence: Any, factor: float, amount: int) -> Any:
+def _augmented(note_sequence: NoteSequence, factor: float, amount: int) -> NoteSequence:
     """A stretched and transposed copy (note_seq's `augment_note_sequence`)."""
     sequence = NoteSequence()
     sequence.CopyFrom(note_sequence)
@@ -80,7 +81,7 @@ def _augmented(note_sequence: Any, factor: float, amount: int) -> Any:
     return sequence
 
 
-def _stretch(sequence: Any, factor: float) -> None:
+def _stretch(sequence: NoteSequence, factor: float) -> None:
     for note in sequence.notes:
         note.start_time *= factor
         note.end_time *= factor
@@ -99,7 +100,7 @@ def _stretch(sequence: Any, factor: float) -> None:
         tempo.qpm /= factor
 
 
-def _transpose(sequence: Any, amount: int) -> None:
+def _transpose(sequence: NoteSequence, amount: int) -> None:
     """Also with 0 semitones notes out of range are deleted, and the end is that of the last note."""
     kept = [note for note in sequence.notes if note.is_drum or 0 <= note.pitch + amount <= 127]
     for note in kept:

@@ -1,9 +1,9 @@
 """TFRecords of NoteSequences, or preprocessed shards, to arrays in memory and batches drawn from them.
 
 Everything is parsed once; a batch is a few array look-ups. A record that can't be used is left out and counted with its
-reason; a file whose framing or checksums are damaged is refused, since nothing behind the damage can be trusted. Which examples a batch holds is a function of
-(seed, step) alone, so that training resumes exactly where it stopped. Where training varies its music
-(transposition, random note dropout), all variants are made beforehand and each epoch chooses among them.
+reason; a file whose framing or checksums are damaged is refused, since nothing after the damage can be trusted. Which
+examples a batch holds is a function of (seed, step) alone, so that training resumes exactly where it stopped. If training
+varies its music (transposition, random note dropout), all variants are made beforehand and each epoch chooses among them.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ from preprocess.converters.base import Converter, Example
 from preprocess.example_check import read_example
 from preprocess.example_forms import NO_TOKEN
 from preprocess.midi.tempo_map import at_one_tempo
-from preprocess.note_sequence import read_note_sequences
+from preprocess.note_sequence import NoteSequence, read_note_sequences
 from preprocess.tfrecord import expand_patterns, read_records, read_sidecar
 
 RANDOM_DRAWS = 8
@@ -56,7 +56,7 @@ class ExampleSet:
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def batch(self, index: Any) -> dict[str, np.ndarray]:
+    def batch(self, index: np.ndarray | slice) -> dict[str, np.ndarray]:
         """The examples of an index or slice as a model takes them: int32 tokens, float32 numbers."""
         arrays = {"inputs": self.inputs, "outputs": self.outputs, "controls": self.controls}
         batch = {name: network_type(x[index]) for name, x in arrays.items() if x is not None}
@@ -175,7 +175,7 @@ class ExampleCollector:
 
 
 def convert_versions(
-    note_sequence: Any, converter: Converter, augmenter: Augmenter | None, rng: np.random.Generator
+    note_sequence: NoteSequence, converter: Converter, augmenter: Augmenter | None, rng: np.random.Generator
 ) -> tuple[list[list[Example]], Counter[str]]:
     """The examples of a NoteSequence as it is, then of each variant of it; and what was dropped as it is.
 

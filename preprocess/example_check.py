@@ -1,7 +1,7 @@
-"""Whether a training example out of a shard is one that a converter makes.
+"""Whether a training example from a shard could be one of a converter.
 
-A shard is a file that somebody else may have made, or a disk has damaged. What a model would read beyond its tables, or
-learn NaN from, is told here; `preprocess.dataset` leaves it out and counts it.
+A shard is a file that somebody else may have made, or a disk has damaged. Examples that index beyond a model's tables, or
+that would train it to NaN, are found here; `preprocess.dataset` leaves them out and counts them.
 """
 
 from typing import Any
@@ -27,17 +27,17 @@ def read_example(record: bytes, converter: Converter) -> tuple[str, int, Example
     source, variant, example = decode(record)
     reason = reason_to_refuse(example, variant, converter)
     if reason:
-        raise InputError("The example is none that the converter makes.", reason)
+        raise InputError("The example is not one of the converter.", reason)
     return source, variant, example
 
 
 def reason_to_refuse(example: Example, variant: int, converter: Converter) -> str:
-    """Why an example is none of a converter's, as a code; nothing where it is one.
+    """Why an example can't be one of a converter, as a code; "" if it can.
 
     Returns:
         `bad_shape` for arrays of another number of axes or width than the converter's, `bad_type` for numbers where
-        tokens should be or tokens for numbers, `bad_token` for tokens that there are not, `not_a_number` for NaN and
-        infinite numbers, `bad_length` for lengths that are none of the arrays', `bad_variant`, `bad_step_seconds`; or "".
+        tokens should be or tokens for numbers, `bad_token` for tokens that do not exist, `not_a_number` for NaN and
+        infinite numbers, `bad_length` for lengths that do not fit the arrays, `bad_variant`, `bad_step_seconds`; or "".
     """
     depths = tuple(converter.output_depths)
     input_depths = depths if converter.input_form == "multi_one_hot" else (converter.input_depth,)
@@ -52,7 +52,7 @@ def reason_to_refuse(example: Example, variant: int, converter: Converter) -> st
 
 
 def reason_of_values(values: np.ndarray, form: str, depths: tuple[int, ...], is_input: bool) -> str:
-    """Why compact values are none of a form, as for `reason_to_refuse`.
+    """Why compact values are not of a form, as for `reason_to_refuse`.
 
     Args:
         values: `[steps]` or `[steps, parts]`.

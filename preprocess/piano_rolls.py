@@ -103,7 +103,7 @@ def note_times(note_sequence: NoteSequence) -> tuple[np.ndarray, np.ndarray]:
     return quarters(note_sequence, starts), quarters(note_sequence, ends)
 
 
-def heard(note_sequence: NoteSequence) -> np.ndarray:
+def played_by_piano(note_sequence: NoteSequence) -> np.ndarray:
     """Which notes a piano plays, bool `[notes]`: all but drums and notes of velocity 0."""
     drums = note_field(note_sequence, "is_drum") != 0
     return ~drums & (note_field(note_sequence, "velocity") > 0)
@@ -133,7 +133,7 @@ def piano_roll(
     pitches, velocities = note_field(note_sequence, "pitch"), note_field(note_sequence, "velocity")
     if velocities.max(initial=0) > 127:
         raise InputError("A note is louder than MIDI goes.", "bad_velocity")
-    chosen = heard(note_sequence) & (pitches >= lowest_pitch) & (pitches <= highest_pitch)
+    chosen = played_by_piano(note_sequence) & (pitches >= lowest_pitch) & (pitches <= highest_pitch)
     starts, ends = (np.floor(t[chosen] * steps_per_quarter + 0.5) for t in note_times(note_sequence))
     if starts.min(initial=0) < 0:
         raise InputError("A note begins before time 0.", "negative_time")

@@ -53,7 +53,7 @@ class Found:
 
     Attributes:
         sources: the files of music, sorted by name.
-        others: how many files are none.
+        others: how many files are something else.
         unreadable: names of folders inside that can't be read, and why.
     """
 

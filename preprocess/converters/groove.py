@@ -238,14 +238,14 @@ class GrooveConverter(Converter):
                 nothing is known but a tempo of 120.
         """
         missing = -len(grid[0]) % size
-        told = np.atleast_2d(groove_conditions.row(OUTPUT_QPM) if conditions is None else conditions)
-        if len(told) > 1:
-            told = np.pad(told, ((0, missing), (0, 0)), mode="edge")
+        by_step = np.atleast_2d(groove_conditions.row(OUTPUT_QPM) if conditions is None else conditions)
+        if len(by_step) > 1:
+            by_step = np.pad(by_step, ((0, missing), (0, 0)), mode="edge")
         hits, velocities, offsets = (np.pad(part, ((0, missing), (0, 0))) for part in grid)
         padded = hits, velocities, offsets
-        heard = self._inputs(padded, None) if self._inputs_differ(None) else padded
-        outputs, controls = self._grid_rows.of(padded), self._controls(padded, heard, told)
-        inputs = outputs if heard is padded else self._grid_rows.of(heard)
+        known = self._inputs(padded, None) if self._inputs_differ(None) else padded
+        outputs, controls = self._grid_rows.of(padded), self._controls(padded, known, by_step)
+        inputs = outputs if known is padded else self._grid_rows.of(known)
         rows = size * self.rows_a_step
         windows = ((start, start + rows) for start in range(0, len(outputs), rows))
         return [_window(inputs, outputs, controls, window) for window in windows]
@@ -295,7 +295,7 @@ class GrooveConverter(Converter):
         return hits, velocities, offsets
 
     def _controls(
-        self, played: Triple, heard: Triple, conditions: Sequence[float] | np.ndarray
+        self, played: Triple, known: Triple, conditions: Sequence[float] | np.ndarray
     ) -> np.ndarray | None:
         """What both parts of a model are conditioned on, `[rows, control_depth]`.
 
@@ -313,7 +313,7 @@ class GrooveConverter(Converter):
             parts.append(np.tile(np.eye(drums, dtype=bool), (steps, 1)))
         if self.taps_as_controls:
             # Where nothing is struck the loudest drum is drum 0, at no velocity: no tap.
-            parts.append(np.stack([heard[0][:, TAP_DRUM] > 0, heard[2][:, TAP_DRUM]], axis=1))
+            parts.append(np.stack([known[0][:, TAP_DRUM] > 0, known[2][:, TAP_DRUM]], axis=1))
         if self.conditions_as_controls:
             parts.append(np.broadcast_to(conditions, (steps, groove_conditions.WIDTH)))
         numbers = self.taps_as_controls or self.conditions_as_controls

@@ -10,7 +10,6 @@ which some models are conditioned on, come from note_seq, which is imported only
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -177,12 +176,14 @@ class MelodyConverter(Converter):
         played &= notes.pitches[here] <= self.max_pitch
         return bool(played.any() and not np.isin(notes.programs[here][played], self.valid_programs).all())
 
-    def _convert_segment(self, segment: Segment, notes: MelodyNotes, source: Any) -> list[Example]:
+    def _convert_segment(
+        self, segment: Segment, notes: MelodyNotes, source: NoteSequence | None
+    ) -> list[Example]:
         tracks = self.tracks(segment, notes)
         slices = [piece for track in tracks for piece in self._slices(track)]
         if not slices:
             raise Dropped("too_short")
-        if not self.control_depth:
+        if source is None:  # nothing to condition on
             unique = {s.tokens.tobytes(): s for s in slices} if self.dedupe_event_lists else None
             return [self._example(s.tokens, None) for s in (unique.values() if unique else slices)]
         # Note by note the same as the segment's: both are sorted by time.
@@ -226,9 +227,9 @@ class MelodyConverter(Converter):
             mine = np.flatnonzero(instruments == instrument)
             # The highest of those that begin together comes first.
             mine = mine[np.lexsort((-pitches[mine], quantized.starts[mine]))]
-            heard = mine[sounding[mine]]
-            steps = Steps(quantized.starts[heard], quantized.ends[heard], quantized.total)
-            tracks += self._instrument_tracks(quantized.starts[mine], steps, pitches[heard])
+            audible = mine[sounding[mine]]
+            steps = Steps(quantized.starts[audible], quantized.ends[audible], quantized.total)
+            tracks += self._instrument_tracks(quantized.starts[mine], steps, pitches[audible])
         if not tracks:
             raise Dropped("polyphonic" if self.skip_polyphony and sounding.any() else "no_melody")
         return [self._padded(t, quantized.total) for t in tracks] if self.pad_to_total_time else tracks

@@ -6,6 +6,7 @@ instruments and events, written one after another; what is not used of it is NO_
 program are in the order of their numbers (the original's follows Python's hashing).
 """
 
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -15,10 +16,9 @@ from note_seq import (
     chord_symbols_lib,
     chords_encoder_decoder,
     chords_lib,
-    performance_lib,
     sequences_lib,
 )
-from note_seq.performance_lib import PerformanceEvent
+from note_seq.performance_lib import MetricPerformance, PerformanceEvent
 
 from preprocess.converters.base import Converter, Example, dense_controls, one_hot
 from preprocess.converters.segments import Conditioning, Dropped
@@ -163,7 +163,7 @@ class MultiInstrumentPerformanceConverter(Converter):
             reasons["empty"] += 1
         return examples, reasons
 
-    def _split(self, stretch: Any) -> list[Any]:
+    def _split(self, stretch: NoteSequence) -> list[NoteSequence]:
         """The quantised NoteSequences of `hop_size_bars` each of a stretch of one tempo and meter."""
         qpm = stretch.tempos[0].qpm if stretch.tempos else OUTPUT_QPM
         if not 0 < qpm < np.inf:
@@ -178,7 +178,7 @@ class MultiInstrumentPerformanceConverter(Converter):
             raise Dropped("too_long")
         return [self._quantize(part) for part in parts]
 
-    def _quantize(self, note_sequence: NoteSequence) -> Any:
+    def _quantize(self, note_sequence: NoteSequence) -> NoteSequence:
         """A quantised copy in the right meter."""
         try:
             quantized = sequences_lib.quantize_note_sequence(note_sequence, self.steps_per_quarter)
@@ -192,18 +192,18 @@ class MultiInstrumentPerformanceConverter(Converter):
         return quantized
 
     def _infer_chords(self, note_sequence: NoteSequence) -> None:
-        """Add the chord symbols that note_seq hears, where there are none."""
+        """Add the chord symbols that note_seq infers, where there are none."""
         if any(text.annotation_type == text.CHORD_SYMBOL for text in note_sequence.text_annotations):
             return
         self._quantize(note_sequence)  # says first whether the meter is right
         quantized, _ = self._conditioning.quantize(note_sequence, self.steps_per_quarter)
-        for heard in quantized.text_annotations:
-            if heard.annotation_type == heard.CHORD_SYMBOL:
+        for inferred in quantized.text_annotations:
+            if inferred.annotation_type == inferred.CHORD_SYMBOL:
                 note_sequence.text_annotations.add(
-                    annotation_type=heard.CHORD_SYMBOL, time=heard.time, text=heard.text
+                    annotation_type=inferred.CHORD_SYMBOL, time=inferred.time, text=inferred.text
                 )
 
-    def _example(self, quantized: Any, rng: np.random.Generator | None) -> Example:
+    def _example(self, quantized: NoteSequence, rng: np.random.Generator | None) -> Example:
         """The example of a quantised NoteSequence of `hop_size_bars`."""
         tracks = [self._chunks(track) for track in self._tracks(quantized, rng)]
         if sum(len(chunk) for track in tracks for chunk in track) < self.min_total_events:
@@ -223,7 +223,7 @@ class MultiInstrumentPerformanceConverter(Converter):
         controls = one_hot(chords.reshape(-1), self.control_depth) if self.chord_encoding else None
         return Example(inputs=flat, outputs=flat, controls=controls, length=lengths.reshape(-1))
 
-    def _tracks(self, quantized: Any, rng: np.random.Generator | None) -> list[Any]:
+    def _tracks(self, quantized: NoteSequence, rng: np.random.Generator | None) -> list[MetricPerformance]:
         """A performance of each instrument, as long as an example, by program with drums at the end."""
         if any(not self.min_pitch <= note.pitch <= self.max_pitch for note in quantized.notes):
             raise Dropped("pitch_range")
@@ -243,7 +243,7 @@ class MultiInstrumentPerformanceConverter(Converter):
         # An instrument of several programs has none; the original takes it for 0 where it doesn't stop.
         return sorted(tracks, key=lambda track: (bool(track.is_drum), track.program or 0))
 
-    def _chunks(self, track: Any) -> list[Any]:
+    def _chunks(self, track: MetricPerformance) -> list[MetricPerformance]:
         """The chunks of a performance, none of them with notes of the one before.
 
         A silent chunk has no program and counts as drums, as in the original.
@@ -262,7 +262,7 @@ class MultiInstrumentPerformanceConverter(Converter):
             chunks.append(clipped)
         return chunks
 
-    def _cut(self, track: Any) -> list[Any]:
+    def _cut(self, track: MetricPerformance) -> list[MetricPerformance]:
         """A performance cut into chunks; at the cut notes still end in the chunk before."""
         chunks = [self._empty(0, track.program, track.is_drum)]
         room = self.chunk_steps
@@ -283,22 +283,22 @@ class MultiInstrumentPerformanceConverter(Converter):
                 room -= passing
         return chunks[: self.max_num_chunks]  # what begins at the very end is left out
 
-    def _performance(self, **options: Any) -> Any:
-        return performance_lib.MetricPerformance(num_velocity_bins=self.num_velocity_bins, **options)
+    def _performance(self, **options: Any) -> MetricPerformance:
+        return MetricPerformance(num_velocity_bins=self.num_velocity_bins, **options)
 
-    def _empty(self, start_step: int, program: int | None, is_drum: bool | None) -> Any:
+    def _empty(self, start_step: int, program: int | None, is_drum: bool | None) -> MetricPerformance:
         return self._performance(
             steps_per_quarter=self.steps_per_quarter, start_step=start_step, program=program, is_drum=is_drum
         )
 
-    def _tokens(self, chunk: Any) -> list[int]:
+    def _tokens(self, chunk: MetricPerformance) -> list[int]:
         tokens = [self.program_token + (DRUM_PROGRAM if chunk.is_drum else chunk.program)]
         for event in chunk:
             first, smallest = self._events[event.event_type]
             tokens.append(first + event.event_value - smallest)
         return [*tokens, self._end]
 
-    def _chord_tokens(self, quantized: Any, chunks: list[Any]) -> list[list[int]]:
+    def _chord_tokens(self, quantized: NoteSequence, chunks: list[MetricPerformance]) -> list[list[int]]:
         """The chord of each chunk's program, events and end."""
         encoding = _chord_codec(self.chord_encoding)
         try:
@@ -343,7 +343,7 @@ class MultiInstrumentPerformanceConverter(Converter):
         sequence.tempos.add(qpm=OUTPUT_QPM)
         timed_chords: list[tuple[float, str]] = []
         for instrument in range(self.max_num_instruments):
-            whole: Any = None
+            parts: list[MetricPerformance] = []
             for i in range(self.max_num_chunks):
                 chunk, places = self._decode(tokens[i, instrument])
                 if chords is not None:
@@ -354,11 +354,10 @@ class MultiInstrumentPerformanceConverter(Converter):
                         if step < self.chunk_steps
                     ]
                 chunk.set_length(self.chunk_steps)
-                if whole is None:
-                    whole = chunk
-                    continue
-                for event in chunk:
-                    whole.append(event)
+                parts.append(chunk)
+            whole, *others = parts
+            for event in itertools.chain.from_iterable(others):
+                whole.append(event)
             sequence.notes.extend(whole.to_sequence(instrument=instrument, qpm=OUTPUT_QPM).notes)
         sequence.total_time = max((note.end_time for note in sequence.notes), default=0.0)
         if timed_chords:
@@ -366,7 +365,7 @@ class MultiInstrumentPerformanceConverter(Converter):
             chords_lib.add_chords_to_sequence(sequence, names, times)
         return sequence
 
-    def _decode(self, tokens: np.ndarray) -> tuple[Any, list[int]]:
+    def _decode(self, tokens: np.ndarray) -> tuple[MetricPerformance, list[int]]:
         """The performance of a chunk's tokens up to the end, and the place of each event among them."""
         ends = np.flatnonzero((tokens == self._end) | (tokens == NO_TOKEN))
         tokens = tokens[: ends[0]] if ends.size else tokens

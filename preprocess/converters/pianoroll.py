@@ -27,8 +27,8 @@ from preprocess.piano_rolls import (
     REPRESENTATIONS,
     Roll,
     clock,
-    heard,
     note_times,
+    played_by_piano,
     quarters,
     rendered,
     to_note_sequence,
@@ -108,7 +108,7 @@ class PianorollConverter(Converter):
             return [], Counter([refused])
         reasons: Counter[str] = Counter()
         pitches = note_field(note_sequence, "pitch")
-        valid = heard(note_sequence) & (pitches >= self.min_pitch) & (pitches <= self.max_pitch)
+        valid = played_by_piano(note_sequence) & (pitches >= self.min_pitch) & (pitches <= self.max_pitch)
         unique: dict[bytes, np.ndarray] = {}
         segments = list(stretches(_at_even_tempo(note_sequence), True, reasons))
         for segment in segments:

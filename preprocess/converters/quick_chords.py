@@ -20,7 +20,7 @@ CLOSE = 1e-6
 
 
 @functools.cache
-def hasten() -> None:
+def speed_up_note_seq() -> None:
     """Replace the slow parts of `note_seq.chord_inference`, for the whole process."""
     from note_seq import chord_inference
 

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -257,7 +257,9 @@ class Conditioning:
         self.chord_depth = CHORD_DEPTHS[chord_encoding] if chord_encoding else 0
         self.depth = self.chord_depth + 12 * condition_on_key
 
-    def sources(self, note_sequence: NoteSequence, segments: list[Segment], presplit: bool) -> list[Any]:
+    def sources(
+        self, note_sequence: NoteSequence, segments: list[Segment], presplit: bool
+    ) -> list[NoteSequence | None]:
         """A NoteSequence for each stretch, with its chords and keys; None where none are wanted."""
         if not self.depth or not segments:
             return [None] * len(segments)
@@ -269,7 +271,7 @@ class Conditioning:
 
         return sequences_lib.split_note_sequence_on_time_changes(note_sequence)
 
-    def quantize(self, source: Any, steps_per_quarter: int) -> tuple[Any, bool]:
+    def quantize(self, source: NoteSequence, steps_per_quarter: int) -> tuple[NoteSequence, bool]:
         """The stretch on the grid, with chords and keys, and whether they had to be inferred.
 
         Raises:
@@ -285,14 +287,14 @@ class Conditioning:
         lacks_chords = self.chord_encoding is not None and not has_chords
         if not lacks_chords and not (self.condition_on_key and not quantized.key_signatures):
             return quantized, False
-        quick_chords.hasten()
+        quick_chords.speed_up_note_seq()
         try:
             note_seq.infer_chords_for_sequence(quantized, add_key_signatures=self.condition_on_key)
         except note_seq.ChordInferenceError as error:
             raise Dropped("no_chords") from error
         return quantized, True
 
-    def marks(self, quantized: Any, steps: int) -> tuple[np.ndarray, list[str]]:
+    def marks(self, quantized: NoteSequence, steps: int) -> tuple[np.ndarray, list[str]]:
         """What stands at each step, int `[steps, 1 or 2]`: the chord's place in the list of names, the key.
 
         Raises:
@@ -333,7 +335,7 @@ class Conditioning:
             parts.append(np.arange(12) == marks[:, -1:])
         return np.concatenate(parts, axis=1)
 
-    def annotate(self, sequence: Any, controls: np.ndarray, seconds_per_step: float) -> None:
+    def annotate(self, sequence: NoteSequence, controls: np.ndarray, seconds_per_step: float) -> None:
         """Write chords and keys of `[steps, depth]` into a NoteSequence, at each step where they change."""
         if self.chord_encoding:
             for step, index in _new_values(np.argmax(controls[:, : self.chord_depth], axis=-1)):
@@ -346,7 +348,7 @@ class Conditioning:
                 sequence.key_signatures.add(time=step * seconds_per_step, key=key)
 
 
-def _change_times(events: list[tuple[float, Any]], current: Any) -> set[float]:
+def _change_times(events: list[tuple[float, Value]], current: Value) -> set[float]:
     """The times of a sorted list at which the value differs from the one before."""
     times = set()
     for time, value in events:
@@ -356,7 +358,7 @@ def _change_times(events: list[tuple[float, Any]], current: Any) -> set[float]:
     return times
 
 
-def _value_at(events: list[tuple[float, Any]], time: float, default: Any) -> Any:
+def _value_at(events: list[tuple[float, Value]], time: float, default: Value) -> Value:
     """The last value of a sorted list at or before a time."""
     place = bisect.bisect_right(events, time, key=lambda event: event[0])
     return events[place - 1][1] if place else default

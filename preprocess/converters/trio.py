@@ -107,7 +107,7 @@ class TrioConverter(Converter):
         return examples, reasons
 
     def _convert_segment(
-        self, segment: Segment, notes: MelodyNotes, drum_bits: np.ndarray, source: Any
+        self, segment: Segment, notes: MelodyNotes, drum_bits: np.ndarray, source: NoteSequence | None
     ) -> list[Example]:
         steps = quantize(segment, self.steps_per_quarter, self.steps_per_bar)
         bars = min(-(-steps.total // self.steps_per_bar), self.max_bars)
@@ -125,7 +125,7 @@ class TrioConverter(Converter):
         slices = list(self._slices(tokens, kinds, self._bridged(played)))
         if not slices:
             raise Dropped("not_together")
-        controls = self._controls(source, whole.total_time, total) if self.control_depth else None
+        controls = None if source is None else self._controls(source, whole.total_time, total)
         examples = []
         for first, window in slices:
             part = None if controls is None else controls[first : first + len(window)]
@@ -187,7 +187,7 @@ class TrioConverter(Converter):
                     first = bar * self.steps_per_bar
                     yield first, together[first : first + size * self.steps_per_bar]
 
-    def _controls(self, source: Any, total_time: float, steps: int) -> np.ndarray:
+    def _controls(self, source: NoteSequence, total_time: float, steps: int) -> np.ndarray:
         """Chords and keys of all steps of a stretch, bool `[steps, control_depth]`."""
         quantized, inferred = self.conditioning.quantize(source, self.steps_per_quarter)
         if inferred:

@@ -21,6 +21,7 @@ from preprocess.converters.drums import DrumsConverter
 from preprocess.converters.segments import Dropped, note_field, quantize, split
 from preprocess.drums.rhythm import STEPS_PER_BAR, hits_of, syncopation
 from preprocess.example_forms import NO_TOKEN
+from preprocess.note_sequence import NoteSequence
 
 Array = np.ndarray
 
@@ -211,7 +212,7 @@ def value_at(name: str, quantile: float | Array) -> Array:
     return np.asarray(np.interp(quantile, LEVELS, QUANTILES[name]))
 
 
-def style_of(note_sequence: Any) -> str | None:
+def style_of(note_sequence: NoteSequence) -> str | None:
     """The primary style of a NoteSequence's genre (`rock` of `rock/shuffle`); None where it is none of `STYLES`."""
     for genre in note_sequence.sequence_metadata.genre:
         name = "".join(c for c in genre.split("/")[0].lower() if c.isalpha())
@@ -220,7 +221,7 @@ def style_of(note_sequence: Any) -> str | None:
     return None
 
 
-def fill_of(note_sequence: Any) -> bool | None:
+def fill_of(note_sequence: NoteSequence) -> bool | None:
     """Whether a NoteSequence is a fill, by its annotation `beat_type: fill`; None where it doesn't say."""
     texts = {annotation.text for annotation in note_sequence.text_annotations}
     if "beat_type: fill" in texts:
@@ -267,7 +268,7 @@ class Measured:
         return DrumConditions(self.style, tempo, self.fill, **numbers)
 
 
-def measured_clips(note_sequence: Any, converter: DrumsConverter) -> list[Measured]:
+def measured_clips(note_sequence: NoteSequence, converter: DrumsConverter) -> list[Measured]:
     """The converter's clips of a NoteSequence, in its order and as often, and what each is like.
 
     A clip that comes again is measured where it first appears. Silent clips have intensity 0.
@@ -301,7 +302,9 @@ def measured_clips(note_sequence: Any, converter: DrumsConverter) -> list[Measur
     return clips
 
 
-def conditioned_clips(note_sequence: Any, converter: DrumsConverter) -> list[tuple[Array, DrumConditions]]:
+def conditioned_clips(
+    note_sequence: NoteSequence, converter: DrumsConverter
+) -> list[tuple[Array, DrumConditions]]:
     """The converter's clips of a NoteSequence, int tokens `[steps]` each, and the conditions that they meet."""
     return [(clip.tokens, clip.conditions) for clip in measured_clips(note_sequence, converter)]
 

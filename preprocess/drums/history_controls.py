@@ -2,7 +2,7 @@
 
 A row says which hits of the clip are known in advance (locks, bars that stay, a hole to fill in), what was struck one
 clip length ago (the music before the clip), what the music should be like (`preprocess/drums/conditions.py`), and
-whether z is to be heard. All zeros but the last mean a clip from z alone. NumPy only; the decoders on every backend
+whether z is used. All zeros but the last mean a clip from z alone. NumPy only; the decoders on every backend
 cut a row by the same layout.
 """
 
@@ -39,12 +39,12 @@ class ControlLayout:
 
     @property
     def past(self) -> slice:
-        """The hits one clip length ago, and a last value that is 1 where there was any music to hear."""
+        """The hits one clip length ago, and a last value that is 1 where there was any music."""
         return slice(2 * self.drums, 3 * self.drums + 1)
 
     @property
     def uses_z(self) -> slice:
-        """1 where z is heard, 0 for a decoder by itself."""
+        """1 where z is used, 0 for a decoder by itself."""
         return slice(3 * self.drums + 1, 3 * self.drums + 2)
 
     @property

@@ -1,10 +1,10 @@
-"""How the hits of a score are moved by a performance of it, when what was programmed between the steps is to stay.
+"""How a performance moves the hits of its score, when what was programmed between the steps is to stay.
 
-A groove model hears each hit on the nearest sixteenth and says how far from it a drummer plays. A swung or a triplet
-score is off its sixteenths already, so what the model plays is added to it. But the models know shuffles and triplets by
-the pattern of the steps, and play them as drummers do, a third of a step off. Of hits that are programmed off their
-steps and that the model plays off them in the same direction, the mean is this swing of its own: the programmed one
-takes its place, and what differs between the hits is added.
+A groove model reads each hit on the nearest sixteenth and says how far from it a drummer plays. A swung or a triplet
+score is off its sixteenths already, so the model's offsets are added to it. But the models recognize shuffles and
+triplets by the pattern of the steps, and play them as drummers do, a third of a step off. So if hits are programmed off
+their steps, and the model plays them off in the same direction, the mean of its offsets is the swing again: the
+programmed swing replaces it, and only the differences between the hits are added.
 """
 
 import numpy as np
@@ -12,14 +12,14 @@ import numpy as np
 from preprocess.drums.groove_grid import loudest
 
 PHRASE = 32
-"""Steps within which what is programmed alike is taken to be played alike: two bars, what a model hears at once."""
+"""Steps within which hits at the same place between steps share one swing: two bars, what a model reads at once."""
 
 PHASES = 12
-"""Places within a step that are told apart; thirds and quarters of a step are among them."""
+"""Places within a step that are distinguished; thirds and quarters of a step are among them."""
 
 
 class Strokes:
-    """Hits as a groove model hears them: those of one drum on one step are one stroke, played as its loudest hit.
+    """Hits as a groove model reads them: those of one drum on one step are one stroke, played as its loudest hit.
 
     Args:
         positions: where hits were programmed, float `[hits]` in steps.
@@ -29,14 +29,14 @@ class Strokes:
     Attributes:
         of_hit: int `[hits]`, the stroke of each.
         loudest: int `[strokes]`, its loudest hit, the first of equally loud ones.
-        steps: int `[strokes]`, where it is heard.
+        steps: int `[strokes]`, the step on which it is read.
         drums: int `[strokes]`.
         programmed: float `[strokes]`, how much later than its step the loudest hit was programmed, -0.5 to 0.5.
     """
 
     def __init__(self, positions: np.ndarray, drums: np.ndarray, velocities: np.ndarray):
         steps = np.floor(positions + 0.5).astype(np.int64)
-        # Drum by drum, so that neighbours of a drum stand beside each other.
+        # Drum by drum, so that the hits of a drum are next to each other.
         cells = drums * (steps.max(initial=0) + 1) + steps
         self.loudest = loudest(cells, velocities, np.ones(len(cells), bool))
         self.of_hit = np.searchsorted(cells[self.loudest], cells)
@@ -44,7 +44,7 @@ class Strokes:
         self.programmed = (positions - steps)[self.loudest]
         self._velocities = velocities[self.loudest]
 
-    def late(self, offsets: np.ndarray) -> np.ndarray:
+    def delays(self, offsets: np.ndarray) -> np.ndarray:
         """How much later than programmed each stroke is played, float `[strokes]` in steps.
 
         Args:
@@ -56,11 +56,11 @@ class Strokes:
         mean = (np.bincount(alike, late) / np.bincount(alike))[alike]
         return late - np.where(mean * phases > 0, mean, 0.0)
 
-    def room(self, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Half the way back to the stroke before, and on to the next one, of the same drum: float `[strokes]` each.
+    def margins(self, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Half the distance to the previous and to the next stroke of the same drum: float `[strokes]` each.
 
         Args:
-            starts: when each hit begins, `[hits]` in any unit; the result is in it. Infinite where there is none.
+            starts: when each hit begins, `[hits]` in any unit, which is that of the result. Infinite if there is no such stroke.
         """
         first = self.least(starts)
         last = -self.least(-starts)
@@ -68,13 +68,13 @@ class Strokes:
         return np.concatenate([[np.inf], half]), np.concatenate([half, [np.inf]])
 
     def least(self, values: np.ndarray) -> np.ndarray:
-        """The least of the values `[hits]` of each stroke's hits, `[strokes]`."""
+        """The smallest of the values `[hits]` of each stroke's hits, `[strokes]`."""
         found = np.full(len(self.loudest), np.inf)
         np.minimum.at(found, self.of_hit, values)
         return found
 
-    def louder(self, velocities: np.ndarray, amount: float = 1.0) -> np.ndarray:
-        """By how many times the hits of each stroke are louder, float `[strokes]`, for its loudest to be as played.
+    def velocity_factors(self, velocities: np.ndarray, amount: float = 1.0) -> np.ndarray:
+        """The factor for the velocities of each stroke's hits, float `[strokes]`, that makes its loudest as loud as played.
 
         Args:
             velocities: of the performance, MIDI velocities `[steps, drums]`.

@@ -29,6 +29,11 @@ def syncopation(hits: Array, drums: tuple[int, ...]) -> Array:
     difference between the greatest such weight and its own. Clips are loops, so the last note may be held over
     the first bar line.
 
+    >>> on_the_beat, off_the_beat = np.zeros((2, 16, 1), bool)
+    >>> on_the_beat[[0, 4, 8, 12]] = off_the_beat[[2, 6, 10, 14]] = True
+    >>> syncopation(np.stack([on_the_beat, off_the_beat]), drums=(0,)).tolist()
+    [0.0, 7.0]
+
     Args:
         hits: boolean `[clips, steps, drums]`, steps a multiple of 16.
         drums: which drums make the rhythm.

@@ -9,12 +9,12 @@ import argparse
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from common import flags
 from common.errors import InputError
 from preprocess.drums.names import names_kit, names_pitched, readable, single_drum
 from preprocess.midi.file import MidiFile
+from preprocess.note_sequence import NoteSequence
 
 DRUM_CHANNEL = 9
 """Channel 10 of General MIDI, counted from 0."""
@@ -37,7 +37,7 @@ _SINGLE_DRUM_PITCHES = 4
 
 @dataclass(frozen=True)
 class DrumChoice:
-    """Where a person says that the drums are; where both are None, it is found out.
+    """Where a person says that the drums are; if both are None, they are searched for.
 
     Attributes:
         channel: 1 to 16; its notes on all tracks are the drums.
@@ -150,7 +150,7 @@ def drum_parts(
     )
 
 
-def take_drums(sequence: Any) -> str | None:
+def take_drums(sequence: NoteSequence) -> str | None:
     """Mark the drums of a NoteSequence, for something that wants drums, where no note is marked as one.
 
     What is named or played as drums are is taken; otherwise, where there is only one instrument, that one.

@@ -1,13 +1,12 @@
-"""Clips of drum beats as a history decoder learns from them: with the music before each, and what each is like.
+"""Clips of drum beats as a history decoder learns from them: with the music before each, and its conditions.
 
-A clip is a converter's example; beside it stand the bars that came before it in its file, and its conditions
+A clip is a converter's example, with the bars that came before it in its file and its conditions
 (`preprocess/drums/conditions.py`). Fills, most of which are a bar long, are kept apart: they become the ends of clips.
 `DrumBatches` decides clip by clip what the model is given: z, the music before, known hits, conditions.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from preprocess.drums import rhythm
 from preprocess.drums.conditions import GROUPS, SNARE
 from preprocess.drums.rhythm import hits_of
 from preprocess.example_forms import NO_TOKEN
+from preprocess.note_sequence import NoteSequence
 
 Array = np.ndarray
 
@@ -56,7 +56,7 @@ def ends_in_a_fill(tokens: Array, steps_per_bar: int) -> Array:
     return rhythm.ends_in_a_fill(hits_of(tokens, DRUMS), (SNARE, *TOMS), steps_per_bar)
 
 
-def windows_of(note_sequences: Iterable[Any], converter: DrumsConverter) -> DrumWindows:
+def windows_of(note_sequences: Iterable[NoteSequence], converter: DrumsConverter) -> DrumWindows:
     """The clips of NoteSequences, and the fills among them.
 
     Args:
@@ -127,7 +127,7 @@ class Mixture:
     Attributes:
         z_share: clips that are decoded from their own z.
         known_share: clips without z of which some bars, some drums or both are known; the rest has neither.
-        past_rate: clips that hear what came before them.
+        past_rate: clips that are given what came before them.
         condition_rate: clips that are told any conditions; of these each is left out in every other clip.
         fill_share: clips that end in one of the fills.
         swap_rate: clips in which some drums stand for others, or are left out.
@@ -188,7 +188,7 @@ class DrumBatches:
         steps = tokens.shape[1]
         told = rng.random(n) < mixture.condition_rate
         kept = drum_conditions.dropped(rows, 0.5, rng) * told[:, None]
-        # An added fill is said to be one, or fills would be as frequent as they are here.
+        # The conditions say that an added fill is one; unlabelled, fills would be as frequent as they are here.
         kept[is_fill, GROUPS["fill"]] = 1
         past = np.where((rng.random(n) < mixture.past_rate)[:, None], past, NO_TOKEN)
         role = rng.random(n)

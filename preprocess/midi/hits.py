@@ -8,7 +8,6 @@ that change are rewritten. What is wrong in a file's bytes (a track's length, th
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -211,7 +210,7 @@ class MidiHits:
 
     def drum_sequence(
         self, starts: Sequence[int] | None = None, velocities: Sequence[int] | None = None
-    ) -> Any:
+    ) -> NoteSequence:
         """The hits alone as a NoteSequence at the tempo of the first one, for pictures.
 
         Args:
@@ -255,19 +254,19 @@ class MidiHits:
         """
         file = self._file
         tracks = self._patterns()[self.hits[0].track if file.format == 2 else 0]
-        said = sorted((event for track in tracks for event in track.conductor), key=lambda event: event[0])
+        stated = sorted((event for track in tracks for event in track.conductor), key=lambda event: event[0])
         qpm = 120.0
         if file.seconds_per_tick is not None:
             # Its quarter notes are of one length, whatever its tempos say.
-            qpm, said = self.qpm, [event for event in said if event[1] != TEMPO]
-        first = {kind for tick, kind, _ in said if tick == 0}
+            qpm, stated = self.qpm, [event for event in stated if event[1] != TEMPO]
+        first = {kind for tick, kind, _ in stated if tick == 0}
         scale = ticks_per_quarter / file.ticks_per_quarter
         return [
             *([(0, meter_event(4, 4))] if METER not in first else []),
             *([(0, tempo_event(qpm))] if TEMPO not in first else []),
             *(
                 (round(tick * scale), bytes([0xFF, kind, len(data)]) + data)
-                for tick, kind, data in said
+                for tick, kind, data in stated
                 if kind in (TEMPO, METER) and len(data) < 128
             ),
         ]
@@ -300,7 +299,7 @@ def as_performed(
     """Ticks and velocities of a file's hits played as a performance of them, for `with_hits`.
 
     A hit keeps what was programmed between the steps and is moved by as much as the performance is off its step
-    (`Strokes.late`), less than half a step and at most half the way to the hits of its drum around it. The
+    (`Strokes.delays`), less than half a step and at most half the way to the hits of its drum around it. The
     loudest hit of a drum and step gets the performance's velocity. Others of that drum on the same step, the
     grace note of a flam or a second kick drum, go with it: they move as far, and are as much louder or softer.
 
@@ -318,14 +317,14 @@ def as_performed(
         [(hit.start, hit.velocity, hit.earliest, hit.latest) for hit in hits], np.int64
     ).T
     strokes = Strokes(file.positions[played], drums[played], old_velocities)
-    wanted = np.rint(timing * strokes.late(offsets) * file.ticks_per_step)
-    back, ahead = (np.ceil(room) - 1 for room in strokes.room(file.ticks[played]))
+    wanted = np.rint(timing * strokes.delays(offsets) * file.ticks_per_step)
+    back, ahead = (np.ceil(margin) - 1 for margin in strokes.margins(file.ticks[played]))
     half = file.ticks_per_step / 2
     # What is later than its program allows already stays where it is.
     back = np.minimum(np.minimum(back, np.floor(half)), strokes.least(starts - np.maximum(earliest, 0)))
     ahead = np.minimum(np.minimum(ahead, np.ceil(half) - 1), strokes.least(latest - starts))
     shifts = np.clip(wanted, -np.maximum(back, 0), np.maximum(ahead, 0))
-    louder = strokes.louder(new_velocities, velocity)
+    louder = strokes.velocity_factors(new_velocities, velocity)
     new_starts = np.array([hit.start for hit in file.hits], np.int64)
     velocities = np.array([hit.velocity for hit in file.hits], np.int64)
     new_starts[played] += shifts[strokes.of_hit].astype(np.int64)

@@ -23,7 +23,7 @@ class Instrument:
     """The notes of one program, channel and track.
 
     Attributes:
-        name: of the track, as it stands when the instrument is first heard.
+        name: of the track so far, when the instrument first plays.
         notes: start and end in ticks, pitch and velocity.
         unended: places in `notes` of those without end or length; their end is the latest that they can have.
         bends: tick, and -8192 to 8191.

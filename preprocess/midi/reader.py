@@ -51,6 +51,12 @@ def read_midi(
 ) -> NoteSequence:
     """The NoteSequence of a MIDI file; of a format 2 file that of its first pattern with notes.
 
+    >>> events = bytes([0, 0x99, 36, 100, 48, 0x89, 36, 0, 0, 0xFF, 0x2F, 0])  # a kick for half a quarter note
+    >>> header = b"MThd" + bytes([0, 0, 0, 6, 0, 0, 0, 1, 0, 96])
+    >>> (note,) = read_midi(header + b"MTrk" + bytes([0, 0, 0, len(events)]) + events).notes
+    >>> note.pitch, note.is_drum, note.end_time
+    (36, True, 0.25)
+
     Args:
         source: the file's bytes, or its path.
         limits: what the file may hold.

@@ -45,11 +45,15 @@ class Stretch:
 class StepGrid:
     """Ticks to steps and back.
 
+    >>> grid = StepGrid(ticks_per_quarter=96, meters=[(0, 4, 4)], last_tick=960)
+    >>> grid.positions([0, 24, 108]).tolist(), grid.ticks(np.array([4])).tolist()
+    ([0.0, 1.0, 4.5], [96.0])
+
     Args:
         ticks_per_quarter: of the file.
-        meters: its time signatures in any order; 4/4 before the first one. One that stands where no bar begins
-            begins a bar there, as in a DAW.
-        last_tick: where the last note begins; what comes later is not looked at.
+        meters: its time signatures in any order; 4/4 before the first one. One in the middle
+            of a bar begins a bar there, as in a DAW.
+        last_tick: where the last note begins; what comes later is ignored.
 
     Attributes:
         stretches: in order; at least one.
@@ -94,7 +98,7 @@ class StepGrid:
         return self._steps[place] + (ticks - self._ticks[place]) / self.ticks_per_step
 
     def bar_line_after(self, tick: int) -> float:
-        """The tick of the first bar line behind a note; one that is early by less than half a step is in the next bar."""
+        """The tick of the first bar line after a note; one that is early by less than half a step is in the next bar."""
         stretch = self.stretches[self._places(np.array([tick]))[0]]
         bar = BAR * stretch.numerator / stretch.denominator * self.ticks_per_step
         return stretch.tick + ((tick + self.ticks_per_step / 2 - stretch.tick) // bar + 1) * bar
@@ -118,11 +122,11 @@ def too_long() -> InputError:
 
 def _changes(meters: Iterable[Meter], ticks_per_quarter: int) -> list[Meter]:
     """The meters that begin a stretch, the first one at tick 0; of several at one tick the last one."""
-    said = ((tick, (numerator, denominator)) for tick, numerator, denominator in meters)
+    stated = ((tick, (numerator, denominator)) for tick, numerator, denominator in meters)
     changes: list[Meter] = []
-    for tick, (numerator, denominator) in last_at_each_place(said, (4, 4)):
+    for tick, (numerator, denominator) in last_at_each_place(stated, (4, 4)):
         if changes and (numerator, denominator) == changes[-1][1:]:
-            # Said again, as some programs do at every bar.
+            # Repeated, as some programs do at every bar.
             quarters_of_four = (tick - changes[-1][0]) * denominator
             if quarters_of_four % (4 * numerator * ticks_per_quarter) == 0:
                 continue

@@ -9,11 +9,12 @@ original does.
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from preprocess.midi.changes import distinct_changes
+from preprocess.note_sequence import NoteSequence
 
 DEFAULT_QPM = 120.0
 """Quarter notes a minute where a NoteSequence names no tempo, as in a MIDI file."""
@@ -37,6 +38,10 @@ TIMED_FIELDS = {
 class TempoMap:
     """Where each tempo begins, and seconds and quarter notes by them.
 
+    >>> tempos = TempoMap([(0, 120), (2, 60)])  # half as fast from second 2 on
+    >>> tempos.to_quarters([1, 2, 4]).tolist(), tempos.to_seconds(5).item()
+    ([2.0, 4.0, 6.0], 3.0)
+
     Args:
         tempos: seconds, and quarter notes a minute from there on, in any order; 120 before the first of them.
 
@@ -55,7 +60,7 @@ class TempoMap:
         self.quarters = np.concatenate([[0.0], np.cumsum(lengths)])
 
     @classmethod
-    def of(cls, note_sequence: Any) -> "TempoMap":
+    def of(cls, note_sequence: NoteSequence) -> "TempoMap":
         """The tempo map of a NoteSequence."""
         return cls((tempo.time, tempo.qpm) for tempo in note_sequence.tempos)
 
@@ -64,7 +69,7 @@ class TempoMap:
         """Whether there is more than one tempo."""
         return len(self.qpms) > 1
 
-    def to_quarters(self, seconds: Any) -> np.ndarray:
+    def to_quarters(self, seconds: ArrayLike) -> np.ndarray:
         """Quarter notes from the beginning, float64, for times in seconds of any shape.
 
         Rounded to a billionth, so that what lies half-way between two steps goes to the same one at every tempo.
@@ -73,7 +78,7 @@ class TempoMap:
         place = np.maximum(np.searchsorted(self.seconds, seconds, side="right") - 1, 0)
         return np.round(self.quarters[place] + (seconds - self.seconds[place]) * self.qpms[place] / 60.0, 9)
 
-    def to_seconds(self, quarters: Any) -> np.ndarray:
+    def to_seconds(self, quarters: ArrayLike) -> np.ndarray:
         """Seconds from the beginning, float64, for quarter notes of any shape."""
         quarters = np.asarray(quarters, np.float64)
         place = np.maximum(np.searchsorted(self.quarters, quarters, side="right") - 1, 0)
@@ -86,7 +91,7 @@ class TempoMap:
         return float(self.qpms[max(0, int(place))])
 
 
-def at_one_tempo(note_sequence: Any, qpm: float | None = None) -> Any:
+def at_one_tempo(note_sequence: NoteSequence, qpm: float | None = None) -> NoteSequence:
     """The same music in quarter notes, all of it at one tempo: what converters find clips and examples in, by bars.
 
     Every time is moved, those of time signatures among them. What lies on a tick of the NoteSequence lies on it

@@ -53,8 +53,8 @@ def conducted(data: bytes, conductor: Sequence[Event], end: int) -> bytes:
         for tick, event in file.tracks[0].events
         if not (event[0] == 0xFF and event[1] in (*ours, END_OF_TRACK))
     ]
-    said = [event for event in conductor if event[0] < max(end, 1)]
-    events = sorted([*said, *kept], key=lambda event: event[0])
+    stated = [event for event in conductor if event[0] < max(end, 1)]
+    events = sorted([*stated, *kept], key=lambda event: event[0])
     return file_bytes(file, 1, [[*events, (end, bytes([0xFF, END_OF_TRACK, 0]))]])
 
 

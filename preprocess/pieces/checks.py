@@ -8,7 +8,7 @@ import numpy as np
 from preprocess.converters.segments import note_field
 from preprocess.keyboard import HIGHEST_PITCH, LOWEST_PITCH
 from preprocess.note_sequence import NoteSequence
-from preprocess.piano_rolls import MAX_FRAMES, heard, note_times
+from preprocess.piano_rolls import MAX_FRAMES, note_times, played_by_piano
 
 FRAMES_A_QUARTER = 4
 OFF_GRID = 0.1
@@ -40,7 +40,7 @@ class Checks:
         Otherwise `no_notes`, `pitch_range`, `other_meter`, `tempo_changes`, `negative_time`, `off_grid`,
         `too_short` or `too_long`, whichever comes first.
         """
-        plays = heard(note_sequence)
+        plays = played_by_piano(note_sequence)
         pitches = note_field(note_sequence, "pitch")[plays]
         if not pitches.size:
             return "no_notes"

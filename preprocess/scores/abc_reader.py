@@ -8,6 +8,7 @@ from typing import Any
 
 from note_seq.abc_parser import ABCParseError, ABCTune
 
+from preprocess.note_sequence import NoteSequence
 from preprocess.scores.repeats import Measure, playing_order
 from preprocess.scores.score import READING_QPM, lay_tempos
 
@@ -271,7 +272,7 @@ class FullTune(ABCTune):
                 now = end
 
 
-def _header_meter(sequence: Any) -> tuple[int, int] | None:
+def _header_meter(sequence: NoteSequence) -> tuple[int, int] | None:
     meters = sequence.time_signatures
     return (meters[0].numerator, meters[0].denominator) if meters else None
 

@@ -3,11 +3,10 @@
 import warnings
 import zipfile
 from io import BytesIO
-from typing import Any
 
 from common.errors import InputError, because
 from preprocess.midi.file import Limits, MidiWarning
-from preprocess.note_sequence import reason_to_refuse
+from preprocess.note_sequence import NoteSequence, reason_to_refuse
 from preprocess.scores.score import Score
 from preprocess.sources import ZIP_ERRORS
 
@@ -43,7 +42,7 @@ def read_score(data: bytes, suffix: str, limits: Limits = Limits()) -> Score:
 
 def _checked(score: Score, limits: Limits) -> Score:
     """The score without meters that are none; what can't be played is refused, in a book tune by tune."""
-    sound: list[Any] = []
+    sound: list[NoteSequence] = []
     is_book = len(score.sequences) + len(score.dropped) > 1
     for number, sequence in enumerate(score.sequences, 1):
         _leave_out_odd_meters(sequence, score.warnings)
@@ -61,7 +60,7 @@ def _checked(score: Score, limits: Limits) -> Score:
     return score
 
 
-def _fault_of(sequence: Any, limits: Limits) -> InputError | None:
+def _fault_of(sequence: NoteSequence, limits: Limits) -> InputError | None:
     """Why a NoteSequence is none that could be played, if it is not."""
     if sequence.total_time > limits.seconds:
         return InputError(f"The music lasts longer than {limits.seconds:.0f} seconds.", "too_long")
@@ -76,7 +75,7 @@ def _fault_of(sequence: Any, limits: Limits) -> InputError | None:
     return None
 
 
-def _leave_out_odd_meters(sequence: Any, warnings: list[MidiWarning]) -> None:
+def _leave_out_odd_meters(sequence: NoteSequence, warnings: list[MidiWarning]) -> None:
     """Take out meters without beats or of no note value, with a warning, as in MIDI files."""
     for i, meter in reversed(list(enumerate(sequence.time_signatures))):
         if meter.numerator < 1 or meter.denominator < 1 or meter.denominator & (meter.denominator - 1):

@@ -3,9 +3,9 @@
 import bisect
 import itertools
 from dataclasses import dataclass, field
-from typing import Any
 
 from preprocess.midi.file import MidiWarning
+from preprocess.note_sequence import NoteSequence
 
 READING_QPM = 120.0
 """The tempo at which scores are read first; note-seq's own default."""
@@ -21,12 +21,12 @@ class Score:
         warnings: what was read in another way than it is written.
     """
 
-    sequences: list[Any] = field(default_factory=list)
+    sequences: list[NoteSequence] = field(default_factory=list)
     dropped: list[tuple[str, str, str]] = field(default_factory=list)
     warnings: list[MidiWarning] = field(default_factory=list)
 
 
-def lay_tempos(sequence: Any, tempos: list[tuple[float, float]]) -> None:
+def lay_tempos(sequence: NoteSequence, tempos: list[tuple[float, float]]) -> None:
     """Move a NoteSequence that was read at 120 quarter notes a minute to its own tempos.
 
     Args:

@@ -240,9 +240,9 @@ def _felt(
     grid = converter.grid_of_hits(positions, drums, old_velocities)
     ((_, velocities, offsets),) = humanized(model, grid, temperature, seed, 1, conditions)
     strokes = Strokes(positions, drums, old_velocities)
-    back, ahead = strokes.room(positions)
-    late = np.clip(strokes.late(offsets), np.maximum(-back, -0.5), np.minimum(ahead, 0.5))
-    louder = strokes.louder(velocities)
+    back, ahead = strokes.margins(positions)
+    late = np.clip(strokes.delays(offsets), np.maximum(-back, -0.5), np.minimum(ahead, 0.5))
+    louder = strokes.velocity_factors(velocities)
     for i, (note, stroke) in enumerate(zip(notes, strokes.of_hit, strict=True)):
         length = note.end_time - note.start_time
         note.velocity = min(127, max(1, round(old_velocities[i] * louder[stroke])))

@@ -70,7 +70,7 @@ def test_pitch_vectors_are_those_of_note_seq(original: ModuleType, given_notes: 
 def test_note_seq_uses_them() -> None:
     import note_seq
 
-    quick_chords.hasten()
+    quick_chords.speed_up_note_seq()
     assert sys.modules["note_seq.chord_inference"]._key_chord_viterbi.__module__ == quick_chords.__name__
     sequence = NoteSequence(total_time=8.0, ticks_per_quarter=220)
     sequence.tempos.add(qpm=120)

@@ -14,7 +14,7 @@ def test_a_meter_that_is_none_is_refused(text: str) -> None:
 
 
 def test_a_bar_is_a_whole_number_of_steps() -> None:
-    with pytest.raises(InputError, match="no whole number of steps"):
+    with pytest.raises(InputError, match="not a whole number of steps"):
         create({"name": "drums", "meter": "5/8", "steps_per_quarter": 1})
     assert meter_of("5/8") == (5, 8)
     assert create({"name": "drums", "meter": "5/8", "steps_per_quarter": 2}).steps_per_bar == 5
