@@ -3,14 +3,15 @@
 import argparse
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 import configs
 from common.errors import InputError
 from models import families
+from models.history_drums import editing
 from models.layers import startup
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from models.families import AnyTrained
     from models.history_drums.trained import HistoryModel
     from models.music_vae.trained import TrainedModel
@@ -66,8 +67,6 @@ def player_beside(model: "TrainedModel") -> "HistoryModel | None":
     A model that edits plays any clip, likely or not; between two clips the one that samples is played together with it
     (`models.history_drums.editing.even_steps`).
     """
-    from models.history_drums import editing
-
     if not editing.is_refined(model):
         return None
     beside = families.open_music_vae(configs.DEFAULT_CONFIG)
@@ -76,14 +75,12 @@ def player_beside(model: "TrainedModel") -> "HistoryModel | None":
     return beside if beside.max_length == model.max_length else None
 
 
-def samples_to_edit(model: "TrainedModel", n: int, seed: int) -> "dict[str, np.ndarray] | None":
+def samples_to_edit(model: "TrainedModel", n: int, seed: int) -> dict[str, np.ndarray] | None:
     """Clips for a model that edits, drawn by the one that samples, as a batch; None for other models.
 
     The latent vector of a model that edits holds hundreds of bits, and few vectors drawn from its prior are beats that
     anybody would play.
     """
-    import numpy as np
-
     beside = player_beside(model)
     if beside is None:
         return None
