@@ -136,6 +136,11 @@ class Config:
         return "history_drums" if is_history else self.model
 
     @property
+    def augments_fragments(self) -> bool:
+        """Whether training varies each fragment when it is drawn, as with piano models, and not whole clips beforehand."""
+        return self.family == "frame_model"
+
+    @property
     def hyperparameters(self) -> tuple[str, ...]:
         """Names of the hyperparameters that can be changed.
 
@@ -178,9 +183,9 @@ class Config:
         """
         if self.family == "history_drums":
             return dataclasses.replace(self, augmenter=frozen({**self.augmenter, **_shares(changes)}))
-        other = "error_rate" if self.model == "frame_model" else "stretch_range"
+        other = "error_rate" if self.augments_fragments else "stretch_range"
         if changes and self.decoder.get("form") == "tokens":
-            raise ConfigError(f"{self.name} varies nothing: tokens are neither transposed nor spoilt.")
+            raise ConfigError(f"{self.name} varies nothing: tokens are neither transposed nor corrupted.")
         for name, value in changes.items():
             if name not in ("transpose_range", other):
                 raise ConfigError(f"{self.name} varies no '{name}'; expected transpose_range or {other}.")

@@ -95,7 +95,7 @@ def _check_shards_serve(config: configs.Config, augment: bool) -> None:
             f"{config.name} reads tokens, which train.py makes of the TFRecord of NoteSequences itself; give it that.",
             "bad_flag",
         )
-    if augment and config.model == "frame_model":
+    if augment and config.augments_fragments:
         raise InputError(
             f"{config.name} is transposed for each fragment while it trains; leave out --augment.",
             "bad_flag",

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from catalog.config import Config
+from catalog.config_map import CONFIG_MAP
 from catalog.limits import MAX_PARAMETERS, ConfigError
 from common.errors import CheckpointError
 from models.formats import piano_weight_shapes, weight_shapes
@@ -114,8 +115,6 @@ def differences(shapes: Shapes, weights: Weights) -> list[str]:
 
 def _remedy(weights: Weights, is_own: bool) -> str:
     """What the user can do, for the end of a message: which configs fit weights whose config was named by a flag."""
-    from catalog.config_map import CONFIG_MAP
-
     if is_own:
         return "Its config and its weights are of two models; take another copy of the file."
     shapes = {name: shapes_of(config) for name, config in CONFIG_MAP.items()}
