@@ -75,7 +75,7 @@ def find_sources(place: Path, recursive: bool, suffixes: tuple[str, ...] = MUSIC
     """
     found = Found()
     if place.is_dir():
-        for path in _files_of(place, recursive, found.unreadable):
+        for path in _Walk(place, recursive, found.unreadable).files():
             name = Path(path).relative_to(place).as_posix()
             if is_music(name, suffixes):
                 found.sources.append(Source(as_text(name), path))
@@ -96,13 +96,13 @@ def find_sources(place: Path, recursive: bool, suffixes: tuple[str, ...] = MUSIC
 
 
 def is_music(name: str, suffixes: tuple[str, ...] = MUSIC_SUFFIXES) -> bool:
-    """Whether a file of that name is one; what macOS keeps beside files in zips and on other disks is none."""
+    """Whether a file of that name is one; what macOS keeps beside files in zips and on other disks is not."""
     path = PurePosixPath(name)
     return path.suffix.lower() in suffixes and not path.name.startswith("._") and "__MACOSX" not in path.parts
 
 
 def as_text(name: str) -> str:
-    """A file name as valid text: bytes that are not UTF-8 stand as `\\\\xff`."""
+    """A file name as valid text: bytes that are not UTF-8 are written `\\\\xff`."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
@@ -113,51 +113,70 @@ def _is_zip(path: Path) -> bool:
         return False
 
 
-def _files_of(folder: Path, recursive: bool, unreadable: list[tuple[str, str]]) -> Iterator[str]:
-    """The paths of a folder's files, each file once: under its own name where that is inside, else under a link's."""
-    seen_folders = {_identity(folder)}
-    seen_files: set[str] = set()
-    links: list[str] = []
-    waiting = [str(folder)]
-    while waiting or links:
-        # A linked folder only when all real ones are done.
-        linked = not waiting
-        place = waiting.pop() if waiting else links.pop(0)
-        if linked and not os.path.isdir(place):
-            real = os.path.realpath(place)
+class _Walk:
+    """The files of a folder, each once: under its own name if that is inside, else under the first link's.
+
+    Args:
+        folder: where the walk begins.
+        recursive: go into folders inside, too, and into those that links lead to.
+        unreadable: folders that can't be read, and why, are added to it.
+    """
+
+    def __init__(self, folder: Path, recursive: bool, unreadable: list[tuple[str, str]]):
+        self.folder, self.recursive, self.unreadable = folder, recursive, unreadable
+        self._links: list[str] = []
+        self._seen_folders: set[tuple[int, int] | None] = {_identity(folder)}
+        self._seen_files: set[str] = set()
+
+    def files(self) -> Iterator[str]:
+        """The paths of the files; links are followed when all that they could lead to inside is known."""
+        yield from self._below(str(self.folder))
+        while self._links:
+            link = self._links.pop(0)
+            if os.path.isdir(link):
+                identity = _identity(link)
+                if identity is not None and self._is_new_folder(identity):
+                    yield from self._below(link)
             # A link to nothing is a file that can't be read; what is neither file nor folder is left alone.
-            if real not in seen_files and (os.path.isfile(place) or not os.path.exists(place)):
-                seen_files.add(real)
-                yield place
-            continue
-        if linked:
-            identity = _identity(place)
-            if identity is None or identity in seen_folders:
-                continue
-            seen_folders.add(identity)
-        real_place = os.path.realpath(place)
+            elif os.path.isfile(link) or not os.path.exists(link):
+                yield from [link] if self._is_new_file(os.path.realpath(link)) else []
+
+    def _below(self, top: str) -> Iterator[str]:
+        """The files of a folder and, where that is wanted, of the folders inside; links are kept for later."""
+        waiting = [top]
+        while waiting:
+            place = waiting.pop()
+            real_place = os.path.realpath(place)
+            for entry in self._entries(place):
+                if entry.is_symlink():
+                    if self.recursive or not os.path.isdir(entry.path):
+                        self._links.append(entry.path)
+                elif entry.is_dir():
+                    if self.recursive and self._is_new_folder(_identity(entry.path)):
+                        waiting.append(entry.path)
+                elif entry.is_file() and self._is_new_file(os.path.join(real_place, entry.name)):
+                    yield entry.path
+
+    def _entries(self, place: str) -> list[os.DirEntry[str]]:
+        """The entries of a folder by name; none of one that can't be read, unless the walk begins there."""
         try:
             with os.scandir(place) as entries:
-                listed = sorted(entries, key=lambda entry: entry.name)
+                return sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
-            if place == str(folder):
-                raise InputError(f"{folder}: can't be read ({error.strerror}).", "unreadable") from error
-            unreadable.append((as_text(os.path.relpath(place, folder)), str(error.strerror)))
-            continue
-        for entry in listed:
-            if entry.is_symlink():
-                if recursive or not os.path.isdir(entry.path):
-                    links.append(entry.path)
-            elif entry.is_dir():
-                identity = _identity(entry.path)
-                if recursive and identity not in seen_folders:
-                    seen_folders.add(identity)
-                    waiting.append(entry.path)
-            elif entry.is_file():
-                real = os.path.join(real_place, entry.name)
-                if real not in seen_files:
-                    seen_files.add(real)
-                    yield entry.path
+            if place == str(self.folder):
+                raise InputError(f"{place}: can't be read ({error.strerror}).", "unreadable") from error
+            self.unreadable.append((as_text(os.path.relpath(place, self.folder)), str(error.strerror)))
+            return []
+
+    def _is_new_folder(self, identity: tuple[int, int] | None) -> bool:
+        is_new = identity not in self._seen_folders
+        self._seen_folders.add(identity)
+        return is_new
+
+    def _is_new_file(self, real_path: str) -> bool:
+        is_new = real_path not in self._seen_files
+        self._seen_files.add(real_path)
+        return is_new
 
 
 def _identity(path: str | Path) -> tuple[int, int] | None:
@@ -220,7 +239,7 @@ def read_path(path: str | Path, limit: int, name: str = "") -> bytes:
         name: what messages call it; by default its path.
 
     Raises:
-        InputError: where it can't be read, or is no file and might never end (`unreadable`), or is larger than
+        InputError: where it can't be read, or is not a regular file and might never end (`unreadable`), or is larger than
             `limit` (`file_too_large`).
     """
     name = name or str(path)

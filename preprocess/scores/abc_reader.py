@@ -10,7 +10,7 @@ from note_seq.abc_parser import ABCParseError, ABCTune
 
 from preprocess.note_sequence import NoteSequence
 from preprocess.scores.repeats import Measure, playing_order
-from preprocess.scores.score import READING_QPM, lay_tempos
+from preprocess.scores.score import READING_QPM, move_to_tempos
 
 _NOTE = re.compile(r"(\^{1,2}|_{1,2}|=)?([A-Ga-g])([',]*)(\d*(?:/+\d*)?)")
 _REST = re.compile(r"([zxZX])(\d*(?:/+\d*)?)")
@@ -238,7 +238,7 @@ class FullTune(ABCTune):
         for number, voice in enumerate(voices):
             self._write(voice, number, tempos)
         self._ns.notes.sort(key=lambda note: note.end_time)
-        lay_tempos(self._ns, tempos)
+        move_to_tempos(self._ns, tempos)
 
     def _write(self, voice: _Voice, number: int, tempos: list[tuple[float, float]]) -> None:
         bars = [bar for bar in voice.bars if bar.items]

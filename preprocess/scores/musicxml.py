@@ -1,21 +1,23 @@
 """MusicXML to a NoteSequence: note-seq's parser, given a score in which everything is spelled out for it.
 
-note-seq reads a score once through, part by part. It counts programs from 1 as they stand in the file, plays nothing
+note-seq reads a score once through, part by part. It takes programs as the file counts them, from 1, plays nothing
 twice, refuses unpitched notes, and lets a tempo change count for the parts that come later only. So repeats and jumps
 are written out before (`preprocess.scores.repeats`), programs counted from 0, percussion given the pitches of General
-MIDI; it reads the score at one tempo, and the tempos of all parts are laid under it afterwards.
+MIDI; it reads the score at one tempo, and it is moved to the tempos of all parts afterwards.
 """
 
 import xml.etree.ElementTree as ET
 import zipfile
+from collections.abc import Iterator
 from fractions import Fraction
 from io import BytesIO
 from typing import Any
 
 from common.errors import InputError
+from preprocess.midi.events import MICROSECONDS_A_MINUTE
 from preprocess.midi.file import MidiWarning
 from preprocess.scores.repeats import write_out
-from preprocess.scores.score import READING_QPM, Score, lay_tempos
+from preprocess.scores.score import READING_QPM, Score, move_to_tempos
 from preprocess.sources import ZIP_ERRORS
 
 _STEPS = (
@@ -112,7 +114,7 @@ def read_musicxml(data: bytes) -> Score:
     ) as error:
         raise InputError(f"The MusicXML file can't be read ({error}).", "bad_score") from error
     except (*ZIP_ERRORS, AttributeError, TypeError, ArithmeticError, LookupError) as error:
-        # What note-seq and we do not find, or find to be no number.
+        # What note-seq and we do not find, or can't read as a number.
         message = (
             "The MusicXML file can't be read: it lacks an element that a score needs, or a number is none."
         )
@@ -126,7 +128,7 @@ def read_musicxml(data: bytes) -> Score:
         kept = [type(meter).FromString(meter.SerializeToString()) for meter in sound]
         del sequence.time_signatures[:]
         sequence.time_signatures.extend(kept)
-    lay_tempos(sequence, tempos)
+    move_to_tempos(sequence, tempos)
     return Score([sequence], warnings=warnings)
 
 
@@ -187,9 +189,9 @@ def _remove(root: ET.Element, tag: str) -> None:
 
 
 def _tidy(root: ET.Element, warnings: list[MidiWarning]) -> None:
-    """Mend what note-seq refuses a whole score for, though it says little about the music.
+    """Repair details for which note-seq would refuse a whole score.
 
-    Grace notes, which have no length, would all stand at the beginning of the score.
+    Grace notes, which have no length, would all be at the beginning of the score.
     """
     if root.find(".//grace") is not None:
         warnings.append(MidiWarning("grace_notes", "Grace notes were left out."))
@@ -314,21 +316,27 @@ def _take_tempos(root: ET.Element) -> list[tuple[float, float]]:
     """The tempos of all parts as (quarter note, quarter notes a minute), in order; in the score none changes."""
     found: dict[Fraction, float] = {}
     for part in root.findall("part"):
-        at, divisions = Fraction(0), 1
-        for measure in part.findall("measure"):
-            for child in measure:
-                if child.tag == "attributes":
-                    divisions = max(1, int(child.findtext("divisions") or divisions))
-                elif child.tag in ("backup", "forward"):
-                    length = Fraction(int(child.findtext("duration") or 0), divisions)
-                    at += length if child.tag == "forward" else -length
-                elif child.tag == "note" and child.find("chord") is None:
-                    at += Fraction(int(child.findtext("duration") or 0), divisions)
-                elif child.tag in ("direction", "sound"):
-                    sound = child if child.tag == "sound" else child.find("sound")
-                    if sound is not None and sound.get("tempo") is not None:
-                        qpm = float(sound.get("tempo", "0"))
-                        if 0 < qpm < 6e7:
-                            found.setdefault(max(Fraction(0), at), qpm)
-                        sound.set("tempo", str(READING_QPM))
+        for quarter, sound in _sounds(part):
+            if sound.get("tempo") is not None:
+                qpm = float(sound.get("tempo", "0"))
+                if 0 < qpm < MICROSECONDS_A_MINUTE:
+                    found.setdefault(max(Fraction(0), quarter), qpm)
+                sound.set("tempo", str(READING_QPM))
     return [(float(quarter), qpm) for quarter, qpm in sorted(found.items())]
+
+
+def _sounds(part: ET.Element) -> Iterator[tuple[Fraction, ET.Element]]:
+    """The `sound` elements of a part in their order, and the quarter note at which each is."""
+    at, divisions = Fraction(0), 1
+    for child in (child for measure in part.findall("measure") for child in measure):
+        if child.tag == "attributes":
+            divisions = max(1, int(child.findtext("divisions") or divisions))
+        elif child.tag in ("backup", "forward"):
+            length = Fraction(int(child.findtext("duration") or 0), divisions)
+            at += length if child.tag == "forward" else -length
+        elif child.tag == "note" and child.find("chord") is None:
+            at += Fraction(int(child.findtext("duration") or 0), divisions)
+        elif child.tag in ("direction", "sound"):
+            sound = child if child.tag == "sound" else child.find("sound")
+            if sound is not None:
+                yield at, sound

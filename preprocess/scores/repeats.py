@@ -8,10 +8,10 @@ from common.errors import InputError
 
 MAX_MEASURES = 20_000
 MAX_ELEMENTS = 4_000_000
-"""So much a score may have when it is written out."""
+"""The most that a score may have when it is written out."""
 
 MAX_PASSES = 64
-"""Endings of later passes are none."""
+"""Endings of later passes are ignored."""
 
 _KEPT = ("divisions", "key", "time", "transpose")
 """What goes on from measure to measure, in the order in which MusicXML has it."""
@@ -83,40 +83,73 @@ def playing_order(measures: list[Measure]) -> list[int]:
     Raises:
         InputError: where they are more than any music has (`too_long`).
     """
-    endings = _endings(measures)
-    order: list[int] = []
-    at = begin = 0
-    turn, jumped = 1, False
-    while at < len(measures):
-        measure, ending = measures[at], endings.get(at)
-        if measure.forward and at != begin:
-            begin, turn = at, 1
-        if ending and (ending.passes if jumped else turn) not in ending.numbers:
-            at = ending.last + 1
-            if ending.closes:
-                begin, turn = at, 1
-            continue
-        order.append(at)
-        if len(order) > MAX_MEASURES:
-            raise InputError(f"The score has more than {MAX_MEASURES} measures.", "too_long")
-        if jumped and "fine" in measure.marks:
-            break
-        if jumped and "tocoda" in measure.marks and (coda := _find(measures, "coda")) > at:
-            at = coda
-            continue
+    return _Player(measures).order()
+
+
+class _Player:
+    """Goes through measures as a musician does.
+
+    Attributes:
+        at: the measure that comes next.
+        begin: where the passage began that a repeat would go back to.
+        turn: how often that passage is being played, from 1.
+        jumped: whether a da capo or dal segno has been taken; after it nothing is repeated, and only last endings count.
+    """
+
+    def __init__(self, measures: list[Measure]):
+        self.measures = measures
+        self.endings = _endings(measures)
+        self.at, self.jumped = 0, False
+        self._begin_passage(0)
+
+    def _begin_passage(self, at: int) -> None:
+        self.begin, self.turn = at, 1
+
+    def order(self) -> list[int]:
+        """As `playing_order`."""
+        order: list[int] = []
+        while self.at < len(self.measures):
+            measure = self.measures[self.at]
+            if measure.forward and self.at != self.begin:
+                self._begin_passage(self.at)
+            if self._skips_an_ending():
+                continue
+            order.append(self.at)
+            if len(order) > MAX_MEASURES:
+                raise InputError(f"The score has more than {MAX_MEASURES} measures.", "too_long")
+            if self.jumped and "fine" in measure.marks:
+                break
+            self._go_on(measure)
+        return order
+
+    def _skips_an_ending(self) -> bool:
+        """Go past an ending that is not for this turn, if one begins here."""
+        ending = self.endings.get(self.at)
+        if ending is None or (ending.passes if self.jumped else self.turn) in ending.numbers:
+            return False
+        self.at = ending.last + 1
+        if ending.closes:
+            self._begin_passage(self.at)
+        return True
+
+    def _go_on(self, measure: Measure) -> None:
+        """Go from a measure that was played to the next one: ahead, back to a repeat, or along a jump."""
+        if self.jumped and "tocoda" in measure.marks and (coda := _find(self.measures, "coda")) > self.at:
+            self.at = coda
+            return
+        ending = self.endings.get(self.at)
         passes = max(ending.passes, 2) if ending else measure.times
-        if measure.times and turn < passes and not jumped:
-            at, turn = begin, turn + 1
-            continue
-        if measure.times or (ending and ending.last == at and ending.closes):
-            begin, turn = at + 1, 1
-        if not jumped and measure.marks & {"dacapo", "dalsegno"}:
-            jumped = True
-            at = max(0, _find(measures, "segno")) if "dalsegno" in measure.marks else 0
-            begin, turn = at, 1
-            continue
-        at += 1
-    return order
+        if measure.times and self.turn < passes and not self.jumped:
+            self.at, self.turn = self.begin, self.turn + 1
+            return
+        if measure.times or (ending and ending.last == self.at and ending.closes):
+            self._begin_passage(self.at + 1)
+        if measure.marks & {"dacapo", "dalsegno"} and not self.jumped:
+            self.jumped = True
+            self.at = max(0, _find(self.measures, "segno")) if "dalsegno" in measure.marks else 0
+            self._begin_passage(self.at)
+            return
+        self.at += 1
 
 
 def _side_by_side(parts: list[list[ET.Element]]) -> list[list[ET.Element]]:

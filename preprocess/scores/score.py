@@ -4,6 +4,7 @@ import bisect
 import itertools
 from dataclasses import dataclass, field
 
+from preprocess.midi.changes import distinct_changes
 from preprocess.midi.file import MidiWarning
 from preprocess.note_sequence import NoteSequence
 
@@ -26,19 +27,14 @@ class Score:
     warnings: list[MidiWarning] = field(default_factory=list)
 
 
-def lay_tempos(sequence: NoteSequence, tempos: list[tuple[float, float]]) -> None:
+def move_to_tempos(sequence: NoteSequence, tempos: list[tuple[float, float]]) -> None:
     """Move a NoteSequence that was read at 120 quarter notes a minute to its own tempos.
 
     Args:
         sequence: is changed.
         tempos: where each begins, in quarter notes, and quarter notes a minute; in order.
     """
-    if not tempos or tempos[0][0] > 0:
-        tempos = [(0.0, READING_QPM), *tempos]
-    changes: list[tuple[float, float]] = []
-    for quarter, qpm in tempos:
-        if not changes or changes[-1][1] != qpm:
-            changes.append((quarter, qpm))
+    changes = distinct_changes(tempos, READING_QPM)
     starts = [0.0]
     for (quarter, qpm), (following, _) in itertools.pairwise(changes):
         starts.append(starts[-1] + (following - quarter) * 60.0 / qpm)
