@@ -135,7 +135,7 @@ def config_of(model: str, name: str) -> configs.Config:
     """A model's config for a set, which says what sounds and not what is struck."""
     recipe, config = recipe_of(model, name), configs.get_config(model)
     if config.family != "frame_model" or config.decoder.get("form") == "tokens":
-        raise InputError(f"{model}: is no model of frames, which alone the sets hold.", "other_model")
+        raise InputError(f"{model}: does not play frames, which is all that the sets hold.", "other_model")
     decoder = {**config.decoder, **recipe.output}
     decoder.pop("velocities", None)  # the sets hold none
     own = dataclasses.replace(

@@ -195,11 +195,11 @@ def learn_by_evolution(reader: Any, generations: int, children: int, batch: int,
     with progress("evolution", generations) as advance:
         for _ in range(generations):
             noise = rng.standard_normal((children, parent.size), dtype=np.float32)
-            litter = parent + np.float32(MUTATION) * noise
-            of_parent, *found = judge(np.vstack([parent, litter]), *draw_copies(rng, batch))
+            offspring = parent + np.float32(MUTATION) * noise
+            of_parent, *found = judge(np.vstack([parent, offspring]), *draw_copies(rng, batch))
             losses.append(float(of_parent))
             fitness = max(found) - np.array(found)
-            parent = (fitness @ litter / fitness.sum()).astype(np.float32)
+            parent = (fitness @ offspring / fitness.sum()).astype(np.float32)
             advance()
     assign(reader, parent)
     return [*losses, own_loss(reader, *draw_copies(rng, 16))]
@@ -217,12 +217,12 @@ def child_losses(reader: Any) -> Callable[[np.ndarray, np.ndarray, np.ndarray], 
 
     fixed = list(reader.non_trainable_variables)
 
-    def judge(litter: Any, shown: Any, said: Any) -> Any:
+    def judge(offspring: Any, shown: Any, said: Any) -> Any:
         def one(carry: Any, weights: Any) -> tuple[Any, Any]:
             outputs, _ = reader.stateless_call(unflatten(reader, weights), fixed, shown)
             return carry, ops.mean(copy_loss(said, outputs))
 
-        return scan(one, ops.zeros(()), litter)[1]
+        return scan(one, ops.zeros(()), offspring)[1]
 
     run_all = compiled(judge)
     return lambda *arrays: ops.convert_to_numpy(run_all(*(ops.convert_to_tensor(a) for a in arrays)))

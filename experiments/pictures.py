@@ -95,7 +95,7 @@ def save_curves(
     for i, (name, curve) in enumerate(curves.items()):
         places, values = curve if isinstance(curve, tuple) else (range(len(curve)), curve)
         colour = PART_COLOURS[i % len(PART_COLOURS)]
-        # A line through one point is none.
+        # A line needs two points.
         marker = "o" if len(values) == 1 else None
         axis.plot(list(places), list(values), label=name, linewidth=1.3, color=colour, marker=marker)
     for name, value in (marks or {}).items():

@@ -2,13 +2,14 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 import configs
 from common.errors import InputError
 from models.history_drums import editing
+from models.history_drums.trained import HistoryModel
+from models.music_vae.trained import TrainedModel
 from preprocess.drums.tracks import drum_choice_of
 from render.clips import Shown, in_meter_of, planned_files, style_of, write_clips
 from workflows.flags.clips import refuse_input_flags
@@ -45,7 +46,8 @@ def interpolate(args: argparse.Namespace) -> str:
     whole = planned_files(stem, args.num_outputs, args, whole=True).whole
     clips = _read_clips(args, model)
     controls = _controls(args, model, clips, steps)
-    ends, exact = _end_points(clips, model, args.seed)
+    beside = player_beside(model)
+    ends, exact = _end_points(clips, model, beside, args.seed)
     values = editing.even_steps(
         model,
         ends,
@@ -55,7 +57,7 @@ def interpolate(args: argparse.Namespace) -> str:
         None if controls is None else controls[0],
         steps,
         exact,
-        player_beside(model),
+        beside,
         args.max_batch_size,
     )
     sequences = model.to_note_sequences(values, controls)
@@ -76,7 +78,7 @@ def interpolate(args: argparse.Namespace) -> str:
     )
 
 
-def _read_clips(args: argparse.Namespace, model: Any) -> list[Clip]:
+def _read_clips(args: argparse.Namespace, model: TrainedModel) -> list[Clip]:
     """The clips of the two files; none where no files are given."""
     if not args.input_midi_1:
         return []
@@ -86,21 +88,27 @@ def _read_clips(args: argparse.Namespace, model: Any) -> list[Clip]:
     return [read_clip(path, model, bar, drums) for path, bar in zip(paths, bars, strict=True)]
 
 
-def _end_points(clips: list[Clip], model: Any, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The latent vectors of the clips, or of two samples.
+def _end_points(
+    clips: list[Clip], model: TrainedModel, beside: HistoryModel | None, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The latent vectors of the clips, or of two samples, which `beside` draws if there is such a model.
 
     Returns:
         The vectors to interpolate between, and those that the ends are played from, `[2, z_size]` each.
     """
-    examples = [clip.example for clip in clips]
-    batch = model.config.batch_of(examples) if clips else samples_to_edit(model, 2, seed)
-    if batch is None:
+    if clips:
+        batch = model.config.batch_of([clip.example for clip in clips])
+    elif beside is not None:
+        batch = samples_to_edit(beside, 2, seed)
+    else:
         samples = model.prior_sample(2, seed)
         return samples, samples
     return model.posterior(batch)[0], editing.encoded(model, batch)
 
 
-def _controls(args: argparse.Namespace, model: Any, clips: list[Clip], steps: int) -> np.ndarray | None:
+def _controls(
+    args: argparse.Namespace, model: TrainedModel, clips: list[Clip], steps: int
+) -> np.ndarray | None:
     """What all steps are played to: `--chords`, or else the chords or hits of the first clip.
 
     Returns:

@@ -75,15 +75,17 @@ def player_beside(model: "TrainedModel") -> "HistoryModel | None":
     return beside if beside.max_length == model.max_length else None
 
 
-def samples_to_edit(model: "TrainedModel", n: int, seed: int) -> dict[str, np.ndarray] | None:
-    """Clips for a model that edits, drawn by the one that samples, as a batch; None for other models.
+def samples_to_edit(beside: "HistoryModel", n: int, seed: int) -> dict[str, np.ndarray]:
+    """Clips for a model that edits, as a batch, drawn by the one that samples.
 
     The latent vector of a model that edits holds hundreds of bits, and few vectors drawn from its prior are beats that
     anybody would play.
+
+    Args:
+        beside: as `player_beside` returns it.
+        n: how many.
+        seed: of the draws.
     """
-    beside = player_beside(model)
-    if beside is None:
-        return None
     temperature = families.default_temperature(beside.config)
     tokens = beside.decode_values(beside.prior_sample(n, seed), temperature, seed)
-    return {"inputs": tokens, "lengths": np.full(n, model.max_length)}
+    return {"inputs": tokens, "lengths": np.full(n, beside.max_length)}

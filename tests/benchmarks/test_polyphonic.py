@@ -23,7 +23,7 @@ def test_every_frame_model_has_a_recipe_that_it_reads(model: str, name: str) -> 
 
 def test_models_of_something_else_are_refused() -> None:
     for model in ("relative_rnn", "flat-pianoroll_2bar"):
-        with pytest.raises(InputError, match="no model of frames"):
+        with pytest.raises(InputError, match="does not play frames"):
             polyphonic.config_of(model, "JSB_Chorales")
     with pytest.raises(ConfigError, match="no config 'rnn'"):
         polyphonic.config_of("rnn", "JSB_Chorales")

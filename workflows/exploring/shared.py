@@ -14,7 +14,7 @@ from preprocess.drums.tracks import drum_choice_of
 from render.clips import Shown, in_meter_of, planned_files, style_of, write_clips
 from render.midi import Style
 from workflows.latent_clips import check_controls, controls_of
-from workflows.loading import samples_to_edit
+from workflows.loading import player_beside, samples_to_edit
 from workflows.midi_clips.clip import Clip, first_bars, read_clip
 from workflows.midi_clips.merge import given_sequence, style_like
 
@@ -44,11 +44,12 @@ def samples(model: TrainedModel, n: int, seed: int) -> Array:
     Raises:
         InputError: where the model has none.
     """
-
     if not model.z_size:
         raise InputError(f"{model.config.name} has no latent vector to explore; sample.py can play it.")
-    batch = samples_to_edit(model, n, seed)
-    return model.prior_sample(n, seed) if batch is None else editing.encoded(model, batch)
+    beside = player_beside(model)
+    if beside is None:
+        return model.prior_sample(n, seed)
+    return editing.encoded(model, samples_to_edit(beside, n, seed))
 
 
 def controls_for(model: TrainedModel, args: argparse.Namespace, batch: Batch, n: int) -> Array | None:

@@ -135,7 +135,7 @@ def _labelled(patterns: str, model: HistoryModel) -> tuple[Array, Array] | None:
 
 def print_figures(found: dict[str, Any]) -> None:
     """Print the tables of what `figures` found."""
-    title = f"Asked and got: {found['clips']} clips each, temperature {found['temperature']:g}, guidance {found['guidance']:g}"
+    title = f"Conditions and what was drawn: {found['clips']} clips each, temperature {found['temperature']:g}, guidance {found['guidance']:g}"
     rows = [
         (
             f"{name}, {how}",

@@ -163,7 +163,7 @@ def print_figures(found: dict[str, Any]) -> None:
     rows = []
     for key, label in (
         ("hit_f1", "F1 of the hits"),
-        ("hit_f1_told_who_plays", "the same, told who plays"),
+        ("hit_f1_told_who_plays", "the same, with drummer and style known"),
         ("taps_without_a_drum", "taps without a drum"),
     ):
         if key in found:
