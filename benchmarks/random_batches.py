@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from catalog.config import Config
+from preprocess.converters.base import Converter
 from preprocess.example_forms import NO_TOKEN
 
 Arrays = dict[str, np.ndarray]
@@ -16,7 +17,9 @@ def with_hparams(config: Config, **changes: Any) -> Config:
     return dataclasses.replace(config, hparams=dataclasses.replace(config.hparams, **changes))
 
 
-def random_values(converter: Any, form: str, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+def random_values(
+    converter: Converter, form: str, shape: tuple[int, int], rng: np.random.Generator
+) -> np.ndarray:
     """Values in a form; few different ones, and nothing among them, as in real music."""
     if form == "roll":
         return rng.choice([0, 0, 1, 2, 4, 5, 6, 257, 511], shape)
@@ -34,7 +37,7 @@ def random_values(converter: Any, form: str, shape: tuple[int, int], rng: np.ran
     return np.concatenate([hits, hits * velocities, hits * offsets], axis=-1).astype(np.float32)
 
 
-def random_controls(converter: Any, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+def random_controls(converter: Converter, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     """Chords, or whatever else a converter gives the decoder besides z."""
     if converter.input_form == "dense":
         return rng.random((*shape, converter.control_depth)) < 0.3

@@ -3,10 +3,10 @@
 import argparse
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 from common.errors import InputError
 from common.output_files import check_outputs
+from models.piano.trained import TrainedFrameModel
 from render.clips import numbered, planned_files, write_clips
 from render.midi import Style
 from workflows.piano.nearest import report_nearest, training_pieces
@@ -15,7 +15,7 @@ from workflows.piano.playing import frames_of, play
 from workflows.piano.primers import bar_frames, primers_of, style_of_pieces
 
 
-def sample(args: argparse.Namespace, model: Any, style: Style) -> str:
+def sample(args: argparse.Namespace, model: TrainedFrameModel, style: Style) -> str:
     """Draw and write pieces, and whatever else the flags ask for.
 
     Args:
