@@ -122,8 +122,8 @@ def dropout(inputs: Any, rate: float, seed: keras.random.SeedGenerator) -> Any:
 def _tensorflow_uniform(shape: Any, dtype: Any, seed: keras.random.SeedGenerator) -> Any:
     import tensorflow as tf
 
-    # The generator that TensorFlow would choose by itself. Where it does, XLA derives its key anew for every number,
-    # which takes fifty times as long as the numbers: more than all the rest of a training step of drums.
+    # The generator that TensorFlow would choose by itself. Where it does, XLA derives its key for every single value,
+    # which takes fifty times as long as drawing them: more than all the rest of a training step of drums.
     return tf.random.stateless_uniform(shape, _tensorflow_seed(seed), dtype=dtype, alg="philox")
 
 
@@ -135,7 +135,7 @@ def _tensorflow_seed(seed: keras.random.SeedGenerator) -> Any:
 
 
 def set_seed(seed: int) -> None:
-    """Make what initial weights are drawn from start anew; Keras's own function would import TensorFlow."""
+    """Seed the draws of initial weights; Keras's own function would import TensorFlow."""
     if keras.backend.backend() == "numpy":
         np.random.seed(seed)
     else:

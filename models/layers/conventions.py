@@ -5,4 +5,4 @@ forget, output.
 """
 
 FORGET_BIAS = 1.0
-"""Added to the forget gate while computing; it is no part of the stored bias."""
+"""Added to the forget gate while computing; the stored bias does not contain it."""

@@ -144,7 +144,7 @@ class LSTMStack(keras.layers.Layer):
 
     Args:
         layer_sizes: units of each layer, lowest first.
-        dropout: probability that an input value is dropped while training, drawn anew at every step.
+        dropout: probability that an input value is dropped while training, with a new mask at every step.
         seed: seed of the dropout masks.
         residual: each layer adds its input to its output; an input of another size is projected first.
         recurrent_dropout: probability that a hidden value is dropped on its way to the next step while training,

@@ -60,7 +60,7 @@ def decode(
             the hits `[batch, steps, drums]`.
 
     Returns:
-        Values `[batch, steps, ...]` in the compact form of the output: int32 tokens, or float32 numbers.
+        Values `[batch, steps, ...]` in the compact form of the output: int32 tokens, or float32 values.
 
     Raises:
         CheckpointError: where a weight is missing.
@@ -82,8 +82,8 @@ def log_probability(
 
     Args:
         weights, decoder, depths, z, controls: as for `decode`.
-        values: the true values `[batch, steps, ...]` in the compact form of the output; what is said of
-            NO_TOKEN means nothing.
+        values: the true values `[batch, steps, ...]` in the compact form of the output; the result
+            at NO_TOKEN is meaningless.
 
     Raises:
         CheckpointError: where a weight is missing.

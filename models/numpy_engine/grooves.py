@@ -145,7 +145,7 @@ def mapped(knots: Array, values: Array) -> Array:
 
 
 class _Run:
-    """The weights at work on one batch of controls."""
+    """One pass over a batch of controls: what the reader makes of them, and the weights."""
 
     def __init__(self, weights: Weights, layout: GrooveLayout, window: int, controls: Array):
         self.weights, self.layout = weights, layout
@@ -223,7 +223,7 @@ class _Run:
         return given, octaves, hits, weights - _log_sum(weights)[..., None], parts
 
     def typical(self, parameters: Array, known: Array | None = None) -> Array:
-        """`GrooveMixture.draw` without uniform numbers."""
+        """`GrooveMixture.draw` without uniforms: the typical performance."""
         given, octaves, logits, log_weights, parts = self.split(parameters)
         if known is not None:
             hits = np.asarray(known, np.float32)

@@ -25,7 +25,7 @@ whose error may have either sign."""
 
 
 class Output(keras.layers.Layer, ABC):
-    """Base of the distributions; by default a vector of numbers a step, and no state.
+    """Base of the distributions; by default of vectors, and without state.
 
     A subclass sets the attributes, and implements `loss`, `correct` and `draw`; the rest has defaults. What depends on
     more than one step's parameters (voices that remember their last frame) also implements `zero_state`, `step`,

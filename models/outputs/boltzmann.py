@@ -18,7 +18,7 @@ from models.outputs.base import draw_bits
 Tensor = Any
 
 MOST_ENUMERATED = 16
-"""Machines of so many hidden units or fewer have their partition function computed by enumeration."""
+"""Machines of this many hidden units or fewer have their partition function computed by enumeration."""
 
 
 class Machine(NamedTuple):
@@ -70,8 +70,8 @@ class Machine(NamedTuple):
     def contrastive_divergence(self, keys: Tensor, uniforms: Tensor) -> Tensor:
         """CD-k: `F(v) - F(v')`, `[...]`, with v' where a chain of k steps from the data v ends.
 
-        Its gradient stands for that of minus the log likelihood (Hinton, 2002). The number itself measures
-        nothing, and goes up and down around 0.
+        Its gradient stands for that of minus the log likelihood (Hinton, 2002). The value itself is not
+        a measure of fit, and goes up and down around 0.
 
         Args:
             keys, uniforms: as for `gibbs`; k is the number of steps.
@@ -186,7 +186,7 @@ class Machine(NamedTuple):
 
 
 def _all_bits(width: int) -> np.ndarray:
-    """All states of so many units, float32 `[2^width, width]`."""
+    """All states of `width` units, float32 `[2^width, width]`."""
     return (np.arange(2**width)[:, None] >> np.arange(width) & 1).astype(np.float32)
 
 

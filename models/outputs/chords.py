@@ -1,7 +1,7 @@
 """Outputs of whole frames of pitches without a voice that knows of the others.
 
-What the author of seed 000 tried before the polyphonic sampler ("RealData First Model" notebooks): voices that
-draw at one time (`IndependentVoices`), and one softmax over all chords (`ChordClasses`). Values are frames of 0 or
+What FortsAndMills/MusicGeneration tried before the polyphonic sampler ("RealData First Model" notebooks): voices that
+draw independently (`IndependentVoices`), and one softmax over all chords (`ChordClasses`). Values are frames of 0 or
 1, `[batch, time, pitches]`.
 """
 

@@ -12,7 +12,7 @@ Tensor = Any
 class Groove(Output):
     """Hits, velocities and offsets of drums side by side: Magenta's `GrooveLstmDecoder` (GrooVAE).
 
-    Values are numbers `[batch, time, 3 * drums]`: hits 0 or 1, velocities from 0 to 1, offsets from -1 to 1 (half
+    Values are `[batch, time, 3 * drums]`: hits 0 or 1, velocities from 0 to 1, offsets from -1 to 1 (half
     a step each way; positive is early). Hits cost their log loss, the others their squared error. A draw is
     random in the hits alone.
 

@@ -36,7 +36,7 @@ Tensor = Any
 class GrooveMixture(Output):
     """Hits, velocities and offsets of drums, as `models.outputs.groove.Groove` holds them, by their likelihood.
 
-    Values are numbers `[batch, time, 3 * drums]`: hits 0 or 1, velocities from 0 to 1, offsets from -1 to 1 (half a
+    Values are `[batch, time, 3 * drums]`: hits 0 or 1, velocities from 0 to 1, offsets from -1 to 1 (half a
     step each way; positive is early). Where the hits are given they cost nothing. Where taps are given, every tapped
     step has at least one hit and no other step has any; the drums of a step are played with the tap's own timing,
     which costs nothing either.

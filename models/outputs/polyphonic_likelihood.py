@@ -32,7 +32,7 @@ def masked_log_softmax(logits: Tensor, allowed: Tensor) -> Tensor:
     The author's own form had no maximum subtracted, and its published weights are NaN.
 
     Args:
-        logits: `[..., outcomes]`, any numbers but NaN.
+        logits: `[..., outcomes]`, any values but NaN.
         allowed: boolean, of a shape that broadcasts to that of the logits.
 
     Returns:
@@ -41,7 +41,7 @@ def masked_log_softmax(logits: Tensor, allowed: Tensor) -> Tensor:
     allowed = ops.broadcast_to(allowed, ops.shape(logits))
     logits = ops.clip(logits, -LARGEST_LOGIT, LARGEST_LOGIT)
     highest = ops.max(ops.where(allowed, logits, -LARGEST_LOGIT), axis=-1, keepdims=True)
-    # What is forbidden is replaced before exp, lest its gradient be 0 times infinity.
+    # Replaced before exp: the gradient would otherwise be 0 times infinity.
     shifted = ops.where(allowed, logits - ops.stop_gradient(highest), 0.0)
     total = ops.sum(ops.where(allowed, ops.exp(shifted), 0.0), axis=-1, keepdims=True)
     return ops.where(allowed, shifted - ops.log(ops.maximum(total, 1e-30)), FORBIDDEN)
@@ -104,7 +104,7 @@ class Transitions(NamedTuple):
 
 
 def _subsets(slots: int, smallest: int, largest: int) -> np.ndarray:
-    """All subsets of so many slots with so many members, boolean `[subsets, slots]`."""
+    """All subsets of `slots` slots with `smallest` to `largest` members, boolean `[subsets, slots]`."""
     sizes = range(smallest, min(largest, slots) + 1)
     members = [chosen for size in sizes for chosen in itertools.combinations(range(slots), size)]
     return np.array([[k in chosen for k in range(slots)] for chosen in members], bool).reshape(-1, slots)

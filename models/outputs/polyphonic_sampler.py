@@ -1,7 +1,7 @@
 """The polyphonic sampler: a frame of pitches drawn note by note, as the output of a decoder or of a piano model.
 
-The output layer of the author's piano systems (seed 000, "Baseline Model"; before it the "RealData First Model"
-notebooks): voices that draw one after the other and know what was drawn. Values are frames of 0 or 1,
+The output layer of the piano systems in FortsAndMills/MusicGeneration ("Baseline Model"; before it the "RealData
+First Model" notebooks): voices that draw one after the other and know what was drawn. Values are frames of 0 or 1,
 `[batch, time, pitches]`. The outputs that it replaced are in `models/outputs/chords.py`.
 """
 
@@ -42,7 +42,7 @@ class PolyphonicSampler(Output):
 
     One network serves all voices. Voice v sees `[features ; on ; off]` and says z over 24 outcomes, "k sounds" for
     each pitch k and "k certainly does not" (a ban); `d = softmax(z)` over the pitches not yet decided, and its draw
-    decides one. What no voice decides is silent, so at most `voices` pitches sound (seed 000, "Baseline Model").
+    decides one. What no voice decides is silent, so at most `voices` pitches sound.
     With `pauses` it is the earlier form: `[features ; on]`, 13 outcomes (each pitch, or a pause), no ban.
 
     As an output of a decoder, whose LSTM remembers the past, the network is a layer of tanh. With `memory` it is
@@ -68,6 +68,20 @@ class PolyphonicSampler(Output):
 
     Raises:
         ValueError: arguments that do not go together.
+
+    Examples:
+        Two voices of which each plays one of three pitches or pauses:
+
+        >>> sampler = PolyphonicSampler(pitches=3, features=4, voices=2, units=5, pauses=True)
+        >>> sampler.build()
+        >>> features = ops.ones((1, 4))
+        >>> frame = sampler.draw(features, ops.convert_to_tensor([[0.1, 0.8]]), 1.0)
+        >>> frame.shape[-1], bool(ops.sum(frame) <= 2)
+        (3, True)
+        >>> frames = ops.convert_to_tensor([[[a, b, c]] for a in (0.0, 1.0) for b in (0.0, 1.0) for c in (0.0, 1.0)])
+        >>> p = ops.exp(sampler.log_likelihood(ops.ones((8, 1, 4)), frames))
+        >>> round(float(ops.sum(p)), 3)
+        1.0
     """
 
     takes_features = True
@@ -164,7 +178,8 @@ class PolyphonicSampler(Output):
     def log_likelihood(self, parameters: Tensor, values: Tensor) -> Tensor:
         """Exact log likelihood of true frames in nats, `[batch, time]`, over all orders of decisions.
 
-        Frame by frame, lest all sets of decided pitches (794 of 12 pitches for five voices) be held for all frames.
+        Goes frame by frame, so that the sets of decided pitches (794 of 12 pitches for five voices) are never held for
+        all frames at once.
 
         Args:
             parameters, values: as for `path_loss`.

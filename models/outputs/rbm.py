@@ -80,7 +80,7 @@ class Coupling(keras.layers.Layer):
         return -machine.free_energy(keys) - self.log_partition(machine)
 
     def loss(self, machine: Machine, keys: Tensor) -> Tensor:
-        """What training makes small, `[batch, time]`."""
+        """The training loss: contrastive divergence or minus the log likelihood, `[batch, time]`."""
         if self.objective == "likelihood":
             return -self.log_likelihood(machine, keys)
         shape = (self.steps, *ops.shape(keys)[:-1], self.width)

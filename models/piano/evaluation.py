@@ -1,4 +1,4 @@
-"""What frame models make of held-out pieces: nats a frame, each piece read from its beginning to its end.
+"""How well piano models predict held-out pieces: nats a frame, each piece read from its beginning to its end.
 
 The protocol is that of the literature on the four polyphonic sets (Boulanger-Lewandowski, Bengio and Vincent, 2012):
 frame t is predicted from all frames before it, and the mean is taken over all frames of a split but the first of
@@ -21,7 +21,7 @@ Tensor = Any
 
 @dataclass(frozen=True)
 class FrameScores:
-    """What a model makes of some pieces.
+    """The scores of a model on some pieces.
 
     Attributes:
         nats: of each piece's values by frame, a float64 array `[frames]` a piece; the mean over the samples. With

@@ -1,6 +1,6 @@
 """Decoders from pitch classes to keys: which octaves sound in a frame, given which of the twelve classes do.
 
-The second half of the author's piano systems (seed 000, "Baseline Model"): the generator draws twelve classes, and
+The second half of the piano systems in FortsAndMills/MusicGeneration ("Baseline Model"): the generator draws twelve classes, and
 a decoder that sees them and the keyboard of the frame before says the keys. Here are what all decoders share and
 the one whose keys are independent; `models/piano/rbm_keys.py` has the one with a Boltzmann machine.
 
@@ -99,7 +99,7 @@ class ClassesLSTM(keras.layers.Layer):
         self.stack = LSTMStack((units,), dropout, seed)
 
     def build(self, keys: int = KEYS) -> None:
-        """Create the weights for so many keys."""
+        """Create the weights for `keys` keys."""
         self.keys = keys
         self.stack.build(self.classes + keys)
         self.built = True
@@ -134,7 +134,7 @@ class ClassesLSTM(keras.layers.Layer):
     def step_features(
         self, classes: Tensor, previous: Tensor, state: list[State]
     ) -> tuple[Tensor, list[State]]:
-        """The features `[batch, units]` of one frame and the state after it, the numbers of `features`.
+        """The features `[batch, units]` of one frame and the state after it, equal to those of `features`.
 
         Args:
             classes, previous: `[batch, classes]` and `[batch, keys]`.
@@ -161,7 +161,7 @@ class KeyDecoder(ClassesLSTM, ABC):
 
     @abstractmethod
     def loss(self, features: Tensor, keys: Tensor, classes: Tensor) -> Tensor:
-        """What training makes small, float32 `[batch, time]`.
+        """The training loss, float32 `[batch, time]`.
 
         Args:
             features: `[batch, time, units]`.
@@ -175,7 +175,7 @@ class KeyDecoder(ClassesLSTM, ABC):
 
     @abstractmethod
     def marginals(self, features: Tensor, classes: Tensor) -> Tensor:
-        """Probability of each key given the classes, `[batch, time, keys]`, for pictures."""
+        """Probability of each key given the classes, `[batch, time, keys]`, as figures show it."""
 
     @abstractmethod
     def step(
@@ -215,7 +215,7 @@ class IndependentKeys(KeyDecoder):
         at_least_one: False leaves out the second term and what it stands for.
         objective: "likelihood" trains on minus the log likelihood of a frame. "masked_mean" is the author's loss,
             `sum(mask BCE) / sum(mask)` over all keys of sounding classes in the batch, as the mean of the losses
-            over batch and time. Frames of padding count in this mean, lest they change the number.
+            over batch and time. Frames of padding count in this mean.
 
     Raises:
         ValueError: an unknown objective.

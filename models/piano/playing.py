@@ -102,7 +102,7 @@ def play(
     uniforms: Tensor | None,
     temperature: Tensor | float,
 ) -> tuple[Tensor, Tensor | None, Frame, FrameState]:
-    """Draw so many frames, one after the other.
+    """Draw `steps` frames, one after the other.
 
     Args:
         model, before, position, state, temperature: as for `play_frame`.

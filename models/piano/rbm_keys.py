@@ -18,7 +18,7 @@ Tensor = Any
 class RBMKeys(KeyDecoder):
     """Keys of a Boltzmann machine whose biases are linear in the features; only keys of sounding classes sound.
 
-    The author's LSTM-RBM decoder. That a class has at least one key is no part of the machine, so that
+    The LSTM-RBM decoder of FortsAndMills/MusicGeneration. The machine does not know that a sounding class has at least one key, so that
     `p(classes) p(keys | classes)` is a lower bound of the probability that the two together say these keys, and
     comparing it with `IndependentKeys` is a little unfair to the machine.
 

@@ -1,6 +1,6 @@
 """How hard the keys of a frame are struck, given its pitch classes and the velocities of the frame before.
 
-The velocity generator of the author's final piano model (seed 000, "The Model"). Velocities are MIDI's divided by
+The velocity generator of the final piano model in FortsAndMills/MusicGeneration ("The Model"). Velocities are MIDI's divided by
 128, from 0 to 1.
 """
 

@@ -1,8 +1,8 @@
 """What reads the past of a frame model: a layer that turns the frames so far into features of the next one.
 
-The frame models of the seeds (piano rolls, pitch classes, tokens) differ in this part and in what draws a frame of
+The piano models (of piano rolls, pitch classes or tokens) differ in this part and in what draws a frame of
 its features; `models/piano/model.py` puts both together. All readers run a whole sequence at once in training
-and step by step in generation, with the same numbers.
+and step by step in generation, with the same results.
 """
 
 from abc import ABC, abstractmethod
@@ -45,7 +45,7 @@ class FrameReader(keras.layers.Layer, ABC):
 
     Attributes:
         output_depth: width of the outputs.
-        history_length: so many frames of the past a state keeps; 0 for none.
+        history_length: frames of the past that a state keeps; 0 for none.
         predicts: whether the outputs are the parameters of the next frame already (their width is then given to
             the constructor), so that no dense layer comes between.
         predicts_apart: whether its parts each predict by themselves too (`Reading.own`), and train on that.
@@ -109,7 +109,7 @@ class FrameReader(keras.layers.Layer, ABC):
 
     @abstractmethod
     def step(self, inputs: Tensor, state: Any, frame: Tensor) -> Reading:
-        """One step, the numbers of `call`.
+        """One step, with the results of `call`.
 
         Args:
             inputs: `[batch, input_depth]`.
@@ -119,7 +119,7 @@ class FrameReader(keras.layers.Layer, ABC):
 
 
 class LSTMReader(FrameReader):
-    """Layers of LSTM: the reader of the Basic RNN (seed 003) and of the relative-token model.
+    """Layers of LSTM: the reader of the Basic RNN (Conchylicultor/MusicGenerator) and of the relative-token model.
 
     Args:
         layer_sizes: units of each layer, lowest first.

@@ -1,8 +1,8 @@
 """Capsules: one small LSTM for each of the frames at fixed lags, instead of one that sees all of them.
 
-Two experiments on the way to the HistoryUser (seed 000's models on real data): "capsuled memory", where another LSTM
+Two experiments on the way to the HistoryUser (FortsAndMills/MusicGeneration, models on real data): "capsuled memory", where another LSTM
 reads what the capsules make of their frames, and "stacking", where each capsule predicts by itself and another LSTM
-(the ruler) decides which of them to believe.
+(the author's "ruler", a gate) weighs them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -168,7 +168,7 @@ class CapsuleReader(_LaggedReader):
 
 
 class StackedCapsules(_LaggedReader):
-    """Capsules that each predict the next frame, and a ruler that mixes what they say: "stacking".
+    """Capsules that each predict the next frame, and a gate (the author's "ruler") that mixes what they say: "stacking".
 
     With frames `f_t`, inputs `x_t = [f_t ; clock_t]` and lag_0 = 0:
 

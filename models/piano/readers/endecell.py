@@ -1,6 +1,6 @@
 """EnDeCell: a network within the network that reads and writes a keyboard key by key.
 
-Seed 003's answer to models that take keys for a set without neighbours: an RNN over the keys, from the lowest to the
+The answer of Conchylicultor/MusicGenerator to models that take keys for a set without neighbours: an RNN over the keys, from the lowest to the
 highest, encodes a frame, so that intervals are steps that it counts, and another decodes the next one.
 """
 
@@ -33,7 +33,7 @@ class EnDeCell(FrameReader):
     ended the frame before with, and the decoder from the state that the encoder ended with. A sequence is
     thus 2 * keys steps a frame long, one after the other.
 
-    As the seed draws it, an encoder starts from zero at every frame, its top layer's last hidden state is the
+    As the figure there draws it, an encoder starts from zero at every frame, its top layer's last hidden state is the
     frame's vector, an LSTM of as many layers runs over the vectors, and of its output a dense layer with tanh makes
     the state that the decoder starts from. Encoder and decoder then run on all frames at once.
 
@@ -43,7 +43,7 @@ class EnDeCell(FrameReader):
     Args:
         keys: of the keyboard.
         layer_sizes: units of each layer, alike in encoder, decoder and the LSTM over time.
-        as_drawn: the form that the seed draws, instead of the one that it codes.
+        as_drawn: the form that the figure shows, instead of that of the code.
         dropout: probability that an input value of an LSTM layer is dropped while training.
         seed: of the dropout masks.
 

@@ -1,4 +1,4 @@
-"""HistoryUser with a linear layer behind its aggregator: seed 002's architecture for copying and for music."""
+"""HistoryUser with a linear layer behind its aggregator, as FortsAndMills/MusicGeneration has it for copying and music."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ class HistoryPredictor(keras.Model):
     """Answers at every frame, from the frame and what was read from the past.
 
     An LSTM of 90 units sees the read beside the frame itself (or beside what a local LSTM made of it), and a linear
-    layer, whose initial values are drawn from N(0, 1) as the seed's are, gives the answer.
+    layer, whose initial values are drawn from N(0, 1) as in the original, gives the answer.
 
     Args:
         depth: width of the frames.

@@ -1,7 +1,7 @@
-"""HistoryUser: an LSTM that decides, without looking, which of the past inputs to read again.
+"""HistoryUser: an LSTM that decides, without seeing them, which of the past frames to read again.
 
-The seeds' remedy for LSTMs that do not see repeats ("HistoryUser" in seeds 001 and 002, "100-100 HistoryUser" in
-seed 000): layers of LSTM turn the present input into one weight for each lag, the frames of the past at these
+The remedy of FortsAndMills/MusicGeneration for LSTMs that do not notice repeats ("100-100 HistoryUser" in its piano
+models): layers of LSTM turn the present input into one weight for each lag, the frames of the past at these
 lags are added up by the weights, and an aggregating LSTM sees the sum beside what a local LSTM made of the input.
 """
 
@@ -23,7 +23,7 @@ BASELINE_LAGS = (3, 7, 15, 31, 47, 63, 95, 127)
 
 
 def window_lags(length: int) -> tuple[int, ...]:
-    """The lags of seed 002: all of the last `length` inputs without the present one, the oldest first."""
+    """The lags of the original's experiments: all of the last `length` inputs without the present one, the oldest first."""
     return tuple(range(length, 0, -1))
 
 
@@ -44,8 +44,8 @@ class HistoryState(NamedTuple):
 def read_lags(frames: Tensor, weights: Tensor, lags: Sequence[int]) -> Tensor:
     """Add up frames of the past: `read[b, t] = sum_k weights[b, t, k] frames[b, max(lags) + t - lags[k]]`.
 
-    One lag after the other is gathered, weighed and added, and the gradient gathers them anew, so that memory is
-    that of arguments and result (`batch * time * (lags + a few times depth)` numbers), never `batch * time * lags
+    One lag after the other is gathered, weighed and added, and the gradient gathers them again, so that memory is
+    that of arguments and result (`batch * time * (lags + a few times depth)` values), never `batch * time * lags
     * depth`. The author's whole-sequence form held a tensor `batch * time * lags * time` and ran out of 16 GB.
 
     Args:
@@ -128,7 +128,7 @@ class HistoryUser(FrameReader):
         r_t = sum_k w_t[k] f_{t - lags[k]}            the read, divided by the number of lags if `mean_read`
         y_t = aggregator([local(x_t) ; r_t])
 
-    The defaults are the piano baseline ("100-100" with an aggregator of 130). Seed 002's core is
+    The defaults are the piano baseline ("100-100" with an aggregator of 130). The core of its experiments is
     `HistoryUser(window_lags(80), (70, 50), (), ())`, its architecture tests have an aggregator of (90,), and its
     melody generator a local LSTM of (75,) too.
 
@@ -147,6 +147,15 @@ class HistoryUser(FrameReader):
 
     Raises:
         ValueError: no or negative lags, or no reader.
+
+    Examples:
+        >>> reader = HistoryUser(lags=(1, 3), reader_sizes=(4,), local_sizes=(4,), aggregator_sizes=(5,))
+        >>> reader.build(input_depth=2)
+        >>> reading = reader(ops.ones((1, 8, 2)))
+        >>> tuple(reading.outputs.shape), tuple(reading.weights.shape)
+        ((1, 8, 5), (1, 8, 2))
+        >>> bool(ops.all(ops.abs(ops.sum(reading.weights, axis=-1) - 1) < 1e-5))
+        True
     """
 
     def __init__(
@@ -254,7 +263,7 @@ class HistoryUser(FrameReader):
         return Reading(swap(outputs), weights, HistoryState(past, reader, local, aggregator))
 
     def step(self, inputs: Tensor, state: HistoryState, frame: Tensor | None = None) -> Reading:
-        """One step, for generation: the numbers of `call`.
+        """One step, for generation, with the results of `call`.
 
         Args:
             inputs: `[batch, input_depth]`.

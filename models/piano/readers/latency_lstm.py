@@ -1,6 +1,6 @@
 """Delayed recurrences: LSTMs whose state comes back after more than one frame.
 
-The LatencyLSTM of seed 000 puts these in place of the local LSTM and the reader of a HistoryUser: what a unit knew
+The LatencyLSTM of FortsAndMills/MusicGeneration puts these in place of the local LSTM and the reader of a HistoryUser: what a unit knew
 a bar ago returns at this very frame, so that a repeat is one step away instead of 16. An aggregating LSTM follows.
 """
 
@@ -25,7 +25,7 @@ from models.piano.readers.base import FrameReader, Reading, run_stack, step_stac
 Tensor = Any
 
 DELAYS = (1, 4, 8, 16, 32, 48, 64, 96, 128)
-"""Delays in frames of all of the author's code and weights; the seed's text names a tenth, of 2 frames."""
+"""Delays in frames, as in all of the original code and weights; the notebook's text names a tenth, of 2 frames."""
 
 
 def keeping_gates(units: int) -> np.ndarray:
@@ -193,7 +193,7 @@ class _DelayedReader(FrameReader):
 
 
 class LatencyLSTM(_DelayedReader):
-    """One LSTM with delayed blocks and a full recurrence, and an aggregator: seed 000's "one-layer style".
+    """One LSTM with delayed blocks and a full recurrence, and an aggregator: the original's "one-layer style".
 
     See `delayed_lstm_sequence` for the formulas. The weights are those of `models.layers.lstm.LSTM`; the units of the
     first delay come first. Inputs of 18 values give the author's sizes, 864 x 18 and 864 x 216, and 520 x 216 and
@@ -270,7 +270,7 @@ class LatencyLSTM(_DelayedReader):
 
 
 class LatencyCapsules(_DelayedReader):
-    """An LSTM of its own for each delay, side by side, and an aggregator: seed 000's "capsule style".
+    """An LSTM of its own for each delay, side by side, and an aggregator: the original's "capsule style".
 
     Capsule i is an LSTM whose whole state comes from `delays[i]` frames ago, and none sees another's state. One
     with a delay of d frames is thus an ordinary LSTM on each of d interleaved sequences, which run side by side

@@ -1,6 +1,6 @@
 """A hierarchy of LSTMs that run at their own pace, level l once every 2^l frames.
 
-Stands for the "Hierarchical LSTM" of seed 000, of 7 and of 3 levels. Of that only the width of its output is known:
+Stands for the "Hierarchical LSTM" of FortsAndMills/MusicGeneration, of 7 and of 3 levels. Of that only the width of its output is known:
 the notebook is lost and the saved weights hold no level, so the author's were most likely never trained. What
 stands here is our reconstruction, a clockwork (Koutník et al., "A Clockwork RNN", 2014) whose levels are all
 trained.
@@ -36,7 +36,7 @@ class LevelLSTM(FrameReader):
 
     Frames are counted from t = 0 at the start of a piece. Level 0 reads every frame. Level l is updated at the end
     of every 2^l frames, that is where 2^l divides t + 1, and reads what the level below made of both halves of
-    that time; otherwise its state stays. From the top down, each level then hears the latest of the one above:
+    that time; otherwise its state stays. From the top down, each level then hears the is_latet of the one above:
 
         h0_t = lstm_0(x_t)
         hl_t = lstm_l([h(l-1)_{t - 2^(l-1)} ; h(l-1)_t])    where 2^l divides t + 1, else hl_{t-1}
@@ -104,19 +104,19 @@ class LevelLSTM(FrameReader):
         time = inputs.shape[1]
         below, updates = swap(inputs), ops.full_like(state.position, time)
         histories: list[Tensor] = []
-        lates: list[Tensor] = []
+        is_late: list[Tensor] = []
         levels: list[State] = []
         for level, before in enumerate(state.levels):
             if level:
                 # Late rows begin with the second half of this level's time; the first half is in the state.
                 late = (state.position // 2 ** (level - 1)) % 2
                 updates = (updates + late) // 2
-                lates.append((late > 0)[None, :, None])
-                below = _halves(histories[-1], lates[-1])
+                is_late.append((late > 0)[None, :, None])
+                below = _halves(histories[-1], is_late[-1])
             history, after = self._run_level(level, below, before, updates, training)
             histories.append(history)
             levels.append(after)
-        outputs = self._from_the_top(histories, lates)
+        outputs = self._from_the_top(histories, is_late)
         return Reading(swap(outputs), None, LevelState(state.position + time, levels))
 
     def step(self, inputs: Tensor, state: LevelState, frame: Tensor) -> Reading:
@@ -159,13 +159,13 @@ class LevelLSTM(FrameReader):
         last = ops.broadcast_to(updates[None, :, None], (1, *ops.shape(before[1])))
         return history, (cell, ops.take_along_axis(history, last, axis=0)[0])
 
-    def _from_the_top(self, histories: list[Tensor], lates: list[Tensor]) -> Tensor:
+    def _from_the_top(self, histories: list[Tensor], is_late: list[Tensor]) -> Tensor:
         """The outputs `[time, batch, output_depth]` of the levels' histories."""
         above = None
         for level in reversed(range(len(histories))):
             heard = histories[level]
             if above is not None:
-                heard = ops.concatenate([heard, _held(above, lates[level], heard.shape[0])], axis=-1)
+                heard = ops.concatenate([heard, _held(above, is_late[level], heard.shape[0])], axis=-1)
             # Outputs come after the first frame; other levels may be heard before their first update.
             above = self.heard[level](heard if level else heard[1:])
         return above
@@ -186,7 +186,7 @@ def _halves(history: Tensor, late: Tensor) -> Tensor:
 
 
 def _held(above: Tensor, late: Tensor, length: int) -> Tensor:
-    """The latest of a level above at each moment of the level below: `[length, batch, width]`.
+    """The is_latet of a level above at each moment of the level below: `[length, batch, width]`.
 
     Args:
         above: one row for each moment of the level above, the first before its first update.
