@@ -15,7 +15,7 @@ ACTIVE = 0.01
 """Variance of its posterior mean over the data above which a latent unit counts as active."""
 
 
-class _Terms(keras.Model):
+class ValidationTerms(keras.Model):
     """A MusicVAE's posterior mean and loss terms as a model of their own, for `predict_on_batch`."""
 
     def __init__(self, vae: MusicVAE):
@@ -39,7 +39,7 @@ class Validator:
 
     def __init__(self, model: MusicVAE, batches: list[dict[str, np.ndarray]], seed: int = 0):
         self.model, self.batches, self.seed = model, batches, seed
-        self._terms = _Terms(model)
+        self._terms = ValidationTerms(model)
         self._terms.compile(jit_compile=True)
 
     def figures(self) -> dict[str, float]:
