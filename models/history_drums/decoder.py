@@ -22,7 +22,7 @@ from models.layers import backend
 from models.layers.backend import scan
 from models.layers.lstm import InitialState, LSTMStack
 from models.layers.lstm_sequence import State, swap
-from models.music_vae.decoders import Decoder, Draws, KnownSteps
+from models.music_vae.decoder_base import Decoder, Draws, KnownSteps
 from models.outputs.categorical import Categorical
 from models.piano.readers.history_user import copied
 from preprocess.drums.history_controls import ControlLayout

@@ -4,6 +4,7 @@ attributes            directions of the latent space that one hears
 build                 from a config to a Keras model
 codec                 encoding and decoding of a trained model, in NumPy or Keras
 conductor             the hierarchical decoder
+decoder_base          what every decoder offers: teacher forcing, and drawing step by step
 decoders              flat decoders, with teacher forcing and scheduled sampling
 elbo                  the loss: KL divergence, its weight, free bits
 embedding             the latent vectors of many clips: their file, neighbours, a map

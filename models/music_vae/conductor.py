@@ -17,7 +17,7 @@ from keras import ops
 from models.layers.backend import scan
 from models.layers.lstm import InitialState, LSTMStack, flatten_states
 from models.layers.lstm_sequence import State, swap
-from models.music_vae.decoders import Decoder, Draws, KnownSteps
+from models.music_vae.decoder_base import Decoder, Draws, KnownSteps
 from models.music_vae.encoders import HierarchicalLSTMEncoder, segment_lengths
 
 Tensor = Any

@@ -9,7 +9,7 @@ from keras import ops
 from models.layers import backend
 from models.layers.lstm import LSTMStack
 from models.layers.lstm_sequence import State, swap
-from models.music_vae.decoders import Decoder, Draws, KnownSteps
+from models.music_vae.decoder_base import Decoder, Draws, KnownSteps
 from models.outputs.groove_layout import BEAT_STEPS
 from models.outputs.groove_mixture import GrooveMixture
 from preprocess.drums import groove_conditions

@@ -13,7 +13,7 @@ from keras import ops
 from models.layers import backend
 from models.layers.distributions import kl_to_standard_normal
 from models.music_vae import elbo
-from models.music_vae.decoders import Decoder, Draws, KnownSteps
+from models.music_vae.decoder_base import Decoder, Draws, KnownSteps
 from models.music_vae.representations import encoder_input, step_mask
 from models.training import scheduled_sampling
 from models.training.trainable import Batch, TrainableModel

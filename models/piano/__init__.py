@@ -2,6 +2,7 @@
 
 build         from a config to a Keras model
 evaluation    nats a frame of held-out pieces
+frames        what the model says of frames, as named tuples
 key_decoders  from pitch classes to keys, independent of one another
 model         `FrameModel`: the loss of a piece, frame by frame
 playing       drawing frame after frame

@@ -14,7 +14,8 @@ import numpy as np
 from keras import ops, tree
 
 from models.outputs.base import Measure
-from models.piano.model import FrameModel, FrameState
+from models.piano.frames import FrameState
+from models.piano.model import FrameModel
 
 Tensor = Any
 

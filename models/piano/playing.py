@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from models.layers.backend import scan
-from models.piano.model import Batch, FrameModel, FrameState, pitch_classes
+from models.piano.frames import FrameState
+from models.piano.model import Batch, FrameModel, pitch_classes
 
 Tensor = Any
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from models.music_vae.decoders import Draws, KnownSteps, LSTMDecoder
+from models.music_vae.decoder_base import Draws, KnownSteps
+from models.music_vae.decoders import LSTMDecoder
 from models.outputs.chords import ChordClasses, IndependentVoices
 from models.outputs.polyphonic_sampler import PolyphonicSampler
 from tests.helpers.formulas import sigmoid

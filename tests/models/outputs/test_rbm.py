@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from models.music_vae.decoders import Draws, KnownSteps, LSTMDecoder
+from models.music_vae.decoder_base import Draws, KnownSteps
+from models.music_vae.decoders import LSTMDecoder
 from models.outputs.boltzmann import Machine
 from models.outputs.rbm import RBM
 from tests.helpers.formulas import sigmoid

@@ -64,7 +64,10 @@ def test_a_report_is_complete(model: Any, patterns_tfrecord: Path, capsys: pytes
     )
     condition_report.print_figures(found)
     said = capsys.readouterr().out
-    assert "Conditions and what was drawn: 2 clips each" in said and "Intensity and tempo are not measured" in said
+    assert (
+        "Conditions and what was drawn: 2 clips each" in said
+        and "Intensity and tempo are not measured" in said
+    )
 
 
 def test_vary_moves_one_quantile_and_holds_the_other(model: Any) -> None:
