@@ -135,8 +135,10 @@ def hidden_states(projected: Tensor, kernel: Tensor, states: Sequence[State], ke
         return unskewed(hiddens), gradient
 
     cell, hidden = (ops.stack(parts) for parts in zip(*states, strict=True))
-    real = ops.cast(kept.real, projected.dtype)
-    return results(projected, kernel, cell, hidden, *kept._replace(real=real))
+    # The gradient for what was kept is zero. Were it asked for, TensorFlow would run the whole loop of `run` backwards
+    # to add nothing, and XLA can't compile that where the size of the batch is unknown.
+    constants = kept._replace(real=ops.cast(kept.real, projected.dtype))
+    return results(projected, kernel, cell, hidden, *map(ops.stop_gradient, constants))
 
 
 def _product(x: Tensor, kernel: Tensor) -> Tensor:

@@ -74,3 +74,17 @@ def test_outputs_of_each_kind_train_with_scheduled_sampling(name: str) -> None:
     for seed in range(2):
         loss = model.train_on_batch(with_past(config, model, music(config, seed=seed)))
     assert np.isfinite(loss).all()
+
+
+@pytest.mark.slow
+def test_voices_with_a_memory_train_on_their_own_draws_whatever_the_size_of_the_batch() -> None:
+    config = small("piano-baseline", sampling_rate=0.25)
+    model = families.build_model(config)
+    trainer.compile_model(model)
+
+    class Source:
+        def batch(self, step: int) -> dict[str, np.ndarray]:
+            return with_past(config, model, music(config, seed=step, batch=4 + step))
+
+    history = model.fit(trainer.BatchesFrom(Source(), 0, 2), verbose=0).history
+    assert np.isfinite(history["loss"]).all()
