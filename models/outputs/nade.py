@@ -40,7 +40,9 @@ class Nade(Output):
     def from_config(
         cls, depths: tuple[int, ...], options: Mapping[str, Any], hparams: "HParams", seed: int
     ) -> Self:
-        return super().from_config(depths, {"hidden": hparams.nade_num_hidden, **options}, hparams, seed)
+        if "hidden" not in options:
+            options = {"hidden": hparams.nade_num_hidden, **options}
+        return super().from_config(depths, options, hparams, seed)
 
     def build(self) -> None:
         near_zero = keras.initializers.TruncatedNormal(stddev=1.0 / math.sqrt(self.depth))

@@ -67,7 +67,7 @@ def test_command_refuses_folders_without_usable_pieces(folder: Path, tmp_path: P
     [
         (["--held_out_percent=5"], "without a --held_out_file"),
         (["--held_out_file={0}/b", "--held_out_percent=0"], "--held_out_percent is 0"),
-        (["--held_out_file={0}/a"], "are the same file"),
+        (["--held_out_file={0}/a"], "two outputs have the same name"),
         (["--held_out_file={0}"], "is a folder"),
         (["--min_pitch=100", "--max_pitch=20"], "--max_pitch is 20; expected at least"),
         (["--max_off_grid=7"], "--max_off_grid is 7"),

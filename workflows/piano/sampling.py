@@ -69,7 +69,9 @@ def sample(args: argparse.Namespace, model: TrainedFrameModel, style: Style) -> 
             report.append(f"From '{primer.name}': {first:03d} to {first + args.num_outputs - 1:03d}.")
     silent = sum(not sequence.notes for sequence in sequences)
     if silent:
-        report.append(f"{silent} of them have no notes; a higher --temperature plays more.")
+        report.append(
+            f"{silent} of them {'has' if silent == 1 else 'have'} no notes; a higher --temperature plays more."
+        )
     if training is not None:
         report.append(report_nearest(sequences, begun, model, training, picture))
     return "\n".join(report)

@@ -144,7 +144,9 @@ class LSTMReader(FrameReader):
 
     @classmethod
     def from_config(cls, options: Mapping[str, Any], hparams: "HParams", output: Output, seed: int) -> Self:
-        return super().from_config({"layer_sizes": hparams.enc_rnn_size, **options}, hparams, output, seed)
+        if "layer_sizes" not in options:
+            options = {"layer_sizes": hparams.enc_rnn_size, **options}
+        return super().from_config(options, hparams, output, seed)
 
     def build(self, input_depth: int, frame_depth: int) -> None:
         self.stack.build(input_depth)

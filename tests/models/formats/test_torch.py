@@ -16,6 +16,7 @@ from catalog.config import frozen
 from common.errors import CheckpointError
 from models import families
 from models.formats import ours as checkpoint
+from models.formats.opening import open_checkpoint
 from models.formats.torch import config_of, is_torch_checkpoint, load, read, to_model_weights
 from models.layers.backend import compiled
 from models.outputs.polyphonic_likelihood import cross_entropy
@@ -282,7 +283,7 @@ def test_exports_load_as_a_pair(tmp_path: Path) -> None:
     assert config.name == "piano-rbm_keys"
     np.testing.assert_array_equal(weights["keys/rbm/weights"], state_dict("rbm")["W"])
     sounding = dataclasses.replace(config, name="mine", converter=frozen({"name": "pianoroll"}))
-    assert load(name, sounding)[0].name == "mine"
+    assert open_checkpoint(name, sounding).config.name == "mine"
     with pytest.raises(CheckpointError, match="names 3 files"):
         load(f"{name},{pair[0]}")
 
