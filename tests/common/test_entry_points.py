@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from common import entry_points
+from common import entry_points, stopping
 from tests.conftest import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -28,6 +28,10 @@ def test_scripts_run_their_command(
     script: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", [script, "--no_such_flag"])
-    assert getattr(entry_points, SCRIPTS[script].split(":")[1])() == 2
+    try:
+        status = getattr(entry_points, SCRIPTS[script].split(":")[1])()
+    finally:
+        stopping.listen_no_more()  # or a signal that a later test sends ends the process of the tests
+    assert status == 2
     said = capsys.readouterr().err
     assert said.startswith(f"{script}: ") and said.count("\n") == 1
