@@ -5,9 +5,9 @@ family of models, `metrics` the measures and their sources.
 """
 
 if __name__ == "__main__":  # see common/console.py
-    from common import stopping
+    from common import signals
 
-    stopping.listen()
+    signals.listen()
 
 import math
 import sys

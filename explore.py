@@ -4,9 +4,9 @@ The flags are in `workflows/flags/exploring.py`, what the subcommands do in `wor
 """
 
 if __name__ == "__main__":  # see common/console.py
-    from common import stopping
+    from common import signals
 
-    stopping.listen()
+    signals.listen()
 
 import argparse
 import sys

@@ -1,9 +1,9 @@
 """Command: the weights of a run as one small file, for Magenta (TensorFlow 1), or for magenta.js in a browser."""
 
 if __name__ == "__main__":  # see common/console.py
-    from common import stopping
+    from common import signals
 
-    stopping.listen()
+    signals.listen()
 
 import sys
 from pathlib import Path

@@ -1,9 +1,9 @@
 """Command: give the drums of MIDI files the velocities and timing of a drummer."""
 
 if __name__ == "__main__":  # see common/console.py
-    from common import stopping
+    from common import signals
 
-    stopping.listen()
+    signals.listen()
 
 import sys
 

@@ -5,9 +5,9 @@ in `workflows/interpolating.py`.
 """
 
 if __name__ == "__main__":  # see common/console.py
-    from common import stopping
+    from common import signals
 
-    stopping.listen()
+    signals.listen()
 
 import sys
 

@@ -1,9 +1,9 @@
 """Command: Magenta's `music_vae_generate` under its own name; `--mode` chooses `sample.py` or `interpolate.py`."""
 
 if __name__ == "__main__":  # see common/console.py
-    from common import stopping
+    from common import signals
 
-    stopping.listen()
+    signals.listen()
 
 import sys
 

@@ -5,9 +5,9 @@ The flags are in `workflows/flags/sampling.py`, which `music_vae_generate.py` ta
 """
 
 if __name__ == "__main__":  # see common/console.py
-    from common import stopping
+    from common import signals
 
-    stopping.listen()
+    signals.listen()
 
 import sys
 

@@ -1,9 +1,9 @@
 """Command: play drums to a rhythm that was tapped on any key of a keyboard."""
 
 if __name__ == "__main__":  # see common/console.py
-    from common import stopping
+    from common import signals
 
-    stopping.listen()
+    signals.listen()
 
 import sys
 

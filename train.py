@@ -1,9 +1,9 @@
 """Command: train a model, or evaluate a run on held-out examples. Magenta's `music_vae_train`."""
 
 if __name__ == "__main__":  # see common/console.py
-    from common import stopping
+    from common import signals
 
-    stopping.listen()
+    signals.listen()
 
 import argparse
 import re

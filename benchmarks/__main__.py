@@ -4,9 +4,9 @@ Each measurement runs in a process of its own, one after the other; what is comp
 """
 
 if __name__ == "__main__":  # see common/console.py
-    from common import stopping
+    from common import signals
 
-    stopping.listen()
+    signals.listen()
 
 import argparse
 import json

@@ -11,9 +11,9 @@ is predicted from all before it, the mean is over all frames but each piece's fi
 """
 
 if __name__ == "__main__":  # see common/console.py
-    from common import stopping
+    from common import signals
 
-    stopping.listen()
+    signals.listen()
 
 import argparse
 import dataclasses

@@ -8,6 +8,6 @@ json_text      JSON of untrusted files
 magenta_flags  Magenta's flags that are accepted, or what replaces them
 option_rules   what the options of a config may be
 output_files   files that are written completely or not at all
-pools          work in a pool of processes, in order
-stopping       Ctrl-C and SIGTERM
+process_pools  work in a pool of processes, in order
+signals        Ctrl-C and SIGTERM
 """

@@ -2,7 +2,7 @@
 
 A command is a module with `main(argv)` that ends in `sys.exit(run_command(main))`. What it imports, and when:
 
-- First of all, in the script itself, `stopping.listen()`, so that Ctrl-C ends it cleanly while the rest is imported.
+- First of all, in the script itself, `signals.listen()`, so that Ctrl-C ends it cleanly while the rest is imported.
 - At its top what its flags need: the standard library, `common`, `workflows.flags`. So `--help` and a wrong flag take a
   fraction of a second.
 - In `main`, once the flags are parsed and checked, its workflow: the only import inside a function. The modules below
@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from common import flags, magenta_flags, stopping
+from common import flags, magenta_flags, signals
 from common.errors import InputError, OutputError, UserError
 from common.output_files import write_error
 
@@ -59,15 +59,15 @@ def run_command(command: Callable[[list[str] | None], int]) -> int:
         written); 1 where memory runs out. Ctrl-C and SIGTERM end the process itself, with 130 and 143.
     """
     quiet_libraries()
-    began = stopping.listen()
+    began = signals.listen()
     try:
         with _shown_streams():
             status = _status_of(command)
-        stopping.set_outcome(status)
+        signals.set_outcome(status)
         return status
     finally:
         if began:
-            stopping.listen_no_more()
+            signals.listen_no_more()
 
 
 def _status_of(command: Callable[[list[str] | None], int]) -> int:

@@ -1,7 +1,7 @@
 """The installed commands: `common.entry_points:sample` in pyproject.toml runs `sample.py`.
 
 Each module of the root or of `preprocess` that has a `main` is an attribute here, as a function without arguments. It
-listens for signals before it imports the module, as `python sample.py` does (see `common/stopping.py`).
+listens for signals before it imports the module, as `python sample.py` does (see `common/signals.py`).
 """
 
 import importlib
@@ -9,7 +9,7 @@ import importlib.util
 from collections.abc import Callable
 from functools import partial
 
-from common import stopping
+from common import signals
 
 
 def __getattr__(name: str) -> Callable[[], int]:
@@ -29,7 +29,7 @@ def module_of(command: str) -> str:
 
 def run(command: str) -> int:
     """Run a command with the flags of `sys.argv`; returns its exit status."""
-    stopping.listen()
+    signals.listen()
     from common.console import run_command  # after `listen`, as importing it takes a while
 
     return run_command(importlib.import_module(module_of(command)).main)

@@ -1,9 +1,9 @@
 """Command line of the experiments: run one of them, or all of them and write a report."""
 
 if __name__ == "__main__":  # see common/console.py
-    from common import stopping
+    from common import signals
 
-    stopping.listen()
+    signals.listen()
 
 import argparse
 import importlib

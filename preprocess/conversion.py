@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from common.errors import InputError
-from common.pools import map_in_processes
+from common.process_pools import map_in_processes
 from preprocess.drums.tracks import DrumChoice
 from preprocess.midi.file import Limits, MidiWarning
 from preprocess.midi.reader import read_midi_file

@@ -6,9 +6,9 @@ if __name__ == "__main__":  # see common/console.py
         import sys
 
         sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    from common import stopping
+    from common import signals
 
-    stopping.listen()
+    signals.listen()
 
 import argparse
 import os

@@ -12,7 +12,7 @@ from typing import Any
 from common.console import progress
 from common.errors import InputError
 from common.output_files import publish
-from common.pools import map_in_processes
+from common.process_pools import map_in_processes
 from preprocess.tfrecord import RecordWriter, expand_patterns, read_records, read_sidecar, write_sidecar
 from preprocess.transform import Transform
 

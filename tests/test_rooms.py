@@ -25,7 +25,7 @@ COVERED_BY = {
     "benchmarks/random_batches.py": "tests/test_parity_with_magenta.py",
     "benchmarks/torch_baseline.py": "tests/models/formats/test_torch.py",
     "catalog/*.py": "tests/test_configs.py",
-    "common/stopping.py": "tests/common/test_console.py",
+    "common/signals.py": "tests/common/test_console.py",
     "experiments/*.py": "tests/experiments/test_report.py",
     "export.py": "tests/models/formats/test_magenta_js.py",
     "interop/magenta_configs.py": "tests/test_configs.py",

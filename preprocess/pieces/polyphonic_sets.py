@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import InputError, because
-from common.pools import map_in_processes
+from common.process_pools import map_in_processes
 from preprocess.keyboard import KEYS
 
 SPLITS = {"train": "traindata", "validation": "validdata", "test": "testdata"}

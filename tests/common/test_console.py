@@ -14,7 +14,7 @@ from common.console import Parser, print_table, printable, run_command
 from common.errors import InputError
 from tests.conftest import ROOT
 
-BEGIN = "import os, sys, time\nfrom common import stopping\nstopping.listen()\n"
+BEGIN = "import os, sys, time\nfrom common import signals\nsignals.listen()\n"
 RUN = (
     BEGIN
     + "from common.console import *\nfrom common.console import run_command\nfrom common.errors import *\n"
@@ -169,12 +169,12 @@ def test_ignored_signals_stay_ignored() -> None:
 
 POOL = """
 import json, os, sys, time
-from common import stopping
-stopping.listen()
+from common import signals
+signals.listen()
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from common.console import run_command
-from common.pools import start_worker
+from common.process_pools import start_worker
 from common.output_files import OutputFile
 
 def work(seconds):

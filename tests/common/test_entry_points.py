@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from common import entry_points, stopping
+from common import entry_points, signals
 from tests.conftest import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -31,7 +31,7 @@ def test_scripts_run_their_command(
     try:
         status = getattr(entry_points, SCRIPTS[script].split(":")[1])()
     finally:
-        stopping.listen_no_more()  # or a signal that a later test sends ends the process of the tests
+        signals.listen_no_more()  # or a signal that a later test sends ends the process of the tests
     assert status == 2
     said = capsys.readouterr().err
     assert said.startswith(f"{script}: ") and said.count("\n") == 1

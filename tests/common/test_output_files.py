@@ -177,7 +177,7 @@ def test_a_folder_appears_as_a_whole(tmp_path: Path) -> None:
 
 def test_a_stopped_process_leaves_no_folder(tmp_path: Path) -> None:
     code = (
-        "import os, signal, sys, time\nfrom pathlib import Path\nfrom common import stopping\nstopping.listen()\n"
+        "import os, signal, sys, time\nfrom pathlib import Path\nfrom common import signals\nsignals.listen()\n"
         "from common.output_files import *\n"
         "with temporary_folder(Path(sys.argv[1])) as folder:\n"
         "    write_atomically(folder / 'a', b'a')\n    os.kill(os.getpid(), signal.SIGTERM)\n    time.sleep(30)\n"

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from common import pools
+from common import process_pools
 from preprocess import conversion
 from preprocess.conversion import Converted, Options, convert_sources
 from preprocess.sources import Source
@@ -32,7 +32,7 @@ def test_a_crashing_reader_costs_only_its_file(monkeypatch: pytest.MonkeyPatch, 
             super().__init__(*args, mp_context=multiprocessing.get_context("fork"), **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(conversion, "convert_source", dying_convert)
-    monkeypatch.setattr(pools, "ProcessPoolExecutor", ForkPool)
+    monkeypatch.setattr(process_pools, "ProcessPoolExecutor", ForkPool)
     sources = [Source(f"{i:02d}", "") for i in range(100)]
     results = list(convert_sources(sources, Options("c"), processes))
     assert [result.source.name for result in results] == [s.name for s in sources]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from common.pools import map_in_processes
+from common.process_pools import map_in_processes
 
 
 def test_only_a_few_files_are_handed_out_at_a_time() -> None:

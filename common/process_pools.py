@@ -9,7 +9,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
-from common import stopping
+from common import signals
 from common.console import quiet_libraries
 
 Item = TypeVar("Item")
@@ -86,7 +86,7 @@ def _alone(function: Callable[[Item], Result], item: Item, died: Callable[[Item]
 def start_worker() -> None:
     """Set up a process of a pool: it prints no start-up notes, and ends when the command ends, even when that is killed."""
     quiet_libraries()
-    stopping.restore_defaults()
+    signals.restore_defaults()
     parent = multiprocessing.parent_process()
     if parent is not None:
 
