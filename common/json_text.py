@@ -11,7 +11,7 @@ def parse_json(text: str | bytes, most: int = MAX_NESTING) -> Any:
     """`json.loads` for text from elsewhere.
 
     Raises:
-        ValueError: where the text is no JSON, or its objects and arrays lie deeper than `most` in one another.
+        ValueError: where the text is not JSON, or its objects and arrays lie deeper than `most` in one another.
     """
     try:
         data = json.loads(text)

@@ -245,7 +245,7 @@ def read_path(path: str | Path, limit: int, name: str = "") -> bytes:
     name = name or str(path)
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
-            raise InputError(f"{name}: is no file.", "unreadable")
+            raise InputError(f"{name}: is not a file.", "unreadable")
         with open(path, "rb") as file:
             data = file.read(limit + 1)
     except (OSError, ValueError) as error:

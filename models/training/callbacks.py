@@ -7,6 +7,7 @@ of an interval that dictionary is the line of the log.
 
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,7 +66,7 @@ class Interval(keras.callbacks.Callback):
         self.is_new = True
 
 
-class AfterSteps(keras.callbacks.Callback):
+class AfterSteps(keras.callbacks.Callback, ABC):
     """Base of what is done at regular intervals, and after the last step.
 
     Args:
@@ -87,9 +88,9 @@ class AfterSteps(keras.callbacks.Callback):
         """Whether to act after the present step."""
         return self.settings.is_due(self.every, self.progress.step)
 
+    @abstractmethod
     def act(self, step: int, line: Line) -> None:
-        """Do it; the line of the log may get more values."""
-        raise NotImplementedError
+        """What is done after a step; may add values to the line of the log."""
 
 
 class Validation(AfterSteps):

@@ -72,7 +72,7 @@ def test_what_is_no_file_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "folder.mid").mkdir()
     (tmp_path / "device.mid").symlink_to("/dev/zero")
     assert names(tmp_path) == []
-    with pytest.raises(InputError, match="is no file"):
+    with pytest.raises(InputError, match="is not a file"):
         read_path(tmp_path / "pipe.mid", 10)
 
 

@@ -201,7 +201,7 @@ def read_beginning(path: str, bars: int, steps_per_quarter: int, drums: DrumChoi
             found.append(run)
     if not found:
         raise InputError(
-            f"{path}: has its music in bars that are no whole number of {4 * steps_per_quarter}ths.",
+            f"{path}: has its music in bars that are not a whole number of {4 * steps_per_quarter}ths.",
             "other_meter",
         )
     run = next((run for run in found if len(run) == bars), max(found, key=len))

@@ -307,7 +307,7 @@ def test_where_a_file_ends_and_what_it_is_called() -> None:
 
 
 def test_what_never_ends_is_not_read() -> None:
-    with pytest.raises(InputError, match="is no file"):
+    with pytest.raises(InputError, match="is not a file"):
         read_midi("/dev/zero")
 
 
