@@ -14,10 +14,10 @@ import mido
 from common.errors import InputError
 from common.output_files import check_outputs, write_atomically
 from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
+from preprocess.drums.tracks import DRUM_CHANNEL
 from preprocess.midi.events import MICROSECONDS_A_MINUTE, microseconds_of
 from preprocess.note_sequence import NoteSequence
 
-DRUM_CHANNEL = 9
 TICKS_PER_QUARTER = 480
 
 Marker = tuple[int, str]

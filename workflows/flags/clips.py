@@ -7,7 +7,7 @@ from common.errors import InputError
 from preprocess.drums.tracks import add_drum_choice_flags
 
 LONGEST = 65536
-"""Steps of a clip, at most."""
+"""Steps of a clip, or frames of a piece, at most."""
 
 
 def add_clip_flags(parser: argparse.ArgumentParser) -> None:

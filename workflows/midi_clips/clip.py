@@ -16,6 +16,7 @@ import numpy as np
 from common.errors import InputError
 from models.music_vae.trained import TrainedModel
 from preprocess.converters.base import Example
+from preprocess.drop_reasons import WHY_DROPPED, explain
 from preprocess.drums.tracks import DrumChoice
 from preprocess.keyboard import HIGHEST_PITCH, LOWEST_PITCH
 from preprocess.midi.bar_lines import Bar, quarters_of
@@ -242,8 +243,6 @@ def _no_clip(path: str, model: TrainedModel, reasons: Counter[str], bar: int | N
 
 def _explained(reasons: Counter[str], model: TrainedModel) -> str:
     """Why there is no clip, in words; for music of another meter they name the model's meter."""
-    from preprocess.drop_reasons import WHY_DROPPED, explain
-
     other = WHY_DROPPED["other_meter"]
     return explain(reasons).replace(other, f"its meter is not {_meter(model)}")
 

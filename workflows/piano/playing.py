@@ -11,11 +11,9 @@ from models.piano.trained import TrainedFrameModel
 from preprocess.converters.relative import NEXT_FRAME
 from preprocess.note_sequence import NoteSequence
 from preprocess.piano_rolls import Roll, to_note_sequence
+from workflows.flags.clips import LONGEST
 from workflows.midi_clips.merge import merged
 from workflows.piano.primers import Primer, bar_frames, representation_of
-
-LONGEST = 65536
-"""Frames of a piece, at most."""
 
 DEFAULT_BARS = 8
 
