@@ -19,14 +19,15 @@ ROOMS_BELOW = {
     "metrics": ("common", "preprocess"),
     "baselines": ("common", "preprocess", "metrics"),
     "patterns": ("common", "preprocess"),
-    "render": ("common", "preprocess", "metrics"),
+    "web": (),
+    "render": ("common", "preprocess", "metrics", "web"),
     # The way itself.
     "catalog": ("common", "preprocess"),
     "models": ("common", "preprocess", "metrics", "catalog"),
     "configs": ("common", "catalog", "models", "interop"),
     "workflows": (
         *("common", "preprocess", "metrics", "baselines", "patterns", "render", "catalog", "models"),
-        *("configs", "checkpoints"),
+        *("configs", "checkpoints", "web"),
     ),
     "checkpoints": (),
     # Programs of their own.

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import ROOT
 
 ROOMS = (
-    "baselines benchmarks catalog checkpoints common experiments interop metrics models patterns preprocess render "
+    "baselines benchmarks catalog checkpoints common experiments interop metrics models patterns preprocess render web "
     "workflows tests.helpers tests.fuzz"
 )
 PACKAGES = sorted(
