@@ -1,8 +1,10 @@
 """What tests of several rooms share.
 
+axe                 what axe finds in a page
 browser             a headless Chromium
 checkpoints         checkpoints of tiny models with random weights
 drum_sequences      drum NoteSequences written as steps
+firefox             a headless Firefox
 formulas            layers in NumPy, to compare the layers with
 gradients           gradients on the backend that runs
 groove_clips        grooves made by hand
