@@ -125,6 +125,7 @@ OF_SEVERAL = {
     "tests/test_rooms.py": "the tree",
     "tests/test_run_damage.py": "train.py on damaged runs",
     "tests/test_sample_drums.py": "sample.py with the history drum models",
+    "tests/web/*": "the pages' JavaScript, in a browser",
 }
 """Tests of more than one file, and what they test."""
 
