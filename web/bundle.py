@@ -21,11 +21,12 @@ def read(path: str) -> str:
     return files("web").joinpath(path).read_text(encoding="utf-8")
 
 
-def bundle(entry: str) -> str:
+def bundle(entry: str, source: str | None = None) -> str:
     """The script that a module and all that it imports make.
 
     Args:
         entry: the module's path in this folder, such as `studio/main.js`.
+        source: what the module reads, instead of the file at that path; tests write theirs so.
 
     Returns:
         JavaScript that can stand in a `<script>` element.
@@ -35,25 +36,28 @@ def bundle(entry: str) -> str:
             module does not export, or text that would end a `<script>` element.
     """
     modules: dict[str, tuple[str, set[str]]] = {}
-    _add(entry, modules, ())
+    _add(entry, modules, (), source)
     names = {path: f"module{number}" for number, path in enumerate(modules)}
     parts = ['"use strict";\n']
     for path, (text, exported) in modules.items():
         if "</script" in text.lower() or "<!--" in text:
             raise ValueError(f"{path}: holds text that ends a script element.")
-        body = _IMPORT.sub(lambda m, path=path: _destructured(m, names[_target(path, m[2])]), text)
         result = f"return {{ {', '.join(sorted(exported))} }};\n"
-        parts.append(f"const {names[path]} = (() => {{ // {path}\n{_EXPORT.sub('', body)}{result}}})();\n")
+        body = _EXPORT.sub("", _joined(path, text, names))
+        parts.append(f"const {names[path]} = (() => {{ // {path}\n{body}{result}}})();\n")
     return "".join(parts)
 
 
-def _add(path: str, modules: dict[str, tuple[str, set[str]]], above: tuple[str, ...]) -> None:
+def _add(
+    path: str, modules: dict[str, tuple[str, set[str]]], above: tuple[str, ...], text: str | None = None
+) -> None:
     """Add a module after those that it imports."""
     if path in above:
         raise ValueError(f"Circular imports: {' -> '.join((*above, path))}.")
     if path in modules:
         return
-    text = read(path)
+    if text is None:
+        text = read(path)
     imports = [(_target(path, m[2]), _names(m[1])) for m in _IMPORT.finditer(text)]
     for target, _ in imports:
         _add(target, modules, (*above, path))
@@ -66,6 +70,11 @@ def _add(path: str, modules: dict[str, tuple[str, set[str]]], above: tuple[str, 
     if rest:
         raise ValueError(f"{path}: '{rest[0]}' can't be joined; see web/bundle.py for the forms that can.")
     modules[path] = (text, exported)
+
+
+def _joined(path: str, text: str, names: dict[str, str]) -> str:
+    """The text of the module at `path` with its imports taken from the modules' results, which have `names`."""
+    return _IMPORT.sub(lambda match: _destructured(match, names[_target(path, match[2])]), text)
 
 
 def _target(path: str, relative: str) -> str:

@@ -13,6 +13,7 @@ magenta_drums       Magenta's drum converter, likewise
 magenta_groove      Magenta's GrooVAE, performance and chord converters, likewise
 magenta_scripts     how these three are run
 midi_bytes          Standard MIDI Files put together byte by byte
+module_page         pages of a few lines that import modules of web/
 pitched_sequences   melodies and trios as NoteSequences
 processes           commands in a process of their own
 runs                small training runs

@@ -31,6 +31,14 @@ def test_each_module_stands_once_after_those_it_imports(modules: Path) -> None:
     assert not re.search(r"^(import|export)", text, re.MULTILINE)
 
 
+def test_an_entry_may_be_text_that_is_no_file(modules: Path) -> None:
+    (modules / "a/one.js").write_text("export const one = 1;\n")
+    text = bundling.bundle("a/test.js", 'import { one } from "./one.js";\n\nwindow.found = one;\n')
+    assert re.findall(r"// (\S+\.js)", text) == ["a/one.js", "a/test.js"]
+    with pytest.raises(ValueError, match=r"a/one\.js exports no two"):
+        bundling.bundle("a/test.js", 'import { two } from "./one.js";\n')
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
