@@ -1,0 +1,100 @@
+// Makes elements: text always as text, never as markup, so that names out of files and addresses stay harmless.
+
+/**
+ * An element with attributes and children.
+ * @param {string} tag such as "button"; "svg:path" makes one of SVG
+ * @param {Object<string, *>} [attributes] `class` and the like as in HTML; a function under `onclick` and the like is
+ *   a listener; true and false set and leave out an attribute; null and undefined leave it out
+ * @param {...(Node|string|null)} children
+ * @returns {Element}
+ */
+export function element(tag, attributes = {}, ...children) {
+  const node = tag.startsWith("svg:")
+    ? document.createElementNS("http://www.w3.org/2000/svg", tag.slice(4))
+    : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") node.addEventListener(name.replace(/^on/, ""), value);
+    else if (value !== null && value !== undefined && value !== false) {
+      node.setAttribute(name, value === true ? "" : String(value));
+    }
+  }
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+/**
+ * A button with a text.
+ * @param {string} text
+ * @param {(event: Event) => void} onclick
+ * @param {Object<string, *>} [attributes]
+ * @returns {HTMLButtonElement}
+ */
+export function button(text, onclick, attributes = {}) {
+  return element("button", { type: "button", onclick, ...attributes }, text);
+}
+
+/**
+ * A slider with its name before it and its value behind it, which keeps the width of its longest text.
+ * @param {{label: string, min: number, max: number, step: number, value: number, text?: (value: number) => string,
+ *   oninput: (value: number) => void, onchange?: (value: number) => void, id?: string, hint?: string}} options
+ *   `text` writes the value; `hint` is said by a screen reader and shown as a tooltip
+ * @returns {{root: HTMLElement, input: HTMLInputElement, set: (value: number) => void, enable: (on: boolean) => void}}
+ */
+export function slider({ label, min, max, step, value, text = String, oninput, onchange, id, hint }) {
+  const input = element("input", { type: "range", min, max, step, id, title: hint, "aria-label": label });
+  const output = element("output", { "aria-hidden": "true" });
+  const widest = Math.max(text(min).length, text(max).length, text((min + max) / 2).length);
+  output.style.minWidth = `${widest + 0.5}ch`;
+  const show = (number) => {
+    output.textContent = text(number);
+    input.setAttribute("aria-valuetext", text(number));
+    input.style.setProperty("--part", String((number - min) / (max - min)));
+  };
+  const set = (number) => {
+    if (Number(input.value) !== number) input.value = String(number);
+    show(number);
+  };
+  input.addEventListener("input", () => {
+    show(Number(input.value));
+    oninput(Number(input.value));
+  });
+  if (onchange) input.addEventListener("change", () => onchange(Number(input.value)));
+  input.value = String(value);
+  show(value);
+  const root = element("label", { class: "slider" }, element("span", { class: "name" }, label), input, output);
+  const enable = (on) => {
+    input.disabled = !on;
+    root.classList.toggle("off", !on);
+  };
+  return { root, input, set, enable };
+}
+
+/**
+ * A drop-down list with its name before it.
+ * @param {{label: string, choices: {value: string, text: string}[], value: string,
+ *   onchange: (value: string) => void, id?: string}} options
+ * @returns {{root: HTMLElement, input: HTMLSelectElement, set: (value: string) => void}}
+ */
+export function choice({ label, choices, value, onchange, id }) {
+  const input = element("select", { id },
+    ...choices.map((one) => element("option", { value: one.value }, one.text)));
+  input.value = value;
+  input.addEventListener("change", () => onchange(input.value));
+  const root = element("label", { class: "choice" }, element("span", { class: "name" }, label), input);
+  return { root, input, set: (next) => { input.value = next; } };
+}
+
+/**
+ * A button that is on or off, and says so to a screen reader.
+ * @param {string} text
+ * @param {boolean} on
+ * @param {(on: boolean) => void} onchange
+ * @param {Object<string, *>} [attributes]
+ * @returns {{root: HTMLButtonElement, set: (on: boolean) => void}}
+ */
+export function toggle(text, on, onchange, attributes = {}) {
+  const root = button(text, () => onchange(root.getAttribute("aria-pressed") !== "true"), attributes);
+  const set = (value) => root.setAttribute("aria-pressed", String(value));
+  set(on);
+  return { root, set };
+}

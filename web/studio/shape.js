@@ -1,0 +1,10 @@
+// Not there yet.
+
+/**
+ * @param {HTMLElement} root
+ * @param {Object} app see main.js
+ */
+export function mountShape(root, app) {
+  void root;
+  void app;
+}
