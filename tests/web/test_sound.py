@@ -11,7 +11,7 @@ from tests.helpers.module_page import answer_of, open_module
 
 ENTRY = """
 import { PLUCKED, Synth } from "./sound/synth.js";
-import { swung, unswung } from "./sound/swing.js";
+import { swung, unswung } from "./music/swing.js";
 
 Object.assign(window, { PLUCKED, Synth, swung, unswung });
 window.listed = (samples) => Array.from(samples, (value) => Math.round(value * 1e6));

@@ -2,6 +2,8 @@
 // one for velocity. The arithmetic is that of humanize.py (preprocess/midi/hits.py, preprocess/drums/played_hits.py):
 // a hit keeps what was written between the steps and is moved by as much as the performance is off its step.
 
+import { swung, unswung } from "./swing.js";
+
 const DRUMS = 9;
 // The resolution of the files that are saved: shifts are whole ticks, so that what is heard is what is saved.
 const TICKS_PER_STEP = 120;
@@ -18,8 +20,8 @@ const PHASES = 12;
  *   in steps (late ones positive) of the hits, at step * 9 + drum. A hit whose velocity is NaN has not been performed:
  *   it stays as written. Null for no performance.
  * @param {{timing: number, velocity: number}} feel - from 0, as written, to 1, as performed.
- * @param {number} [swing] - by how much of a step odd steps are delayed in playback, 0 to 0.5. As far as the
- *   performance swings by itself, that is left out, as the hits are swung already.
+ * @param {number} [swing] - by how much of a step odd steps are delayed in playback (swing.js), 0 to 0.5. As far as
+ *   the performance swings by itself, that is left out, as the hits are swung already.
  * @returns {{steps: number, velocities: Uint8Array, offsets: Float32Array}} the same hits. Those that were written
  *   off their steps may end up to a whole step off.
  */
@@ -35,7 +37,7 @@ export function played(beat, performance, feel, swing = 0) {
     const factor = ((1 - feel.velocity) * old + feel.velocity * performance.velocities[cell]) / old;
     velocities[cell] = Math.min(127, Math.max(1, nearest(old * factor)));
     const shift = Math.min(ahead[i], Math.max(-back[i], nearest(feel.timing * late[i] * TICKS_PER_STEP)));
-    offsets[cell] = beat.offsets[cell] + shift / TICKS_PER_STEP;
+    if (shift) offsets[cell] = unswung((hits.ticks[i] + shift) / TICKS_PER_STEP, swing) - Math.floor(cell / DRUMS);
   });
   return { steps: beat.steps, velocities, offsets };
 }
@@ -47,7 +49,7 @@ export function played(beat, performance, feel, swing = 0) {
  * @param {{steps: number, velocities: Uint8Array, offsets: Float32Array}} beat - it is not changed.
  * @returns {{steps: number, velocities: Uint8Array, offsets: Float32Array}} offsets from -0.5 to 0.5.
  */
-export function settled(beat) {
+export function withinSteps(beat) {
   const velocities = beat.velocities.slice();
   const offsets = beat.offsets.slice();
   for (let cell = 0; cell < velocities.length; cell++) {
@@ -76,10 +78,10 @@ function strokes(beat, performance, swing) {
     for (let step = 0; step < beat.steps; step++) {
       const cell = step * DRUMS + drum;
       if (!beat.velocities[cell] || Number.isNaN(performance.velocities[cell])) continue;
-      const tick = step * TICKS_PER_STEP + nearest(beat.offsets[cell] * TICKS_PER_STEP);
+      const tick = nearest(swung(step + beat.offsets[cell], swing) * TICKS_PER_STEP);
       cells.push(cell);
       ticks.push(tick);
-      programmed.push(tick / TICKS_PER_STEP - step + (step % 2 ? swing : 0));
+      programmed.push(tick / TICKS_PER_STEP - step);
     }
   }
   return { cells, ticks, programmed };
