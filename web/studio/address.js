@@ -4,6 +4,8 @@
 // its way is refused by its check sum.
 
 import { DRUM_COUNT, STEPS_PER_BAR } from "../music/beat.js";
+import { DRUM_MAPS } from "../music/drum_maps.js";
+import { STYLES } from "../music/styles.js";
 import { BitReader, BitWriter, BitsError } from "./bits.js";
 import { MOST_AMOUNT, MOST_SWING, TEMPERATURE_RANGE, TEMPO_RANGE, defaultDoc } from "./document.js";
 import { readMelody, writeMelody } from "./melody_state.js";
@@ -62,6 +64,7 @@ function writeDoc(writer, doc) {
   writeOptional(writer, doc.feel.style, (style) => writer.text(style));
   writer.bits(Math.floor(doc.feel.take / 65536), 15);
   writer.bits(doc.feel.take % 65536, 16);
+  writer.number(doc.feel.freedom, 0, 1, 100);
   doc.locks.bars.forEach((lock) => writer.flag(lock));
   doc.locks.drums.forEach((lock) => writer.flag(lock));
   writer.number(doc.temperature, ...TEMPERATURE_RANGE, 100);
@@ -85,15 +88,16 @@ function readDoc(reader) {
   doc.tempo = reader.number(...TEMPO_RANGE, 10);
   doc.swing = reader.number(0, MOST_SWING, 100);
   const timing = reader.number(0, 1, 100), velocity = reader.number(0, 1, 100);
-  const style = readOptional(reader, () => nameOf(reader));
-  doc.feel = { timing, velocity, style, take: reader.bits(15) * 65536 + reader.bits(16) };
+  const style = readOptional(reader, () => nameOf(reader, STYLES));
+  const take = reader.bits(15) * 65536 + reader.bits(16);
+  doc.feel = { timing, velocity, style, take, freedom: reader.number(0, 1, 100) };
   const flags = (length) => Array.from({ length }, () => reader.flag());
   doc.locks = { bars: flags(doc.beat.steps / STEPS_PER_BAR), drums: flags(DRUM_COUNT) };
   doc.temperature = reader.number(...TEMPERATURE_RANGE, 100);
   doc.conditions = readConditions(reader);
   doc.seed = reader.bits(30);
   doc.shape = readOptional(reader, () => readShape(reader, doc.beat));
-  doc.drumMap = nameOf(reader);
+  doc.drumMap = nameOf(reader, DRUM_MAPS);
   Object.assign(doc, readPad(reader));
   doc.melody = readMelody(reader);
   return doc;
@@ -143,9 +147,10 @@ function readConditions(reader) {
   return Object.fromEntries(entries);
 }
 
-// Names that programs give: no surprises such as "__proto__".
-function nameOf(reader) {
+// Names that programs give: no surprises such as "__proto__"; one of the keys of `known`, if that is given.
+function nameOf(reader, known = null) {
   const name = reader.text();
+  if (known && !Object.hasOwn(known, name)) throw new BitsError("there is no such name");
   if (!/^[a-z][a-z0-9 _-]{0,39}$/.test(name) || name === "constructor") throw new BitsError("a name is not one");
   return name;
 }

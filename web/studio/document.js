@@ -1,6 +1,7 @@
 // The document: everything that undo takes back and that a link holds.
 //
-// {tab, beat, tempo, swing, feel: {timing, velocity, style, take}, locks: {bars: bool[], drums: bool[]}, temperature,
+// {tab, beat, tempo, swing, feel: {timing, velocity, style, take, freedom},
+//  locks: {bars: bool[], drums: bool[]}, temperature,
 //  conditions: {name: number | string | null}, seed, shape: null | {base, result, amounts}, drumMap, melody,
 //  and the keys of pad_state.js: pad, path, parts, arrangement, loop}
 
@@ -50,13 +51,13 @@ export function defaultDoc() {
     beat,
     tempo: 96,
     swing: 0.12,
-    feel: { timing: 0, velocity: 0, style: null, take: 0 },
+    feel: { timing: 0, velocity: 0, style: null, take: 0, freedom: 0.5 },
     locks: noLocks(beat.steps),
     temperature: 0.5,
     conditions: {},
     seed: 0,
     shape: null,
-    drumMap: "gm",
+    drumMap: "general_midi",
     melody: melodyDefaults(),
     ...padDefaults(),
   };
