@@ -1,10 +1,11 @@
-"""Command: the weights of a run as one small file, for Magenta (TensorFlow 1), or for magenta.js in a browser."""
+"""Command: a model as one small file, for Magenta (TensorFlow 1), for magenta.js, or as a page that plays it."""
 
 if __name__ == "__main__":  # see common/console.py
     from common import signals
 
     signals.listen()
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -18,7 +19,7 @@ def get_parser() -> Parser:
     """The command's flags."""
     parser = Parser(
         "Export a checkpoint without its optimizer state: as a .safetensors file that contains its config, for Magenta, "
-        "or for magenta.js.",
+        "for magenta.js, or as a web page to play it with, which works offline.",
         "export.py --run_dir=runs/beats --output=beats.safetensors --float16",
     )
     add_checkpoint_flags(
@@ -28,14 +29,16 @@ def get_parser() -> Parser:
     )
     parser.add_argument(
         "--format",
-        choices=("safetensors", "tf1", "magenta", "magenta_js"),
+        choices=("safetensors", "tf1", "magenta", "magenta_js", "page"),
         default="safetensors",
-        help="tf1, also called magenta, is Magenta's checkpoint format (default: safetensors)",
+        help="tf1, also called magenta, is Magenta's checkpoint format; page is one HTML file with the shipped models, "
+        "and with the drum model of --run_dir or --checkpoint_file if given (default: safetensors)",
     )
     parser.add_argument(
         "--output",
         required=True,
-        help="the file to write; for tf1 a prefix such as exported/model.ckpt-0, for magenta_js a folder",
+        help="the file to write; for tf1 a prefix such as exported/model.ckpt-0, for magenta_js a folder, for page "
+        "a name such as studio.html",
     )
     parser.add_argument("--float16", action="store_true", help="halve the size (safetensors only)")
     parser.add_argument(
@@ -50,12 +53,7 @@ def get_parser() -> Parser:
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     args = get_parser().parse_args(argv)
-    if bool(args.run_dir) == bool(args.checkpoint_file):
-        raise InputError("Give either --run_dir or --checkpoint_file.")
-    if args.quantization and args.format != "magenta_js":
-        raise InputError("--quantization is for --format=magenta_js only.")
-    if args.float16 and args.format != "safetensors":
-        raise InputError("--float16 is for --format=safetensors only.")
+    _check(args)
 
     from workflows import exporting
 
@@ -66,6 +64,19 @@ def main(argv: list[str] | None = None) -> int:
         )
     )
     return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse flags that contradict one another."""
+    given = sum(map(bool, (args.run_dir, args.checkpoint_file)))
+    if given > 1 or (not given and args.format != "page"):
+        raise InputError("Give either --run_dir or --checkpoint_file.")
+    if args.config and not given:
+        raise InputError("--config is for a checkpoint that does not contain its config; leave it out.")
+    if args.quantization and args.format != "magenta_js":
+        raise InputError("--quantization is for --format=magenta_js only.")
+    if args.float16 and args.format != "safetensors":
+        raise InputError("--float16 is for --format=safetensors only.")
 
 
 if __name__ == "__main__":

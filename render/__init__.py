@@ -13,4 +13,5 @@ pianoroll    piano rolls
 report       the picture of an evaluation
 roll_axes    axes of piano rolls
 song         a song section by section
+studio       an HTML page that plays models
 """

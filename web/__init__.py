@@ -1,6 +1,7 @@
 """The JavaScript of the pages: plain modules without dependencies, joined into one script by `bundle`.
 
 bundle    joins modules into one script
+skeleton  puts scripts and data into a page
 
 engine/   the models: tensors, LSTMs, decoders, in a worker of their own
 music/    beats, melodies, MIDI files, drum maps: no model, no page

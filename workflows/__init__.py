@@ -6,6 +6,7 @@ sampling       `sample.py`, for models of every family
 interpolating  `interpolate.py`
 evaluating     `evaluate.py`, for models of every family
 exporting      `export.py`
+studio         its page that plays the models
 loading        which trained model a command works with
 latent_clips   `sample.py` with a MusicVAE: clips decoded from latent vectors, their length, chords, batches
 flags/         the flags that commands share

@@ -1,4 +1,4 @@
-"""`export.py` from end to end: a checkpoint of any kind in the format of ours, of Magenta, or of magenta.js."""
+"""`export.py` from end to end: a checkpoint of any kind in the format of ours, of Magenta, or of magenta.js, or as a page."""
 
 from pathlib import Path
 
@@ -8,10 +8,11 @@ from common.output_files import check_folder
 from models import families
 from models.formats import magenta_js, magenta_tf1, ours
 from models.formats.opening import OpenedCheckpoint, open_checkpoint
+from workflows.studio import export_page
 
 
 def export(
-    source: str,
+    source: str | None,
     output: Path,
     format: str = "safetensors",
     config: str | None = None,
@@ -22,9 +23,9 @@ def export(
     """Write the weights of a checkpoint, without optimizer state, in another format.
 
     Args:
-        source: a run_dir or a checkpoint, as `open_checkpoint` takes it.
+        source: a run_dir or a checkpoint, as `open_checkpoint` takes it; None for a "page" of the shipped models.
         output: the file to write; a prefix for "tf1", a folder for "magenta_js".
-        format: "safetensors", "tf1" (also called "magenta") or "magenta_js".
+        format: "safetensors", "tf1" (also called "magenta"), "magenta_js" or "page".
         config: name or file of the config, for checkpoints that don't contain theirs.
         float16: whether weights are rounded to 16 bits, for "safetensors".
         quantization: "uint8" or "uint16", for "magenta_js".
@@ -37,6 +38,10 @@ def export(
         InputError: where the format can't hold the model, `config` is not needed, or `output` can't be written.
         CheckpointError: where the checkpoint can't be read.
     """
+    if format == "page":
+        return export_page(source, output, config, force)
+    if source is None:
+        raise InputError("Give either --run_dir or --checkpoint_file.")
     index = output.with_name(f"{output.name}.index")
     if (output.exists() or index.exists()) and not force:
         raise InputError(f"{output}: already exists; give --force to overwrite it.", "exists")

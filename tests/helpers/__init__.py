@@ -19,5 +19,6 @@ processes           commands in a process of their own
 runs                small training runs
 small_models        MusicVAE configs at small widths, and random weights
 small_piano_models  piano configs at small widths
+studio_page         the page of `export.py --format=page`
 torch_originals     the PyTorch models of FortsAndMills/MusicGeneration in NumPy
 """
