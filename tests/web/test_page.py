@@ -207,7 +207,10 @@ def test_a_decoder_that_only_keras_plays_is_refused(tmp_path: Path) -> None:
     ("flags", "message"),
     [
         (["--run_dir=a", "--checkpoint_file=b"], "Give either --run_dir or --checkpoint_file"),
-        (["--config=hierdec-drum_4bar_small"], "--config is for a checkpoint that does not contain its config"),
+        (
+            ["--config=hierdec-drum_4bar_small"],
+            "--config is for a checkpoint that does not contain its config",
+        ),
         (["--float16"], "--float16 is for --format=safetensors only"),
         (["--quantization=uint8"], "--quantization is for --format=magenta_js only"),
         (["--checkpoint_file=nowhere"], "nowhere: no such file, run_dir or shipped checkpoint"),
@@ -314,7 +317,9 @@ def test_hostile_attribute_vectors_and_weights_are_refused(tmp_path: Path) -> No
     # The unit is taken from here, not from the file.
     vectors["attributes"]["hits"] = {**entry, "unit": HOSTILE}
     beside.write_text(json.dumps(vectors))
-    assert HOSTILE not in json.dumps(export_page(tmp_path, f"--checkpoint_file={source}").models[0]["attributes"])
+    assert HOSTILE not in json.dumps(
+        export_page(tmp_path, f"--checkpoint_file={source}").models[0]["attributes"]
+    )
     vectors["attributes"][HOSTILE] = entry
     beside.write_text(json.dumps(vectors))
     with pytest.raises(CheckpointError, match="attributes are unknown"):
@@ -345,7 +350,9 @@ def open_page(browser: Any, path: Path) -> None:
 def test_the_page_opens_from_the_file_system_and_loads_nothing(browser: Any, shipped: Path) -> None:
     open_page(browser, shipped)
     assert browser.title == "Beat studio"
-    loaded = browser.execute_script("return performance.getEntriesByType('resource').map((entry) => entry.name)")
+    loaded = browser.execute_script(
+        "return performance.getEntriesByType('resource').map((entry) => entry.name)"
+    )
     assert [name for name in loaded if not name.startswith(("blob:", "data:"))] == []
     assert browser.execute_script("return studio.engine.model('melody').name") == "cat-mel_2bar_tiny"
     assert errors_of(browser) == []
