@@ -1,5 +1,5 @@
-// A pad between four corners: a square with a dot that mouse, touch and arrow keys move, a card for each corner, and the
-// line of a path. It knows nothing of what lies in the corners; whoever makes it passes names and pictures.
+// A pad between four corners: a square with a dot that mouse, touch and arrow keys move, a card for each corner, and
+// the line of a path. It knows nothing of what lies in the corners; whoever makes it passes names and pictures.
 
 import { element } from "./elements.js";
 
@@ -24,8 +24,8 @@ export class PadSurface {
    * @param {object} options
    * @param {string} options.label the accessible name of the dot, such as "Mix of four beats".
    * @param {string} options.empty what stands in the square while a corner is empty.
-   * @param {(x: number, y: number, starts: boolean) => void} options.onMove the dot was moved; 0 to 1 from left to right
-   *   and from top to bottom; `starts` is false while a drag goes on.
+   * @param {(x: number, y: number, starts: boolean) => void} options.onMove the dot was moved; 0 to 1 from left to
+   *   right and from top to bottom; `starts` is false while a drag goes on.
    */
   constructor({ label, empty, onMove }) {
     this.onMove = onMove;
@@ -107,8 +107,8 @@ export class PadSurface {
     const go = element("button", { type: "button", class: "pad-go" });
     go.addEventListener("click", () => this._move(corner % 2, corner >> 1, true));
     const chooser = element("div", { class: "pad-chooser" });
-    const root = element("div", { class: `pad-corner corner-${corner}`, role: "group", "aria-label": `${where} corner` },
-      go, chooser);
+    const kind = `pad-corner corner-${corner}`;
+    const root = element("div", { class: kind, role: "group", "aria-label": `${where} corner` }, go, chooser);
     return { root, go, chooser };
   }
 

@@ -56,7 +56,7 @@ class PathPanel {
   sentence(path) {
     const bars = path ? `${path.bars.length} ${path.bars.length === 1 ? "bar" : "bars"}` : "";
     if (this.recorded) return path.bars.length ? `Recording: ${bars}.` : "Recording from the next bar on.";
-    return path ? `A path of ${bars}.` : "Record a path, and the beats that the dot passes become a MIDI file of their own.";
+    return path ? `A path of ${bars}.` : "Record a path: the bars that you hear become a MIDI file of their own.";
   }
 
   begin() {

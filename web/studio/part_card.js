@@ -1,0 +1,50 @@
+// One part of the arrangement: its name, a picture, and what can be done with it.
+
+import { beatPicture } from "./beat_picture.js";
+import { button, element } from "./elements.js";
+import { tidyName } from "./parts.js";
+
+/**
+ * @param {import("./parts.js").Part} part
+ * @param {{add: () => void, recall: () => void, replace: () => void, fill: (() => void)|null, remove: () => void,
+ *   rename: (name: string) => void, setBars: (bars: [number, number]) => void}} actions `fill` is null where no model
+ *   draws one
+ * @returns {HTMLElement}
+ */
+export function partCard(part, actions) {
+  const { name } = part;
+  const field = element("input", { type: "text", value: name, maxlength: "40", "aria-label": `Name of part ${name}`,
+    autocomplete: "off", spellcheck: "false" });
+  field.addEventListener("change", () => {
+    const tidy = tidyName(field.value);
+    if (tidy && tidy !== name) actions.rename(tidy);
+    else field.value = name;
+  });
+  const named = (text, action, label, key) => button(text, action, { "aria-label": label, "data-action": key });
+  return element("li", { class: "part" },
+    field,
+    element("div", { class: "part-picture" }, beatPicture(part.beat, part.bars)),
+    barsChoice(part, actions.setBars),
+    element("div", { class: "row" },
+      named("Add", actions.add, `Add ${name} to the order`, "add"),
+      named("To the grid", actions.recall, `Put ${name} on the grid`, "recall"),
+      named("Replace", actions.replace, `Replace ${name} with the beat on the grid`, "replace"),
+      actions.fill ? named("Draw a fill", actions.fill, `Draw a fill for ${name}`, "fill") : null,
+      named("Delete", actions.remove, `Delete part ${name}`, "delete")));
+}
+
+function barsChoice(part, setBars) {
+  const count = part.beat.steps / 16, key = (bars) => bars.join("-");
+  const ranges = [[0, count], ...[...Array(count - 1).keys()].flatMap((i) => [[0, i + 1], [i + 1, count]])];
+  if (!ranges.some((range) => key(range) === key(part.bars))) ranges.push(part.bars);
+  const input = element("select", { "aria-label": `Bars of ${part.name} that play` },
+    ...ranges.map((range) => element("option", { value: key(range) }, textOf(range, count))));
+  input.value = key(part.bars);
+  input.addEventListener("change", () => setBars(input.value.split("-").map(Number)));
+  return input;
+}
+
+function textOf([first, end], count) {
+  if (first === 0 && end === count) return count === 1 ? "Plays its bar" : `Plays all ${count} bars`;
+  return end - first === 1 ? `Plays bar ${end} only` : `Plays bars ${first + 1} to ${end}`;
+}
