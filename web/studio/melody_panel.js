@@ -1,10 +1,105 @@
-// Not there yet.
+// The Melody tab: a piano roll of two bars, new melodies from the model, and what plays and saves them.
+
+import { eventsOfStep } from "../music/beat.js";
+import { emptyMelody, notesOf, transposed } from "../music/melody.js";
+import { button, choice, element, slider, toggle } from "./elements.js";
+import { drawnMelodies } from "./melody_draws.js";
+import { mountMelodyFiles } from "./melody_files.js";
+import { mountMelodyPad } from "./melody_pad.js";
+import { MelodyRoll } from "./melody_roll.js";
+import { TEMPERATURE, VOICES, notesOfStep } from "./melody_state.js";
+
+const MELODY_ROLE = "melody";
 
 /**
- * @param {HTMLElement} root
+ * Build the tab.
+ * @param {HTMLElement} root an empty element
  * @param {Object} app see main.js
  */
 export function mountMelody(root, app) {
-  root.hidden = !app;
-  root.hidden = true;
+  const melody = () => app.store.doc.melody;
+  const set = (label, changed, options) =>
+    app.store.change(label, (doc) => ({ ...doc, melody: { ...doc.melody, ...changed } }), options);
+  const spoken = element("p", { class: "spoken", role: "status" });
+  const roll = new MelodyRoll({
+    tokens: melody().tokens,
+    change: (label, tokens, merge) => set(label, { tokens }, { merge }),
+    hear: (pitch) => app.player.audition?.({ pitch, velocity: 80, length: 1, offset: 0, part: VOICES[melody().voice].part }),
+    say: (text) => { spoken.textContent = text; },
+  });
+  const panel = { app, melody, set, roll };
+  const pad = element("section", { class: "panel", "aria-labelledby": "melody-pad-title" });
+  root.append(
+    element("section", { class: "panel", "aria-labelledby": "melody-title" },
+      element("h2", { id: "melody-title" }, "Melody"), drawing(panel), roll.root, spoken, editing(panel)),
+    pad);
+  mountMelodyPad(pad, panel);
+  mountMelodyFiles(panel);
+  play(panel);
+  requestAnimationFrame(() => roll.reveal());  // the tab is shown only then
+}
+
+function drawing({ app, melody, set }) {
+  const model = app.engine?.model(MELODY_ROLE);
+  const draw = button("New melody", () => newMelody({ app, melody, set }), {
+    id: "new-melody", class: "main", disabled: !model, title: model ? null : "This page has no model of melodies.",
+  });
+  const warmth = slider({
+    label: "Temperature", min: TEMPERATURE.least, max: TEMPERATURE.most, step: 0.05, value: melody().temperature,
+    text: (value) => value.toFixed(2), id: "melody-temperature", hint: "Low is plain and sure, high is adventurous.",
+    oninput: (temperature) => set("temperature", { temperature }, { merge: "melody temperature" }),
+  });
+  const voice = choice({
+    label: "Voice", id: "melody-voice", value: String(melody().voice),
+    choices: VOICES.map(({ name }, i) => ({ value: String(i), text: name })),
+    onchange: (value) => set("voice", { voice: Number(value) }),
+  });
+  const beat = toggle("Play the beat too", melody().withBeat, (withBeat) => set("the beat", { withBeat }));
+  app.store.subscribe((doc) => {
+    warmth.set(doc.melody.temperature);
+    voice.set(String(doc.melody.voice));
+    beat.set(doc.melody.withBeat);
+  });
+  return element("div", { class: "row" }, draw, warmth.root, voice.root, beat.root);
+}
+
+function editing({ app, melody, set, roll }) {
+  const shift = (semitones, label) => set(label, { tokens: transposed(melody().tokens, semitones) });
+  const remove = button("Delete note", () => roll.remove(), { id: "delete-note" });
+  const clear = button("Clear", () => set("clear the melody", { tokens: emptyMelody() }), { id: "clear-melody" });
+  const show = (doc) => {
+    roll.show(doc.melody.tokens);
+    clear.disabled = notesOf(doc.melody.tokens).length === 0;
+  };
+  app.store.subscribe((doc, before) => {
+    if (doc.melody.tokens !== before.melody.tokens) show(doc);
+  });
+  show(app.store.doc);
+  return element("div", { class: "row" },
+    button("Add note", () => roll.add(), { id: "add-note" }), remove,
+    button("Lower", () => shift(-1, "lower the melody"), { title: "A semitone down" }),
+    button("Higher", () => shift(1, "raise the melody"), { title: "A semitone up" }),
+    button("Octave down", () => shift(-12, "lower the melody")), button("Octave up", () => shift(12, "raise the melody")),
+    clear);
+}
+
+async function newMelody({ app, melody, set }) {
+  try {
+    const [{ seed, tokens }] = await drawnMelodies(app.engine, 1, melody().temperature);
+    set("new melody", { tokens, seed });
+    app.say(`A new melody of ${notesOf(tokens).length} notes.`);
+  } catch (error) {
+    app.say(error.message, "error");
+  }
+}
+
+function play({ app, melody, roll }) {
+  app.melodySource = {
+    step: (n) => {
+      const { tokens, voice, withBeat } = melody(), notes = notesOfStep(tokens, n, voice);
+      const beat = app.playedBeat();
+      return withBeat ? [...notes, ...eventsOfStep(beat, n % beat.steps)] : notes;
+    },
+    heard: (n) => roll.playhead(n === null ? null : n % melody().tokens.length),
+  };
 }
