@@ -38,8 +38,8 @@ class ArrangementPanel {
     this.loop = toggle("Loop", false, (on) => app.store.change("loop", (doc) => ({ ...doc, loop: on })));
     this.save = button("Save as MIDI", () => this.saveMidi());
     this.where = element("p", { class: "order-where" });
-    this.root = element("div", {}, this.note, element("div", { class: "row" }, this.store), this.parts,
-      this.order.root, element("div", { class: "row" }, this.play, this.loop.root, this.save), this.where);
+    this.root = element("div", {}, this.note, element("div", { class: "row-of" }, this.store), this.parts,
+      this.order.root, element("div", { class: "row-of" }, this.play, this.loop.root, this.save), this.where);
     app.store.subscribe((doc, before) => this.show(doc, before));
     app.player.onChange(() => this.playerChanged());
     this.show(app.store.doc, null);

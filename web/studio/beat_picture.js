@@ -20,8 +20,9 @@ export function beatPicture(beat, shown = [0, beat.steps]) {
   }
   for (const { step, drum, velocity } of hits(beat)) {
     const bar = Math.floor(step / 16), faint = bar < shown[0] || bar >= shown[1];
-    picture.append(element("svg:rect", { x: step, y: (DRUM_COUNT - 1 - drum) * ROW + 0.5, width: 0.9, height: ROW - 1,
-      class: `beat-hit drum-${drum}`, opacity: ((0.35 + 0.65 * velocity / 127) * (faint ? 0.35 : 1)).toFixed(2) }));
+    const opacity = (0.35 + 0.65 * velocity / 127) * (faint ? 0.35 : 1);
+    picture.append(element("svg:rect", { x: step, y: (DRUM_COUNT - 1 - drum) * ROW + 0.5, width: 0.9,
+      height: ROW - 1, style: `fill: var(--drum-${drum}, currentColor)`, opacity: opacity.toFixed(2) }));
   }
   return picture;
 }

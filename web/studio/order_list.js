@@ -26,7 +26,7 @@ export class OrderList {
     this.later = button("Move later", () => this.move(1));
     this.repeat = button("Repeat", () => this.again());
     this.remove = button("Remove", () => this.drop());
-    this.buttons = element("div", { class: "row" }, this.earlier, this.later, this.repeat, this.remove);
+    this.buttons = element("div", { class: "row-of" }, this.earlier, this.later, this.repeat, this.remove);
     this.root = element("div", {}, this.row, this.buttons);
   }
 

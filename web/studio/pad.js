@@ -42,7 +42,7 @@ class PadPanel {
     const path = mountPath(app, this.surface, () => this.applied);
     this.root = element("div", {},
       element("p", {}, "Four beats, and everything in between. While it plays, the beat changes at the next bar."),
-      this.surface.root, element("div", { class: "pad-actions" }, this.fillRest, ...path.controls), path.note);
+      this.surface.root, element("div", { class: "row-of pad-actions" }, this.fillRest, ...path.controls), path.note);
     app.player.onBar((bar) => {
       if (app.player.source !== "beat") return;
       this.applyPending();
@@ -74,8 +74,10 @@ class PadPanel {
   // Latent vectors are asked for once, as soon as a beat lies in a corner, so that they are there when the dot moves.
   code(beat) {
     if (!this.codes.has(beat)) {
-      const steps = this.app.engine.model(ROLE).steps;
-      this.codes.set(beat, this.app.engine.encode({ role: ROLE, tokens: tokensOf(fitted(beat, steps)) }));
+      const { steps } = this.app.engine.model(ROLE);
+      const code = this.app.engine.encode({ role: ROLE, tokens: tokensOf(fitted(beat, steps)) });
+      this.codes.set(beat, code);
+      code.catch(() => this.codes.delete(beat));
     }
     return this.codes.get(beat);
   }

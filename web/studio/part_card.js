@@ -25,7 +25,7 @@ export function partCard(part, actions) {
     field,
     element("div", { class: "part-picture" }, beatPicture(part.beat, part.bars)),
     barsChoice(part, actions.setBars),
-    element("div", { class: "row" },
+    element("div", { class: "row-of" },
       named("Add", actions.add, `Add ${name} to the order`, "add"),
       named("To the grid", actions.recall, `Put ${name} on the grid`, "recall"),
       named("Replace", actions.replace, `Replace ${name} with the beat on the grid`, "replace"),
