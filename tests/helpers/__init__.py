@@ -20,5 +20,6 @@ runs                small training runs
 small_models        MusicVAE configs at small widths, and random weights
 small_piano_models  piano configs at small widths
 studio_page         the page of `export.py --format=page`
+studio_user         someone who uses that page in a browser
 torch_originals     the PyTorch models of FortsAndMills/MusicGeneration in NumPy
 """
