@@ -13,6 +13,7 @@ export class Transport {
   #barListeners = new Set();
   #stepListeners = new Set();
   #changeListeners = new Set();
+  #askedListeners = new Set();
   #source = "beat";
   #title = "";
   #timer = 0;
@@ -103,6 +104,15 @@ export class Transport {
   }
 
   /**
+   * Be told what the grid's beat has just given the player for a step.
+   * @param {(step: number, events: Object[]) => void} listener
+   * @returns {() => void} which ends it
+   */
+  onAsked(listener) {
+    return listened(this.#askedListeners, listener);
+  }
+
+  /**
    * Be told when playing starts or stops, or another source plays.
    * @param {() => void} listener
    * @returns {() => void} which ends it
@@ -140,7 +150,13 @@ export class Transport {
   }
 
   #loop() {
-    return { step: (n) => eventsOfStep(this.#beat(), n % this.#beat().steps) };
+    return {
+      step: (n) => {
+        const beat = this.#beat(), events = eventsOfStep(beat, n % beat.steps);
+        for (const listener of this.#askedListeners) listener(n, events);
+        return events;
+      },
+    };
   }
 
   #changed() {
