@@ -1,19 +1,12 @@
 // New beat: the model draws all that is not locked, as the temperature and the conditions ask.
 
 import { beatOfTokens, merged, tokensOf } from "../music/beat.js";
+import { STYLES } from "../music/styles.js";
 import { TEMPERATURE_RANGE, lockMask } from "./document.js";
 import { button, choice, element, slider } from "./elements.js";
 
 const MOST_SEED = 2 ** 30;
 const ANY = -5;
-
-/** Groove's styles, as preprocess/drums/conditions.py names them, and as people write them. */
-const STYLES = {
-  afrobeat: "Afrobeat", afrocuban: "Afro-Cuban", blues: "Blues", country: "Country", dance: "Dance", funk: "Funk",
-  gospel: "Gospel", highlife: "Highlife", hiphop: "Hip-hop", jazz: "Jazz", latin: "Latin",
-  middleeastern: "Middle Eastern", neworleans: "New Orleans", pop: "Pop", punk: "Punk", reggae: "Reggae",
-  rock: "Rock", soul: "Soul",
-};
 
 /**
  * @param {HTMLElement} root

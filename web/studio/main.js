@@ -168,6 +168,7 @@ function main() {
   for (const [id, mount] of Object.entries(mounts)) mount(document.getElementById(id), app);
   mountTabs(app, mountMelody);
   mountKeys(app);
+  app.onPerformed?.(app.redrawGrid);
   if (problem) app.say(problem, "error");
 }
 
