@@ -30,7 +30,6 @@ COVERED_BY = {
     "export.py": "tests/models/formats/test_magenta_js.py",
     "interop/magenta_configs.py": "tests/test_configs.py",
     "interop/magenta_*.py": "tests/test_parity_with_magenta.py",
-    "models/formats/browser.py": "tests/web/test_page.py",
     "models/formats/piano_weight_shapes.py": "tests/models/formats/test_weight_shapes.py",
     "models/history_drums/*.py": "tests/models/history_drums/test_decoder.py",
     "models/layers/conventions.py": "tests/models/layers/test_lstm.py",

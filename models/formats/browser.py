@@ -18,6 +18,9 @@ from models.numpy_engine import decoding, encoding, grooves
 OUTPUTS = ("categorical_lstm", "boolean_lstm", "nade_lstm")
 """Cores of MusicVAE's decoders that the page plays: a token or the bits of a token a step."""
 
+MOST_BITS = 15
+"""Bits of the integers that JavaScript keeps tokens in."""
+
 
 def why_not(config: Config) -> str:
     """Why the page can't play a config's models, for the end of a sentence that begins with its name; empty where it can.
@@ -40,7 +43,10 @@ def why_not(config: Config) -> str:
         return "plays several instruments at once, and the page plays one"
     if core not in OUTPUTS:
         return f"has a decoder of the kind {core}, which the page does not play"
-    if config.build_converter().control_depth:
+    converter = config.build_converter()
+    if core != "categorical_lstm" and converter.output_depth > MOST_BITS:
+        return f"plays {converter.output_depth} drums, and the page plays nine"
+    if converter.control_depth:
         return "needs chords or other conditions at each step, which the page does not give"
     if not encoding.supports_encoder(config):
         return "has an encoder that only Keras runs"

@@ -1,0 +1,29 @@
+// What only tests ask for: the parts of a model with all that decides them given, to be compared with Python's.
+
+import { slerp } from "./interpolation.js";
+import { normals, uniforms } from "./random.js";
+
+/** Functions of `engine.debug(name, args)`; each is given the arguments, and the model of `args.role`. */
+export const TESTS = {
+  /** Tokens of a history decoder for `args.given` (see history_drums.js) and `args.options`. */
+  played: ({ given, options }, model) => model.player.decode(given, options),
+
+  /** Log probabilities of a history decoder, `[n, steps, depth]`. */
+  logProbabilities: ({ given, tokens }, model) => model.player.logProbabilities(given, tokens),
+
+  /** Tokens of a MusicVAE. */
+  decoded: ({ z, n, decisions }, model) => model.decoder.decode(z, n, decisions),
+
+  /** Parameters of all steps of a MusicVAE. */
+  parameters: ({ z, n, tokens }, model) => model.decoder.parameters(z, n, tokens),
+
+  /** Means and standard deviations of the posteriors of clips. */
+  posterior: ({ tokens, n }, model) => model.posterior(tokens, n, true),
+
+  /** A point on the way between two vectors. */
+  slerp: ({ start, end, t }) => slerp(start, end, t),
+
+  /** Random numbers. */
+  uniforms: ({ seed, count }) => uniforms(seed, count),
+  normals: ({ seed, count }) => normals(seed, count),
+};
