@@ -114,7 +114,9 @@ def test_nothing_is_loaded_from_elsewhere(shipped: Path) -> None:
     assert not re.search(r"url\(|@import", page.texts["style"])
     for name in ("script", "worker"):
         loads = r"\bfetch\(|XMLHttpRequest|importScripts|WebSocket|EventSource|sendBeacon|\bimport\("
-        assert not re.search(loads, page.texts[name]), name
+        # Types in comments are written as imports.
+        code = re.sub(r"^ *(?:/?\*|//).*", "", page.texts[name], flags=re.MULTILINE)
+        assert not re.search(loads, code), name
     addresses = set(re.findall(r"(?:https?|ftp|wss?):[^\s\"'`<>)]*", text))
     assert addresses <= {SVG}
 
