@@ -18,8 +18,8 @@ export const MOST_SWING = 0.5;
 /** Temperatures of the slider. */
 export const TEMPERATURE_RANGE = Object.freeze([0.1, 1.5]);
 
-/** How far a slider of an attribute goes, in standard deviations. */
-export const MOST_AMOUNT = 2;
+/** How far a slider of an attribute goes, in attribute vectors: 1 is from the lowest quarter of beats to the highest. */
+export const MOST_AMOUNT = 1.5;
 
 // X accent, x hit, o soft, . ghost, as in patterns/; a bar a column.
 const LEVELS = { X: 120, x: 96, o: 72, ".": 40 };

@@ -17,7 +17,7 @@ export function mountDraw(root, app) {
   const draw = button("New beat", () => app.newBeat(), { class: "primary", title: "N" });
   const state = element("span", { class: "state" });
   const temperature = slider({
-    label: "Temperature", min: TEMPERATURE_RANGE[0], max: TEMPERATURE_RANGE[1], step: 0.05,
+    label: "Temperature", min: TEMPERATURE_RANGE[0], max: TEMPERATURE_RANGE[1], step: 0.01,
     value: store.doc.temperature, text: (value) => value.toFixed(2), hint: "Low is likely, high is adventurous",
     oninput: (value) => store.change("temperature", (doc) => ({ ...doc, temperature: value }),
       { merge: "temperature" }),
@@ -136,5 +136,5 @@ function conditionControls(app) {
   };
   store.subscribe(show);
   show(store.doc);
-  return [element("div", { class: "row-of" }, style.root, fill.root), ...sliders.map((one) => one.root)];
+  return [style.root, fill.root, ...sliders.map((one) => one.root)];
 }

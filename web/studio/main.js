@@ -21,6 +21,7 @@
 //   app.openAddress(text)          opens the part of a link behind "#"
 //   app.slots.save                 a place in the transport's row for the buttons that save files
 
+import { startEngine } from "../engine/client.js";
 import { fitted, settled } from "../music/beat.js";
 import { AddressError, addressOf, docOfAddress } from "./address.js";
 import { mountArrangement } from "./arrangement.js";
@@ -55,18 +56,20 @@ function packed(id) {
 }
 
 function openEngine() {
-  return noEngine();
+  const models = packed("models");
+  return models.length ? startEngine(models, document.getElementById("worker").textContent) : noEngine();
 }
 
 // The document of the address, or the first one; and what is to be said about it.
-function openDoc() {
-  const text = location.hash.slice(1);
-  if (!text) return { doc: defaultDoc(), problem: null };
+function openDoc(engine) {
+  const text = location.hash.slice(1), first = defaultDoc();
+  first.temperature = engine.model("draw")?.temperature ?? first.temperature;
+  if (!text) return { doc: first, problem: null };
   try {
     return { doc: docOfAddress(text), problem: null };
   } catch (error) {
     if (!(error instanceof AddressError)) throw error;
-    return { doc: defaultDoc(), problem: error.message };
+    return { doc: first, problem: error.message };
   }
 }
 
@@ -81,10 +84,10 @@ function messages() {
   };
 }
 
-function makeApp(doc) {
+function makeApp(engine, doc) {
   const store = new Store(doc, ["tab"]), hitListeners = new Set();
   const app = {
-    engine: openEngine(),
+    engine,
     store,
     patterns: readPatterns(packed("patterns")),
     say: messages(),
@@ -154,7 +157,7 @@ function keepAddress(app) {
 }
 
 function main() {
-  const { doc, problem } = openDoc(), app = makeApp(doc);
+  const engine = openEngine(), { doc, problem } = openDoc(engine), app = makeApp(engine, doc);
   window.studio = app;
   keepAddress(app);
   app.store.subscribe((now) => {

@@ -5,6 +5,8 @@ import { DEFAULT_VELOCITY, DRUM_COUNT, beatOfTokens, merged, tokensOf } from "..
 import { MOST_AMOUNT, lockMask } from "./document.js";
 import { element, slider } from "./elements.js";
 
+const LABELS = { hits: "Density", hihat: "Hi-hat", syncopation: "Syncopation" };
+
 /**
  * @param {HTMLElement} root
  * @param {Object} app see main.js
@@ -18,8 +20,8 @@ export function mountShape(root, app) {
   const { store } = app, names = Object.keys(model.attributes);
   const mover = makeMover(app, () => show(store.doc));
   const sliders = names.map((name) => slider({
-    label: titled(name), min: -MOST_AMOUNT, max: MOST_AMOUNT, step: 0.1, value: 0, text: signed,
-    hint: "In standard deviations of the beats that the model learned from",
+    label: LABELS[name] ?? titled(name), min: -MOST_AMOUNT, max: MOST_AMOUNT, step: 0.05, value: 0, text: signed,
+    hint: "1 is as far as from the lowest quarter of beats to the highest",
     oninput: (value) => mover.move(name, value),
     onchange: () => mover.settle(),
   }));
@@ -104,7 +106,7 @@ function dressed(tokens, base) {
 }
 
 function signed(value) {
-  return (value > 0 ? "+" : value < 0 ? "\u2212" : "") + Math.abs(value).toFixed(1);
+  return (value > 0 ? "+" : value < 0 ? "\u2212" : "") + Math.abs(value).toFixed(2);
 }
 
 function titled(name) {
