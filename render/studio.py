@@ -12,8 +12,6 @@ from web import bundle, skeleton
 
 STYLE = "studio.css"
 """The style sheet that comes first: the others use its colours."""
-WORKER = "engine/worker.js"
-"""The entry of the script that runs in a worker."""
 
 
 def studio_html(
@@ -41,15 +39,10 @@ def studio_html(
         "style": _styles(),
         "models": skeleton.embedded(models),
         "patterns": skeleton.embedded(patterns),
-        "worker": _worker(),
+        "worker": bundle.bundle("engine/worker.js"),
         "script": bundle.bundle("studio/main.js"),
     }
     return skeleton.filled("studio/studio.html", parts)
-
-
-def _worker() -> str:
-    """The models' script; empty as long as there is none."""
-    return bundle.bundle(WORKER) if files("web").joinpath(WORKER).is_file() else ""
 
 
 def _styles() -> str:
