@@ -130,6 +130,27 @@ class Engine {
   }
 
   /**
+   * How a drummer plays the hits of a beat.
+   * @param {{tokens: Uint16Array, tag?: string} & import("./performing.js").Manner} options tokens of any number of steps.
+   *   How the hits were played before is not read.
+   * @returns {Promise<{velocities: Float32Array, offsets: Float32Array}>} `[steps, drums]` each: MIDI velocities, and
+   *   offsets in steps, late ones positive; 0 where nothing is struck.
+   */
+  humanize(options) {
+    return this.#call("humanize", options);
+  }
+
+  /**
+   * Drums for a tapped rhythm.
+   * @param {{taps: {step: number, offset: number, velocity: number}[], steps: number, tag?: string} &
+   *   import("./performing.js").Manner} options offsets in steps, late ones positive.
+   * @returns {Promise<{velocities: Uint8Array, offsets: Float32Array, steps: number}>} a beat.
+   */
+  tap(options) {
+    return this.#call("tap", options);
+  }
+
+  /**
    * A function of engine/testing.js, for tests.
    * @param {string} name
    * @param {object} args

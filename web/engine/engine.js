@@ -6,7 +6,7 @@ import { uniforms } from "./random.js";
 import { TESTS } from "./testing.js";
 
 /** The methods that `call` takes. */
-const METHODS = ["open", "draw", "encode", "decode", "mix", "move", "debug"];
+const METHODS = ["open", "draw", "encode", "decode", "mix", "move", "humanize", "tap", "debug"];
 
 /** Latent vectors that are remembered: those of the corners and of the beat that sliders move. */
 const REMEMBERED = 16;
@@ -107,6 +107,16 @@ export class Engine {
     }
     const z = this.#vector(role, model, tokens);
     return model.decode(moved(z, model.attributes, amounts), 1);
+  }
+
+  /** @param {{tokens: Uint16Array} & import("./performing.js").Manner} args */
+  async humanize(args) {
+    return (await this.model("humanize")).humanize(args);
+  }
+
+  /** @param {{taps: object[], steps: number} & import("./performing.js").Manner} args */
+  async tap(args) {
+    return (await this.model("tap")).tap(args);
   }
 
   /** @param {{name: string, args: object}} call of a function of testing.js. */

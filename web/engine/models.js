@@ -4,16 +4,18 @@ import { BarEncoder } from "./bars.js";
 import { drawBeat, maskTokens } from "./drawing.js";
 import { refined } from "./editing.js";
 import { LstmEncoder } from "./encoders.js";
+import { GroovePlayer } from "./grooves.js";
 import { HistoryPlayer } from "./history_drums.js";
 import { encoderInputs } from "./inputs.js";
 import { MusicVaeDecoder } from "./music_vae.js";
+import { drumsOfTaps, humanized } from "./performing.js";
 import { normals, uniforms } from "./random.js";
 import { unpacked } from "./tensors.js";
 
 /**
  * The model of a packaged one.
  * @param {object} packaged as models/formats/browser.py makes it.
- * @returns {Promise<HistoryModel|MusicVaeModel>}
+ * @returns {Promise<HistoryModel|MusicVaeModel|GrooveModel>}
  * @throws {Error} where it is damaged, or of a kind that is not played here.
  */
 export async function opened(packaged) {
@@ -23,6 +25,9 @@ export async function opened(packaged) {
   }
   if (packaged.kind === "music_vae") {
     return new MusicVaeModel(weights, packaged);
+  }
+  if (packaged.kind === "groove") {
+    return new GrooveModel(weights, packaged);
   }
   throw new Error(`The model ${packaged.name} is of the kind ${packaged.kind}, which this page does not play.`);
 }
@@ -116,5 +121,23 @@ export class MusicVaeModel extends LatentModel {
   /** As `HistoryModel.decode`, with uniforms of each of a token's bits where the model draws these. */
   decode(z, n, options = {}) {
     return this.decoder.decode(z, n, options);
+  }
+}
+
+/** A model of velocities and timing. */
+export class GrooveModel {
+  constructor(weights, packaged) {
+    this.name = packaged.name;
+    this.player = new GroovePlayer(weights, packaged.config);
+  }
+
+  /** As `humanized` of performing.js. */
+  humanize({ tokens, ...manner }) {
+    return humanized(this.player, tokens, manner);
+  }
+
+  /** As `drumsOfTaps` of performing.js. */
+  tap({ taps, steps, ...manner }) {
+    return drumsOfTaps(this.player, taps, steps, manner);
   }
 }

@@ -20,6 +20,9 @@ export const TESTS = {
   /** Means and standard deviations of the posteriors of clips. */
   posterior: ({ tokens, n }, model) => model.posterior(tokens, n, true),
 
+  /** Hits, velocities and offsets of a groove model. */
+  performed: ({ controls, n, options }, model) => model.player.perform(controls, n, options),
+
   /** A point on the way between two vectors. */
   slerp: ({ start, end, t }) => slerp(start, end, t),
 
