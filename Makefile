@@ -22,7 +22,8 @@ demo: $(VENV)/.installed
 	$(BIN)/python sample.py --run_dir=$(DEMO)/run --num_outputs=4 --seed=1 --output_dir=$(DEMO)/your_model --png
 	$(BIN)/python sample.py --num_outputs=8 --seed=8 --accents --output_dir=$(DEMO)/samples --png --gallery
 	$(BIN)/python interpolate.py --num_outputs=8 --seed=8 --accents --output_dir=$(DEMO)/interpolation --png --gallery
-	@echo "Open $(DEMO)/samples/histdec-drum_4bar_sample.html in a browser, or drop the .mid files into your DAW."
+	$(BIN)/python export.py --format=page --output=$(DEMO)/studio.html
+	@echo "Open $(DEMO)/studio.html in a browser and press space, or drop the .mid files in $(DEMO)/samples into your DAW."
 
 # Two processes; the tests of a file stay together, so that shared fixtures are made once. Most tests compile for much
 # longer than they compute, so XLA is told to optimise little, which halves their time.

@@ -194,6 +194,14 @@ def test_the_wheel_has_every_module_and_package() -> None:
     assert {pattern.removesuffix("*") for pattern in tool["packages"]["find"]["include"]} == packages
 
 
+def test_the_wheel_has_every_file_of_the_pages() -> None:
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    web = ROOT / "web"
+    files = {path for path in web.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    packed = {path for pattern in tool["package-data"]["web"] for path in web.glob(pattern)}
+    assert files and files == packed
+
+
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "patterns/README.md")),
     *sorted((ROOT / "docs").glob("*.md")),
