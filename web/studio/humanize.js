@@ -56,9 +56,9 @@ function controlsOf(app, performer) {
     hint: "How far another take may be from the typical one",
     oninput: (value) => change({ freedom: value }, "feel-freedom"), onchange: () => app.store.settle(),
   });
-  const again = button("Play it another way", () => change(anotherTake(app.store.doc.feel)));
-  const typical = button("Play it the typical way", () => change({ take: 0 }));
-  const write = button("Write into the grid", () => writeIntoGrid(app, performer));
+  const again = button("Play it another way", () => change(anotherTake(app.store.doc.feel)), { id: "humanize-again" });
+  const typical = button("Play it the typical way", () => change({ take: 0 }), { id: "humanize-typical" });
+  const write = button("Write into the grid", () => writeIntoGrid(app, performer), { id: "humanize-write" });
   const show = () => {
     const { feel: now } = app.store.doc;
     timing.set(now.timing);

@@ -1,6 +1,6 @@
 // Has the groove model play the beat, and keeps what it played: the grid shows what is written, this makes what is heard.
 
-import { equalBeats, tokensOf } from "../music/beat.js";
+import { DRUM_COUNT, tokensOf } from "../music/beat.js";
 import { played } from "../music/feel.js";
 
 // A hand that draws into the grid or moves the tempo is waited for.
@@ -84,21 +84,21 @@ export class Performer {
   #matches(request) {
     const { beat, tempo, feel } = this.#app.store.doc;
     return request !== null && request.tempo === tempo && request.style === feel.style && request.take === feel.take
-      && (!feel.take || request.freedom === feel.freedom) && equalBeats(request.beat, beat);
+      && (!feel.take || request.freedom === feel.freedom) && isOf(request, beat);
   }
 
   async #ask() {
     clearTimeout(this.#timer);
     const { beat, tempo, feel } = this.#app.store.doc;
     if (this.#matches(this.#wanted)) return;
-    const wanted = { beat, tempo, style: feel.style, take: feel.take, freedom: feel.freedom };
+    const wanted = { tokens: tokensOf(beat), tempo, style: feel.style, take: feel.take, freedom: feel.freedom };
     this.#wanted = wanted;
     let performance;
     try {
       performance = await this.#performed(wanted);
     } catch (error) {
-      if (error.dropped || this.#wanted !== wanted) return;
-      performance = asWritten(beat);
+      if (this.#wanted !== wanted) return;
+      performance = unplayed(wanted.tokens);
       this.#app.say(error.message, "error");
     }
     if (this.#wanted !== wanted) return;
@@ -108,12 +108,10 @@ export class Performer {
     this.#look();
   }
 
-  async #performed({ beat, tempo, style, take, freedom }) {
-    const tokens = tokensOf(beat);
-    if (!tokens.some(Boolean)) return asWritten(beat);
-    const { velocities, offsets } = beat;
-    const question = { tokens, velocities, offsets, qpm: tempo, style, temperature: take ? freedom : 0, seed: take };
-    return this.#app.engine.humanize(question, { tag: "humanize" });
+  async #performed({ tokens, tempo, style, take, freedom }) {
+    if (!tokens.some(Boolean)) return unplayed(tokens);
+    const temperature = take ? freedom : 0;
+    return this.#app.engine.humanize({ tokens, qpm: tempo, style, temperature, seed: take, tag: "performer" });
   }
 
   #done() {
@@ -123,16 +121,22 @@ export class Performer {
   }
 }
 
+/** Whether a performance is of the very hits of a beat, whatever their velocities. */
+function isOf({ tokens }, beat) {
+  return tokens.length === beat.steps && tokensOf(beat).every((token, step) => token === tokens[step]);
+}
+
 /** What is known of how a beat's hits are played: NaN where the performed beat has no such hit. */
-function performanceOf(beat, { beat: performed, velocities, offsets }) {
-  if (performed === beat) return { velocities, offsets };
+function performanceOf(beat, { tokens, velocities, offsets }) {
   const known = new Float32Array(beat.velocities.length).fill(NaN);
   for (let cell = 0; cell < Math.min(known.length, velocities.length); cell++) {
-    if (performed.velocities[cell]) known[cell] = velocities[cell];
+    if ((tokens[Math.floor(cell / DRUM_COUNT)] >> cell % DRUM_COUNT) & 1) known[cell] = velocities[cell];
   }
   return { velocities: known, offsets };
 }
 
-function asWritten(beat) {
-  return { velocities: Float32Array.from(beat.velocities), offsets: new Float32Array(beat.offsets.length) };
+/** The performance of a model that does not play: every hit stays as it is written. */
+function unplayed(tokens) {
+  const cells = tokens.length * DRUM_COUNT;
+  return { velocities: new Float32Array(cells).fill(NaN), offsets: new Float32Array(cells) };
 }
