@@ -39,7 +39,6 @@ class StudioUser:
         self.browser.get("about:blank")
         self.browser.get(self.page.as_uri() + (f"#{address}" if address else ""))
         self.wait("window.studio")
-        self.browser.execute_async_script("studio.engine.ready.then(arguments[0], arguments[0])")
 
     def button(self, name: str, within: str = "body") -> Any:
         """The button that is called so, by its accessible name or its text, within the element of a CSS selector."""

@@ -1,8 +1,9 @@
 // The arrangement: beats stored as parts, put into an order such as A A B fill, played through and saved as one file.
 
-import { STEPS_PER_BAR, beatOfTokens, fitted, merged, tokensOf } from "../music/beat.js";
+import { DRUM_COUNT, STEPS_PER_BAR, fitted, merged } from "../music/beat.js";
 import { midiBytes } from "../music/midi_writer.js";
 import { MIDI_TYPE, saveFile } from "./downloads.js";
+import { drawnBeat } from "./draw.js";
 import { button, element, toggle } from "./elements.js";
 import { OrderList } from "./order_list.js";
 import { MOST_IN_ARRANGEMENT, MOST_PARTS } from "./pad_state.js";
@@ -138,12 +139,7 @@ class ArrangementPanel {
     }
     try {
       const beat = fitted(part.beat, model.steps), mask = allButLastBar(model.steps);
-      const seed = crypto.getRandomValues(new Uint32Array(1))[0] >>> 1;
-      const conditions = model.conditions ? { ...doc.conditions, fill: 1 } : undefined;
-      const tokens = await engine.draw({
-        seed, temperature: doc.temperature, conditions, known: tokensOf(beat), mask,
-      });
-      const drawn = beatOfTokens(tokens);
+      const drawn = await drawnBeat(this.app, { known: beat, mask, conditions: { fill: true } });
       const written = merged(beat, drawn, mask);
       const heard = merged(fitted(part.played ?? part.beat, model.steps), drawn, mask);
       const name = freeName(store.doc.parts, `${part.name} fill`);
@@ -200,7 +196,7 @@ class ArrangementPanel {
 }
 
 function allButLastBar(steps) {
-  const mask = new Uint8Array(steps * 9);
-  mask.fill(1, 0, (steps - STEPS_PER_BAR) * 9);
+  const mask = new Uint8Array(steps * DRUM_COUNT);
+  mask.fill(1, 0, (steps - STEPS_PER_BAR) * DRUM_COUNT);
   return mask;
 }

@@ -40,7 +40,7 @@ function makeNewBeat(app, draw, state) {
     return;
   }
   show("The models are loading.");
-  app.newBeat = async (seed = Math.floor(Math.random() * MOST_SEED)) => {
+  app.newBeat = async (seed = newSeed()) => {
     if (!isLoaded.value) {
       isWanted = true;
       show("The beat is drawn as soon as the models are loaded.");
@@ -74,16 +74,30 @@ function makeNewBeat(app, draw, state) {
 }
 
 async function drawBeat(app, seed) {
-  const { doc } = app.store, mask = lockMask(doc);
+  const { doc } = app.store;
+  const drawn = await drawnBeat(app, { seed, known: doc.beat, mask: lockMask(doc) });
+  // What was changed or locked meanwhile stays.
+  app.store.change("new beat", (now) => ({ ...now, beat: merged(now.beat, drawn, lockMask(now)), seed }));
+}
+
+/** @returns {number} a seed that was not there before */
+export function newSeed() {
+  return Math.floor(Math.random() * MOST_SEED);
+}
+
+/**
+ * A beat of the page's model, at the document's temperature and with its conditions.
+ * @param {Object} app see main.js
+ * @param {{seed?: number, known?: import("../music/beat.js").Beat, mask?: Uint8Array, conditions?: Object}} [options]
+ *   the hits and rests where the mask is 1 are those of `known`; `conditions` beside the document's
+ * @returns {Promise<import("../music/beat.js").Beat>} as long as the model's clips
+ */
+export async function drawnBeat(app, { seed = newSeed(), known, mask, conditions = {} } = {}) {
+  const { doc } = app.store;
   const tokens = await app.engine.draw({
-    seed, temperature: doc.temperature, conditions: asked(app, doc), known: tokensOf(doc.beat), mask,
+    seed, temperature: doc.temperature, conditions: asked(app, doc, conditions), known: known && tokensOf(known), mask,
   });
-  const velocities = await dynamics(app, doc, tokens, seed);
-  app.store.change("new beat", (now) => {
-    // What was changed or locked meanwhile stays.
-    const kept = lockMask(now);
-    return { ...now, beat: merged(now.beat, beatOfTokens(tokens, velocities), kept), seed };
-  });
+  return beatOfTokens(tokens, await dynamics(app, doc, tokens, seed));
 }
 
 // Models draw which drums are struck; how hard is what the groove model plays, where the page has one.
@@ -100,10 +114,10 @@ async function dynamics(app, doc, tokens, seed) {
   }
 }
 
-function asked(app, doc) {
+function asked(app, doc, conditions) {
   if (!app.engine.model("draw").conditions) return undefined;
   return { tempo: doc.tempo, style: null, fill: null, intensity: null, density: null, syncopation: null,
-    ...doc.conditions };
+    ...doc.conditions, ...conditions };
 }
 
 function conditionControls(app) {

@@ -1,10 +1,11 @@
 // The pad between four beats: moving the dot changes the beat, at the next bar while it plays.
 
-import { beatOfTokens, fitted, merged, tokensOf } from "../music/beat.js";
+import { fitted, merged, tokensOf } from "../music/beat.js";
 import { mixedBeat } from "../music/mixed_beat.js";
 import { beatPicture } from "./beat_picture.js";
 import { cornerChooser } from "./corner_chooser.js";
 import { lockMask } from "./document.js";
+import { drawnBeat } from "./draw.js";
 import { button, element } from "./elements.js";
 import { CORNERS, PadSurface, cornerAt, cornerWeights } from "./pad_surface.js";
 import { mountPath } from "./path.js";
@@ -139,18 +140,11 @@ class PadPanel {
     const { doc } = this.app.store;
     if (source === "clear") return null;
     if (source === "current") return { name: "from the grid", beat: doc.beat };
-    if (source === "new") return { name: "new beat", beat: await this.drawn() };
+    if (source === "new") return { name: "new beat", beat: fitted(await drawnBeat(this.app), doc.beat.steps) };
     const [kind, number] = source.split(" ");
     if (kind === "part") return { name: doc.parts[number].name, beat: doc.parts[number].beat };
     const pattern = this.app.patterns[number];
     return { name: pattern.name, beat: fitted(pattern.beat, doc.beat.steps) };
-  }
-
-  async drawn() {
-    const { engine, store } = this.app;
-    const { temperature, conditions, beat } = store.doc;
-    const seed = crypto.getRandomValues(new Uint32Array(1))[0] >>> 1;
-    return fitted(beatOfTokens(await engine.draw({ seed, temperature, conditions })), beat.steps);
   }
 
   // The beat on the grid goes into the first empty corner, where the dot then is; new beats go into the others.

@@ -1,0 +1,189 @@
+"""The arrangement, used as a person would: parts, their order, playing through, and the files that are saved."""
+
+from collections.abc import Iterator
+
+import mido
+import pytest
+
+from tests.helpers.browser import headless_chromium
+from tests.helpers.studio_page import write_studio
+from tests.helpers.studio_user import Hit, StudioUser, hits_of_midi
+
+pytestmark = pytest.mark.slow
+
+QPM = 240
+PARTS = "studio.store.doc.parts"
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudioUser]:
+    folder = tmp_path_factory.mktemp("arrangement")
+    browser = headless_chromium(folder / "profile", "window-size=1280,1000", log=True)
+    try:
+        yield StudioUser(browser, write_studio(folder), folder / "saved")
+    finally:
+        browser.quit()
+
+
+@pytest.fixture
+def user(opened: StudioUser) -> Iterator[StudioUser]:
+    """On a page just opened, straight and fast, whose console has no errors at the end."""
+    opened.open()
+    opened.browser.execute_script(
+        f"studio.store.change('set up', (doc) => ({{ ...doc, tempo: {QPM}, swing: 0 }}))"
+    )
+    opened.browser.get_log("browser")
+    yield opened
+    assert [
+        entry["message"] for entry in opened.browser.get_log("browser") if entry["level"] == "SEVERE"
+    ] == []
+
+
+def three_parts(user: StudioUser) -> None:
+    """Store the first beat as A, a new one as B, and draw a fill for B."""
+    user.click("Store as part A", "#arrangement")
+    before = user.hits("studio.store.doc.beat")
+    user.click("New beat", "#draw")
+    user.wait("studio.store.undoLabel === 'new beat'")
+    assert user.hits("studio.store.doc.beat") != before
+    user.click("Store as part B", "#arrangement")
+    user.click("Draw a fill for B", "#arrangement")
+    user.wait(f"{PARTS}.length === 3")
+
+
+def order(user: StudioUser, *names: str) -> None:
+    for name in names:
+        user.click(f"Add {name} to the order", "#arrangement")
+
+
+def part_hits(user: StudioUser, part: int) -> list[Hit]:
+    """Of the beat that a part plays."""
+    return user.hits(f"({PARTS}[{part}].played ?? {PARTS}[{part}].beat)")
+
+
+def test_a_a_b_fill_becomes_one_file_with_markers(user: StudioUser) -> None:
+    three_parts(user)
+    a, b, fill = (part_hits(user, i) for i in range(3))
+    assert a == user.hits(f"{PARTS}[0].beat")
+    assert fill[: len([hit for hit in b if hit[0] < 48])] == [hit for hit in b if hit[0] < 48]
+    assert [hit for hit in fill if hit[0] >= 48] != [hit for hit in b if hit[0] >= 48]
+    order(user, "A", "A", "B", "B fill")
+    user.click("Save as MIDI", "#arrangement")
+    data = user.saved("arrangement.mid")
+    played = [(64 * i + step, *rest) for i, hits in enumerate([a, a, b, fill]) for step, *rest in hits]
+    assert hits_of_midi(data, QPM) == sorted(played)
+    (user.folder / "read.mid").write_bytes(data)
+    ticks, markers = 0, []
+    for message in mido.MidiFile(user.folder / "read.mid").tracks[0]:
+        ticks += message.time
+        if message.type == "marker":
+            markers.append((ticks, message.text))
+    bar = 4 * 480
+    assert markers == [(0, "A"), (4 * bar, "A"), (8 * bar, "B"), (12 * bar, "B fill")]
+    assert ticks == 16 * bar
+
+
+def test_it_plays_through_in_order_and_ends(user: StudioUser) -> None:
+    from selenium.webdriver.support.select import Select
+
+    three_parts(user)
+    for name in ("A", "B", "B fill"):
+        label = f"select[aria-label='Bars of {name} that play']"
+        Select(user.browser.find_element("css selector", label)).select_by_visible_text("Plays bar 4 only")
+    order(user, "A", "B", "B fill", "A")
+    user.browser.execute_script("""
+      window.heard = []; window.shown = [];
+      const play = studio.player.playSource.bind(studio.player);
+      studio.player.playSource = (source, options) => play({ ...source, step: (n) => {
+        const events = source.step(n);
+        if (events) events.forEach(({ drum, velocity, offset }) => heard.push([n, drum, velocity, offset]));
+        return events;
+      } }, options);
+      new MutationObserver(() => {
+        const at = [...document.querySelectorAll(".order-item")].findIndex((item) => item.classList.contains("now"));
+        if (at >= 0 && shown.at(-1) !== at) shown.push(at);
+      }).observe(document.querySelector(".order"), { subtree: true, attributes: true });
+    """)
+    last = [[(s - 48, *rest) for s, *rest in part_hits(user, part) if s >= 48] for part in range(3)]
+    expected = [(16 * i + s, *rest) for i, part in enumerate([0, 1, 2, 0]) for s, *rest in last[part]]
+    user.click("Play the arrangement", "#arrangement")
+    user.wait("document.querySelector('.order-where').textContent === 'B fill, bar 1 of 1'")
+    user.wait("!studio.player.isPlaying")
+    assert [tuple(hit) for hit in user.value("heard")] == expected
+    assert user.value("shown") == [0, 1, 2, 3]
+    assert user.value("studio.store.undoLabel") == "add part", "playing changes nothing"
+
+
+def test_looping_it_begins_again_and_changes_are_heard(user: StudioUser) -> None:
+    user.click("Store as part A", "#arrangement")
+    order(user, "A")
+    user.browser.execute_script(
+        f"studio.store.change('', (doc) => ({{ ...doc, parts: [{{ ...{PARTS}[0], bars: [3, 4] }}] }}))"
+    )
+    user.click("Loop", "#arrangement")
+    user.browser.execute_script(
+        "window.starts = 0; studio.player.onStep((n) => { if (n % 16 === 0) starts += 1; });"
+    )
+    user.click("Play the arrangement", "#arrangement")
+    user.wait("starts >= 3")
+    assert user.value("studio.player.isPlaying")
+    user.click("Loop", "#arrangement")
+    user.wait("!studio.player.isPlaying")
+
+
+def test_with_the_keyboard_alone(user: StudioUser) -> None:
+    from selenium.webdriver import ActionChains, Keys
+
+    def focus(name: str) -> None:
+        user.browser.execute_script("arguments[0].focus()", user.button(name, "#arrangement"))
+
+    focus("Store as part A")
+    user.press(Keys.ENTER)
+    user.press(Keys.SPACE)
+    user.wait(f"{PARTS}.length === 2")
+    assert not user.value("studio.player.isPlaying"), "space presses the button that has the focus"
+    for name in ("A", "B", "A"):
+        focus(f"Add {name} to the order")
+        user.press(Keys.ENTER)
+    names = "[...document.querySelectorAll('.order-item')].map((item) => item.textContent).join(' ')"
+    assert user.value(names) == "A B A"
+    user.browser.execute_script("document.querySelector('.order-item[tabindex=\"0\"]').focus()")
+    user.press(Keys.HOME, Keys.ARROW_RIGHT)
+    ActionChains(user.browser).key_down(Keys.ALT).send_keys(Keys.ARROW_RIGHT).key_up(Keys.ALT).perform()
+    assert user.value(names) == "A A B"
+    assert user.value("document.activeElement.getAttribute('aria-label')") == "B, 3 of 3"
+    user.press(Keys.DELETE)
+    assert user.value(names) == "A A"
+    assert user.value("document.activeElement.textContent") == "A"
+    name = user.browser.find_element("css selector", "input[aria-label='Name of part B']")
+    name.send_keys(Keys.CONTROL, "a")
+    name.send_keys("Bridge", Keys.ENTER)
+    assert user.value(f"{PARTS}[1].name") == "Bridge"
+    focus("Delete part A")
+    user.press(Keys.ENTER)
+    assert user.value(f"{PARTS}.map((part) => part.name).join()") == "Bridge"
+    assert user.value("studio.store.doc.arrangement") == []
+    user.click("Undo")
+    assert user.value(names) == "A A"
+
+
+def test_it_comes_back_with_the_link(user: StudioUser) -> None:
+    user.browser.execute_script("""
+      const { beat } = studio.store.doc, late = beat.offsets.map((_, i) => (beat.velocities[i] ? 0.75 : 0));
+      studio.performer = (written) => ({ ...written, offsets: late });
+    """)
+    user.click("Store as part A", "#arrangement")
+    order(user, "A", "A")
+    user.click("Loop", "#arrangement")
+    heard = user.hits(f"{PARTS}[0].played")
+    assert {late for *_, late in heard} == {0.75}
+    written = user.hits(f"{PARTS}[0].beat")
+    address = user.value("studio.writeAddress()").split("#")[1]
+    user.open(address)
+    assert user.hits(f"{PARTS}[0].played") == heard
+    assert user.hits(f"{PARTS}[0].beat") == written
+    assert user.value("studio.store.doc.arrangement") == [0, 0]
+    assert user.value("studio.store.doc.loop") is True
+    user.click("Save as MIDI", "#arrangement")
+    first = [hit for hit in hits_of_midi(user.saved("arrangement.mid"), QPM) if hit[0] <= 1]
+    assert first[0] == (1, 0, 120, -0.25), "three quarters of a step late is a quarter before the next one"

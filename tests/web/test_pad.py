@@ -1,0 +1,220 @@
+"""The pad between four beats and its path, used as a person would, with the shipped models."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from patterns.for_page import page_patterns
+from tests.helpers.browser import headless_chromium
+from tests.helpers.studio_page import write_studio
+from tests.helpers.studio_user import StudioUser, hits_of_midi
+
+pytestmark = pytest.mark.slow
+
+QPM = 240
+
+# What happens, in order: ["asked", step] when the player asks for a step of the beat, ["beat", tokens] when it changes.
+LOG = """
+window.log = [];
+window.tokens = (beat) => { const t = Array(beat.steps).fill(0);
+  beat.velocities.forEach((v, i) => { if (v) t[Math.floor(i / 9)] |= 1 << i % 9; }); return t; };
+studio.player.onAsked((n, events) => log.push(["asked", n, events.map(({ drum, velocity, offset }) =>
+  [n % 16, drum, velocity, offset])]));
+studio.store.subscribe((doc, before) => { if (doc.beat !== before.beat) log.push(["beat", tokens(doc.beat)]); });
+"""
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudioUser]:
+    folder = tmp_path_factory.mktemp("pad")
+    browser = headless_chromium(folder / "profile", "window-size=1280,1000", log=True)
+    try:
+        yield StudioUser(browser, write_studio(folder), folder / "saved")
+    finally:
+        browser.quit()
+
+
+@pytest.fixture
+def user(opened: StudioUser) -> Iterator[StudioUser]:
+    """On a page just opened, whose console has no errors at the end."""
+    opened.open()
+    opened.browser.get_log("browser")
+    yield opened
+    assert [
+        entry["message"] for entry in opened.browser.get_log("browser") if entry["level"] == "SEVERE"
+    ] == []
+
+
+def choose(user: StudioUser, corner: str, text: str) -> None:
+    """Fill a corner from its list."""
+    from selenium.webdriver.support.select import Select
+
+    name = f"Beat in the {corner} corner"
+    before = user.value("studio.store.doc.pad.corners.filter(Boolean).length")
+    Select(user.browser.find_element("css selector", f"select[aria-label='{name}']")).select_by_visible_text(
+        text
+    )
+    user.wait(f"studio.store.doc.pad.corners.filter(Boolean).length > {before}")
+
+
+def fill(user: StudioUser) -> None:
+    user.click("Fill the empty corners", "#pad")
+    user.wait("studio.store.doc.pad.corners.every(Boolean)")
+
+
+def dot(user: StudioUser) -> Any:
+    return user.browser.find_element("css selector", "#pad [role=slider]")
+
+
+def drag(user: StudioUser, *places: tuple[float, float]) -> None:
+    """Press the mouse at the first place of the square and drag to the others."""
+    from selenium.webdriver import ActionChains
+
+    square = user.browser.find_element("css selector", "#pad .pad-square")
+    user.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", square)
+    size = square.size
+    chain = ActionChains(user.browser, duration=40)
+    for i, (x, y) in enumerate(places):
+        at = (round((x - 0.5) * size["width"] * 0.99), round((y - 0.5) * size["height"] * 0.99))
+        chain.move_to_element_with_offset(square, *at)
+        if i == 0:
+            chain.click_and_hold()
+    chain.release().perform()
+
+
+def settled(user: StudioUser, x: float, y: float) -> None:
+    """Wait until the beat of a place is on the grid, asking the engine for it once more."""
+    user.wait(f"studio.store.doc.pad.x === {x} && studio.store.doc.pad.y === {y}")
+    user.browser.set_script_timeout(60)
+    user.value("studio.engine.encode({role: 'edit', tokens: new Uint16Array(64)}).then(() => true)")
+
+
+def test_the_dot_in_a_corner_is_the_beat_of_that_corner(user: StudioUser) -> None:
+    pattern = next(p for p in page_patterns() if p["name"] == "Ghosted sixteenths")
+    first = user.hits("studio.store.doc.beat")
+    for corner, text in [
+        ("top left", "The beat on the grid"),
+        ("top right", "A new beat"),
+        ("bottom left", pattern["name"]),
+        ("bottom right", "A new beat"),
+    ]:
+        choose(user, corner, text)
+    corners = [user.hits(f"studio.store.doc.pad.corners[{i}].beat") for i in range(4)]
+    assert corners[0] == first
+    assert [list(hit[:3]) for hit in corners[2]] == pattern["hits"]
+    assert len({tuple(corner) for corner in corners}) == 4
+    for i in (3, 2, 1, 0):
+        drag(user, (0.4, 0.5), (i % 2, i // 2))
+        user.wait(f"studio.store.doc.pad.x === {i % 2} && studio.store.doc.pad.y === {i // 2}")
+        assert user.hits("studio.store.doc.beat") == corners[i]
+        assert "corner, " in dot(user).get_attribute("aria-valuetext")
+    user.click("Undo")
+    assert user.hits("studio.store.doc.beat") == corners[1]
+    assert user.value("studio.store.doc.pad.x") == 1
+
+
+def test_between_the_corners_is_what_the_model_mixes(user: StudioUser) -> None:
+    fill(user)
+    drag(user, (0.9, 0.1), (0.5, 0.5))
+    user.wait("studio.store.doc.pad.x < 0.6")
+    expected = user.value("""(async () => {
+      const { pad } = studio.store.doc, role = "edit", tokens = ({ beat }) => Uint16Array.from(beat.velocities
+        .reduce((t, v, i) => { if (v) t[Math.floor(i / 9)] |= 1 << i % 9; return t; }, Array(64).fill(0)));
+      const corners = [];
+      for (const corner of pad.corners) corners.push(await studio.engine.encode({ role, tokens: tokens(corner) }));
+      return [...(await studio.engine.mix({ role, corners, x: pad.x, y: pad.y })).tokens];
+    })()""")
+    hits = user.hits("studio.store.doc.beat")
+    assert [sum(1 << drum for at, drum, _, _ in hits if at == step) for step in range(64)] == expected
+    velocities = [v for i in range(4) for *_, v, _ in user.hits(f"studio.store.doc.pad.corners[{i}].beat")]
+    assert all(min(velocities) <= velocity <= max(velocities) for _, _, velocity, _ in hits)
+
+
+def test_while_it_plays_the_beat_changes_only_at_bar_lines(user: StudioUser) -> None:
+    fill(user)
+    user.browser.execute_script(f"studio.store.change('tempo', (doc) => ({{ ...doc, tempo: {QPM} }}))")
+    user.browser.execute_script(LOG)
+    user.browser.execute_script("arguments[0].focus()", dot(user))
+    user.press(" ")
+    user.wait("log.length > 3")
+    for key in ("ARROW_RIGHT", "ARROW_DOWN", "END", "PAGE_DOWN"):
+        bar = user.value("log.filter((entry) => entry[0] === 'asked').at(-1)[1] >> 4")
+        user.press(_key(key))
+        user.wait(f"log.filter((entry) => entry[0] === 'asked').at(-1)[1] >= {16 * bar + 18}")
+    user.press(" ")
+    user.wait("!studio.player.isPlaying")
+    log = user.value("log")
+    changes = [i for i, entry in enumerate(log) if entry[0] == "beat"]
+    assert len(changes) >= 2
+    for i in changes:
+        assert log[i - 1][0] == "asked" and log[i - 1][1] % 16 == 15
+        assert log[i + 1][0] == "asked" and log[i + 1][1] % 16 == 0
+    for before, entry in itertools.pairwise(log):
+        if before[0] == "beat":
+            step = entry[1] % 64
+            assert sum(1 << hit[1] for hit in entry[2]) == before[1][step], (
+                "the new beat is heard in that very bar"
+            )
+    user.press(_key("HOME"), _key("PAGE_UP"))
+    user.wait("log.at(-1)[0] === 'beat'")
+    assert user.hits("studio.store.doc.beat") == user.hits("studio.store.doc.pad.corners[0].beat")
+
+
+def _key(name: str) -> str:
+    from selenium.webdriver import Keys
+
+    return getattr(Keys, name)
+
+
+def test_a_recorded_path_is_saved_as_the_bars_that_were_played(user: StudioUser) -> None:
+    user.browser.execute_script(
+        f"""studio.store.change('set up', (doc) => ({{ ...doc, tempo: {QPM}, swing: 0 }}));
+        const {{ beat }} = studio.store.doc, offsets = beat.offsets.slice();
+        beat.velocities.forEach((v, i) => {{ if (v && i > 9) offsets[i] = ((i % 5) - 2) / 8; }});
+        studio.setBeat('set up', {{ ...beat, offsets }});"""
+    )
+    fill(user)
+    user.browser.execute_script(LOG)
+    user.click("Record a path", "#pad")
+    for i, place in enumerate([(0.3, 0.2), (0.6, 0.7), (1.0, 1.0)]):
+        user.wait(f"log.filter((entry) => entry[0] === 'asked').length > {16 * (i + 1)}")
+        drag(user, (0.1, 0.1), place)
+    user.wait("log.filter((entry) => entry[0] === 'asked').length > 84")
+    user.click("Record a path", "#pad")
+    user.browser.execute_script("studio.player.stop()")
+    played: dict[int, list[list[float]]] = {}
+    for entry in user.value("log"):
+        if entry[0] == "asked":
+            played.setdefault(entry[1] // 16, []).extend(entry[2])
+    count = user.value("studio.store.doc.path.bars.length")
+    assert count >= 4
+    assert len({tuple(map(tuple, played[bar])) for bar in range(count)}) > 2
+    user.click("Save the path", "#pad")
+    expected = sorted(
+        (16 * bar + int(step), int(drum), int(velocity), round(late * 120) / 120)
+        for bar in range(count)
+        for step, drum, velocity, late in played[bar]
+    )
+    assert hits_of_midi(user.saved("path.mid"), QPM) == expected
+
+    # It comes back with the link, is played as it was, can be cleared, and that can be undone.
+    address = user.value("studio.writeAddress()").split("#")[1]
+    bars = [user.hits(f"studio.store.doc.path.bars[{i}]") for i in range(count)]
+    user.open(address)
+    assert [user.hits(f"studio.store.doc.path.bars[{i}]") for i in range(count)] == bars
+    user.browser.execute_script(
+        "window.shown = []; studio.player.onChange(() => {});"
+        "new MutationObserver(() => { const marks = [...document.querySelectorAll('.pad-mark')];"
+        "const at = marks.findIndex((mark) => mark.classList.contains('now'));"
+        "if (at >= 0 && shown.at(-1) !== at) shown.push(at); })"
+        ".observe(document.querySelector('.pad-square svg'), { childList: true });"
+    )
+    user.click("Play the path", "#pad")
+    user.wait("!studio.player.isPlaying")
+    assert user.value("shown") == list(range(count))
+    user.click("Clear the path", "#pad")
+    assert user.value("studio.store.doc.path") is None
+    user.click("Undo")
+    assert user.value("studio.store.doc.path.bars.length") == count
