@@ -42,7 +42,7 @@ export function mountMelody(root, app) {
 function drawing({ app, melody, set }) {
   const model = app.engine?.model(MELODY_ROLE);
   const draw = button("New melody", () => newMelody({ app, melody, set }), {
-    id: "new-melody", class: "main", disabled: !model, title: model ? null : "This page has no model of melodies.",
+    id: "new-melody", class: "primary", disabled: !model, title: model ? null : "This page has no model of melodies.",
   });
   const warmth = slider({
     label: "Temperature", min: TEMPERATURE.least, max: TEMPERATURE.most, step: 0.05, value: melody().temperature,
@@ -60,7 +60,7 @@ function drawing({ app, melody, set }) {
     voice.set(String(doc.melody.voice));
     beat.set(doc.melody.withBeat);
   });
-  return element("div", { class: "row" }, draw, warmth.root, voice.root, beat.root);
+  return element("div", { class: "row-of" }, draw, warmth.root, voice.root, beat.root);
 }
 
 function editing({ app, melody, set, roll }) {
@@ -75,7 +75,7 @@ function editing({ app, melody, set, roll }) {
     if (doc.melody.tokens !== before.melody.tokens) show(doc);
   });
   show(app.store.doc);
-  return element("div", { class: "row" },
+  return element("div", { class: "row-of" },
     button("Add note", () => roll.add(), { id: "add-note" }), remove,
     button("Lower", () => shift(-1, "lower the melody"), { title: "A semitone down" }),
     button("Higher", () => shift(1, "raise the melody"), { title: "A semitone up" }),

@@ -52,7 +52,7 @@ export class MelodyRoll {
     if (!notes.some((note) => note.start === this.selected)) this.selected = null;
     while (this.buttons.length > notes.length) this.buttons.pop().remove();
     while (this.buttons.length < notes.length) {
-      const button = element("button", { type: "button", class: "roll-note" });
+      const button = element("button", { type: "button", class: "roll-note", "data-space": "plays" });
       button.addEventListener("focus", () => this.#select(Number(button.dataset.start)));
       this.buttons.push(button);
       this.layer.append(button);
@@ -132,7 +132,7 @@ export class MelodyRoll {
     button.dataset.length = String(note.length);
     button.style.setProperty("--start", String(note.start));
     button.style.setProperty("--length", String(note.length));
-    button.style.setProperty("--row", String(HIGHEST - note.pitch));
+    button.style.setProperty("--down", String(HIGHEST - note.pitch));
     button.textContent = note.length > 1 ? pitchName(note.pitch) : "";
     button.setAttribute("aria-label", described(note));
   }
