@@ -21,5 +21,5 @@ export function melodyMidi(doc) {
  * @param {{app: Object}} panel see melody_panel.js
  */
 export function mountMelodyFiles({ app }) {
-  app.melodyMidi = () => ({ bytes: melodyMidi(app.store.doc), name: "melody.mid" });
+  app.melodyMidi = () => ({ bytes: melodyMidi(app.store.doc), name: `melody_${Math.round(app.store.doc.tempo)}bpm.mid` });
 }

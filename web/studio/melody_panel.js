@@ -72,7 +72,9 @@ function editing({ app, melody, set, roll }) {
     clear.disabled = notesOf(doc.melody.tokens).length === 0;
   };
   app.store.subscribe((doc, before) => {
-    if (doc.melody.tokens !== before.melody.tokens) show(doc);
+    if (doc.melody.tokens === before.melody.tokens) return;
+    show(doc);
+    if (!roll.isEditing) roll.lookFor();
   });
   show(app.store.doc);
   return element("div", { class: "row-of" },

@@ -26,6 +26,8 @@ export class MelodyRoll {
     Object.assign(this, { tokens, change, hear, say });
     this.selected = null;
     this.gesture = null;
+    this.drag = null;
+    this.tap = null;
     this.gestures = 0;
     this.length = FIRST_LENGTH;
     this.clicked = { start: -1, time: 0 };
@@ -62,6 +64,18 @@ export class MelodyRoll {
     if (!hadFocus) return;
     const next = this.#button(this.selected) ?? this.root;
     if (next !== document.activeElement) next.focus({ preventScroll: true });
+  }
+
+  /** Whether the melody is being changed by a drag or by keys. */
+  get isEditing() {
+    return this.gesture !== null || this.drag !== null;
+  }
+
+  /** Scroll to the melody where a note of it is out of sight. */
+  lookFor() {
+    const { top, bottom } = this.root.getBoundingClientRect();
+    const isSeen = (button) => button.getBoundingClientRect().top >= top && button.getBoundingClientRect().bottom <= bottom;
+    if (!this.buttons.every(isSeen)) this.reveal();
   }
 
   /** Scroll so that the melody is in the middle; without notes, the octaves around middle C. */

@@ -1,0 +1,152 @@
+"""The Melody tab of the studio page with the shipped model, driven as a user would."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.families import open_music_vae
+from models.music_vae.interpolation import slerp_at
+from models.music_vae.trained import TrainedModel
+from tests.helpers.browser import headless_chromium
+from tests.helpers.studio_page import write_studio
+from tests.helpers.studio_user import StudioUser
+
+pytestmark = pytest.mark.slow
+
+CORNERS = ("top left", "top right", "bottom left", "bottom right")
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A headless Chromium."""
+    browser = headless_chromium(tmp_path_factory.mktemp("profile"), "window-size=1200,1000", log=True)
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_studio(tmp_path_factory.mktemp("page"))
+
+
+@pytest.fixture(scope="module")
+def model() -> TrainedModel:
+    return open_music_vae("cat-mel_2bar_tiny")
+
+
+@pytest.fixture
+def user(driver: Any, page: Path, tmp_path: Path) -> StudioUser:
+    """Someone who has just opened the Melody tab."""
+    user = StudioUser(driver, page, tmp_path / "saved")
+    user.open()
+    user.click("Melody", "#tabs")
+    user.wait("document.querySelector('.roll')")
+    return user
+
+
+def tokens_of(user: StudioUser, expression: str = "studio.store.doc.melody.tokens") -> list[int]:
+    return user.value(f"[...{expression}]")
+
+
+def corners_of(user: StudioUser) -> list[list[int]]:
+    return user.value("studio.store.doc.melody.pad.corners.map((tokens) => [...tokens])")
+
+
+def move_dot(user: StudioUser, keys: str) -> None:
+    """Press arrow keys, such as `>>v`, with the dot focused."""
+    from selenium.webdriver.common.keys import Keys
+
+    user.browser.execute_script("document.querySelector('#melody .pad-dot').focus()")
+    arrows = {">": Keys.ARROW_RIGHT, "<": Keys.ARROW_LEFT, "v": Keys.ARROW_DOWN, "^": Keys.ARROW_UP}
+    user.press(*(arrows[key] for key in keys))
+
+
+def test_a_new_melody_is_drawn_and_taken_back(user: StudioUser) -> None:
+    first = tokens_of(user)
+    user.click("New melody", "#melody")
+    user.wait("studio.store.undoLabel === 'new melody'")
+    second = tokens_of(user)
+    assert second != first and sum(token >= 2 for token in second) >= 2
+    shown = user.value(
+        "[...document.querySelectorAll('.roll-note')].map((note) => Number(note.dataset.start))"
+    )
+    assert shown == [step for step, token in enumerate(second) if token >= 2]
+    user.click("New melody", "#melody")
+    user.wait("studio.store.doc.melody.tokens.join() !== arguments[0]", ",".join(map(str, second)))
+    user.click("Undo", "#transport")
+    assert tokens_of(user) == second
+    user.click("Undo", "#transport")
+    assert tokens_of(user) == first
+    user.click("Redo", "#transport")
+    assert tokens_of(user) == second
+
+
+def test_corners_are_exact_and_between_them_stands_what_the_model_says(
+    user: StudioUser, model: TrainedModel
+) -> None:
+    first = tokens_of(user)
+    user.click("Fill the empty corners", "#melody")
+    user.wait("studio.store.doc.melody.pad.corners.every(Boolean)")
+    corners = corners_of(user)
+    assert corners[0] == first and len({tuple(corner) for corner in corners}) == 4
+    mu, _ = model.posterior({"inputs": np.array(corners), "lengths": np.full(4, 32)})
+    for moves, x, y in ((">>>>", 0.2, 0.0), ("vvvvvv", 0.2, 0.3), (">>>>>>", 0.5, 0.3), ("vvvvvv", 0.5, 0.6)):
+        move_dot(user, moves)
+        top, bottom = slerp_at(mu[0], mu[1], np.array([x]))[0], slerp_at(mu[2], mu[3], np.array([x]))[0]
+        z = slerp_at(top, bottom, np.array([y]))
+        (sequence,) = model.decode(z, temperature=None)
+        expected = [
+            [note.pitch, note.start_time * 8, (note.end_time - note.start_time) * 8]
+            for note in sequence.notes
+        ]
+        user.wait(
+            "JSON.stringify([...document.querySelectorAll('.roll-note')].map(({ dataset: d }) =>"
+            " [+d.pitch, +d.start, +d.length])) === JSON.stringify(arguments[0])",
+            expected,
+        )
+    for i, where in enumerate(CORNERS):
+        name = f"Move the dot to the {where} corner, {sum(token >= 2 for token in corners[i])} notes"
+        user.click(name, "#melody")
+        user.wait("studio.store.doc.melody.tokens.join() === arguments[0]", ",".join(map(str, corners[i])))
+
+
+def test_while_it_plays_the_pad_changes_the_melody_at_the_next_bar(user: StudioUser) -> None:
+    user.click("Fill the empty corners", "#melody")
+    user.wait("studio.store.doc.melody.pad.corners.every(Boolean)")
+    corners = corners_of(user)
+    user.browser.execute_script(
+        "window.changes = []; window.steps = [];"
+        "studio.player.onBar((bar) => steps.push(bar));"
+        "studio.store.subscribe((doc, before) => {"
+        " if (doc.melody.tokens !== before.melody.tokens) changes.push([steps.length, doc.melody.tokens.join()]); });"
+    )
+    user.click("Play", "#transport")
+    user.wait("steps.length === 1")
+    user.click(f"Move the dot to the top right corner, {sum(t >= 2 for t in corners[1])} notes", "#melody")
+    user.wait("changes.length")
+    # The listener of the panel is asked before that of the test.
+    assert user.value("changes") == [[1, ",".join(map(str, corners[1]))]]
+    assert user.value("steps.length") >= 1
+    user.click("Stop", "#transport")
+
+
+def test_the_melody_comes_back_from_the_address(user: StudioUser) -> None:
+    user.click("New melody", "#melody")
+    user.wait("studio.store.undoLabel === 'new melody'")
+    user.click("Fill the empty corners", "#melody")
+    user.wait("studio.store.doc.melody.pad.corners.every(Boolean)")
+    move_dot(user, ">v")
+    user.click("Octave down", "#melody")
+    state = "JSON.stringify({ ...studio.store.doc.melody, tokens: [...studio.store.doc.melody.tokens] })"
+    before = json.loads(user.value(state))
+    user.open(user.value("studio.writeAddress()").split("#")[1])
+    assert json.loads(user.value(state)) == before
+    user.wait("document.querySelector('.roll') && !document.getElementById('melody').hidden")
+
+
+def test_nothing_went_wrong(driver: Any) -> None:
+    assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
