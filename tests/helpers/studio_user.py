@@ -12,6 +12,13 @@ SECONDS = 30
 
 DRUM_OF_PITCH = {pitch: i for i, drum in enumerate(REDUCED_DRUM_CLASSES) for pitch in drum.pitches}
 
+_BUTTON = """
+const root = document.querySelector(arguments[0]), name = arguments[1];
+const isCalled = (button) => button.getAttribute("aria-label") === name || button.innerText.trim() === name;
+return [...(root?.querySelectorAll("button") ?? [])].find((button) => isCalled(button) && button.checkVisibility());
+"""
+"""Finds a button in one call: one by one, elements can go while they are looked at."""
+
 Hit = tuple[int, int, int, float]
 """Step, drum, velocity, and how late it is in steps."""
 
@@ -44,10 +51,9 @@ class StudioUser:
         """The button that is called so, by its accessible name or its text, within the element of a CSS selector."""
         deadline = time.monotonic() + SECONDS
         while True:
-            root = self.browser.find_element("css selector", within)
-            for button in root.find_elements("css selector", "button"):
-                if button.is_displayed() and name in (button.get_attribute("aria-label"), button.text):
-                    return button
+            found = self.browser.execute_script(_BUTTON, within, name)
+            if found:
+                return found
             assert time.monotonic() < deadline, f"There is no button {name!r} within {within}."
             time.sleep(0.05)
 
