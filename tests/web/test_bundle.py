@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from web import bundle as bundling
 
 
@@ -55,3 +56,23 @@ def test_what_cannot_be_joined_is_refused(modules: Path, text: str, message: str
     (modules / "main.js").write_text(text)
     with pytest.raises(ValueError, match=message):
         bundling.bundle("main.js")
+
+
+FOLDERS_BELOW = {
+    "music": set(),
+    "engine": {"music"},
+    "sound": {"music"},
+    "gallery": {"music", "sound"},
+    "studio": {"music", "engine", "sound"},
+}
+"""What the modules of each folder of `web/` may import besides their own."""
+
+
+def test_imports_of_the_folders_run_one_way() -> None:
+    web = ROOT / "web"
+    paths = sorted(path.relative_to(web) for path in web.rglob("*.js"))
+    assert {path.parts[0] for path in paths} == set(FOLDERS_BELOW)
+    for path in paths:
+        text = (web / path).read_text(encoding="utf-8")
+        targets = set(re.findall(r"^(?:import .*|\}) from \"\.\./(\w+)/", text, re.MULTILINE))
+        assert targets <= FOLDERS_BELOW[path.parts[0]], path
