@@ -14,7 +14,7 @@ from tests.helpers.module_page import answer_of, open_module
 from tests.helpers.pitched_sequences import pitched
 
 STEPS = 32
-NAMES = "equalMelodies, noteAt, notesOf, pitchName, tidied, tokensOfNotes, transposed, withNote, withoutNote"
+NAMES = "equalMelodies, lockedMelody, mergedMelody, noteAt, notesOf, pitchName, tidied, tokensOfNotes, transposed, withNote, withoutNote"
 ENTRY = f'import {{ {NAMES} }} from "./music/melody.js";\nObject.assign(window, {{ {NAMES} }});\n'
 
 
@@ -144,6 +144,30 @@ def test_a_note_is_found_and_taken_out_and_pitches_move(page: Any) -> None:
         " equalMelodies(transposed(tokens, 0), tokens), equalMelodies(transposed(tokens, 1), tokens)];",
     )
     assert found == [[None, 21, 21, None, 108], [108], [21, 108], [22, 97], [21, 96], True, False]
+
+
+def test_what_is_locked_stays_to_its_last_step(page: Any) -> None:
+    rng = np.random.default_rng(4)
+    pairs = [[random_tokens(rng, 0.25), random_tokens(rng, 0.25)] for _ in range(60)]
+    for locks in ([True, False], [False, True], [True, True], [False, False]):
+        found = answer_of(
+            page,
+            "return args[0].map(([before, drawn]) => {"
+            " const kept = lockedMelody(before, args[1]), made = mergedMelody(kept, drawn);"
+            " return [[...kept.hole], ...[before, made, drawn].map((t) => notesOf(t).map((n) => [n.pitch, n.start, n.length]))];"
+            "});",
+            pairs, locks,
+        )  # fmt: skip
+        for hole, before, made, drawn in found:
+            bars = [set(range(start // 16, (start + length - 1) // 16 + 1)) for _, start, length in before]
+            locked = {bar for bar, lock in enumerate(locks) if lock}
+            stay = [note for note, inside in zip(before, bars, strict=True) if inside & locked]
+            assert [note for note in made if not hole[note[1]]] == stay
+            free = [note[:2] for note in drawn if hole[note[1]]]
+            assert [note[:2] for note in made if hole[note[1]]] == free
+            assert all(
+                hole[step] for note in made if note not in stay for step in range(note[1], note[1] + note[2])
+            )
 
 
 def test_what_is_no_note_of_a_piano_is_refused(page: Any) -> None:

@@ -45,7 +45,16 @@ def user(driver: Any, page: Path, tmp_path: Path) -> StudioUser:
     user.open()
     user.click("Melody", "#tabs")
     user.wait("document.querySelector('.roll')")
+    user.browser.execute_script(
+        "studio.shownNotes = () => [...document.querySelectorAll('.roll-note')]"
+        ".map(({ dataset: d }) => [+d.pitch, +d.start, +d.length]);"
+    )
     return user
+
+
+def notes_of(user: StudioUser) -> list[list[int]]:
+    """Pitch, start and length of the notes on screen."""
+    return user.value("studio.shownNotes()")
 
 
 def tokens_of(user: StudioUser, expression: str = "studio.store.doc.melody.tokens") -> list[int]:
@@ -85,6 +94,41 @@ def test_a_new_melody_is_drawn_and_taken_back(user: StudioUser) -> None:
     assert tokens_of(user) == second
 
 
+@pytest.mark.parametrize("locked", [0, 1])
+def test_a_locked_bar_stays_and_the_other_is_drawn_to_fit(user: StudioUser, locked: int) -> None:
+    first = notes_of(user)
+    user.click(f"Lock bar {locked + 1}", "#melody")
+    kept = [note for note in first if note[1] // 16 == locked]
+    for _ in range(3):
+        before = notes_of(user)
+        user.click("New melody", "#melody")
+        user.wait("JSON.stringify(studio.shownNotes()) !== JSON.stringify(arguments[0])", before)
+        assert [note for note in notes_of(user) if note[1] // 16 == locked] == kept
+    user.click(f"Lock bar {2 - locked}", "#melody")
+    user.click("New melody", "#melody")
+    user.wait("document.getElementById('alert').textContent.includes('nothing to draw')")
+
+
+def test_filling_in_is_that_of_python(user: StudioUser, model: TrainedModel) -> None:
+    for seed in range(3):
+        (sequence,) = model.sample(1, temperature=0.7, seed=seed)
+        (example,) = model.examples_of(sequence)[:1]
+        hole = np.zeros(32, bool)
+        hole[16 * (seed % 2) : 16 * (seed % 2) + 16] = True
+        expected = model.infill(example, hole, n=16, temperature=None, seed=seed)
+        noise = np.random.default_rng([seed, 5]).standard_normal((16, 64), np.float32)
+        found = user.value(
+            "studio.engine.debug('infilled', { role: 'melody', tokens: Int16Array.from(arguments[0]),"
+            " hole: Uint8Array.from(arguments[1]), noise: Float32Array.from(arguments[2]), uniforms: null,"
+            " temperature: 1, gumbels: null }).then((r) => [[...r.tokens], [...r.logWeights]])",
+            example.inputs.tolist(),
+            hole.astype(int).tolist(),
+            noise.ravel().tolist(),
+        )
+        assert found[0] == expected.values.ravel().tolist()
+        np.testing.assert_allclose(found[1], expected.log_weights, atol=2e-3)
+
+
 def test_corners_are_exact_and_between_them_stands_what_the_model_says(
     user: StudioUser, model: TrainedModel
 ) -> None:
@@ -104,8 +148,7 @@ def test_corners_are_exact_and_between_them_stands_what_the_model_says(
             for note in sequence.notes
         ]
         user.wait(
-            "JSON.stringify([...document.querySelectorAll('.roll-note')].map(({ dataset: d }) =>"
-            " [+d.pitch, +d.start, +d.length])) === JSON.stringify(arguments[0])",
+            "JSON.stringify(studio.shownNotes()) === JSON.stringify(arguments[0])",
             expected,
         )
     for i, where in enumerate(CORNERS):

@@ -108,6 +108,16 @@ class Engine {
   }
 
   /**
+   * A clip with some steps drawn again so that they fit the others, which stay. For models of one token a step.
+   * @param {{role: string, tokens: Int16Array, hole: Uint8Array, temperature: number, seed: number, tag?: string}} options
+   *   tokens and hole `[steps]`; the hole is 1 where tokens are to be drawn.
+   * @returns {Promise<Int16Array>} `[steps]`.
+   */
+  infill(options) {
+    return this.#call("infill", options);
+  }
+
+  /**
    * What lies between four clips.
    * @param {{role: string, corners: Float32Array[], x: number, y: number, exact?: (Uint16Array|Int16Array)[],
    *   tag?: string}} options latent vectors of top left, top right, bottom left and bottom right; x and y from 0 to 1;

@@ -6,7 +6,7 @@ import { uniforms } from "./random.js";
 import { TESTS } from "./testing.js";
 
 /** The methods that `call` takes. */
-const METHODS = ["open", "draw", "encode", "decode", "mix", "move", "humanize", "tap", "debug"];
+const METHODS = ["open", "draw", "encode", "decode", "infill", "mix", "move", "humanize", "tap", "debug"];
 
 /** Latent vectors that are remembered: those of the corners and of the beat that sliders move. */
 const REMEMBERED = 16;
@@ -88,6 +88,11 @@ export class Engine {
     const isDrawn = temperature !== null && temperature > 0;
     const draws = isDrawn ? given || uniforms(seed, n * model.config.steps * model.draws) : null;
     return model.decode(z, n, { uniforms: draws, temperature: temperature || 1 });
+  }
+
+  /** @param {{role: string, tokens: Int16Array, hole: Uint8Array, temperature: number, seed: number}} args */
+  async infill({ role, ...task }) {
+    return (await this.model(role)).infill(task);
   }
 
   /** @param {{role: string, corners: Float32Array[], x: number, y: number, exact?: ArrayLike<number>[]}} args */

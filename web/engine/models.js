@@ -6,6 +6,7 @@ import { refined } from "./editing.js";
 import { LstmEncoder } from "./encoders.js";
 import { GroovePlayer } from "./grooves.js";
 import { HistoryPlayer } from "./history_drums.js";
+import { infilled } from "./infilling.js";
 import { encoderInputs } from "./inputs.js";
 import { MusicVaeDecoder } from "./music_vae.js";
 import { drumsOfTaps, humanized } from "./performing.js";
@@ -116,6 +117,17 @@ export class MusicVaeModel extends LatentModel {
       mask: known && mask ? maskTokens(mask, mask.length / steps) : null,
     });
     return Uint16Array.from(played);
+  }
+
+  /** A clip's hole filled in, with `candidates` to choose from: tokens `[steps]`. */
+  infill({ tokens, hole, temperature, seed, candidates = 32 }) {
+    const { steps, z_size: zSize } = this.config, isDrawn = temperature > 0;
+    const found = infilled(this, {
+      tokens, hole, noise: normals(seed, candidates * zSize), temperature: temperature || 1,
+      uniforms: isDrawn ? uniforms(seed, candidates * steps) : null,
+      gumbels: isDrawn ? uniforms(seed, candidates, 2).map((u) => -Math.log(-Math.log(u + 2 ** -25))) : null,
+    });
+    return found.tokens.slice(0, steps);
   }
 
   /** As `HistoryModel.decode`, with uniforms of each of a token's bits where the model draws these. */

@@ -1,5 +1,6 @@
 // What only tests ask for: the parts of a model with all that decides them given, to be compared with Python's.
 
+import { infilled } from "./infilling.js";
 import { slerp } from "./interpolation.js";
 import { normals, uniforms } from "./random.js";
 
@@ -22,6 +23,9 @@ export const TESTS = {
 
   /** Hits, velocities and offsets of a groove model. */
   performed: ({ controls, n, options }, model) => model.player.perform(controls, n, options),
+
+  /** Candidates for a hole, and their importance. */
+  infilled: (task, model) => infilled(model, task),
 
   /** A point on the way between two vectors. */
   slerp: ({ start, end, t }) => slerp(start, end, t),

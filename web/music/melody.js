@@ -143,6 +143,42 @@ export function within(note, steps = MELODY_STEPS) {
 }
 
 /**
+ * What stays of a melody where bars are locked: all that is in them, and to their ends the notes that sound in them.
+ * @param {ArrayLike<number>} tokens
+ * @param {boolean[]} locks of each bar
+ * @returns {{tokens: Int16Array, hole: Uint8Array}} the melody with silence at the start of a locked bar written as such,
+ *   and 1 for each step that doesn't stay
+ */
+export function lockedMelody(tokens, locks) {
+  const plain = tidied(tokens), hole = new Uint8Array(plain.length).fill(1);
+  const isLocked = (step) => locks[Math.floor(step / MELODY_STEPS_PER_BAR)];
+  for (let step = 0; step < plain.length; step++) if (isLocked(step)) hole[step] = 0;
+  for (const { start, length } of notesOf(plain)) {
+    const steps = Array.from({ length }, (_, i) => start + i);
+    if (steps.some(isLocked)) hole.fill(0, start, start + length);
+  }
+  for (let step = 0; step < plain.length; step += MELODY_STEPS_PER_BAR) {
+    if (isLocked(step) && plain[step] === NO_EVENT && !noteAt(plain, step)) plain[step] = NOTE_OFF;
+  }
+  return { tokens: plain, hole };
+}
+
+/**
+ * A melody with what stays of another: its notes have their lengths, too, whatever is drawn behind them.
+ * @param {{tokens: Int16Array, hole: Uint8Array}} kept of lockedMelody
+ * @param {ArrayLike<number>} drawn
+ * @returns {Int16Array}
+ */
+export function mergedMelody(kept, drawn) {
+  const made = Int16Array.from(kept.tokens, (token, step) => (kept.hole[step] ? drawn[step] : token));
+  for (const { start, length } of notesOf(kept.tokens)) {
+    const end = start + length;
+    if (!kept.hole[start] && end < made.length && made[end] === NO_EVENT) made[end] = NOTE_OFF;
+  }
+  return tidied(made);
+}
+
+/**
  * The melody in other pitches; what would leave the piano moves by octaves back into it.
  * @param {ArrayLike<number>} tokens
  * @param {number} semitones

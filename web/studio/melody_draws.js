@@ -1,7 +1,7 @@
 // Melodies that the model draws. No DOM.
 
 import { normals } from "../engine/random.js";
-import { notesOf, tidied } from "../music/melody.js";
+import { lockedMelody, mergedMelody, notesOf, tidied } from "../music/melody.js";
 import { SEEDS } from "./melody_state.js";
 
 const ROLE = "melody";
@@ -40,4 +40,19 @@ export async function drawnMelodies(engine, count, temperature) {
     found.push({ seed, tokens });
   }
   return found;
+}
+
+/**
+ * A melody drawn again around its locked bars: the model draws notes that fit those that stay.
+ * @param {Object} engine
+ * @param {Int16Array} tokens
+ * @param {boolean[]} locks of the bars, one of them open
+ * @param {number} temperature
+ * @returns {Promise<{seed: number, tokens: Int16Array}>}
+ */
+export async function drawnAround(engine, tokens, locks, temperature) {
+  const kept = lockedMelody(tokens, locks), seed = Math.floor(Math.random() * SEEDS);
+  if (!kept.hole.includes(1)) throw new Error("The locked notes fill both bars, so there is nothing to draw.");
+  const drawn = await engine.infill({ role: ROLE, tokens: kept.tokens, hole: kept.hole, temperature, seed });
+  return { seed, tokens: mergedMelody(kept, drawn) };
 }

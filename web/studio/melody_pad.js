@@ -1,7 +1,7 @@
 // The pad between four melodies. In a corner lies a melody, exactly; between them the model says what is heard, and it
 // remembers melodies only roughly: the corners' latent vectors are the posterior means of their melodies.
 
-import { notesOf, tidied } from "../music/melody.js";
+import { lockedMelody, mergedMelody, notesOf, tidied } from "../music/melody.js";
 import { drawnMelodies } from "./melody_draws.js";
 import { button, element } from "./elements.js";
 import { CORNERS, PadSurface, cornerAt } from "./pad_surface.js";
@@ -88,9 +88,9 @@ class MelodyPad {
   #apply() {
     const { pending } = this;
     this.pending = null;
-    if (pending && pending.pad === this.melody().pad) {
-      this.set("dot of the pad", { tokens: pending.tokens }, { merge: MERGE });
-    }
+    if (!pending || pending.pad !== this.melody().pad) return;
+    const { tokens, locks } = this.melody(), made = mergedMelody(lockedMelody(tokens, locks), pending.tokens);
+    this.set("dot of the pad", { tokens: made }, { merge: MERGE });
   }
 
   #put(label, corners, place = {}) {

@@ -1,9 +1,9 @@
 // The Melody tab: a piano roll of two bars, new melodies from the model, and what plays and saves them.
 
 import { eventsOfStep } from "../music/beat.js";
-import { emptyMelody, notesOf, transposed } from "../music/melody.js";
+import { emptyMelody, lockedMelody, mergedMelody, notesOf, transposed } from "../music/melody.js";
 import { button, choice, element, slider, toggle } from "./elements.js";
-import { drawnMelodies } from "./melody_draws.js";
+import { drawnAround, drawnMelodies } from "./melody_draws.js";
 import { mountMelodyFiles } from "./melody_files.js";
 import { mountMelodyPad } from "./melody_pad.js";
 import { MelodyRoll } from "./melody_roll.js";
@@ -55,12 +55,16 @@ function drawing({ app, melody, set }) {
     onchange: (value) => set("voice", { voice: Number(value) }),
   });
   const beat = toggle("Play the beat too", melody().withBeat, (withBeat) => set("the beat", { withBeat }));
+  const locks = [0, 1].map((bar) => toggle(`Lock bar ${bar + 1}`, melody().locks[bar], (on) => {
+    set(on ? "lock" : "unlock", { locks: melody().locks.map((lock, i) => (i === bar ? on : lock)) });
+  }, { title: "What is locked stays when a melody is drawn or mixed" }));
   app.store.subscribe((doc) => {
+    doc.melody.locks.forEach((on, bar) => locks[bar].set(on));
     warmth.set(doc.melody.temperature);
     voice.set(String(doc.melody.voice));
     beat.set(doc.melody.withBeat);
   });
-  return element("div", { class: "row-of" }, draw, warmth.root, voice.root, beat.root);
+  return element("div", { class: "row-of" }, draw, warmth.root, ...locks.map((lock) => lock.root), voice.root, beat.root);
 }
 
 function editing({ app, melody, set, roll }) {
@@ -86,10 +90,17 @@ function editing({ app, melody, set, roll }) {
 }
 
 async function newMelody({ app, melody, set }) {
+  const { tokens: before, locks, temperature } = melody();
+  if (locks.every(Boolean)) {
+    app.say("Both bars are locked, so there is nothing to draw; unlock one.", "error");
+    return;
+  }
   try {
-    const [{ seed, tokens }] = await drawnMelodies(app.engine, 1, melody().temperature);
-    set("new melody", { tokens, seed });
-    app.say(`A new melody of ${notesOf(tokens).length} notes.`);
+    const { seed, tokens } = locks.some(Boolean) ? await drawnAround(app.engine, before, locks, temperature)
+      : (await drawnMelodies(app.engine, 1, temperature))[0];
+    // What was changed or locked meanwhile stays.
+    const now = melody();
+    set("new melody", { tokens: mergedMelody(lockedMelody(now.tokens, now.locks), tokens), seed });
   } catch (error) {
     app.say(error.message, "error");
   }

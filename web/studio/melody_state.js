@@ -28,14 +28,14 @@ const TOKENS = HIGHEST - LOWEST + 1 + FIRST_PITCH;
 
 /**
  * @typedef {{tokens: Int16Array, seed: number, temperature: number, voice: number, withBeat: boolean,
- *   pad: {corners: (Int16Array|null)[], x: number, y: number}}} MelodyState `voice` is an index of VOICES; the corners
+ *   locks: boolean[], pad: {corners: (Int16Array|null)[], x: number, y: number}}} MelodyState `voice` is an index of VOICES; `locks` are of the bars; the corners
  *   are top left, top right, bottom left, bottom right; x goes to the right and y down, 0 to 1
  */
 
 /** @returns {MelodyState} the melody of someone who opens the page for the first time */
 export function melodyDefaults() {
   return {
-    tokens: tokensOfNotes(FIRST_TUNE.map(([pitch, start, length]) => ({ pitch, start, length }))), seed: 0, temperature: TEMPERATURE.usual, voice: 0, withBeat: false,
+    tokens: tokensOfNotes(FIRST_TUNE.map(([pitch, start, length]) => ({ pitch, start, length }))), seed: 0, temperature: TEMPERATURE.usual, voice: 0, withBeat: false, locks: [false, false],
     pad: { corners: [null, null, null, null], x: 0.5, y: 0.5 },
   };
 }
@@ -50,6 +50,7 @@ export function writeMelody(writer, melody) {
   writer.number(melody.temperature, TEMPERATURE.least, TEMPERATURE.most, 100);
   writer.bits(melody.voice, 3);
   writer.flag(melody.withBeat);
+  melody.locks.forEach((lock) => writer.flag(lock));
   writeTokens(writer, melody.tokens);
   writer.number(melody.pad.x, 0, 1, 1000);
   writer.number(melody.pad.y, 0, 1, 1000);
@@ -68,7 +69,8 @@ export function writeMelody(writer, melody) {
 export function readMelody(reader) {
   const melody = {
     seed: reader.bits(30), temperature: rounded(reader.number(TEMPERATURE.least, TEMPERATURE.most, 100)),
-    voice: reader.bits(3), withBeat: reader.flag(), tokens: readTokens(reader),
+    voice: reader.bits(3), withBeat: reader.flag(), locks: [reader.flag(), reader.flag()],
+    tokens: readTokens(reader),
     pad: { x: rounded(reader.number(0, 1, 1000)), y: rounded(reader.number(0, 1, 1000)), corners: [] },
   };
   if (melody.voice >= VOICES.length) throw new BitsError("a voice is unknown");
