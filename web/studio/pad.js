@@ -49,6 +49,7 @@ class PadPanel {
       this.applyPending();
       path.atBar(bar);
     });
+    app.player.onChange(() => this.applyUnheard());
     app.store.subscribe((doc, before) => this.show(doc, before));
     this.show(app.store.doc, null);
   }
@@ -57,6 +58,7 @@ class PadPanel {
     if (doc.pad !== before?.pad) {
       this.surface.setEnabled(doc.pad.corners.every(Boolean));
       this.surface.setDot(doc.pad.x, doc.pad.y);
+      this.surface.setWaiting(false);
     }
     const cornersChanged = doc.pad.corners !== before?.pad.corners;
     if (cornersChanged || doc.parts !== before?.parts) {
@@ -64,7 +66,7 @@ class PadPanel {
     }
     if (!cornersChanged) return;
     this.surface.setCorners(doc.pad.corners.map((corner, i) => ({
-      name: corner ? corner.name : "empty",
+      name: corner ? corner.name : "Empty",
       picture: corner ? beatPicture(corner.beat) : null,
       chooser: this.choosers[i].root,
     })));
@@ -89,13 +91,16 @@ class PadPanel {
     store.change("dot of the pad", (doc) => ({ ...doc, pad: { ...doc.pad, x, y } }), { merge: "pad" });
     const { pad } = store.doc;
     this.pending = null;
+    this.surface.setWaiting(true);
     this.mix(pad).then((beat) => {
       // Another move, an undo or other corners made this one void.
-      if (!beat || store.doc.pad !== pad) return;
+      if (store.doc.pad !== pad) return;
       this.pending = { pad, beat };
-      if (!this.app.player.isPlaying || this.app.player.source !== "beat") this.applyPending();
+      this.applyUnheard();
     }).catch((error) => {
-      if (!error.dropped) this.app.say(error.message, "error");
+      if (error.dropped) return;
+      this.surface.setWaiting(false);
+      this.app.say(error.message, "error");
     });
   }
 
@@ -109,9 +114,16 @@ class PadPanel {
     return mixedBeat(tokens, beats, cornerWeights(x, y));
   }
 
+  // Where the beat doesn't play, there is no bar line to wait for.
+  applyUnheard() {
+    const { player } = this.app;
+    if (!player.isPlaying || player.source !== "beat") this.applyPending();
+  }
+
   applyPending() {
     const { pending } = this, { store } = this.app;
     this.pending = null;
+    if (pending) this.surface.setWaiting(false);
     if (!pending || store.doc.pad !== pending.pad) return;
     this.applied = pending.pad;
     const { doc } = store;
@@ -139,8 +151,8 @@ class PadPanel {
   async cornerOf(source) {
     const { doc } = this.app.store;
     if (source === "clear") return null;
-    if (source === "current") return { name: "from the grid", beat: doc.beat };
-    if (source === "new") return { name: "new beat", beat: fitted(await drawnBeat(this.app), doc.beat.steps) };
+    if (source === "current") return { name: "From the grid", beat: doc.beat };
+    if (source === "new") return { name: "New beat", beat: fitted(await drawnBeat(this.app), doc.beat.steps) };
     const [kind, number] = source.split(" ");
     if (kind === "part") return { name: doc.parts[number].name, beat: doc.parts[number].beat };
     const pattern = this.app.patterns[number];

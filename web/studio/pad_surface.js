@@ -42,8 +42,8 @@ export class PadSurface {
     this.note = element("p", { class: "pad-note" }, empty);
     this.square = element("div", { class: "pad-square" }, this.line, this.note, this.dot);
     this.cards = CORNERS.map((where, i) => this._card(where, i));
-    this.root = element("div", { class: "pad" }, this.cards[0].root, this.cards[1].root, this.square,
-      this.cards[2].root, this.cards[3].root);
+    this.root = element("div", { class: "pad-box" }, element("div", { class: "pad" }, this.cards[0].root,
+      this.cards[1].root, this.square, this.cards[2].root, this.cards[3].root));
     this._listen();
     this.setEnabled(false);
   }
@@ -76,6 +76,14 @@ export class PadSurface {
     this.dot.style.left = `${100 * x}%`;
     this.dot.style.top = `${100 * y}%`;
     this._describe();
+  }
+
+  /**
+   * Shows whether what the dot stands for is still to come.
+   * @param {boolean} waiting
+   */
+  setWaiting(waiting) {
+    this.dot.classList.toggle("waiting", waiting);
   }
 
   /**

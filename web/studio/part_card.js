@@ -23,10 +23,10 @@ export function partCard(part, actions) {
   const named = (text, action, label, key) => button(text, action, { "aria-label": label, "data-action": key });
   return element("li", { class: "part" },
     field,
-    element("div", { class: "part-picture" }, beatPicture(part.beat, part.bars)),
     barsChoice(part, actions.setBars),
+    element("div", { class: "part-picture" }, beatPicture(part.beat, part.bars)),
     element("div", { class: "row-of" },
-      named("Add", actions.add, `Add ${name} to the order`, "add"),
+      named("Add to order", actions.add, `Add ${name} to the order`, "add"),
       named("To the grid", actions.recall, `Put ${name} on the grid`, "recall"),
       named("Replace", actions.replace, `Replace ${name} with the beat on the grid`, "replace"),
       actions.fill ? named("Draw a fill", actions.fill, `Draw a fill for ${name}`, "fill") : null,
@@ -45,6 +45,6 @@ function barsChoice(part, setBars) {
 }
 
 function textOf([first, end], count) {
-  if (first === 0 && end === count) return count === 1 ? "Plays its bar" : `Plays all ${count} bars`;
-  return end - first === 1 ? `Plays bar ${end} only` : `Plays bars ${first + 1} to ${end}`;
+  if (first === 0 && end === count) return count === 1 ? "Its bar" : `All ${count} bars`;
+  return end - first === 1 ? `Bar ${end} only` : `Bars ${first + 1} to ${end}`;
 }
