@@ -57,7 +57,7 @@ export function docOfAddress(text) {
 function writeDoc(writer, doc) {
   writer.bits(TABS.indexOf(doc.tab), 2);
   writer.beat(doc.beat);
-  writer.number(doc.tempo, ...TEMPO_RANGE, 10);
+  writer.number(doc.tempo, ...TEMPO_RANGE, 1000);
   writer.number(doc.swing, 0, MOST_SWING, 100);
   writer.number(doc.feel.timing, 0, 1, 100);
   writer.number(doc.feel.velocity, 0, 1, 100);
@@ -85,7 +85,7 @@ function readDoc(reader) {
   if (!doc.tab) throw new BitsError("there is no such tab");
   doc.beat = reader.beat();
   if (doc.beat.steps > 4 * STEPS_PER_BAR) throw new BitsError("the beat is too long");
-  doc.tempo = reader.number(...TEMPO_RANGE, 10);
+  doc.tempo = reader.number(...TEMPO_RANGE, 1000);
   doc.swing = reader.number(0, MOST_SWING, 100);
   const timing = reader.number(0, 1, 100), velocity = reader.number(0, 1, 100);
   const style = readOptional(reader, () => nameOf(reader, STYLES));

@@ -133,7 +133,7 @@ export class BitReader {
   number(low, high, parts) {
     const steps = this.bits(widthOf(low, high, parts));
     if (steps > Math.round((high - low) * parts)) throw new BitsError("a number is out of range");
-    return low + steps / parts;
+    return (Math.round(low * parts) + steps) / parts;  // the number that a slider has there, to the last bit
   }
 
   /** @returns {string} */

@@ -5,7 +5,7 @@
 //  conditions: {name: number | string | null}, seed, shape: null | {base, result, amounts}, drumMap, melody,
 //  and the keys of pad_state.js: pad, path, parts, arrangement, loop}
 
-import { DRUM_COUNT, STEPS_PER_BAR, beatOfHits } from "../music/beat.js";
+import { DRUM_COUNT, STEPS_PER_BAR, beatOfHits, fitted } from "../music/beat.js";
 import { melodyDefaults } from "./melody_state.js";
 import { padDefaults } from "./pad_state.js";
 
@@ -61,6 +61,18 @@ export function defaultDoc() {
     melody: melodyDefaults(),
     ...padDefaults(),
   };
+}
+
+/**
+ * A document with a beat as long as the page's model plays, such as one that comes from another page by a link.
+ * @param {Object} doc
+ * @param {number} steps whole bars
+ * @returns {Object}
+ */
+export function fittedDoc(doc, steps) {
+  if (doc.beat.steps === steps) return doc;
+  const bars = noLocks(steps).bars.map((_, bar) => doc.locks.bars[bar] ?? false);
+  return { ...doc, beat: fitted(doc.beat, steps), locks: { ...doc.locks, bars }, shape: null };
 }
 
 /**

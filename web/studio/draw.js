@@ -1,6 +1,6 @@
 // New beat: the model draws all that is not locked, as the temperature and the conditions ask.
 
-import { beatOfTokens, merged, tokensOf } from "../music/beat.js";
+import { DRUM_COUNT, beatOfTokens, fitted, merged, tokensOf } from "../music/beat.js";
 import { STYLES } from "../music/styles.js";
 import { TEMPERATURE_RANGE, lockMask } from "./document.js";
 import { button, choice, element, slider } from "./elements.js";
@@ -74,10 +74,13 @@ function makeNewBeat(app, draw, state) {
 }
 
 async function drawBeat(app, seed) {
-  const { doc } = app.store;
-  const drawn = await drawnBeat(app, { seed, known: doc.beat, mask: lockMask(doc) });
-  // What was changed or locked meanwhile stays.
-  app.store.change("new beat", (now) => ({ ...now, beat: merged(now.beat, drawn, lockMask(now)), seed }));
+  const { doc } = app.store, mask = lockMask(doc);
+  const drawn = await drawnBeat(app, { seed, known: doc.beat, mask });
+  app.store.change("new beat", (now) => {
+    // What was locked meanwhile stays, too.
+    const kept = lockMask(now).map((locked, index) => locked | mask[index]);
+    return { ...now, beat: merged(now.beat, drawn, kept), seed };
+  });
 }
 
 /** @returns {number} a seed that was not there before */
@@ -90,13 +93,16 @@ export function newSeed() {
  * @param {Object} app see main.js
  * @param {{seed?: number, known?: import("../music/beat.js").Beat, mask?: Uint8Array, conditions?: Object}} [options]
  *   the hits and rests where the mask is 1 are those of `known`; `conditions` beside the document's
- * @returns {Promise<import("../music/beat.js").Beat>} as long as the model's clips
+ * @returns {Promise<import("../music/beat.js").Beat>} as long as the grid's
  */
 export async function drawnBeat(app, { seed = newSeed(), known, mask, conditions = {} } = {}) {
-  const { doc } = app.store;
-  const tokens = await app.engine.draw({
-    seed, temperature: doc.temperature, conditions: asked(app, doc, conditions), known: known && tokensOf(known), mask,
+  const { doc } = app.store, { steps } = app.engine.model("draw"), all = new Uint8Array(steps * DRUM_COUNT);
+  if (mask) all.set(mask);
+  const drawn = await app.engine.draw({
+    seed, temperature: doc.temperature, conditions: asked(app, doc, conditions),
+    known: known && tokensOf(fitted(known, steps)), mask: mask && all,
   });
+  const tokens = drawn.slice(0, doc.beat.steps);
   return beatOfTokens(tokens, await dynamics(app, doc, tokens, seed));
 }
 
@@ -106,7 +112,8 @@ async function dynamics(app, doc, tokens, seed) {
   try {
     const beat = beatOfTokens(tokens);
     const { velocities } = await app.engine.humanize({
-      tokens, velocities: beat.velocities, offsets: beat.offsets, qpm: doc.tempo, style: null, temperature: 0, seed,
+      tokens, velocities: beat.velocities, offsets: beat.offsets, qpm: doc.tempo, style: doc.conditions.style ?? null,
+      temperature: 0, seed,
     });
     return velocities.map((velocity) => Math.round(Math.min(127, Math.max(1, velocity))));
   } catch {

@@ -49,7 +49,7 @@ export function listenToPointer(app, lanes) {
   lanes.addEventListener("pointercancel", (event) => { if (gesture?.id === event.pointerId) end(false); });
   // `touch-action: pan-y` leaves vertical movement to the page; once a finger sets a velocity it is ours.
   lanes.addEventListener("touchmove", (event) => {
-    if (gesture?.mode === "velocity" || gesture?.mode === "paint") event.preventDefault();
+    if (event.cancelable && gesture && gesture.mode !== "wait") event.preventDefault();
   }, { passive: false });
   lanes.addEventListener("contextmenu", (event) => { if (gesture) event.preventDefault(); });
 }

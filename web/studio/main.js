@@ -25,7 +25,7 @@ import { startEngine } from "../engine/client.js";
 import { fitted, settled } from "../music/beat.js";
 import { AddressError, addressOf, docOfAddress } from "./address.js";
 import { mountArrangement } from "./arrangement.js";
-import { defaultDoc } from "./document.js";
+import { defaultDoc, fittedDoc } from "./document.js";
 import { mountDraw } from "./draw.js";
 import { mountFiles } from "./files.js";
 import { mountGrid } from "./grid.js";
@@ -45,6 +45,7 @@ import { mountTransport } from "./transport_row.js";
 
 const ADDRESS_DELAY_MS = 400;
 const MESSAGE_MS = 8000;
+const MOST_STEPS = 64;
 const FIRST_VOLUME = 0.8;
 
 function packed(id) {
@@ -62,11 +63,12 @@ function openEngine() {
 
 // The document of the address, or the first one; and what is to be said about it.
 function openDoc(engine) {
-  const text = location.hash.slice(1), first = defaultDoc();
-  first.temperature = engine.model("draw")?.temperature ?? first.temperature;
+  const text = location.hash.slice(1), model = engine.model("draw");
+  const steps = Math.min(MOST_STEPS, model?.steps ?? MOST_STEPS), first = fittedDoc(defaultDoc(), steps);
+  first.temperature = model?.temperature ?? first.temperature;
   if (!text) return { doc: first, problem: null };
   try {
-    return { doc: docOfAddress(text), problem: null };
+    return { doc: fittedDoc(docOfAddress(text), steps), problem: null };
   } catch (error) {
     if (!(error instanceof AddressError)) throw error;
     return { doc: first, problem: error.message };
@@ -118,7 +120,7 @@ function makeApp(engine, doc) {
     },
     openAddress(text) {
       try {
-        const opened = docOfAddress(text);
+        const opened = fittedDoc(docOfAddress(text), store.doc.beat.steps);
         store.change("open link", () => opened);
         app.say("Opened the link.");
       } catch (error) {
@@ -175,4 +177,8 @@ function main() {
   if (problem) app.say(problem, "error");
 }
 
-main();
+try {
+  main();
+} finally {
+  document.body.classList.remove("opening");
+}

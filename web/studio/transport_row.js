@@ -11,7 +11,6 @@ const FIRST_VOLUME = 80;
  */
 export function mountTransport(root, app) {
   app.slots.save = element("span", { class: "slot" });
-  root.setAttribute("role", "group");
   root.append(
     playButton(app), ...tempoAndSwing(app),
     slider({
