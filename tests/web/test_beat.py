@@ -1,7 +1,6 @@
 """Beats as data: tokens, hits, locks' merging, and the bits that an address is made of."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
