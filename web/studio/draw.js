@@ -35,7 +35,7 @@ function makeNewBeat(app, draw, state) {
   const show = (text) => { state.textContent = text; };
   if (!app.engine.model("draw")) {
     draw.disabled = true;
-    show("This page has no model that draws beats.");
+    show("This page has no model that draws.");
     app.newBeat = async () => app.say("This page has no model that draws beats.", "error");
     return;
   }
@@ -43,7 +43,7 @@ function makeNewBeat(app, draw, state) {
   app.newBeat = async (seed = newSeed()) => {
     if (!isLoaded.value) {
       isWanted = true;
-      show("The beat is drawn as soon as the models are loaded.");
+      show("Drawn once the models are loaded.");
       return;
     }
     if (isDrawing) return;
