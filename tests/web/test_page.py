@@ -165,6 +165,14 @@ def test_attribute_vectors_beside_ones_own_checkpoint_come_along(tmp_path: Path)
     assert export_page(tmp_path, f"--checkpoint_file={lone}", "--force").models[0]["attributes"] is None
 
 
+def test_a_page_with_a_large_model_is_announced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(studio, "USUAL_BYTES", 1_000_000)
+    export_page(tmp_path)
+    assert "The model is large, so the page takes a while to open and to draw." in capsys.readouterr().out
+
+
 # What is refused.
 
 
