@@ -92,10 +92,9 @@ def _why_not_drums(found: OpenedCheckpoint) -> str:
     if not isinstance(converter, DrumsConverter):
         return f"plays {_PLAYED[found.config.converter['name']]}, and the page takes models that draw beats"
     if converter.pitch_classes not in (PITCH_CLASSES["reduced"], PITCH_CLASSES["roland"]):
-        return (
-            f"plays {len(converter.pitch_classes)} drums, and the page takes models of the "
-            f"{len(REDUCED_DRUM_CLASSES)} drums of the reduced kit"
-        )
+        count, expected = len(converter.pitch_classes), len(REDUCED_DRUM_CLASSES)
+        plays = f"{count} drums" if count != expected else "other drums"
+        return f"plays {plays}, and the page takes models of the {expected} drums of Magenta's reduced kit"
     if converter.time_signature not in (None, (4, 4)):
         return f"plays in {'/'.join(map(str, converter.time_signature))}, and the page is in 4/4"
     if (converter.steps_per_quarter, converter.steps_per_bar) != (4, 16):

@@ -16,6 +16,7 @@ import export
 from catalog.config import frozen
 from common.errors import CheckpointError, InputError, UserError
 from models.formats import ours as checkpoint
+from preprocess.converters import CONVERTERS
 from render.studio import studio_html
 from tests.helpers.browser import headless_chromium
 from tests.helpers.checkpoints import tiny_config, tiny_history_config, zero_weights
@@ -206,6 +207,18 @@ def test_other_models_are_refused_with_a_sentence(tmp_path: Path, name: str, sen
     assert not output.exists()
 
 
+def test_models_of_every_converter_have_a_word_for_what_they_play() -> None:
+    assert {"drums", *studio._PLAYED} == set(CONVERTERS)
+
+
+def test_nine_other_drums_are_refused(tmp_path: Path) -> None:
+    config = tiny_config("cat-drums_2bar_small")
+    kit = {"pitch_classes": tuple((pitch,) for pitch in range(36, 45))}
+    config = dataclasses.replace(config, converter=frozen({**config.converter, **kit}))
+    with pytest.raises(InputError, match="cat-drums_2bar_small plays other drums, and the page takes"):
+        export_page(tmp_path, save(tmp_path, config))
+
+
 def test_a_decoder_that_only_keras_plays_is_refused(tmp_path: Path) -> None:
     config = tiny_config("cat-drums_2bar_small", residual_decoder=True)
     with pytest.raises(InputError, match="cat-drums_2bar_small has a decoder that only Keras plays"):
@@ -275,10 +288,6 @@ def test_no_name_becomes_an_element() -> None:
     assert hostile.texts["title"] == hostile.texts["h1"] == HOSTILE
     assert hostile.models[0]["name"] == HOSTILE
     assert json.loads(hostile.texts["patterns"])[0]["style"] == HOSTILE
-
-
-def _with(part: str, value: dict[str, Any]) -> Any:
-    return lambda config: dataclasses.replace(config, **{part: frozen({**getattr(config, part), **value})})
 
 
 HOSTILE_HEADERS = {
