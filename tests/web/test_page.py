@@ -208,7 +208,8 @@ def test_other_models_are_refused_with_a_sentence(tmp_path: Path, name: str, sen
 
 
 def test_models_of_every_converter_have_a_word_for_what_they_play() -> None:
-    assert {"drums", *studio._PLAYED} == set(CONVERTERS)
+    # "relative" is of piano models, which are refused by their family.
+    assert {"drums", "relative", *studio._PLAYED} == set(CONVERTERS)
 
 
 def test_nine_other_drums_are_refused(tmp_path: Path) -> None:
