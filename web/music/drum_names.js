@@ -7,8 +7,8 @@ const KIT_WORDS = new Set(
   (
     "drum drums drumkit drumset drumloop drumrack kit perc percs percussion percussions percusion percussao percussie " +
     "perkussion perkusja percussioni batterie bateria batteria schlagzeug slagverk slagwerk trumset trummor rummut " +
-    "bicie davul perkusyon ударные барабаны барабан перкуссия ドラム ドラムス パーカッション 鼓 架子鼓 打击乐 드럼 퍼커션 tr808 " +
-    "tr909 tr707 tr606 beatbox"
+    "bicie davul perkusyon ударные барабаны барабан перкуссия ドラム ドラムス パーカッション 鼓 架子鼓 打击乐 드럼 퍼커션 " +
+    "tr808 tr909 tr707 tr606 beatbox"
   ).split(" "),
 );
 
@@ -58,8 +58,8 @@ const NOT_DRUMS = new RegExp(
  * What a track's name says of drums.
  * @param {string} name
  * @returns {{isPitched: boolean, kit: ""|"alone"|"as part of a title", drum: number|null}} whether it names an
- *   instrument that is played at pitches; whether it names a drum kit; and the pitch of the one drum that it names, such
- *   as 36 for "Kick 2" or "BD", null where it names none.
+ *   instrument that is played at pitches; whether it names a drum kit; and the pitch of the one drum that it names,
+ *   such as 36 for "Kick 2" or "BD", null where it names none.
  */
 export function readName(name) {
   const text = plain(name);
