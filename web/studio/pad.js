@@ -1,6 +1,6 @@
 // The pad between four beats: moving the dot changes the beat, at the next bar while it plays.
 
-import { fitted, merged, tokensOf } from "../music/beat.js";
+import { equalBeats, fitted, merged, tokensOf } from "../music/beat.js";
 import { mixedBeat } from "../music/mixed_beat.js";
 import { beatPicture } from "./beat_picture.js";
 import { cornerChooser } from "./corner_chooser.js";
@@ -31,7 +31,8 @@ class PadPanel {
     this.app = app;
     this.codes = new WeakMap();  // beat -> promise of its latent vector
     this.pending = null;
-    this.applied = app.store.doc.pad;
+    this.applied = app.store.doc.pad;  // where the dot was when the beat on the grid last changed with it
+    this.isMoving = false;
     this.asked = [0, 0, 0, 0];
     this.surface = new PadSurface({
       label: "Place between the four beats",
@@ -58,7 +59,9 @@ class PadPanel {
     if (doc.pad !== before?.pad) {
       this.surface.setEnabled(doc.pad.corners.every(Boolean));
       this.surface.setDot(doc.pad.x, doc.pad.y);
-      this.surface.setWaiting(false);
+      this.setWaiting(false);
+      // Undo and links bring the place and its beat together.
+      if (!this.isMoving) this.applied = doc.pad;
     }
     const cornersChanged = doc.pad.corners !== before?.pad.corners;
     if (cornersChanged || doc.parts !== before?.parts) {
@@ -88,10 +91,17 @@ class PadPanel {
   move(x, y, starts) {
     const { store } = this.app;
     if (starts) store.settle();
+    this.isMoving = true;
     store.change("dot of the pad", (doc) => ({ ...doc, pad: { ...doc.pad, x, y } }), { merge: "pad" });
-    const { pad } = store.doc;
+    this.isMoving = false;
+    this.request();
+  }
+
+  // Ask for the beat of the dot's place; it is put on the grid in time.
+  request() {
+    const { store } = this.app, { pad } = store.doc;
     this.pending = null;
-    this.surface.setWaiting(true);
+    this.setWaiting(true);
     this.mix(pad).then((beat) => {
       // Another move, an undo or other corners made this one void.
       if (store.doc.pad !== pad) return;
@@ -99,7 +109,7 @@ class PadPanel {
       this.applyUnheard();
     }).catch((error) => {
       if (error.dropped) return;
-      this.surface.setWaiting(false);
+      this.setWaiting(false);
       this.app.say(error.message, "error");
     });
   }
@@ -114,6 +124,11 @@ class PadPanel {
     return mixedBeat(tokens, beats, cornerWeights(x, y));
   }
 
+  setWaiting(isWaiting) {
+    this.isWaiting = isWaiting;
+    this.surface.setWaiting(isWaiting);
+  }
+
   // Where the beat doesn't play, there is no bar line to wait for.
   applyUnheard() {
     const { player } = this.app;
@@ -123,7 +138,7 @@ class PadPanel {
   applyPending() {
     const { pending } = this, { store } = this.app;
     this.pending = null;
-    if (pending) this.surface.setWaiting(false);
+    if (pending) this.setWaiting(false);
     if (!pending || store.doc.pad !== pending.pad) return;
     this.applied = pending.pad;
     const { doc } = store;
@@ -143,9 +158,11 @@ class PadPanel {
   }
 
   setCorner(i, corner) {
+    const { isWaiting } = this;
     this.app.store.change(`${CORNERS[i]} corner`, (doc) => ({
       ...doc, pad: { ...doc.pad, corners: doc.pad.corners.map((old, j) => (i === j ? corner : old)) },
     }), { merge: `corner ${i}` });
+    if (isWaiting && corner) this.request();
   }
 
   async cornerOf(source) {
@@ -159,20 +176,20 @@ class PadPanel {
     return { name: pattern.name, beat: fitted(pattern.beat, doc.beat.steps) };
   }
 
-  // The beat on the grid goes into the first empty corner, where the dot then is; new beats go into the others.
+  // One corner holds the beat on the grid, and the dot is there; the empty ones get new beats.
   async fillEmpty() {
-    const { store } = this.app, { pad } = store.doc;
+    const { store } = this.app, { pad, beat } = store.doc;
     const empty = [0, 1, 2, 3].filter((i) => !pad.corners[i]);
+    const held = pad.corners.findIndex((corner) => corner && equalBeats(corner.beat, beat));
     this.fillRest.disabled = true;
+    this.app.say("Drawing new beats for the corners.");
     try {
-      const made = [];
-      for (const i of empty) made.push(await this.cornerOf(i === empty[0] ? "current" : "new"));
+      const made = new Map();
+      for (const i of empty) made.set(i, await this.cornerOf(held < 0 && i === empty[0] ? "current" : "new"));
       if (store.doc.pad !== pad) return;
-      const corners = pad.corners.map((corner, i) => corner ?? made[empty.indexOf(i)]);
-      const place = { x: empty[0] % 2, y: empty[0] >> 1 };
-      store.change("corners of the pad", (doc) => ({ ...doc, pad: { corners, ...place } }));
-      this.applied = store.doc.pad;
-      this.app.say("The corners hold the beat on the grid and new beats. Move the dot between them.");
+      const corners = pad.corners.map((corner, i) => corner ?? made.get(i)), at = held < 0 ? empty[0] : held;
+      store.change("corners of the pad", (doc) => ({ ...doc, pad: { corners, x: at % 2, y: at >> 1 } }));
+      this.app.say("The corners are filled. Move the dot between them.");
     } catch (error) {
       this.app.say(error.message, "error");
     } finally {

@@ -35,7 +35,7 @@ class PathPanel {
       app.store.change("clear path", (doc) => ({ ...doc, path: null }));
     });
     this.controls = [this.record.root, this.play, this.save, this.clear];
-    this.note = element("p", { class: "pad-path-note", role: "status" });
+    this.note = element("p", { class: "pad-path-note" });
     app.player.onAsked?.((n, events) => this.asked(n, events));
     app.player.onChange(() => this.playerChanged());
     app.store.subscribe((doc, before) => {
@@ -54,7 +54,7 @@ class PathPanel {
   }
 
   sentence(path) {
-    const bars = path ? `${path.bars.length} ${path.bars.length === 1 ? "bar" : "bars"}` : "";
+    const bars = path ? barsInWords(path) : "";
     if (this.recorded) return path.bars.length ? `Recording: ${bars}.` : "Recording from the next bar on.";
     return path ? `A path of ${bars}.` : "Record a path: the bars that you hear become a MIDI file of their own.";
   }
@@ -65,6 +65,7 @@ class PathPanel {
     this.bar = null;
     this.record.set(true);
     this.show();
+    this.app.say("Recording a path: move the dot while it plays.");
     if (!player.isPlaying || player.source !== "beat") player.start();
   }
 
@@ -74,8 +75,12 @@ class PathPanel {
     this.recorded = null;
     this.bar = null;
     this.record.set(false);
-    if (path.bars.length) this.app.store.change("path", (doc) => ({ ...doc, path }));
-    else this.app.say("Nothing was recorded: let at least one whole bar play.");
+    if (path.bars.length) {
+      this.app.store.change("path", (doc) => ({ ...doc, path }));
+      this.app.say(`Recorded a path of ${barsInWords(path)}.`);
+    } else {
+      this.app.say("Nothing was recorded: let at least one whole bar play.");
+    }
     this.show();
   }
 
@@ -141,4 +146,8 @@ class PathPanel {
     saveFile("path.mid", MIDI_TYPE, midiBytes({ qpm: tempo, swing, drumMap }, path.bars));
     this.app.say("Saved path.mid.");
   }
+}
+
+function barsInWords({ bars }) {
+  return bars.length === 1 ? "1 bar" : `${bars.length} bars`;
 }
