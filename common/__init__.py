@@ -3,6 +3,7 @@
 console        running a command: its errors, exit status, progress bars, tables and parser
 entry_points   the installed commands
 errors         exceptions for what a user can put right
+extras         optional packages, and what installs them
 flags          argparse types with limits, and flags that several commands have
 json_text      JSON of untrusted files
 magenta_flags  Magenta's flags that are accepted, or what replaces them

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from common import flags, magenta_flags, signals
+from common import extras, flags, magenta_flags, signals
 from common.errors import InputError, OutputError, UserError
 from common.output_files import write_error
 
@@ -56,7 +56,7 @@ def run_command(command: Callable[[list[str] | None], int]) -> int:
 
     Returns:
         The command's own status; that of the error's class for a `UserError` (2 for bad input, 1 where output can't be
-        written); 1 where memory runs out. Ctrl-C and SIGTERM end the process itself, with 130 and 143.
+        written); 1 where memory runs out or an optional package is missing. Ctrl-C and SIGTERM end the process itself, with 130 and 143.
     """
     quiet_libraries()
     began = signals.listen()
@@ -84,6 +84,11 @@ def _status_of(command: Callable[[list[str] | None], int]) -> int:
     except OSError as error:
         named = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
         return _report(f"{named}{error.strerror or error}.", 1)
+    except ModuleNotFoundError as error:
+        sentence = extras.missing(error.name)
+        if sentence is None:
+            raise
+        return _report(sentence, 1)
     except MemoryError:
         return _report("there is not enough memory for this; ask for less at once.", 1)
     except RecursionError:

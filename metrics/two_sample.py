@@ -29,7 +29,7 @@ NOT_PLAYED = -1.0
 
 
 def available() -> bool:
-    """Whether scikit-learn is installed, which `auc` needs (`pip install -e ".[evaluate]"`)."""
+    """Whether scikit-learn is installed, which `auc` needs (the extra `evaluate`)."""
     return importlib.util.find_spec("sklearn") is not None
 
 

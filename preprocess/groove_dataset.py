@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from common.errors import InputError
+from common.extras import install_line
 from common.output_files import write_atomically
 from preprocess.midi.reader import read_midi
 from preprocess.note_sequence import NoteSequence
@@ -327,7 +328,7 @@ def load_tfds(
         import tensorflow_datasets as tfds
     except ImportError as error:
         raise InputError(
-            "TensorFlow Datasets is not installed; pip install tensorflow-datasets, or give the folder.",
+            f"TensorFlow Datasets is not installed; {install_line('tfds')}, or give the folder.",
             "no_tfds",
         ) from error
     loaded: Any = tfds.load(name, split=split, with_info=True)

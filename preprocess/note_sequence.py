@@ -2,7 +2,8 @@
 
 `import note_seq` loads librosa, IPython and pydub; a command that only reads or writes NoteSequences needs
 nothing but the generated `music_pb2` module. It is loaded from its file and registered under its full name, so
-that a later `import note_seq` in the same process finds the same classes.
+that a later `import note_seq` in the same process finds the same classes. Where note-seq is not installed, the class is
+that of `preprocess/note_sequence_schema.py`, whose records are the same bytes.
 """
 
 import importlib.util
@@ -11,20 +12,22 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from preprocess.tfrecord import read_records
 
 _NAME = "note_seq.protobuf.music_pb2"
 
 
-def _music_pb2() -> ModuleType:
+def _note_sequence_class() -> Any:
+    """note-seq's class where it is installed, otherwise our own declaration of it."""
     if _NAME in sys.modules:
-        return sys.modules[_NAME]
+        return sys.modules[_NAME].NoteSequence
     package = importlib.util.find_spec("note_seq")
     if package is None or not package.submodule_search_locations:
-        raise ImportError("note-seq is not installed; pip install note-seq==0.0.5.")
+        from preprocess.note_sequence_schema import message_class
+
+        return message_class()
     path = f"{package.submodule_search_locations[0]}/protobuf/music_pb2.py"
     spec = importlib.util.spec_from_file_location(_NAME, path)
     assert spec is not None and spec.loader is not None
@@ -35,13 +38,13 @@ def _music_pb2() -> ModuleType:
     except BaseException:
         del sys.modules[_NAME]
         raise
-    return module
+    return module.NoteSequence
 
 
 if TYPE_CHECKING:
     from note_seq.protobuf.music_pb2 import NoteSequence
 else:
-    NoteSequence = _music_pb2().NoteSequence
+    NoteSequence = _note_sequence_class()
 
 MOST_SECONDS = 4 * 3600.0
 MOST_NOTES = 1_000_000

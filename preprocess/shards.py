@@ -11,6 +11,7 @@ from typing import Any
 
 from common.console import progress
 from common.errors import InputError
+from common.extras import install_line
 from common.output_files import publish
 from common.process_pools import map_in_processes
 from preprocess.tfrecord import RecordWriter, expand_patterns, read_records, read_sidecar, write_sidecar
@@ -111,9 +112,7 @@ def write_on_beam(transform: Transform, patterns: str, paths: list[Path], option
         import apache_beam.io as beam_io
         from apache_beam.options.pipeline_options import PipelineOptions
     except ImportError as error:
-        raise InputError(
-            '--runner=beam needs Apache Beam; pip install "apache-beam>=2.70".', "no_beam"
-        ) from error
+        raise InputError(f"--runner=beam needs Apache Beam; {install_line('beam')}", "no_beam") from error
 
     def counted(result: tuple[list[bytes], Counter[str]]) -> list[tuple[tuple[str, str], int]]:
         reasons = [(("reasons", reason), n) for reason, n in result[1].items()]

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import InputError
+from common.extras import install_line
 from common.output_files import check_outputs
 from preprocess.midi.reader import read_midi
 from preprocess.tfrecord import RecordWriter, write_sidecar
@@ -30,7 +31,7 @@ def write_split(name: str, split: str, path: Path) -> None:
         import tensorflow_datasets as tfds
     except ImportError as error:
         raise InputError(
-            "--tfds_name needs TensorFlow Datasets; pip install tensorflow-datasets, or give --examples_path.",
+            f"--tfds_name needs TensorFlow Datasets; {install_line('tfds')}, or give --examples_path.",
             "no_tfds",
         ) from error
     try:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from common.errors import CheckpointError, OutputError, because
+from common.extras import install_line
 from common.output_files import is_full, temporary_folder, write_error
 from models.formats.ours import Checkpoint, as_weights
 
@@ -124,7 +125,7 @@ def _tensorflow() -> Any:
 
             tf.config.list_physical_devices("GPU")
     except ImportError as error:
-        raise CheckpointError("Magenta's checkpoints need TensorFlow; pip install tensorflow.") from error
+        raise CheckpointError(f"Magenta's checkpoints need TensorFlow; {install_line('train')}") from error
     return tf
 
 

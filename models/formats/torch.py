@@ -24,6 +24,7 @@ import numpy as np
 from catalog.config import Config, frozen
 from catalog.piano import PIANO_CONFIGS
 from common.errors import CheckpointError
+from common.extras import install_line
 from models.formats.ours import read_safetensors
 from models.layers.conventions import FORGET_BIAS
 
@@ -194,7 +195,7 @@ def _from_torch(path: Path) -> Tensors:
         import torch
     except ImportError as error:
         raise CheckpointError(
-            f"{path}: PyTorch's files need PyTorch; pip install torch, or export the tensors as .safetensors."
+            f"{path}: PyTorch's files need PyTorch; {install_line('torch')}, or export the tensors as .safetensors."
         ) from error
     try:
         tensors = torch.load(path, weights_only=True, map_location="cpu")

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 
 from common.errors import InputError
+from common.extras import install_line
 
 _START_UP_NOTES = re.compile(
     r"^(WARNING: All log messages before absl::InitializeLog|[IWE]\d{4} [\d:.]+ +\d+ (cudart_stub|cpu_feature_guard"
@@ -77,7 +78,8 @@ def use_backend(name: str) -> None:
             )
         return
     if importlib.util.find_spec(name) is None:
-        raise InputError(f"The backend {name} is not installed; pip install {name}.", "bad_flag")
+        line = install_line("jax" if name == "jax" else "train")
+        raise InputError(f"The backend {name} is not installed; {line}", "bad_flag")
     os.environ["KERAS_BACKEND"] = name
     _quieten_numpy_backend()
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import InputError, because
+from common.extras import install_line
 from common.process_pools import map_in_processes
 from preprocess.keyboard import KEYS
 
@@ -38,7 +39,7 @@ def _read_mat(path: str) -> dict[str, list[np.ndarray]] | InputError:
     try:
         from scipy.io import loadmat
     except ImportError:
-        message = "MATLAB files are read by SciPy, which is not installed; pip install scipy."
+        message = f"MATLAB files are read by SciPy, which is not installed; {install_line('evaluate')}"
         return InputError(message, "no_scipy")
     try:
         with open(path, "rb") as file:  # given a name, SciPy does not say that the file is missing

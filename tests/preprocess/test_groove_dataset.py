@@ -217,5 +217,5 @@ def test_tfds_absent_is_one_sentence(monkeypatch):
         return original(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(InputError, match="pip install tensorflow-datasets"):
+    with pytest.raises(InputError, match=r"pip install .*\[tfds\]"):
         load_tfds()

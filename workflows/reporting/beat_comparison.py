@@ -13,6 +13,7 @@ from baselines import repeated_bars
 from baselines.drum_counts import CountMixture
 from baselines.longest_match import LongestMatch
 from common.console import print_table, progress
+from common.extras import install_line
 from metrics import beats, two_sample
 from metrics.drum_hits import f1
 from models.history_drums import editing
@@ -254,7 +255,7 @@ def print_figures(found: dict[str, Any]) -> None:
         print(f"Samples are hardest to tell from drummers at temperature {least}: AUC {area:.3f}.")
 
 
-NO_CLASSIFIER = 'scikit-learn is missing (pip install -e ".[evaluate]").'
+NO_CLASSIFIER = f"scikit-learn is missing ({install_line('evaluate')})."
 
 
 def _print_nats(by_bar: dict[str, list[float] | None]) -> None:

@@ -110,7 +110,7 @@ def test_a_backend_that_can_not_be_had_is_one_sentence(monkeypatch: pytest.Monke
         TrainedModel(config, weights, backend="torch")
     monkeypatch.delitem(sys.modules, "keras")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"The backend jax is not installed; pip install jax"):
+    with pytest.raises(InputError, match=r"The backend jax is not installed; pip install .*\[jax\]"):
         TrainedModel(config, weights, backend="jax")
 
 

@@ -67,5 +67,5 @@ def test_other_files_are_no_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         return find(name, *args)
 
     monkeypatch.setattr(builtins, "__import__", without_scipy)
-    with pytest.raises(InputError, match="pip install scipy"):
+    with pytest.raises(InputError, match=r"pip install .*\[evaluate\]"):
         load_polyphonic_set(tmp_path / "set.mat")
