@@ -15,6 +15,7 @@ groove_dataset                 the Groove MIDI Dataset by its table
 keyboard                       the piano's keys and pitch classes
 midi                           MIDI files: bytes, events, bars and tempo
 note_sequence                  note-seq's protobuf, without its slow import
+note_sequence_schema           the same protobuf, declared for installations without note-seq
 piano                          the command: a folder of piano MIDI to pieces
 piano_rolls                    pieces as rolls, from and to NoteSequences
 pieces                         whole pieces of piano as frames
