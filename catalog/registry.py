@@ -72,7 +72,11 @@ class OutputRow(NamedTuple):
 def found(path: str) -> Any:
     """The class or function of a row's path."""
     module, _, name = path.rpartition(".")
-    return getattr(importlib.import_module(module), name)
+    return getattr(importlib.import_module(f"{_PACKAGE}{module}"), name)
+
+
+_PACKAGE = __name__.removesuffix("catalog.registry")
+"""What the names of all modules begin with: nothing in a clone, the package where they are installed."""
 
 
 _UNITS, _LAYERS, _NO_LAYERS = (

@@ -122,7 +122,7 @@ def _end_workers() -> None:
 
 
 def _remove_unfinished() -> None:
-    getattr(sys.modules.get("common.output_files"), "abandon_all", lambda: None)()
+    getattr(sys.modules.get(f"{__package__}.output_files"), "abandon_all", lambda: None)()
 
 
 def _end_children() -> None:

@@ -33,7 +33,7 @@ def get_parser(name: str | None = None) -> argparse.ArgumentParser:
             "name", choices=[*EXPERIMENTS, "report"], metavar="NAME", help="the experiment to run"
         )
         return parser
-    module = importlib.import_module(f"experiments.{name}")
+    module = importlib.import_module(f"{__package__}.{name}")
     parser = Parser((module.__doc__ or "").strip(), f"python -m experiments {name}")
     parser.prog = f"python -m experiments {name}"
     parser.add_argument(
@@ -60,7 +60,7 @@ def run_one(name: str, argv: list[str]) -> int:
     check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
-    outcome = importlib.import_module(f"experiments.{name}").run(args, folder)
+    outcome = importlib.import_module(f"{__package__}.{name}").run(args, folder)
     rows = [(f.what, f.original, f.here) for f in outcome.findings]
     print_table(outcome.title, ["", "original", "here"], rows)
     print(outcome.verdict)

@@ -158,7 +158,7 @@ def _durations(folder: Path) -> dict[str, float]:
 def command(name: str, folder: Path, songs: str) -> list[str]:
     """The command line that runs one experiment."""
     flags = [f"--output_dir={folder}", *([f"--songs={songs}"] if songs else [])]
-    return [sys.executable, "-m", "experiments", name, *flags]
+    return [sys.executable, "-m", __package__, name, *flags]
 
 
 def run_all(folders: dict[str, Path], songs: str, processes: int, note: Callable[[Result], None]) -> None:

@@ -60,7 +60,7 @@ def gallery_html(sections: list[Section], title: str, style: Style = Style()) ->
         swing = 0.0
     else:
         swing = style.swing
-    template = files("render").joinpath("gallery_template.html").read_text(encoding="utf-8")
+    template = files(__package__).joinpath("gallery_template.html").read_text(encoding="utf-8")
     data = {
         "qpm": style.qpm,
         "swing": swing,

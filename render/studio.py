@@ -48,6 +48,8 @@ def studio_html(
 def _styles() -> str:
     """All style sheets of the page, one after the other."""
     names = sorted(
-        path.name for path in files("web").joinpath("studio").iterdir() if path.name.endswith(".css")
+        path.name
+        for path in files(bundle.__package__).joinpath("studio").iterdir()
+        if path.name.endswith(".css")
     )
     return "".join(bundle.read(f"studio/{name}") for name in sorted(names, key=lambda name: name != STYLE))

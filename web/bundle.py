@@ -18,7 +18,7 @@ _OTHER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 
 def read(path: str) -> str:
     """The text of a file of this folder, such as `studio/studio.css`."""
-    return files("web").joinpath(path).read_text(encoding="utf-8")
+    return files(__package__).joinpath(path).read_text(encoding="utf-8")
 
 
 def bundle(entry: str, source: str | None = None) -> str:
