@@ -2,15 +2,15 @@
 
 import fnmatch
 import re
-import tomllib
 from pathlib import Path
 
 import pytest
 
+from music_vae_keras import namespace
 from tests.conftest import ROOT
 
 ROOMS = (
-    "baselines benchmarks catalog checkpoints common experiments interop metrics models patterns preprocess render web "
+    "baselines benchmarks catalog checkpoints common experiments interop metrics models music_vae_keras patterns preprocess render web "
     "workflows tests.helpers tests.fuzz"
 )
 PACKAGES = sorted(
@@ -31,6 +31,8 @@ COVERED_BY = {
     "export.py": "tests/models/formats/test_magenta_js.py",
     "interop/magenta_configs.py": "tests/test_configs.py",
     "interop/magenta_*.py": "tests/test_parity_with_magenta.py",
+    "music_vae_keras/*.py": "tests/test_install.py",
+    "setup.py": "tests/test_install.py",
     "models/formats/piano_weight_shapes.py": "tests/models/formats/test_weight_shapes.py",
     "models/history_drums/*.py": "tests/models/history_drums/test_decoder.py",
     "models/layers/conventions.py": "tests/models/layers/test_lstm.py",
@@ -190,10 +192,15 @@ def test_the_lists_name_what_exists() -> None:
 
 
 def test_the_wheel_has_every_module_and_package() -> None:
-    tool = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    assert tool["py-modules"] == sorted(path.stem for path in ROOT.glob("*.py"))
-    packages = {str(package).split("/")[0] for package in PACKAGES} - {"tests", "benchmarks"}
-    assert {pattern.removesuffix("*") for pattern in tool["packages"]["find"]["include"]} == packages
+    assert sorted(namespace.COMMANDS) == sorted({path.stem for path in ROOT.glob("*.py")} - {"setup"})
+    packages = {str(package).split("/")[0] for package in PACKAGES} - {
+        "tests",
+        "benchmarks",
+        namespace.PACKAGE,
+    }
+    assert set(namespace.ROOMS) == packages
+    grafted = re.findall(r"^graft (\w+)$", (ROOT / "MANIFEST.in").read_text(), re.MULTILINE)
+    assert sorted(namespace.ROOMS) == grafted
 
 
 def test_the_wheel_has_every_file_of_the_pages() -> None:
