@@ -12,8 +12,6 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 NAMESPACE = runpy.run_path(str(ROOT / "music_vae_keras" / "namespace.py"))
-DATA = (".css", ".html", ".js", ".json", ".md", ".safetensors", ".tunes", ".txt")
-"""Suffixes of the files beside the modules that they read."""
 
 
 class BuildInOnePackage(build_py):
@@ -26,7 +24,7 @@ class BuildInOnePackage(build_py):
         package = Path(self.build_lib) / NAMESPACE["PACKAGE"]
         for room in NAMESPACE["ROOMS"]:
             for path in sorted((ROOT / room).rglob("*")):
-                if path.suffix == ".py" or path.suffix in DATA:
+                if path.suffix == ".py" or path.suffix in NAMESPACE["DATA"]:
                     self._add(path, package / path.relative_to(ROOT))
         for path in (ROOT / NAMESPACE["PACKAGE"]).glob("*.py"):
             self._add(path, package / path.name)

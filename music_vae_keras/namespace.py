@@ -35,6 +35,10 @@ COMMANDS = (
 """The modules of the root."""
 
 
+DATA = (".css", ".html", ".js", ".json", ".md", ".safetensors", ".tunes", ".txt")
+"""Suffixes of the files that modules read from their own folders."""
+
+
 def namespaced(source: str, names: Collection[str] = (*ROOMS, *COMMANDS)) -> str:
     """A module's source with its imports of the project's modules as imports from the package.
 

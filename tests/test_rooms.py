@@ -204,11 +204,8 @@ def test_the_wheel_has_every_module_and_package() -> None:
 
 
 def test_the_wheel_has_every_file_of_the_pages() -> None:
-    tool = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    web = ROOT / "web"
-    files = {path for path in web.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
-    packed = {path for pattern in tool["package-data"]["web"] for path in web.glob(pattern)}
-    assert files and files == packed
+    suffixes = {path.suffix for path in (ROOT / "web").rglob("*") if path.is_file()} - {".py", ".pyc"}
+    assert ".js" in suffixes and suffixes <= set(namespace.DATA)
 
 
 DOCUMENTS = [
