@@ -8,10 +8,10 @@ import argparse
 from typing import Any
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from common.console import print_table, progress
 from common.errors import InputError
+from metrics.rank_correlation import rank_correlation
 from metrics.style_counts import StyleCounts
 from models.families import default_temperature
 from models.history_drums.trained import HistoryModel
@@ -102,7 +102,7 @@ def by_level(name: str, clips: list[Array], plain: Array) -> dict[str, Any]:
     return {
         "asked": list(LEVELS),
         "got": got.mean(axis=1).tolist(),
-        "rank_correlation": None if constant else float(spearmanr(asked, got.ravel()).statistic),
+        "rank_correlation": None if constant else float(rank_correlation(asked, got.ravel())),
         "other": other,
         "other_means": means,
         "other_moves": (max(means) - min(means)) / spread if spread else None,
