@@ -14,6 +14,7 @@ magenta_groove      Magenta's GrooVAE, performance and chord converters, likewis
 magenta_scripts     how these three are run
 midi_bytes          Standard MIDI Files put together byte by byte
 module_page         pages of a few lines that import modules of web/
+panel_user          what someone does with the panels of the studio page
 pitched_sequences   melodies and trios as NoteSequences
 processes           commands in a process of their own
 runs                small training runs

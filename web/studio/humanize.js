@@ -27,9 +27,8 @@ export function mountHumanize(root, app) {
   const controls = controlsOf(app, performer);
   root.append(
     element("h2", {}, "Humanize"),
-    element("p", { class: "note" },
-      "A model of drummers plays your beat. The grid keeps what you wrote; you hear, and save, what is played."),
-    element("div", { class: "controls" }, ...controls.roots),
+    element("p", {}, "A model of drummers plays your beat. The grid keeps what you wrote; you hear and save what is played."),
+    ...controls.roots,
   );
   app.store.subscribe(controls.show);
   performer.onPlayed(controls.show);
@@ -52,12 +51,12 @@ function controlsOf(app, performer) {
     onchange: (value) => change({ style: value || null }),
   });
   const freedom = slider({
-    label: "Freedom", min: 0.05, max: 1, step: 0.05, value: feel.freedom, text: percent, id: "humanize-freedom",
+    label: "Variation", min: 0.05, max: 1, step: 0.05, value: feel.freedom, text: percent, id: "humanize-freedom",
     hint: "How far another take may be from the typical one",
     oninput: (value) => change({ freedom: value }, "feel-freedom"), onchange: () => app.store.settle(),
   });
-  const again = button("Play it another way", () => change(anotherTake(app.store.doc.feel)), { id: "humanize-again" });
-  const typical = button("Play it the typical way", () => change({ take: 0 }), { id: "humanize-typical" });
+  const again = button("Another take", () => change(anotherTake(app.store.doc.feel)), { id: "humanize-again" });
+  const typical = button("Typical take", () => change({ take: 0 }), { id: "humanize-typical" });
   const write = button("Write into the grid", () => writeIntoGrid(app, performer), { id: "humanize-write" });
   const show = () => {
     const { feel: now } = app.store.doc;
@@ -68,7 +67,8 @@ function controlsOf(app, performer) {
     typical.disabled = now.take === 0;
     write.disabled = !performer.isOn;
   };
-  return { roots: [timing.root, velocity.root, style.root, freedom.root, again, typical, write], show };
+  const buttons = element("div", { class: "row-of" }, again, typical, write);
+  return { roots: [timing.root, velocity.root, style.root, freedom.root, buttons], show };
 }
 
 /** Another take; where nothing of a performance is heard yet, all of it is from now on. */

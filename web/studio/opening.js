@@ -1,0 +1,87 @@
+// MIDI files that are dropped on the page or chosen: the clip in them comes onto the grid, or a sentence says why not.
+
+import { drumClip } from "../music/drum_clip.js";
+import { TEMPO_RANGE } from "./document.js";
+
+// As in preprocess/midi/file.py.
+const MOST_BYTES = 16 * 2 ** 20;
+
+/**
+ * Open a MIDI file on the tab that is shown. What is on screen stays as it is where there is no clip in the file.
+ * @param {Object} app see main.js
+ * @param {File} file
+ * @returns {Promise<boolean>} whether it was opened; it never rejects: what is wrong has been said
+ */
+export async function openFile(app, file) {
+  try {
+    if (file.size > MOST_BYTES) throw new Error(`${file.name}: is larger than ${MOST_BYTES} bytes.`);
+    const bytes = await bytesOf(file);
+    if (app.store.doc.tab === "melody") app.openMelody(bytes, file.name);
+    else openBeat(app, bytes, file.name);
+    return true;
+  } catch (error) {
+    const isFault = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
+    app.say(isFault ? `${file.name}: can't be opened (${error.message}).` : error.message, "error");
+    return false;
+  }
+}
+
+/**
+ * Take files that are dropped anywhere on the page.
+ * @param {Object} app see main.js
+ */
+export function takeDrops(app) {
+  const hasFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+  const mark = (on) => document.body.classList.toggle("dropping", on);
+  addEventListener("dragover", (event) => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = "copy";
+    mark(true);
+  });
+  addEventListener("dragleave", (event) => {
+    if (event.relatedTarget === null) mark(false);
+  });
+  addEventListener("drop", async (event) => {
+    mark(false);
+    if (!hasFiles(event)) return;
+    // Without this the browser leaves the page for the file.
+    event.preventDefault();
+    const [file, ...others] = event.dataTransfer.files;
+    if (!file) {
+      app.say("There was no file in what you dropped; drop a MIDI file.", "error");
+    } else if (others.length) {
+      app.say(`You dropped ${1 + others.length} files; drop one MIDI file at a time.`, "error");
+    } else {
+      await openFile(app, file);
+    }
+  });
+}
+
+async function bytesOf(file) {
+  try {
+    return new Uint8Array(await file.arrayBuffer());
+  } catch {
+    throw new Error(`${file.name}: can't be read; it may be a folder, or have been moved.`);
+  }
+}
+
+function openBeat(app, bytes, name) {
+  const steps = app.currentBeat().steps;
+  const { beat, qpm, remarks } = drumClip(bytes, name, { steps });
+  const { tempo, said } = tempoOf(qpm);
+  // The file's own swing is in the offsets of its hits.
+  app.setBeat(`open ${name}`, beat, { patch: { tempo, swing: 0 } });
+  // The commands print remarks behind the file's name.
+  const sentences = remarks.map((remark) => remark[0].toUpperCase() + remark.slice(1));
+  app.say([`Opened ${name} at ${tempo} BPM.`, ...said, ...sentences].join(" "));
+}
+
+/** A file's tempo as the page takes it: within its range, in tenths. */
+function tempoOf(qpm) {
+  const [slowest, fastest] = TEMPO_RANGE;
+  const tempo = Math.round(10 * Math.min(fastest, Math.max(slowest, qpm))) / 10;
+  const outside = qpm < slowest - 0.05 || qpm > fastest + 0.05;
+  const said = outside ? [`Its own tempo, ${Math.round(qpm)} BPM, is outside ${slowest} to ${fastest}.`] : [];
+  return { tempo, said };
+}
