@@ -11,8 +11,8 @@ const NOTHING_HAPPENS = 0;
  *   temperature: number, gumbels: Float32Array|null}} task tokens and hole `[steps]`, the hole 1 where they are to be
  *   drawn; noise `[n, zSize]` from N(0, 1); uniforms `[n, steps]`, null for the likeliest tokens; gumbels `[n]`, with
  *   which the first candidate is a draw by importance, null for the most important one
- * @returns {{tokens: Int16Array, logWeights: Float64Array}} `[n, steps]`, best first, with all known tokens as they were;
- *   `[n]` nats
+ * @returns {{tokens: Int16Array, logWeights: Float64Array}} `[n, steps]`, best first, with all known tokens as they
+ *   were; `[n]` nats
  */
 export function infilled(model, { tokens, hole, noise, uniforms, temperature, gumbels }) {
   const { steps, z_size: zSize } = model.config, n = noise.length / zSize;
@@ -37,7 +37,8 @@ function drawnAround(model, tokens, hole, noise, n) {
     const unit = i % zSize;
     z[i] = mu[unit] + sigma[unit] * noise[i];
     const spread = Math.max(sigma[unit], 2 ** -126);
-    logRatio[Math.floor(i / zSize)] += 0.5 * noise[i] ** 2 - 0.5 * (mu[unit] + spread * noise[i]) ** 2 + Math.log(spread);
+    const prior = -0.5 * (mu[unit] + spread * noise[i]) ** 2, posterior = -0.5 * noise[i] ** 2 - Math.log(spread);
+    logRatio[Math.floor(i / zSize)] += prior - posterior;
   }
   return { z, logRatio };
 }

@@ -146,8 +146,8 @@ export function within(note, steps = MELODY_STEPS) {
  * What stays of a melody where bars are locked: all that is in them, and to their ends the notes that sound in them.
  * @param {ArrayLike<number>} tokens
  * @param {boolean[]} locks of each bar
- * @returns {{tokens: Int16Array, hole: Uint8Array}} the melody with silence at the start of a locked bar written as such,
- *   and 1 for each step that doesn't stay
+ * @returns {{tokens: Int16Array, hole: Uint8Array}} the melody with silence at the start of a locked bar written as
+ *   such, and 1 for each step that doesn't stay
  */
 export function lockedMelody(tokens, locks) {
   const plain = tidied(tokens), hole = new Uint8Array(plain.length).fill(1);

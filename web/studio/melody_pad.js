@@ -33,8 +33,8 @@ class MelodyPad {
     this.root = element("div", {},
       element("p", {},
         "In a corner you hear its melody exactly. In between you hear what the model makes of the four; it remembers " +
-        "melodies only roughly, so the notes can change abruptly beside a corner. While it plays, the melody changes at " +
-        "the next bar."),
+        "melodies only roughly, so the notes can change abruptly beside a corner. While it plays, the melody changes " +
+        "at the next bar."),
       this.surface.root, element("div", { class: "pad-actions" }, this.fillRest));
     app.player.onBar(() => this.#apply());
     app.store.subscribe((doc, before) => {
@@ -49,7 +49,8 @@ class MelodyPad {
     this.surface.setDot(x, y);
     if (corners === before?.corners) return;
     this.surface.setCorners(corners.map((tokens, i) => ({
-      name: tokens ? counted(tokens) : "empty", picture: tokens ? picture(tokens) : null, chooser: this.choosers[i].root,
+      name: tokens ? counted(tokens) : "empty", picture: tokens ? picture(tokens) : null,
+      chooser: this.choosers[i].root,
     })));
     this.choosers.forEach((one, i) => one.show(corners[i]));
     this.fillRest.hidden = corners.every(Boolean);
@@ -116,7 +117,8 @@ class MelodyPad {
       const made = new Map([[empty[0], this.#current()]]);
       for (const i of empty.slice(1)) made.set(i, await this.#drawn());
       if (this.melody().pad.corners !== corners) return;
-      this.#put("corners of the pad", corners.map((old, i) => old ?? made.get(i)), { x: empty[0] % 2, y: empty[0] >> 1 });
+      const place = { x: empty[0] % 2, y: empty[0] >> 1 };
+      this.#put("corners of the pad", corners.map((old, i) => old ?? made.get(i)), place);
       this.app.say("The corners hold the melody on screen and new ones. Move the dot between them.");
     } catch (error) {
       this.app.say(error.message, "error");

@@ -1,15 +1,17 @@
 // The Melody tab: a piano roll of two bars, new melodies from the model, and what plays and saves them.
 
 import { eventsOfStep } from "../music/beat.js";
-import { emptyMelody, lockedMelody, mergedMelody, notesOf, transposed } from "../music/melody.js";
+import { MELODY_VELOCITY, emptyMelody, lockedMelody, mergedMelody, notesOf, transposed } from "../music/melody.js";
 import { button, choice, element, slider, toggle } from "./elements.js";
 import { drawnAround, drawnMelodies } from "./melody_draws.js";
 import { mountMelodyFiles } from "./melody_files.js";
+import { mountMelodyKeys } from "./melody_keys.js";
 import { mountMelodyPad } from "./melody_pad.js";
 import { MelodyRoll } from "./melody_roll.js";
 import { TEMPERATURE, VOICES, notesOfStep } from "./melody_state.js";
 
 const MELODY_ROLE = "melody";
+const HEARD_SECONDS = 0.3;
 
 /**
  * Build the tab.
@@ -24,19 +26,27 @@ export function mountMelody(root, app) {
   const roll = new MelodyRoll({
     tokens: melody().tokens,
     change: (label, tokens, merge) => set(label, { tokens }, { merge }),
-    hear: (pitch) => app.player.audition?.({ pitch, velocity: 80, length: 1, offset: 0, part: VOICES[melody().voice].part }),
+    hear: (pitch) => hear(app, pitch),
     say: (text) => { spoken.textContent = text; },
   });
   const panel = { app, melody, set, roll };
   const pad = element("section", { class: "panel", "aria-labelledby": "melody-pad-title" });
   root.append(
     element("section", { class: "panel", "aria-labelledby": "melody-title" },
-      element("h2", { id: "melody-title" }, "Melody"), drawing(panel), roll.root, spoken, editing(panel)),
+      element("h2", { id: "melody-title" }, "Melody"), drawing(panel), roll.root, spoken, editing(panel),
+      mountMelodyKeys(panel)),
     pad);
   mountMelodyPad(pad, panel);
   mountMelodyFiles(panel);
   play(panel);
   requestAnimationFrame(() => roll.reveal());  // the tab is shown only then
+}
+
+// A note that was touched sounds, unless the melody plays anyway.
+function hear(app, pitch) {
+  if (app.player.isPlaying) return;
+  const { part } = VOICES[app.store.doc.melody.voice];
+  app.player.audition?.({ pitch, velocity: MELODY_VELOCITY, length: 1, offset: 0, part }, HEARD_SECONDS);
 }
 
 function drawing({ app, melody, set }) {
@@ -64,7 +74,8 @@ function drawing({ app, melody, set }) {
     voice.set(String(doc.melody.voice));
     beat.set(doc.melody.withBeat);
   });
-  return element("div", { class: "row-of" }, draw, warmth.root, ...locks.map((lock) => lock.root), voice.root, beat.root);
+  const lockButtons = locks.map((lock) => lock.root);
+  return element("div", { class: "row-of" }, draw, warmth.root, ...lockButtons, voice.root, beat.root);
 }
 
 function editing({ app, melody, set, roll }) {
@@ -85,7 +96,8 @@ function editing({ app, melody, set, roll }) {
     button("Add note", () => roll.add(), { id: "add-note" }), remove,
     button("Lower", () => shift(-1, "lower the melody"), { title: "A semitone down" }),
     button("Higher", () => shift(1, "raise the melody"), { title: "A semitone up" }),
-    button("Octave down", () => shift(-12, "lower the melody")), button("Octave up", () => shift(12, "raise the melody")),
+    button("Octave down", () => shift(-12, "lower the melody")),
+    button("Octave up", () => shift(12, "raise the melody")),
     clear);
 }
 
@@ -110,9 +122,13 @@ function play({ app, melody, roll }) {
   app.melodySource = {
     step: (n) => {
       const { tokens, voice, withBeat } = melody(), notes = notesOfStep(tokens, n, voice);
+      if (!withBeat) return notes;
       const beat = app.playedBeat();
-      return withBeat ? [...notes, ...eventsOfStep(beat, n % beat.steps)] : notes;
+      return [...notes, ...eventsOfStep(beat, n % beat.steps)];
     },
-    heard: (n) => roll.playhead(n === null ? null : n % melody().tokens.length),
+    heard: (n) => roll.playhead(n % melody().tokens.length),
   };
+  app.player.onChange(() => {
+    if (!app.player.isPlaying || app.player.source !== "beat") roll.playhead(null);
+  });
 }

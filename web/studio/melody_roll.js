@@ -74,8 +74,8 @@ export class MelodyRoll {
   /** Scroll to the melody where a note of it is out of sight. */
   lookFor() {
     const { top, bottom } = this.root.getBoundingClientRect();
-    const isSeen = (button) => button.getBoundingClientRect().top >= top && button.getBoundingClientRect().bottom <= bottom;
-    if (!this.buttons.every(isSeen)) this.reveal();
+    const boxes = this.buttons.map((button) => button.getBoundingClientRect());
+    if (!boxes.every((box) => box.top >= top && box.bottom <= bottom)) this.reveal();
   }
 
   /** Scroll so that the melody is in the middle; without notes, the octaves around middle C. */
@@ -133,10 +133,11 @@ export class MelodyRoll {
     }
     const field = element("div", { class: "roll-field" }, rows, this.layer);
     const help = element("p", { hidden: true, id: "roll-help" },
-      "Arrows move the selected note, with Shift they change its length and octave; Enter adds a note, Delete removes " +
-      "it; Page Up and Page Down go from note to note.");
+      "Arrows move the selected note, with Shift they change its length and octave; Enter adds a note, Delete " +
+      "removes it; Page Up and Page Down go from note to note.");
     return element("div", {
-      class: "roll", tabindex: "0", role: "group", "aria-label": "Piano roll, two bars", "aria-describedby": "roll-help",
+      class: "roll", tabindex: "0", role: "group", "aria-label": "Piano roll, two bars",
+      "aria-describedby": "roll-help",
     }, help, keys, field);
   }
 
@@ -234,7 +235,8 @@ export class MelodyRoll {
     this.#select(note.start);
     this.#begin(note);
     this.hear(note.pitch);
-    this.drag = { way: event.clientX > box.right - edge ? "length" : "move", cell, from: note, moved: false, added: false };
+    const way = event.clientX > box.right - edge ? "length" : "move";
+    this.drag = { way, cell, from: note, moved: false, added: false };
     this.layer.setPointerCapture(event.pointerId);
     event.preventDefault();
   }

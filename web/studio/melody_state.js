@@ -28,14 +28,16 @@ const TOKENS = HIGHEST - LOWEST + 1 + FIRST_PITCH;
 
 /**
  * @typedef {{tokens: Int16Array, seed: number, temperature: number, voice: number, withBeat: boolean,
- *   locks: boolean[], pad: {corners: (Int16Array|null)[], x: number, y: number}}} MelodyState `voice` is an index of VOICES; `locks` are of the bars; the corners
- *   are top left, top right, bottom left, bottom right; x goes to the right and y down, 0 to 1
+ *   locks: boolean[], pad: {corners: (Int16Array|null)[], x: number, y: number}}} MelodyState `voice` is an index of
+ *   VOICES; `locks` are of the bars; the corners are top left, top right, bottom left, bottom right; x goes to the
+ *   right and y down, 0 to 1
  */
 
 /** @returns {MelodyState} the melody of someone who opens the page for the first time */
 export function melodyDefaults() {
   return {
-    tokens: tokensOfNotes(FIRST_TUNE.map(([pitch, start, length]) => ({ pitch, start, length }))), seed: 0, temperature: TEMPERATURE.usual, voice: 0, withBeat: false, locks: [false, false],
+    tokens: tokensOfNotes(FIRST_TUNE.map(([pitch, start, length]) => ({ pitch, start, length }))), seed: 0,
+    temperature: TEMPERATURE.usual, voice: 0, withBeat: false, locks: [false, false],
     pad: { corners: [null, null, null, null], x: 0.5, y: 0.5 },
   };
 }
