@@ -1,16 +1,13 @@
 """One HTML file that shows and plays clips: it works from the file system, offline, in any current browser.
 
 Drums and pitched notes are synthesised by Web Audio; the MIDI files are embedded for download. Nothing is
-loaded from elsewhere.
+loaded from elsewhere. The page itself is in `web/gallery/`.
 """
 
 import base64
 import dataclasses
 import html
-import json
-import re
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
 from preprocess.note_sequence import NoteSequence
 from render.audio import as_written, timbre_of
 from render.midi import GIVEN, Style, midi_bytes
+from web import bundle, skeleton
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,6 @@ def gallery_html(sections: list[Section], title: str, style: Style = Style()) ->
         swing = 0.0
     else:
         swing = style.swing
-    template = files(__package__).joinpath("gallery_template.html").read_text(encoding="utf-8")
     data = {
         "qpm": style.qpm,
         "swing": swing,
@@ -77,11 +74,13 @@ def gallery_html(sections: list[Section], title: str, style: Style = Style()) ->
             for section in sections
         ],
     }
-    # Inside a script element only "</" and "<!--" could end the data early.
-    embedded = json.dumps(data).replace("<", "\\u003c")
-    parts = {"title": html.escape(title), "data": embedded}
-    # In one pass, so that a title that reads {{data}} stays a title.
-    return re.sub(r"\{\{(title|data)\}\}", lambda match: parts[match[1]], template)
+    parts = {
+        "title": html.escape(title),
+        "style": bundle.read("gallery/gallery.css"),
+        "data": skeleton.embedded(data),
+        "script": bundle.bundle("gallery/main.js"),
+    }
+    return skeleton.filled("gallery/gallery.html", parts)
 
 
 def _clips(clips: tuple[Clip, ...], style: Style, played_straight: bool) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ import pytest
 from preprocess.midi.reader import read_midi
 from render.gallery import Clip, Section, gallery_html, write_gallery
 from render.midi import Style
+from tests.helpers.axe import violations
 from tests.helpers.browser import headless_chromium
 from tests.helpers.drum_sequences import SIXTEENTH, backbeat, drum_sequence
 from tests.helpers.pitched_sequences import pitched, trio, with_chords
@@ -127,7 +128,7 @@ def test_plays_in_a_browser_from_the_file_system(browser: Any, tmp_path: Path) -
     assert len(cards[0].find_elements("css selector", "svg rect")) == 44 + 1
 
     cards[0].find_element("css selector", "button").click()
-    position = "return Number(data.sections[0].clips[0].head.getAttribute('x'))"
+    position = "return gallery.headOf(gallery.clips[0])"
     wait_for(lambda: browser.execute_script(position) >= 3, "the playhead's way to step 3")
     assert "playing" in cards[0].get_attribute("class").split()
     assert "playing" not in cards[1].get_attribute("class").split()
@@ -149,7 +150,7 @@ def test_the_player_starts_at_the_tempo_of_the_midi_files(browser: Any, tmp_path
     path = tmp_path / "gallery.html"
     write_gallery(path, sections(), "Beats", Style(qpm=qpm))
     browser.get(path.as_uri())
-    assert browser.execute_script("return Number(tempo.value)") == qpm
+    assert browser.execute_script("return Number(document.getElementById('tempo').value)") == qpm
 
 
 LOUDEST = "samples.reduce((peak, value) => Math.max(peak, Math.abs(value)), 0)"
@@ -158,7 +159,7 @@ LOUDEST = "samples.reduce((peak, value) => Math.max(peak, Math.abs(value)), 0)"
 def rendered(browser: Any, clip: str, measure: str) -> Any:
     """What an expression makes of the `samples` of a clip, rendered without a sound card."""
     return browser.execute_async_script(
-        f"const done = arguments[0]; render({clip}).then((samples) => done({measure}))"
+        f"const done = arguments[0]; gallery.render({clip}).then((samples) => done({measure}))"
     )
 
 
@@ -183,10 +184,10 @@ def test_a_pitched_clip_is_shown_and_plays(browser: Any, tmp_path: Path) -> None
     assert not second.find_elements("css selector", "svg rect.hit")
 
     first.find_element("css selector", "button").click()
-    position = "return Number(data.sections[0].clips[0].head.getAttribute('x'))"
+    position = "return gallery.headOf(gallery.clips[0])"
     wait_for(lambda: browser.execute_script(position) >= 3, "the playhead's way to step 3")
     browser.find_element("id", "stop").click()
-    wait_for(lambda: browser.execute_script("return voices.gain.value") < 0.01, "silence")
+    wait_for(lambda: browser.execute_script("return gallery.level()") < 0.01, "silence")
     errors = [line for line in browser.get_log("browser") if line["level"] == "SEVERE"]
     assert errors == []
 
@@ -204,9 +205,9 @@ def test_the_player_is_in_tune_and_does_not_clip(
         "Array.from({length: 44100}, (_, i) => i + 11025)"
         ".filter((i) => samples[i] < 0 && samples[i + 1] >= 0).length"
     )
-    assert abs(rendered(browser, "data.sections[0].clips[0]", rises) - hertz) <= 1
-    assert 0.1 < rendered(browser, "data.sections[0].clips[0]", LOUDEST) < 1
-    assert rendered(browser, "data.sections[0].clips[0]", "Math.abs(samples[samples.length - 1])") == 0
+    assert abs(rendered(browser, "gallery.clips[0]", rises) - hertz) <= 1
+    assert 0.1 < rendered(browser, "gallery.clips[0]", LOUDEST) < 1
+    assert rendered(browser, "gallery.clips[0]", "Math.abs(samples[samples.length - 1])") == 0
 
 
 def test_a_chain_goes_on_to_the_next_clip(browser: Any, tmp_path: Path) -> None:
@@ -218,10 +219,41 @@ def test_a_chain_goes_on_to_the_next_clip(browser: Any, tmp_path: Path) -> None:
     wait_for(lambda: browser.find_element("id", "state").text == "Playing step 1", "the second clip")
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(browser: Any, tmp_path: Path, scheme: str) -> None:
+    path = tmp_path / "gallery.html"
+    clips = (Clip("trio", with_chords(trio(), (0, "C"), (8, "Am")), 1), Clip("beat", backbeat(4)))
+    write_gallery(path, [Section("Trios", "Each clip loops.", clips)], "Trios")
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    browser.get(path.as_uri())
+    assert violations(browser) == []
+
+
+def test_clips_of_an_odd_length_loop_without_a_gap(browser: Any, tmp_path: Path) -> None:
+    """In 7/16, every other loop begins on the second of a pair of sixteenths; the swing is that of the clip."""
+    path = tmp_path / "gallery.html"
+    clips = tuple(
+        Clip(name, drum_sequence([(0, 36, 100, 1), (1, 38, 100, 1)]), 1) for name in ("first", "second")
+    )
+    write_gallery(path, [Section("", "", clips, chain=True)], "", Style(swing=0.25, time_signature=(7, 16)))
+    browser.get(path.as_uri())
+    starts = browser.execute_script(
+        "const source = gallery.sourceOf(gallery.clips), found = [];"
+        "for (let n = 0; n < 21; n++) for (const { offset } of source.step(n)) found.push(n + offset);"
+        "return found"
+    )
+    assert starts == [0, 1.25, 7, 8.25, 14, 15.25]
+
+
+def test_the_code_of_a_gallery_is_small() -> None:
+    assert len(gallery_html([], "")) < 60_000
+
+
 def test_what_is_played_can_be_heard(browser: Any, tmp_path: Path) -> None:
     path = tmp_path / "gallery.html"
     silent = Clip("silence", backbeat(0), 1)
     write_gallery(path, [*sections(), Section("Silence", "", (silent,))], "Beats")
     browser.get(path.as_uri())
-    assert 0.05 < rendered(browser, "data.sections[0].clips[0]", LOUDEST) <= 2.0
-    assert rendered(browser, "data.sections[2].clips[0]", LOUDEST) == 0
+    assert 0.05 < rendered(browser, "gallery.clips[0]", LOUDEST) <= 2.0
+    assert rendered(browser, "gallery.clips.at(-1)", LOUDEST) == 0
