@@ -11,7 +11,10 @@ import pytest
 from models.families import open_music_vae
 from models.music_vae.interpolation import slerp_at
 from models.music_vae.trained import TrainedModel
+from preprocess.midi.reader import read_midi
+from render.midi import midi_bytes
 from tests.helpers.browser import headless_chromium
+from tests.helpers.drum_sequences import backbeat
 from tests.helpers.studio_page import write_studio
 from tests.helpers.studio_user import StudioUser
 
@@ -189,6 +192,36 @@ def test_the_melody_comes_back_from_the_address(user: StudioUser) -> None:
     user.open(user.value("studio.writeAddress()").split("#")[1])
     assert json.loads(user.value(state)) == before
     user.wait("document.querySelector('.roll') && !document.getElementById('melody').hidden")
+
+
+def test_the_saved_file_has_the_notes_on_screen(user: StudioUser) -> None:
+    user.value("studio.store.change('test', (doc) => ({ ...doc, tempo: 100, swing: 0 }))")
+    user.click("New melody", "#melody")
+    user.wait("studio.store.undoLabel === 'new melody'")
+    shown = notes_of(user)
+    user.click("Save MIDI", "#transport")
+    data = user.saved("melody_100bpm.mid")
+    sequence = read_midi(data)
+    assert [tempo.qpm for tempo in sequence.tempos] == [pytest.approx(100)]
+    step = 60 / 100 / 4
+    found = [
+        [n.pitch, round(n.start_time / step, 3), round((n.end_time - n.start_time) / step, 3)]
+        for n in sequence.notes
+    ]
+    assert found == shown
+    first = tokens_of(user)
+    user.click("Clear", "#melody")
+    assert notes_of(user) == []
+    (user.folder / "tune.mid").write_bytes(data)
+    user.browser.find_element("id", "open-file").send_keys(str((user.folder / "tune.mid").resolve()))
+    user.wait("studio.store.undoLabel === 'open tune.mid'")
+    assert tokens_of(user) == first and user.value("studio.store.doc.tempo") == 100
+    (user.folder / "drums.mid").write_bytes(midi_bytes(backbeat(4)))
+    user.browser.find_element("id", "open-file").send_keys(str((user.folder / "drums.mid").resolve()))
+    said = user.wait("document.getElementById('alert').textContent")
+    assert said.startswith("drums.mid: ") and said.endswith(".")
+    assert tokens_of(user) == first
+    assert sequence.total_time == pytest.approx(32 * step)
 
 
 def test_nothing_went_wrong(driver: Any) -> None:
