@@ -2,12 +2,8 @@
 
 import { findClip, stepsOf } from "./clip_finder.js";
 import { Source } from "./clip_source.js";
+import { HIGHEST, LOWEST, MELODY_STEPS, MELODY_STEPS_PER_BAR, tokensOfNotes } from "./melody.js";
 
-const STEPS_PER_BAR = 16;
-const NOTE_OFF = 1;
-const FIRST_PITCH = 2;
-const LOWEST_PITCH = 21;
-const HIGHEST_PITCH = 108;
 /** MIDI programs from 0 that melodies usually have are those below this; others are tried after them. */
 const USUAL_PROGRAMS = 32;
 
@@ -22,9 +18,9 @@ const USUAL_PROGRAMS = 32;
  *   a note, 2 and more begin pitch 21 and up. Remarks are sentences about how the file was read.
  * @throws {MidiError} with a sentence that begins with the file's name.
  */
-export function melodyClip(bytes, fileName, { steps = 32, name = "the page" } = {}, bar = null) {
+export function melodyClip(bytes, fileName, { steps = MELODY_STEPS, name = "the page" } = {}, bar = null) {
   const source = new Source(bytes, fileName, false);
-  const wanted = { name, bars: steps / STEPS_PER_BAR, shorterBars: true, lacking: "no_melody", take: melodyOf };
+  const wanted = { name, bars: steps / MELODY_STEPS_PER_BAR, shorterBars: true, lacking: "no_melody", take: melodyOf };
   const { found: tokens, qpm, remarks } = findClip(source, fileName, wanted, bar);
   return { tokens, qpm, title: source.title, remarks: [...source.remarks, ...remarks] };
 }
@@ -47,20 +43,12 @@ function melodyOf(window) {
   return ["no_melody"];
 }
 
-/** The tokens of an instrument's highest line; null where it has none. A note ends where the next one begins. */
+/** The tokens of an instrument's highest line; null where it has none. */
 function tokensOf(notes, window) {
-  const line = notes
-    .filter(({ pitch }) => pitch >= LOWEST_PITCH && pitch <= HIGHEST_PITCH)
+  const played = notes
+    .filter(({ pitch }) => pitch >= LOWEST && pitch <= HIGHEST)
     .map((note) => ({ pitch: note.pitch, ...stepsOf(note, window) }))
-    .sort((a, b) => a.start - b.start || b.pitch - a.pitch)
-    // The highest of those that begin together comes first.
-    .filter((note, i, all) => i === 0 || note.start !== all[i - 1].start);
-  if (!line.length) return null;
-  const tokens = new Int16Array(window.steps);
-  line.forEach(({ start, end, pitch }, i) => {
-    const next = line[i + 1]?.start ?? tokens.length;
-    tokens[start] = pitch - LOWEST_PITCH + FIRST_PITCH;
-    if (end < next) tokens[end] = NOTE_OFF;
-  });
-  return tokens;
+    .filter(({ start }) => start < window.steps)
+    .map(({ pitch, start, end }) => ({ pitch, start, length: end - start }));
+  return played.length ? tokensOfNotes(played, window.steps) : null;
 }

@@ -1,12 +1,10 @@
 // Beats and melodies as notes in quarter notes, as midi_writer.js takes them.
 
 import { DRUM_CLASSES } from "./drum_classes.js";
+import { MELODY_VELOCITY, notesOf } from "./melody.js";
 
 const STEPS_PER_QUARTER = 4;
 const DRUMS = DRUM_CLASSES.length;
-const MELODY_OFF = 1;
-const MELODY_FIRST = 2;
-const LOWEST_PITCH = 21;
 
 /**
  * @typedef {object} Note
@@ -41,23 +39,13 @@ export function notesOfBeats(beats) {
 /**
  * The notes of a melody; one that still sounds ends with the last step.
  * @param {ArrayLike<number>} tokens one a sixteenth: 0 holds, 1 ends a note, 2 and more begin pitch 21 and up.
- * @param {number} [velocity] 1 to 127.
+ * @param {number} [velocity] of all notes, 1 to 127.
  * @param {number} [program] MIDI program from 0.
  * @returns {Note[]}
  */
-export function notesOfMelody(tokens, velocity = 80, program = 0) {
-  const notes = [];
-  let sounding = null;
-  for (let step = 0; step <= tokens.length; step += 1) {
-    const token = step < tokens.length ? tokens[step] : MELODY_OFF;
-    if (token < MELODY_OFF) continue;
-    if (sounding) sounding.end = step / STEPS_PER_QUARTER;
-    sounding = null;
-    if (token >= MELODY_FIRST) {
-      const pitch = token - MELODY_FIRST + LOWEST_PITCH;
-      sounding = { start: step / STEPS_PER_QUARTER, end: 0, pitch, velocity, instrument: 0, program };
-      notes.push(sounding);
-    }
-  }
-  return notes;
+export function notesOfMelody(tokens, velocity = MELODY_VELOCITY, program = 0) {
+  return notesOf(tokens).map(({ pitch, start, length }) => {
+    const end = (start + length) / STEPS_PER_QUARTER;
+    return { start: start / STEPS_PER_QUARTER, end, pitch, velocity, instrument: 0, program };
+  });
 }
