@@ -141,6 +141,7 @@ export class MidiOut {
       this.#sink.silence();
       sentence = goneSentence(this.#chosen.name);
     } else if (this.#chosen && !this.#output && output) {
+      this.#sink.silence(); // so that a follower there is started, not taken for one that runs
       this.#output = output;
       sentence = `The MIDI port "${this.#chosen.name}" is back.`;
     }

@@ -55,7 +55,9 @@ export class MidiSink {
   /** While music plays, followers are started at the next sixteenth, or stopped at once. */
   set sendsClock(sends) {
     this.#sendsClock = sends;
-    if (!sends) this.#stopClock(this.#end());
+    if (sends) return;
+    this.#queue = this.#queue.filter((message) => message.key !== undefined);
+    this.#stopClock(this.#end());
   }
 
   /** @param {import("./audio_clock.js").Clock} clock in whose seconds events come */
@@ -105,13 +107,13 @@ export class MidiSink {
     this.#flush(this.#now() + AHEAD);
   }
 
+  end(time) {
+    if (this.#isRunning) this.#add({ bytes: [STOP], time: this.#clock.performanceOf(time) });
+  }
+
   stop(time, isEnd) {
-    if (isEnd) {
-      this.#flush(Infinity);
-      this.#stopClock(Math.max(this.#clock.performanceOf(time), this.#end()));
-    } else {
-      this.silence();
-    }
+    if (isEnd) this.#flush(Infinity);
+    else this.silence();
   }
 
   /** Forgets what waits and ends all notes; followers of the clock are stopped. */
@@ -147,6 +149,7 @@ export class MidiSink {
         if (this.#sounding.delete(key)) this.#give([NOTE_OFF + (key >> 7), key & 127, 0], time);
         this.#sounding.set(key, end);
       }
+      if (bytes[0] === STOP) this.#isRunning = false;
       this.#give(bytes, time);
     }
     this.#endNotes(until);

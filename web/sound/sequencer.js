@@ -22,12 +22,12 @@ const PULSES = 6; // of a MIDI clock, a sixteenth
 /**
  * What sounds it. Times are seconds of the player's clock. `play`: an event that lasts `seconds` (0 for drums);
  * `audition`: one that sounds at once, outside the music (by default as `play`); `start`: music begins, or the sink
- * joins it; `pulse`: of a MIDI clock, counted from step 0, six a sixteenth; `tick`: often, while music plays; `stop`:
- * nothing more comes, and what sounds ends at once, or by itself where `isEnd`.
+ * joins it; `pulse`: of a MIDI clock, counted from step 0, six a sixteenth; `end`: told a moment before the source ends;
+ * `tick`: often, while music plays; `stop`: nothing more comes, and what sounds ends at once, or by itself where `isEnd`.
  * @typedef {{play: (event: SoundEvent, time: number, seconds: number) => void,
  *   audition?: (event: SoundEvent, time: number, seconds: number) => void,
  *   start?: (clock: import("./audio_clock.js").Clock) => void, pulse?: (number: number, time: number) => void,
- *   tick?: () => void, stop?: (time: number, isEnd: boolean) => void}} Sink
+ *   end?: (time: number) => void, tick?: () => void, stop?: (time: number, isEnd: boolean) => void}} Sink
  */
 
 /** The way from a source through a timeline to the sinks. */
@@ -66,7 +66,10 @@ export class Sequencer {
     const bar = this.source.stepsPerBar ?? 16;
     if (step === this.#first || step % bar === 0) this.source.bar?.(Math.floor(step / bar));
     const events = this.source.step(step);
-    if (events === null) this.end = step;
+    if (events === null && this.end === null) {
+      this.end = step;
+      for (const sink of this.#sinks) sink.end?.(this.#timeline.timeOf(step));
+    }
     if (this.end !== null) return;
     for (let pulse = step * PULSES; pulse < (step + 1) * PULSES; pulse++) {
       const time = this.#timeline.timeOfStraight(pulse / PULSES);
