@@ -449,3 +449,35 @@ def test_nothing_moves_while_the_page_opens(page: StudioUser) -> None:
         ".observe({ type: 'layout-shift', buffered: true }); setTimeout(() => done([]), 300); })"
     )
     assert sum(shifts) < 0.001
+
+
+def test_written_beats_come_with_tempo_and_swing_around_what_is_locked(small: StudioUser) -> None:
+    from selenium.webdriver.support.ui import Select
+
+    small.click("Lock kick")
+    kick = [hit for hit in small.hits(BEAT) if hit[1] == KICK]
+    pattern = next(p for p in page_patterns() if p["swing"] > 0)
+    Select(small.browser.find_element("css selector", ".hit-line select")).select_by_visible_text(pattern["name"])
+    written = [(step, drum, hit, 0) for step, drum, hit in pattern["hits"] if drum != KICK]
+    assert small.hits(BEAT) == sorted(kick + written)
+    assert small.value("studio.store.doc.tempo") == pattern["qpm"]
+    assert abs(small.value("studio.store.doc.swing") - pattern["swing"]) <= 0.005
+    small.click("Clear")
+    assert small.hits(BEAT) == kick
+    small.click("Undo")
+    small.click("Undo")
+    assert small.value("studio.store.doc.tempo") == 96
+
+
+def test_the_line_below_the_grid_sets_velocity_and_timing(small: StudioUser) -> None:
+    cell(small, SNARE, 4).click()  # taken away, and chosen
+    cell(small, SNARE, 4).click()
+    line = small.browser.find_element("css selector", ".hit-line")
+    assert "snare, bar 1 step 5" in line.text
+    line.find_element("css selector", "[aria-label=Velocity]").send_keys(key("ARROW_RIGHT"), key("ARROW_RIGHT"))
+    timing = line.find_element("css selector", "[aria-label=Timing]")
+    timing.send_keys(key("END"))
+    assert (4, SNARE, 102, 0.5) in small.hits(BEAT)
+    small.click("Undo")
+    small.click("Undo")
+    assert (4, SNARE, 100, 0) in small.hits(BEAT)

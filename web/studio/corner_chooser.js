@@ -25,13 +25,18 @@ function show(root, corner, parts, patterns) {
     option("current", "The beat on the grid"),
     option("new", "A new beat"),
     ...group("Parts", parts.map((part, i) => option(`part ${i}`, part.name))),
-    ...styles(patterns),
+    ...patternGroups(patterns),
     ...(corner ? [option("clear", "Nothing")] : []),
   );
   root.value = "";
 }
 
-function styles(patterns) {
+/**
+ * The written beats as choices, by style.
+ * @param {{name: string, style: string}[]} patterns
+ * @returns {HTMLOptGroupElement[]} whose options have the values "pattern N"
+ */
+export function patternGroups(patterns) {
   const names = [...new Set(patterns.map((pattern) => pattern.style))].sort();
   return names.flatMap((style) => group(style, patterns
     .map((pattern, i) => (pattern.style === style ? option(`pattern ${i}`, pattern.name) : null))

@@ -1,5 +1,7 @@
 // Makes elements: text always as text, never as markup, so that names out of files and addresses stay harmless.
 
+const KEYED_MS = 700;
+
 /**
  * An element with attributes and children.
  * @param {string} tag such as "button"; "svg:path" makes one of SVG
@@ -37,7 +39,7 @@ export function button(text, onclick, attributes = {}) {
  * A slider with its name before it and its value behind it, which keeps the width of its longest text.
  * @param {{label: string, min: number, max: number, step: number, value: number, text?: (value: number) => string,
  *   oninput: (value: number) => void, onchange?: (value: number) => void, id?: string, hint?: string}} options
- *   `text` writes the value; `hint` is said by a screen reader and shown as a tooltip
+ *   `text` writes the value; `onchange` is told when a drag, or a run of key presses, has ended; `hint` is a tooltip
  * @returns {{root: HTMLElement, input: HTMLInputElement, set: (value: number) => void, enable: (on: boolean) => void}}
  */
 export function slider({ label, min, max, step, value, text = String, oninput, onchange, id, hint }) {
@@ -58,7 +60,7 @@ export function slider({ label, min, max, step, value, text = String, oninput, o
     show(Number(input.value));
     oninput(Number(input.value));
   });
-  if (onchange) input.addEventListener("change", () => onchange(Number(input.value)));
+  if (onchange) listenToChanges(input, () => onchange(Number(input.value)));
   input.value = String(value);
   show(value);
   const root = element("label", { class: "slider" }, element("span", { class: "name" }, label), input, output);
@@ -67,6 +69,26 @@ export function slider({ label, min, max, step, value, text = String, oninput, o
     root.classList.toggle("off", !on);
   };
   return { root, input, set, enable };
+}
+
+// Key presses in a row are one change, as a drag is; browsers report each of them.
+function listenToChanges(input, onchange) {
+  let timer = 0, isKeyed = false;
+  const tell = () => {
+    if (timer) onchange();
+    clearTimeout(timer);
+    timer = 0;
+  };
+  input.addEventListener("keydown", () => { isKeyed = true; });
+  input.addEventListener("pointerdown", () => {
+    tell();
+    isKeyed = false;
+  });
+  input.addEventListener("blur", tell);
+  input.addEventListener("change", () => {
+    clearTimeout(timer);
+    timer = setTimeout(tell, isKeyed ? KEYED_MS : 0);
+  });
 }
 
 /**

@@ -4,9 +4,9 @@ import { button, element } from "./elements.js";
 
 const KEY = "beat studio: hint read";
 const LINES = [
-  "Press space to play. Click a step to strike it; drag along a row to paint, up or down for how hard it is struck.",
+  "Play (or space) starts the loop. Click a step to strike it; drag along a row to paint, up or down for velocity.",
   "Lock the bars and drums that you like, then press New beat: the model draws the rest around them.",
-  "Save MIDI puts the beat into your DAW; Copy link shares it. Ctrl+Z takes anything back.",
+  "Save MIDI takes the beat to your DAW, Copy link shares it, and Undo takes anything back.",
 ];
 
 /**

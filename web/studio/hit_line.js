@@ -1,6 +1,9 @@
-// The line below the grid: the chosen cell, its velocity and its timing, for those who don't drag.
+// The line below the grid: the chosen cell, its velocity and its timing, for those who don't drag; written beats to
+// begin with, and an empty grid.
 
-import { DRUM_COUNT, DRUM_NAMES, STEPS_PER_BAR, emptyBeat, withHit } from "../music/beat.js";
+import { DRUM_COUNT, DRUM_NAMES, STEPS_PER_BAR, emptyBeat, fitted, merged, withHit } from "../music/beat.js";
+import { patternGroups } from "./corner_chooser.js";
+import { MOST_SWING, TEMPO_RANGE, lockMask } from "./document.js";
 import { button, element, slider } from "./elements.js";
 
 /**
@@ -25,8 +28,8 @@ export function mountHitLine(app) {
     onchange: () => store.settle(),
   });
   const mergeKey = (what) => `${what} ${grid.step} ${grid.drum}`;
-  const clear = button("Clear", () => app.setBeat("clear", emptyBeat(grid.steps)), {
-    class: "quiet", title: "Take all hits away",
+  const clear = button("Clear", () => putBeat(app, "clear", emptyBeat(grid.steps)), {
+    class: "quiet", title: "Take away all hits that are not locked",
   });
   const show = () => {
     const { beat } = store.doc, index = grid.step * DRUM_COUNT + grid.drum, struck = beat.velocities[index];
@@ -40,5 +43,25 @@ export function mountHitLine(app) {
   grid.onChange(show);
   store.subscribe((doc, before) => { if (doc.beat !== before.beat) show(); });
   return element("div", { class: "hit-line", role: "group", "aria-label": "Chosen step" },
-    name, velocity.root, timing.root, clear);
+    name, velocity.root, timing.root, element("span", { class: "buttons" }, beatChooser(app), clear));
+}
+
+// A beat around what is locked.
+function putBeat(app, label, beat, patch = {}) {
+  const { doc } = app.store;
+  app.setBeat(label, merged(doc.beat, fitted(beat, doc.beat.steps), lockMask(doc)), { patch });
+}
+
+function beatChooser(app) {
+  if (!app.patterns.length) return null;
+  const root = element("select", { "aria-label": "Written beats", title: "Written beats, with their tempo and swing" },
+    element("option", { value: "" }, "Written beats"), ...patternGroups(app.patterns));
+  root.addEventListener("change", () => {
+    const { name, beat, qpm, swing } = app.patterns[Number(root.value.split(" ")[1])];
+    const tempo = Math.min(TEMPO_RANGE[1], Math.max(TEMPO_RANGE[0], qpm));
+    root.value = "";
+    putBeat(app, "written beat", beat, { tempo, swing: Math.round(100 * Math.min(MOST_SWING, swing)) / 100 });
+    app.say(`${name}, ${tempo} BPM.`);
+  });
+  return root;
 }

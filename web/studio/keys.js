@@ -23,7 +23,8 @@ export function mountKeys(app) {
       if (!event.repeat) app.player.toggle();
       return;
     }
-    if (event.repeat || app.store.doc.tab !== "drums") return;
+    // A list finds its lines by their letters.
+    if (event.repeat || event.target.tagName === "SELECT" || app.store.doc.tab !== "drums") return;
     const drum = DRUM_KEYS.indexOf(event.key.toLowerCase());
     if (drum >= 0) app.hit(drum);
     if (event.key.toLowerCase() === "n") app.newBeat?.();

@@ -19,6 +19,7 @@
 //   app.undo(), app.redo()         with a line of status
 //   app.newBeat()                  draws a beat around what is locked (draw.js)
 //   app.openAddress(text)          opens the part of a link behind "#"
+//   app.melodySource               what plays on the Melody tab in place of the beat (melody_panel.js sets it)
 //   app.slots.save                 a place in the transport's row for the buttons that save files
 
 import { startEngine } from "../engine/client.js";
@@ -129,8 +130,10 @@ function makeApp(engine, doc) {
       }
     },
   };
-  const { tempo, swing } = doc;
-  app.player = new Transport({ beat: () => app.playedBeat(), tempo, swing, volume: FIRST_VOLUME });
+  app.player = new Transport({
+    beat: () => app.playedBeat(), inPlace: () => (store.doc.tab === "melody" ? app.melodySource ?? null : null),
+    tempo: doc.tempo, swing: doc.swing, volume: FIRST_VOLUME, onproblem: (sentence) => app.say(sentence, "error"),
+  });
   return app;
 }
 
