@@ -197,6 +197,17 @@ def test_the_file_can_be_dragged_out_and_clicked(user: PanelUser) -> None:
     assert user.saved_by("drag-midi", "beat_120bpm.mid") == expected
 
 
+def test_the_sound_is_saved_and_loops(user: PanelUser) -> None:
+    velocities, offsets = np.zeros((STEPS, DRUMS)), np.zeros((STEPS, DRUMS))
+    velocities[4, 0] = 127
+    user.set_beat(velocities, offsets, tempo=120, swing=0)
+    data = user.saved_by("save-wav", "beat_120bpm.wav")
+    assert data[:4] == b"RIFF" and data[8:12] == b"WAVE"
+    samples = np.frombuffer(data[44:], "<i2").astype(float) / 32768
+    assert len(samples) == 8 * 44100
+    assert np.flatnonzero(np.abs(samples) > 0.01)[0] == pytest.approx(44100 / 2, abs=0.002 * 44100)
+
+
 def odd_files() -> list[tuple[str, bytes | int]]:
     """500 files: real ones where there are some, mutated ones, and such as are not MIDI at all."""
     rng = random.Random(19)

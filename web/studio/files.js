@@ -1,31 +1,36 @@
 // The panel of files: opening MIDI, saving and dragging out MIDI and WAV, the drum map, and MIDI to other programs.
 
 import { DRUM_MAPS } from "../music/drum_maps.js";
-import { MIDI_TYPE, saveFile } from "./downloads.js";
+import { MIDI_TYPE, WAV_TYPE, saveFile } from "./downloads.js";
 import { dragLink } from "./drag_link.js";
 import { button, choice, element } from "./elements.js";
+import { mountMidiPanel } from "./midi_panel.js";
 import { openFile, takeDrops } from "./opening.js";
-import { beatMidi, fileName } from "./saving.js";
+import { beatMidi, beatWav, fileName } from "./saving.js";
 
 /**
  * Build the panel, put buttons for saving into the transport's row, and take files dropped anywhere. Sets
- * `app.openFile(file)` and `app.saveMidi()`, which return promises.
+ * `app.openFile(file)`, `app.saveMidi()` and `app.saveWav()`, which return promises.
  * @param {HTMLElement} root
  * @param {Object} app see main.js
  */
 export function mountFiles(root, app) {
   app.openFile = (file) => openFile(app, file);
   app.saveMidi = () => saveMidi(app);
+  app.saveWav = () => saveWav(app);
   takeDrops(app);
   app.slots.save?.append(
     button("Save MIDI", () => app.saveMidi(), { id: "save-midi" }),
+    button("Save WAV", () => app.saveWav(), { id: "save-wav" }),
   );
   const files = element("div", {},
     element("h2", {}, "Files"),
     element("p", {}, "Drop a MIDI file anywhere on the page, or open one: its first bars of drums come onto the grid."),
     element("div", { class: "row-of" }, ...openingOf(app), mapOf(app)),
     element("p", { class: "drag-out" }, "Drag ", linkOf(app), " into your DAW or a folder, or click it to save it."));
-  root.append(files);
+  const midi = element("div", {});
+  root.append(files, midi);
+  mountMidiPanel(midi, app);
 }
 
 function openingOf(app) {
@@ -62,4 +67,14 @@ async function saveMidi(app) {
   const { name, bytes } = isMelody ? app.melodyMidi() : { name: fileName(app, "mid"), bytes: beatMidi(app) };
   saveFile(name, MIDI_TYPE, bytes);
   app.say(`Saved ${name}.`);
+}
+
+async function saveWav(app) {
+  await app.performed();
+  try {
+    saveFile(fileName(app, "wav"), WAV_TYPE, await beatWav(app));
+    app.say(`Saved ${fileName(app, "wav")}.`);
+  } catch (error) {
+    app.say(`The sound can't be saved (${error.message}).`, "error");
+  }
 }

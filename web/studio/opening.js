@@ -1,10 +1,8 @@
 // MIDI files that are dropped on the page or chosen: the clip in them comes onto the grid, or a sentence says why not.
 
+import { checkSize } from "../music/clip_source.js";
 import { drumClip } from "../music/drum_clip.js";
 import { TEMPO_RANGE } from "./document.js";
-
-// As in preprocess/midi/file.py.
-const MOST_BYTES = 16 * 2 ** 20;
 
 /**
  * Open a MIDI file on the tab that is shown. What is on screen stays as it is where there is no clip in the file.
@@ -14,7 +12,7 @@ const MOST_BYTES = 16 * 2 ** 20;
  */
 export async function openFile(app, file) {
   try {
-    if (file.size > MOST_BYTES) throw new Error(`${file.name}: is larger than ${MOST_BYTES} bytes.`);
+    checkSize(file.size, file.name);
     const bytes = await bytesOf(file);
     if (app.store.doc.tab === "melody") app.openMelody(bytes, file.name);
     else openBeat(app, bytes, file.name);

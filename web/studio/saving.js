@@ -1,6 +1,10 @@
 // Files of the beat as it is heard: MIDI and WAV.
 
+import { eventsOfStep } from "../music/beat.js";
 import { midiBytes } from "../music/midi_writer.js";
+import { levelled, renderOffline, wavBytes } from "../sound/render.js";
+
+const SAMPLE_RATE = 44100;
 
 /**
  * The beat as it is heard now, as a MIDI file.
@@ -10,6 +14,21 @@ import { midiBytes } from "../music/midi_writer.js";
 export function beatMidi(app) {
   const { tempo, swing, drumMap } = app.store.doc;
   return midiBytes({ qpm: tempo, swing, drumMap }, [app.playedBeat()]);
+}
+
+/**
+ * The sound of the beat as it is heard now, as a WAV file that loops without a seam.
+ * @param {Object} app see main.js
+ * @returns {Promise<Uint8Array>} rejects where the browser can't render sound
+ */
+export async function beatWav(app) {
+  const { tempo, swing } = app.store.doc;
+  const beat = app.playedBeat();
+  // As in the MIDI file, nothing is before the beginning: an early first hit would be cut in two.
+  const inside = (event) => ({ ...event, offset: Math.max(0, event.offset) });
+  const source = { step: (n) => (n ? eventsOfStep(beat, n) : eventsOfStep(beat, n).map(inside)) };
+  const options = { tempo, swing, steps: beat.steps, sampleRate: SAMPLE_RATE, isLoop: true };
+  return wavBytes(levelled(await renderOffline(source, options)), SAMPLE_RATE);
 }
 
 /**
