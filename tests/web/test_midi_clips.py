@@ -294,6 +294,12 @@ def test_files_larger_than_any_are_refused_unread(
     assert ours == of_commands(models[kind], tmp_path, ("big.mid", bytes(size), None))
 
 
+def test_no_sentence_grows_with_the_file(page: Any) -> None:
+    data = midi(track((0, name("Drums " * 100_000)), *beat(0, 4, channel=0)))
+    (found,) = of_page(page, "drums", [("long.mid", data, None)])
+    assert len(found["tokens"]) == 64 and 8000 < len(found["remarks"][0]) < 9000
+
+
 def test_a_beat_that_was_saved_comes_back(page: Any) -> None:
     """Tokens and velocities are the same, and each hit is on the tick on which it was written."""
     different = page.execute_script(

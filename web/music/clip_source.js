@@ -57,9 +57,11 @@ export class Source {
   /** The quarter note up to which the music has bars. */
   lastQuarter(every, end, wantsDrums) {
     let [struck, sounding] = [0, 0];
-    for (const { start, end: stop } of every.flat()) {
-      struck = Math.max(struck, (start + 1) / this.ticksPerQuarter);
-      sounding = Math.max(sounding, stop / this.ticksPerQuarter);
+    for (const notes of every) {
+      for (const note of notes) {
+        struck = Math.max(struck, (note.start + 1) / this.ticksPerQuarter);
+        sounding = Math.max(sounding, note.end / this.ticksPerQuarter);
+      }
     }
     // The length of a drum note does not tell where the music ends; a later end of track does.
     const last = wantsDrums ? struck : sounding - LATE_END;
