@@ -34,6 +34,9 @@ _PITCHED_DRUM_PROGRAMS = range(112, 120)
 _SINGLE_DRUM_PITCHES = 4
 """The most pitches that a track of one drum may have: its articulations, or two toms."""
 
+_LONGEST_NAME = 60
+"""Characters of a name in a sentence."""
+
 
 @dataclass(frozen=True)
 class DrumChoice:
@@ -311,8 +314,13 @@ def _described(parts: list[Part]) -> str:
     tracks = sorted({part.track for part in parts})
     numbers = ", ".join(str(index + 1) for index in tracks[:8]) + (", ..." if len(tracks) > 8 else "")
     names = {part.names for part in parts if part.names}
-    called = f" ({', '.join(sorted(readable(n) for n in names)[:8])})" if names else ""
+    called = f" ({', '.join(map(_cut, sorted(readable(n) for n in names)[:8]))})" if names else ""
     return f"{'track' if len(tracks) == 1 else 'tracks'} {numbers}{called}"
+
+
+def _cut(name: str) -> str:
+    """A name as a sentence shows it."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."
 
 
 def _was(parts: list[Part]) -> str:

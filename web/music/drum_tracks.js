@@ -22,6 +22,8 @@ const FIRST_PITCHED_DRUM = 112;
 const LAST_PITCHED_DRUM = 119;
 /** The most pitches that a track of one drum may have: its articulations, or two toms. */
 const SINGLE_DRUM_PITCHES = 4;
+/** Characters of a name in a sentence. */
+const LONGEST_NAME = 60;
 
 /**
  * @typedef {object} Part the notes of one channel on one track, or of one instrument.
@@ -219,8 +221,14 @@ function described(parts) {
   const tracks = [...new Set(parts.map((part) => part.track))].sort((a, b) => a - b);
   const numbers = tracks.slice(0, 8).map((track) => track + 1).join(", ") + (tracks.length > 8 ? ", ..." : "");
   const names = [...new Set(parts.map((part) => part.names).filter(Boolean))].map(readable).sort(byCharacters);
-  const called = names.length ? ` (${names.slice(0, 8).join(", ")})` : "";
+  const called = names.length ? ` (${names.slice(0, 8).map(cut).join(", ")})` : "";
   return `${tracks.length === 1 ? "track" : "tracks"} ${numbers}${called}`;
+}
+
+/** A name as a sentence shows it. */
+function cut(name) {
+  const characters = [...name];
+  return characters.length > LONGEST_NAME ? `${characters.slice(0, LONGEST_NAME - 3).join("")}...` : name;
 }
 
 /** Order by the characters' numbers, which that of UTF-16 is not beyond U+FFFF. */

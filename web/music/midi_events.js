@@ -20,7 +20,7 @@ const META = 0xff;
 const INSTRUMENT_NAME = 0x04;
 const END_OF_TRACK = 0x2f;
 const SYSTEM_COMMON_DATA = new Map([[0xf1, 1], [0xf2, 2], [0xf3, 1], [0xf6, 0]]);
-/** Bytes of a name that are kept: far more than names have, so that no sentence grows with the file. */
+/** Bytes of a name that are kept: far more than names have. */
 const LONGEST_NAME = 8192;
 
 /**
