@@ -31,7 +31,6 @@ export function dragLink(make, attributes = {}) {
     now();
     event.dataTransfer.effectAllowed = "copy";
     event.dataTransfer.setData("DownloadURL", `${MIDI_TYPE}:${link.download}:${link.href}`);
-    event.dataTransfer.setData("text/uri-list", link.href);
   });
   now();
   return { link, renew };

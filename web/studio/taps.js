@@ -63,6 +63,7 @@ class Recorder {
   stop() {
     this.#end(null);
     this.#app.player.stop();
+    this.#app.say("Tapping was stopped; your beat is as it was.");
   }
 
   /**
@@ -196,12 +197,10 @@ class TapPanel {
 
   async #ended(recorded) {
     this.counter.textContent = "";
-    if (!recorded) {
-      this.#app.say("Tapping was stopped; your beat is as it was.");
-    } else if (!recorded.taps.length) {
+    if (recorded && !recorded.taps.length) {
       this.#app.player.stop();
       this.#app.say("No taps were heard; your beat is as it was.");
-    } else {
+    } else if (recorded) {
       this.#recorded = { ...recorded, tempo: this.#app.store.doc.tempo };
       await this.#play(0, 0);
       this.#app.player.start();
