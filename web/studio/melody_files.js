@@ -5,6 +5,8 @@ import { melodyClip } from "../music/melody_clip.js";
 import { notesOfMelody } from "../music/midi_notes.js";
 import { midiBytes } from "../music/midi_writer.js";
 import { TEMPO_RANGE } from "./document.js";
+import { dragLink } from "./drag_link.js";
+import { button, element } from "./elements.js";
 import { VOICES } from "./melody_state.js";
 
 /**
@@ -19,15 +21,37 @@ export function melodyMidi(doc) {
 }
 
 /**
- * Give the page what it needs to save and open melodies.
+ * Build the panel of files, and give the page what it needs to save and open melodies.
+ * @param {HTMLElement} root
  * @param {{app: Object}} panel see melody_panel.js
  */
-export function mountMelodyFiles({ app }) {
+export function mountMelodyFiles(root, { app }) {
   app.melodyMidi = () => {
     const { doc } = app.store;
     return { bytes: melodyMidi(doc), name: `melody_${Math.round(doc.tempo)}bpm.mid` };
   };
   app.openMelody = (bytes, name) => openMelody(app, bytes, name);
+  const { link, renew } = dragLink(app.melodyMidi, { id: "drag-melody" });
+  app.store.subscribe(renew);
+  root.append(
+    element("h2", { id: "melody-files-title" }, "Files"),
+    element("p", {}, "Drop a MIDI file anywhere on the page, or open one: its first two bars of melody come here."),
+    element("div", { class: "row-of" }, ...opening(app)),
+    element("p", {}, "Drag ", link, " into your DAW or a folder, or click it to save it."),
+  );
+}
+
+function opening(app) {
+  const input = element("input", {
+    type: "file", accept: ".mid,.midi,.kar,audio/midi", id: "open-melody", hidden: true,
+  });
+  input.addEventListener("change", async () => {
+    const [file] = input.files;
+    if (file) await app.openFile(file);
+    // So that the same file can be chosen again.
+    input.value = "";
+  });
+  return [button("Open MIDI file", () => input.click()), input];
 }
 
 /**

@@ -20,7 +20,7 @@ const HEARD_SECONDS = 0.35;
  */
 export function mountMelodyKeys({ app, melody, set }) {
   const held = new Map();
-  const record = toggle("Record", false, (on) => record.set(on), {
+  const record = toggle("Record the keys", false, (on) => record.set(on), {
     id: "melody-record", title: "While it plays, what you play on the keys is written into the melody",
   });
   const isRecording = () => record.root.getAttribute("aria-pressed") === "true" && app.player.isPlaying;
@@ -42,7 +42,8 @@ export function mountMelodyKeys({ app, melody, set }) {
     set("play a note", { tokens: withNote(tokens, { pitch: note.pitch, start, length }) });
   });
   return element("div", { class: "row-of" }, record.root,
-    element("span", { class: "state" }, "The keys A W S E D F ... play notes, C4 to E5; with Shift an octave higher."));
+    element("span", { class: "state keys-hint" },
+      "The keys A W S E D F ... play notes, C4 to E5; with Shift an octave higher."));
 }
 
 /** The pitch of a key that plays one, or null. */

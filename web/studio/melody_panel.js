@@ -31,13 +31,14 @@ export function mountMelody(root, app) {
   });
   const panel = { app, melody, set, roll };
   const pad = element("section", { class: "panel", "aria-labelledby": "melody-pad-title" });
+  const files = element("section", { class: "panel", "aria-labelledby": "melody-files-title" });
   root.append(
     element("section", { class: "panel", "aria-labelledby": "melody-title" },
       element("h2", { id: "melody-title" }, "Melody"), drawing(panel), roll.root, spoken, editing(panel),
       mountMelodyKeys(panel)),
-    pad);
+    pad, files);
   mountMelodyPad(pad, panel);
-  mountMelodyFiles(panel);
+  mountMelodyFiles(files, panel);
   play(panel);
   requestAnimationFrame(() => roll.reveal());  // the tab is shown only then
 }
@@ -87,11 +88,13 @@ function editing({ app, melody, set, roll }) {
     clear.disabled = notesOf(doc.melody.tokens).length === 0;
   };
   app.store.subscribe((doc, before) => {
+    roll.lock(doc.melody.locks);
     if (doc.melody.tokens === before.melody.tokens) return;
     show(doc);
     if (!roll.isEditing) roll.lookFor();
   });
   show(app.store.doc);
+  roll.lock(app.store.doc.melody.locks);
   return element("div", { class: "row-of" },
     button("Add note", () => roll.add(), { id: "add-note" }), remove,
     button("Lower", () => shift(-1, "lower the melody"), { title: "A semitone down" }),

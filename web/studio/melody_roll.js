@@ -95,6 +95,14 @@ export class MelodyRoll {
     if (step !== null) this.head.style.setProperty("--start", String(step));
   }
 
+  /**
+   * Shade what is locked.
+   * @param {boolean[]} locks of the bars
+   */
+  lock(locks) {
+    locks.forEach((on, bar) => this.layer.classList.toggle(`locked-${bar + 1}`, on));
+  }
+
   /** Add a note behind the selected one, or at the first free step, and select it. */
   add() {
     const notes = notesOf(this.tokens), from = notes.find((note) => note.start === this.selected);
@@ -111,7 +119,10 @@ export class MelodyRoll {
 
   /** Delete the selected note; the next one, or the one before it, is selected then. */
   remove() {
-    if (this.selected === null) return;
+    if (this.selected === null) {
+      this.say("Select a note first.");
+      return;
+    }
     const starts = notesOf(this.tokens).map((note) => note.start), at = starts.indexOf(this.selected);
     const made = withoutNote(this.tokens, this.selected);
     this.selected = starts[at + 1] ?? starts[at - 1] ?? null;
