@@ -180,6 +180,61 @@ def test_while_it_plays_the_pad_changes_the_melody_at_the_next_bar(user: StudioU
     user.click("Stop", "#transport")
 
 
+def test_what_is_on_screen_sounds_in_time_with_the_beat_if_asked(user: StudioUser) -> None:
+    user.browser.execute_script(
+        "studio.store.change('test', (doc) => ({ ...doc, tempo: 240, swing: 0 }));"
+        "window.played = []; studio.player.addSink({ play: (event, time) => played.push([event, time]) });"
+    )
+    shown = notes_of(user)
+    user.click("Play", "#transport")
+    user.wait("played.length >= arguments[0] + 3", len(shown))
+    user.click("Stop", "#transport")
+    played = user.value("played.map(([{ pitch, length }, time]) => [pitch, length, time])")
+    began = played[0][2]
+    expected = [[pitch, length, start] for pitch, start, length in shown]
+    expected += [[pitch, length, start + 32] for pitch, length, start in expected]
+    found = [[pitch, length, round((time - began) / 0.0625, 3)] for pitch, length, time in played]
+    assert found == expected[: len(found)]
+    user.browser.execute_script("played.length = 0")
+    user.click("Play the beat too", "#melody")
+    user.click("Play", "#transport")
+    user.wait("played.some(([event]) => event.drum === 1)")
+    user.click("Stop", "#transport")
+    drums = user.value("played.filter(([event]) => event.drum >= 0).map(([event]) => event.drum)")
+    struck = [drum for _, drum, *_ in user.hits("studio.playedBeat()")]
+    assert sorted(drums) == sorted(struck[: len(drums)])
+    assert user.value("played.some(([event]) => event.pitch > 0)")
+
+
+def test_keys_are_a_piano_and_are_recorded(user: StudioUser) -> None:
+    user.browser.execute_script(
+        "window.played = []; studio.player.addSink({ play: (event) => played.push(event.pitch) });"
+        "studio.store.change('test', (doc) => ({ ...doc, tempo: 100 }));"
+        "window.key = (kind, code, shiftKey = false) =>"
+        " document.body.dispatchEvent(new KeyboardEvent(kind, { code, shiftKey, bubbles: true, cancelable: true }));"
+    )
+    user.click("Clear", "#melody")
+    user.browser.execute_script(
+        "for (const code of ['KeyA', 'KeyW', 'Semicolon', 'KeyN']) { key('keydown', code); key('keyup', code); }"
+        "key('keydown', 'KeyA', true); key('keyup', 'KeyA', true);"
+    )
+    user.wait("played.length === 4")
+    assert user.value("played") == [60, 61, 76, 72]
+    assert notes_of(user) == []
+    user.click("Record the keys", "#melody")
+    user.click("Play", "#transport")
+    user.wait("studio.player.position > 2")
+    start = user.value("(key('keydown', 'KeyG'), studio.player.position)")
+    user.wait(f"studio.player.position > {start} + 3")
+    length = user.value("(key('keyup', 'KeyG'), studio.player.position)") - start
+    ((pitch, step, steps),) = notes_of(user)
+    assert pitch == 67 and abs(step - start) <= 1 and abs(steps - length) <= 1.5
+    user.click("Stop", "#transport")
+    user.click("Drums", "#tabs")
+    user.browser.execute_script("played.length = 0; key('keydown', 'KeyT');")
+    assert user.value("new Promise((resolve) => setTimeout(() => resolve(played.length), 200))") == 0
+
+
 def test_the_melody_comes_back_from_the_address(user: StudioUser) -> None:
     user.click("New melody", "#melody")
     user.wait("studio.store.undoLabel === 'new melody'")
@@ -213,11 +268,11 @@ def test_the_saved_file_has_the_notes_on_screen(user: StudioUser) -> None:
     user.click("Clear", "#melody")
     assert notes_of(user) == []
     (user.folder / "tune.mid").write_bytes(data)
-    user.browser.find_element("id", "open-file").send_keys(str((user.folder / "tune.mid").resolve()))
+    user.browser.find_element("id", "open-melody").send_keys(str((user.folder / "tune.mid").resolve()))
     user.wait("studio.store.undoLabel === 'open tune.mid'")
     assert tokens_of(user) == first and user.value("studio.store.doc.tempo") == 100
     (user.folder / "drums.mid").write_bytes(midi_bytes(backbeat(4)))
-    user.browser.find_element("id", "open-file").send_keys(str((user.folder / "drums.mid").resolve()))
+    user.browser.find_element("id", "open-melody").send_keys(str((user.folder / "drums.mid").resolve()))
     said = user.wait("document.getElementById('alert').textContent")
     assert said.startswith("drums.mid: ") and said.endswith(".")
     assert tokens_of(user) == first
