@@ -445,6 +445,7 @@ def test_a_phone(small: StudioUser) -> None:
         user.click("Show bar 3")
         shown = cell(user, KICK, 32).rect
         assert 0 <= shown["x"] < 360
+        assert not 0 <= cell(user, KICK, 48).rect["x"] < 360
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})

@@ -29,6 +29,6 @@ export function mountBars(app) {
     one.setAttribute("aria-current", String(inView));
   });
   grid.onChange(show);
-  requestAnimationFrame(show);
+  show();
   return element("div", { class: "bar-line" }, element("div", { class: "corner" }, follow.root), strip);
 }

@@ -1,7 +1,7 @@
 // The beat grid: nine drums by the steps of the beat, kick at the bottom; locks per bar and per drum.
 //
 // The cells are made once; a change of the document touches only those that look different. On narrow screens the
-// lanes show one or two bars at a time (`--shown` in studio.css), moved by `--first`.
+// lanes show `--shown` bars at a time, of which studio.css allows `--most`; `--first` is the first of them.
 
 import { DRUM_COUNT, DRUM_NAMES, STEPS_PER_BAR } from "../music/beat.js";
 import { mountBars } from "./bars.js";
@@ -70,9 +70,7 @@ function makeGrid(app, root, board, cells) {
   const grid = {
     steps, bars, board, step: 0, drum: 0, firstBar: 0,
     /** How many bars are in view. */
-    get shownBars() {
-      return Math.min(bars, Number(getComputedStyle(root).getPropertyValue("--shown")) || bars);
-    },
+    shownBars: bars,
     /** Choose a cell: it is the one that Tab reaches. */
     select(step, drum, focus = false) {
       cells[grid.step * DRUM_COUNT + grid.drum].tabIndex = -1;
@@ -111,12 +109,15 @@ function makeGrid(app, root, board, cells) {
     },
   };
   root.style.setProperty("--bars", String(bars));
-  addEventListener("resize", () => {
+  const fit = () => {
     const bar = grid.firstBar;
+    grid.shownBars = Math.min(bars, Number(getComputedStyle(root).getPropertyValue("--most")) || bars);
+    root.style.setProperty("--shown", String(grid.shownBars));
     grid.firstBar = -1;
     grid.reveal(bar);
-    grid.changed();
-  });
+  };
+  addEventListener("resize", fit);
+  fit();
   return grid;
 }
 
