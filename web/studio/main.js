@@ -20,11 +20,12 @@
 //   app.newBeat()                  draws a beat around what is locked (draw.js)
 //   app.openAddress(text)          opens the part of a link behind "#"
 //   app.melodySource               what plays on the Melody tab in place of the beat (melody_panel.js sets it)
+//   app.writeAddress()             brings the address up to date at once; returns the link
 //   app.slots.save                 a place in the transport's row for the buttons that save files
 
 import { startEngine } from "../engine/client.js";
 import { fitted, settled } from "../music/beat.js";
-import { AddressError, addressOf, docOfAddress } from "./address.js";
+import { AddressError, docOfAddress } from "./address.js";
 import { mountArrangement } from "./arrangement.js";
 import { defaultDoc, fittedDoc } from "./document.js";
 import { mountDraw } from "./draw.js";
@@ -33,6 +34,7 @@ import { mountGrid } from "./grid.js";
 import { mountHint } from "./hint.js";
 import { mountHumanize } from "./humanize.js";
 import { mountKeys } from "./keys.js";
+import { keepAddress } from "./links.js";
 import { mountMelody } from "./melody_panel.js";
 import { noEngine } from "./no_engine.js";
 import { mountPad } from "./pad.js";
@@ -44,7 +46,6 @@ import { mountTaps } from "./taps.js";
 import { Transport } from "./transport.js";
 import { mountTransport } from "./transport_row.js";
 
-const ADDRESS_DELAY_MS = 400;
 const MESSAGE_MS = 8000;
 const MOST_STEPS = 64;
 const FIRST_VOLUME = 0.8;
@@ -135,30 +136,6 @@ function makeApp(engine, doc) {
     tempo: doc.tempo, swing: doc.swing, volume: FIRST_VOLUME, onproblem: (sentence) => app.say(sentence, "error"),
   });
   return app;
-}
-
-// The address follows the document, a moment after its last change; an address that is typed or pasted is opened.
-function keepAddress(app) {
-  let timer = 0, written = location.hash.slice(1);
-  const write = () => {
-    timer = 0;
-    written = addressOf(app.store.doc);
-    history.replaceState(null, "", `#${written}`);
-  };
-  app.store.subscribe(() => {
-    clearTimeout(timer);
-    timer = setTimeout(write, ADDRESS_DELAY_MS);
-  });
-  addEventListener("pagehide", () => { if (timer) write(); });
-  addEventListener("hashchange", () => {
-    const text = location.hash.slice(1);
-    if (text && text !== written) app.openAddress(text);
-  });
-  app.writeAddress = () => {
-    clearTimeout(timer);
-    write();
-    return location.href;
-  };
 }
 
 function main() {

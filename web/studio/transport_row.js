@@ -80,7 +80,7 @@ function linkButton(app) {
     const link = app.writeAddress();
     try {
       await navigator.clipboard.writeText(link);
-      app.say("Copied the link; whoever opens it in this page gets this beat.");
+      app.say("Copied the link. Open it, or paste it into this page elsewhere, and everything is as it is now.");
     } catch {
       app.say("The browser doesn't let the page copy; the link is in the address bar.", "error");
     }
