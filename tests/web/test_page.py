@@ -117,7 +117,7 @@ def test_nothing_is_loaded_from_elsewhere(shipped: Path) -> None:
         code = re.sub(r"/\*\*.*?\*/|^\s*//.*?$", "", page.texts[name], flags=re.DOTALL | re.MULTILINE)
         loads = r"\bfetch\(|XMLHttpRequest|importScripts|WebSocket|EventSource|sendBeacon|\bimport\("
         assert not re.search(loads, code), name
-    addresses = set(re.findall(r"(?:https?|ftp|wss?):[^\s\"'`<>)]*", text))
+    addresses = set(re.findall(r"\b(?:https?|ftp|wss?)://[^\s\"'`<>)]*", text))
     assert addresses <= {SVG}
 
 
