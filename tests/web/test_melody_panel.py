@@ -1,6 +1,8 @@
 """The Melody tab of the studio page with the shipped model, driven as a user would."""
 
+import io
 import json
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -204,6 +206,24 @@ def test_what_is_on_screen_sounds_in_time_with_the_beat_if_asked(user: StudioUse
     struck = [drum for _, drum, *_ in user.hits("studio.playedBeat()")]
     assert sorted(drums) == sorted(struck[: len(drums)])
     assert user.value("played.some(([event]) => event.pitch > 0)")
+
+
+def test_the_saved_sound_has_the_notes_on_screen(user: StudioUser) -> None:
+    user.value("studio.store.change('test', (doc) => ({ ...doc, tempo: 120, swing: 0 }))")
+    step = 44100 // 8
+    for seconds, click in ((4, False), (8, True)):
+        if click:
+            user.click("Play the beat too", "#melody")
+        user.click("Save WAV", "#transport")
+        with wave.open(io.BytesIO(user.saved("melody_120bpm.wav"))) as file:
+            samples = np.frombuffer(file.readframes(file.getnframes()), np.int16) / 32768
+        assert len(samples) == seconds * 44100
+        if click:
+            continue
+        for pitch, start, length in notes_of(user):
+            inside = samples[start * step + 300 : (start + length) * step - 300]
+            spectrum = np.abs(np.fft.rfft(inside * np.hanning(len(inside)), 2**17))
+            assert abs(spectrum.argmax() * 44100 / 2**17 / (440 * 2 ** ((pitch - 69) / 12)) - 1) < 0.01
 
 
 def test_keys_are_a_piano_and_are_recorded(user: StudioUser) -> None:

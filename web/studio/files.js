@@ -72,8 +72,11 @@ async function saveMidi(app) {
 async function saveWav(app) {
   await app.performed();
   try {
-    saveFile(fileName(app, "wav"), WAV_TYPE, await beatWav(app));
-    app.say(`Saved ${fileName(app, "wav")}.`);
+    const isMelody = app.store.doc.tab === "melody";
+    const { name, bytes } = isMelody ? await app.melodyWav()
+      : { name: fileName(app, "wav"), bytes: await beatWav(app) };
+    saveFile(name, WAV_TYPE, bytes);
+    app.say(`Saved ${name}.`);
   } catch (error) {
     app.say(`The sound can't be saved (${error.message}).`, "error");
   }

@@ -8,6 +8,7 @@ import { TEMPO_RANGE } from "./document.js";
 import { dragLink } from "./drag_link.js";
 import { button, element } from "./elements.js";
 import { VOICES } from "./melody_state.js";
+import { loopWav } from "./saving.js";
 
 /**
  * The MIDI file of a document's melody, two bars long.
@@ -26,10 +27,8 @@ export function melodyMidi(doc) {
  * @param {{app: Object}} panel see melody_panel.js
  */
 export function mountMelodyFiles(root, { app }) {
-  app.melodyMidi = () => {
-    const { doc } = app.store;
-    return { bytes: melodyMidi(doc), name: `melody_${Math.round(doc.tempo)}bpm.mid` };
-  };
+  app.melodyMidi = () => ({ bytes: melodyMidi(app.store.doc), name: fileName(app, "mid") });
+  app.melodyWav = async () => ({ bytes: await melodyWav(app), name: fileName(app, "wav") });
   app.openMelody = (bytes, name) => openMelody(app, bytes, name);
   const { link, renew } = dragLink(app.melodyMidi, { id: "drag-melody" });
   app.store.subscribe(renew);
@@ -39,6 +38,18 @@ export function mountMelodyFiles(root, { app }) {
     element("div", { class: "row-of" }, ...opening(app)),
     element("p", {}, "Drag ", link, " into your DAW or a folder, or click it to save it."),
   );
+}
+
+function fileName(app, suffix) {
+  return `melody_${Math.round(app.store.doc.tempo)}bpm.${suffix}`;
+}
+
+// With the beat, where it plays along; then as long as the longer of them.
+function melodyWav(app) {
+  const { doc } = app.store, steps = doc.melody.withBeat ? Math.max(MELODY_STEPS, doc.beat.steps) : MELODY_STEPS;
+  const inside = (event) => ({ ...event, offset: Math.max(0, event.offset) });
+  const source = { step: (n) => (n ? app.melodySource.step(n) : app.melodySource.step(n).map(inside)) };
+  return loopWav(doc, source, steps);
 }
 
 function opening(app) {

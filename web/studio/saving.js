@@ -1,4 +1,4 @@
-// Files of the beat as it is heard: MIDI and WAV.
+// Files of what is heard: MIDI and WAV.
 
 import { eventsOfStep } from "../music/beat.js";
 import { midiBytes } from "../music/midi_writer.js";
@@ -22,12 +22,22 @@ export function beatMidi(app) {
  * @returns {Promise<Uint8Array>} rejects where the browser can't render sound
  */
 export async function beatWav(app) {
-  const { tempo, swing } = app.store.doc;
   const beat = app.playedBeat();
   // As in the MIDI file, nothing is before the beginning: an early first hit would be cut in two.
   const inside = (event) => ({ ...event, offset: Math.max(0, event.offset) });
   const source = { step: (n) => (n ? eventsOfStep(beat, n) : eventsOfStep(beat, n).map(inside)) };
-  const options = { tempo, swing, steps: beat.steps, sampleRate: SAMPLE_RATE, isLoop: true };
+  return loopWav(app.store.doc, source, beat.steps);
+}
+
+/**
+ * A loop's sound as a WAV file, without a seam.
+ * @param {{tempo: number, swing: number}} doc
+ * @param {import("../sound/sequencer.js").Source} source
+ * @param {number} steps of the loop
+ * @returns {Promise<Uint8Array>} rejects where the browser can't render sound
+ */
+export async function loopWav({ tempo, swing }, source, steps) {
+  const options = { tempo, swing, steps, sampleRate: SAMPLE_RATE, isLoop: true };
   return wavBytes(levelled(await renderOffline(source, options)), SAMPLE_RATE);
 }
 
