@@ -8,9 +8,16 @@ STEPS ?= 900
 
 .PHONY: demo test test-slow test-jax fuzz lint types clean
 
+# Two environments in one folder: the commands and training, and what the tests add to them.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
+
 $(VENV)/.installed: requirements.lock
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
+	$(INSTALL) -r requirements.lock
+	touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	$(INSTALL) -r requirements-dev.lock
 	touch $@
 
 demo: $(VENV)/.installed
@@ -32,33 +39,33 @@ QUICK_COMPILER := XLA_FLAGS="--xla_backend_optimization_level=0 --xla_llvm_disab
     --xla_cpu_use_fusion_emitters=false"
 SAME_DIGITS := ONEDNN_MAX_CPU_ISA=AVX2 XLA_FLAGS=--xla_cpu_max_isa=AVX2
 
-test: $(VENV)/.installed
+test: $(VENV)/.installed-dev
 	$(QUICK_COMPILER) $(PYTEST) --dist loadfile -m "not slow and not reference"
 
 # The tests of commands and models share few fixtures, so a process that has finished takes tests from the other. The
 # experiments compute for minutes and need the full compiler; a GAN's training depends on the last digits, so every
 # processor is limited to instructions that all of them have.
-test-slow: $(VENV)/.installed
+test-slow: $(VENV)/.installed-dev
 	$(QUICK_COMPILER) $(PYTEST) --dist worksteal -m "slow or reference" tests/models tests/test_*.py
 	$(SAME_DIGITS) $(PYTEST) --dist loadfile -m "slow or reference" --ignore=tests/models --ignore-glob="tests/test_*.py" tests
 
 # Tests marked `jax`: the parts that every model is made of, one model of each family, and two configs against the
 # original. JAX compiles each operation of a test separately, so running all of them would take far longer.
-test-jax: $(VENV)/.installed
+test-jax: $(VENV)/.installed-dev
 	KERAS_BACKEND=jax $(QUICK_COMPILER) $(PYTEST) --dist worksteal -m "jax and not slow"
 
 # 10,000 mutated MIDI files and 2,000 inputs of each other kind, on two processes; `make test` has a few hundred of each.
 # For other inputs: make fuzz FUZZ_SEED=1000000.
 FUZZ_INPUTS ?= 2000
 FUZZ_SEED ?= 0
-fuzz: $(VENV)/.installed
+fuzz: $(VENV)/.installed-dev
 	FUZZ_INPUTS=$(FUZZ_INPUTS) FUZZ_SEED=$(FUZZ_SEED) $(QUICK_COMPILER) $(PYTEST) --dist worksteal tests/fuzz -m "not slow"
 
-lint: $(VENV)/.installed
+lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/.installed
+types: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 clean:
