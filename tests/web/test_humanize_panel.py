@@ -141,3 +141,19 @@ def test_a_beat_of_silence_stays_one(user: PanelUser, tmp_path: Path) -> None:
     user.run("return studio.performed()")
     assert not user.beat("playedBeat")[0].any()
     assert not user.said()[1]
+
+
+def test_a_link_brings_the_same_take_back(user: PanelUser) -> None:
+    user.set_beat(*beat(11), tempo=QPM, swing=0.2)
+    user.slide("humanize-timing", 0.9)
+    user.slide("humanize-velocity", 0.7)
+    user.slide("humanize-style", "soul")
+    user.tap("humanize-again")
+    user.run("return studio.performed()")
+    heard = user.beat("playedBeat")
+    user.open(user.run("return studio.writeAddress()").partition("#")[2])
+    user.run("return studio.performed()")
+    again = user.beat("playedBeat")
+    np.testing.assert_array_equal(again[0], heard[0])
+    np.testing.assert_allclose(again[1], heard[1], atol=1e-6)
+    assert user.run("return document.getElementById('humanize-style').value") == "soul"

@@ -22,11 +22,11 @@ POSITIONS = (-0.2, 3.1, 6.0, 7.9, 12.15, 16.0, 19.0, 22.25, 24.0, 28.1)
 """In steps from the first bar line."""
 
 TAP = """
-const [positions, kind, done] = arguments;
+const [positions, kind, last, done] = arguments;
 const player = studio.player;
 // All taps are dispatched when the last one has been heard, with the times at which they were made.
 const stop = player.onStep((step) => {
-  if (step < 16 + 29) return;
+  if (step < 16 + last) return;
   stop();
   const now = performance.now(), at = player.positionAt(now);
   for (const position of positions) {
@@ -55,20 +55,21 @@ def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PanelUser]:
         yield someone
 
 
-def tapped(user: PanelUser, positions: Sequence[float], kind: str) -> list[tuple[int, float]]:
-    """Tap in two bars; step and offset of the taps that the model was given, none where it was not asked."""
+def tapped(user: PanelUser, positions: Sequence[float], kind: str, bars: int = 2) -> list[tuple[int, float]]:
+    """Tap in two or four bars; step and offset of the taps that the model was given, none where it was not asked."""
     user.run("asked.length = 0")
     user.hush()
+    user.slide("taps-bars", str(bars))
     user.tap("taps-start")
-    user.browser.execute_async_script(TAP, positions, kind)
+    user.browser.execute_async_script(TAP, positions, kind, 16 * bars - 3)
     user.wait("/taps|one tap/.test(document.getElementById('status').textContent)")
     taps = user.run("return asked.length ? asked[0].taps.map((tap) => [tap.step, tap.offset]) : []")
     user.run("studio.player.stop()")
     return [(step, offset) for step, offset in taps]
 
 
-def by_tap2drum(taps: list[tuple[int, float]]) -> tuple[np.ndarray, np.ndarray]:
-    """Velocities and offsets, `[32, drums]`, of the drums that the command plays to taps."""
+def by_tap2drum(taps: list[tuple[int, float]], steps: int = 32) -> tuple[np.ndarray, np.ndarray]:
+    """Velocities and offsets, `[steps, drums]`, of the drums that the command plays to taps."""
     model = open_music_vae(TAP_CONFIG)
     converter = model.converter
     assert isinstance(converter, GrooveConverter)
@@ -77,7 +78,7 @@ def by_tap2drum(taps: list[tuple[int, float]]) -> tuple[np.ndarray, np.ndarray]:
     conditions = groove_conditions.row(QPM, None, None)
     (sequence,) = drums_of_taps(model, grid, conditions=conditions)
     pitches = [drum.pitch for drum in REDUCED_DRUM_CLASSES]
-    velocities, offsets = np.zeros((32, DRUMS)), np.zeros((32, DRUMS))
+    velocities, offsets = np.zeros((steps, DRUMS)), np.zeros((steps, DRUMS))
     for note in sequence.notes:
         # Early notes on the first step begin at 0 in a NoteSequence, but their ends say how early they are.
         position = (note.end_time - 1 / 8) * 8
@@ -104,6 +105,16 @@ def test_taps_get_the_drums_of_tap2drum(user: PanelUser, kind: str) -> None:
     user.run("studio.undo()")
     np.testing.assert_array_equal(user.beat()[0], before[0])
     assert user.run("return studio.store.doc.swing") == 0.3
+
+
+def test_four_bars_of_taps_get_four_bars_of_drums(user: PanelUser) -> None:
+    taps = tapped(user, [0.2, 6.1, 12.0, 22.0, 30.9, 37.0, 40.1, 48.0, 55.8, 60.0], "k", bars=4)
+    velocities, offsets = by_tap2drum(taps, 64)
+    shown, off = user.beat()
+    np.testing.assert_array_equal(shown, velocities)
+    np.testing.assert_allclose(off, offsets, atol=0.002)
+    assert (shown[:32] != shown[32:]).any()
+    user.run("studio.undo()")
 
 
 def test_the_same_taps_can_be_played_another_way(user: PanelUser) -> None:
