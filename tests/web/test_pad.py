@@ -1,13 +1,16 @@
 """The pad between four beats and its path, used as a person would, with the shipped models."""
 
 import itertools
+import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from patterns.for_page import page_patterns
 from tests.helpers.browser import headless_chromium
+from tests.helpers.module_page import answer_of, open_module
 from tests.helpers.studio_page import write_studio
 from tests.helpers.studio_user import StudioUser, hits_of_midi
 
@@ -218,3 +221,82 @@ def test_a_recorded_path_is_saved_as_the_bars_that_were_played(user: StudioUser)
     assert user.value("studio.store.doc.path") is None
     user.click("Undo")
     assert user.value("studio.store.doc.path.bars.length") == count
+
+
+def test_keys_touch_and_locks(user: StudioUser) -> None:
+    """Corners are filled and the dot is moved without a mouse; what is locked stays; a drag is one level of undo."""
+    lists = user.browser.find_elements("css selector", "#pad .pad-chooser select")
+    for i, select in enumerate(lists):
+        user.browser.execute_script("arguments[0].focus()", select)
+        user.press(*["the beat", "a new", "straight", "a new"][i])
+        user.wait(f"studio.store.doc.pad.corners[{i}]")
+    user.wait("studio.store.doc.pad.corners.every(Boolean)")
+    first = user.hits("studio.store.doc.beat")
+    user.browser.execute_script(
+        "studio.store.change('lock', (doc) => ({ ...doc, locks: { ...doc.locks, bars: [true, false, false, false],"
+        " drums: doc.locks.drums.map((_, drum) => drum === 0) } }))"
+    )
+    user.browser.execute_script("arguments[0].focus()", dot(user))
+    user.press(_key("END"), _key("PAGE_DOWN"))
+    user.wait("studio.store.doc.pad.x === 1 && studio.store.doc.pad.y === 1")
+    corner = user.hits("studio.store.doc.pad.corners[3].beat")
+    assert user.hits("studio.store.doc.beat") == sorted(
+        [hit for hit in first if hit[0] < 16 or hit[1] == 0]
+        + [hit for hit in corner if hit[0] >= 16 and hit[1] != 0]
+    )
+    levels = user.value("studio.store.undoLabel")
+    touch(user, (0.9, 0.9), (0.6, 0.7), (0.3, 0.5), (0.0, 0.0))
+    user.wait("studio.store.doc.pad.x === 0 && studio.store.doc.pad.y === 0")
+    assert user.hits("studio.store.doc.beat") == first
+    user.click("Undo")
+    assert user.value("[studio.store.doc.pad.x, studio.store.doc.pad.y]") == [1, 1]
+    assert user.value("studio.store.undoLabel") == levels
+
+
+def touch(user: StudioUser, *places: tuple[float, float]) -> None:
+    """Put a finger on the square and move it."""
+    box = user.value(
+        "(() => { const square = document.querySelector('#pad .pad-square'); square.scrollIntoView({ block: 'center' });"
+        "const { left, top, width, height } = square.getBoundingClientRect(); return [left, top, width, height]; })()"
+    )
+    for i, (x, y) in enumerate(places):
+        point = {"x": box[0] + x * box[2], "y": box[1] + y * box[3]}
+        kind = "touchMove" if i else "touchStart"
+        user.browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
+    user.browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+def test_velocities_and_offsets_come_from_the_corners(opened: StudioUser, tmp_path: Path) -> None:
+    """By hand: where two corners have the hit, where one has it, where only its drum is struck elsewhere, where none is."""
+    open_module(
+        opened.browser,
+        tmp_path,
+        textwrap.dedent("""\
+            import { mixedBeat } from "./music/mixed_beat.js";
+            import { beatOfHits, hits } from "./music/beat.js";
+            const beat = (list) => beatOfHits(32, list.map(([step, drum, velocity, offset]) =>
+              ({ step, drum, velocity, offset })));
+            window.mixed = (tokens, corners, weights) => hits(mixedBeat(tokens, corners.map(beat), weights))
+              .map(({ step, drum, velocity, offset }) => [step, drum, velocity, offset]);
+            """),
+    )
+    corners = [
+        [[0, 0, 100, 0.25], [4, 1, 60, 0]],
+        [[0, 0, 40, -0.25], [17, 2, 90, 0.125]],
+        [],
+        [[20, 1, 127, 0.5]],
+    ]
+    tokens = [0] * 32
+    tokens[0], tokens[1], tokens[4], tokens[9] = 1, 4, 2, 2 + 256
+
+    def mixed(weights: list[float]) -> Any:
+        return answer_of(opened.browser, "return mixed(...args);", tokens, corners, weights)
+
+    assert mixed([0.75, 0.25, 0, 0]) == [
+        [0, 0, 85, 0.125],
+        [1, 2, 90, 0.125],
+        [4, 1, 60, 0],
+        [9, 1, 60, 0],
+        [9, 8, 80, 0],
+    ]
+    assert mixed([0.5, 0, 0, 0.5])[1:] == [[1, 2, 80, 0], [4, 1, 60, 0], [9, 1, 94, 0.25], [9, 8, 80, 0]]
