@@ -47,6 +47,17 @@ class StudioUser:
         self.browser.get(self.page.as_uri() + (f"#{address}" if address else ""))
         self.wait("window.studio")
 
+    def start_afresh(self) -> None:
+        """Have the page as it was when it was first opened, without loading it again where it is still open."""
+        if not self.browser.execute_script("return Boolean(window.firstDoc)"):
+            self.open()
+            self.browser.execute_script(
+                "window.firstDoc = studio.store.doc; window.firstPerformer = studio.performer"
+            )
+        self.browser.execute_script(
+            "studio.player.stop(); studio.performer = firstPerformer; studio.store.change('', () => firstDoc)"
+        )
+
     def button(self, name: str, within: str = "body") -> Any:
         """The button that is called so, by its accessible name or its text, within the element of a CSS selector."""
         deadline = time.monotonic() + SECONDS

@@ -1,8 +1,10 @@
 """The arrangement, used as a person would: parts, their order, playing through, and the files that are saved."""
 
+import wave
 from collections.abc import Iterator
 
 import mido
+import numpy as np
 import pytest
 
 from tests.helpers.browser import headless_chromium
@@ -27,8 +29,8 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudioUser]:
 
 @pytest.fixture
 def user(opened: StudioUser) -> Iterator[StudioUser]:
-    """On a page just opened, straight and fast, whose console has no errors at the end."""
-    opened.open()
+    """On a page as just opened, straight and fast, whose console has no errors at the end."""
+    opened.start_afresh()
     opened.browser.execute_script(
         f"studio.store.change('set up', (doc) => ({{ ...doc, tempo: {QPM}, swing: 0 }}))"
     )
@@ -69,7 +71,7 @@ def test_a_a_b_fill_becomes_one_file_with_markers(user: StudioUser) -> None:
     assert [hit for hit in fill if hit[0] >= 48] != [hit for hit in b if hit[0] >= 48]
     order(user, "A", "A", "B", "B fill")
     user.click("Save as MIDI", "#arrangement")
-    data = user.saved("arrangement.mid")
+    data = user.saved(f"arrangement_{QPM}bpm.mid")
     played = [(64 * i + step, *rest) for i, hits in enumerate([a, a, b, fill]) for step, *rest in hits]
     assert hits_of_midi(data, QPM) == sorted(played)
     (user.folder / "read.mid").write_bytes(data)
@@ -83,6 +85,33 @@ def test_a_a_b_fill_becomes_one_file_with_markers(user: StudioUser) -> None:
     assert ticks == 16 * bar
 
 
+def test_its_sound_is_that_of_its_bars(user: StudioUser) -> None:
+    """A kick alone in part B and silence in A: the sound of B A B begins at the bars of B, and A is quiet."""
+    user.browser.execute_script(
+        "const { steps } = studio.store.doc.beat, velocities = new Uint8Array(9 * steps);"
+        "studio.setBeat('none', { steps, velocities, offsets: new Float32Array(9 * steps) });"
+    )
+    user.click("Store as part A", "#arrangement")
+    user.browser.execute_script(
+        "const { beat } = studio.store.doc, velocities = beat.velocities.slice(); velocities[0] = 120;"
+        "studio.setBeat('kick', { ...beat, velocities });"
+    )
+    user.click("Store as part B", "#arrangement")
+    order(user, "B", "A", "B")
+    user.click("Loop", "#arrangement")
+    user.click("Save as WAV", "#arrangement")
+    (user.folder / "read.wav").write_bytes(user.saved(f"arrangement_{QPM}bpm.wav"))
+    with wave.open(str(user.folder / "read.wav")) as file:
+        rate = file.getframerate()
+        samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2") / 32768
+    part = 4 * rate
+    assert len(samples) == 3 * part
+    loud = np.flatnonzero(np.abs(samples) > 0.02)
+    starts = loud[np.flatnonzero(np.diff(loud, prepend=-rate) > rate // 2)]
+    assert np.abs(starts - [0, 2 * part]).max() < 0.002 * rate
+    assert np.abs(samples[part : 2 * part]).max() < 0.001
+
+
 def test_it_plays_through_in_order_and_ends(user: StudioUser) -> None:
     from selenium.webdriver.support.select import Select
 
@@ -94,11 +123,15 @@ def test_it_plays_through_in_order_and_ends(user: StudioUser) -> None:
     user.browser.execute_script("""
       window.heard = []; window.shown = [];
       const play = studio.player.playSource.bind(studio.player);
-      studio.player.playSource = (source, options) => play({ ...source, step: (n) => {
-        const events = source.step(n);
-        if (events) events.forEach(({ drum, velocity, offset }) => heard.push([n, drum, velocity, offset]));
-        return events;
-      } }, options);
+      studio.player.playSource = (source, options) => {
+        const step = source.step.bind(source);
+        source.step = (n) => {
+          const events = step(n);
+          if (events) events.forEach(({ drum, velocity, offset }) => heard.push([n, drum, velocity, offset]));
+          return events;
+        };
+        return play(source, options);
+      };
       new MutationObserver(() => {
         const at = [...document.querySelectorAll(".order-item")].findIndex((item) => item.classList.contains("now"));
         if (at >= 0 && shown.at(-1) !== at) shown.push(at);
@@ -185,5 +218,5 @@ def test_it_comes_back_with_the_link(user: StudioUser) -> None:
     assert user.value("studio.store.doc.arrangement") == [0, 0]
     assert user.value("studio.store.doc.loop") is True
     user.click("Save as MIDI", "#arrangement")
-    first = [hit for hit in hits_of_midi(user.saved("arrangement.mid"), QPM) if hit[0] <= 1]
+    first = [hit for hit in hits_of_midi(user.saved(f"arrangement_{QPM}bpm.mid"), QPM) if hit[0] <= 1]
     assert first[0] == (1, 0, 120, -0.25), "three quarters of a step late is a quarter before the next one"

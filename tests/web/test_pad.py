@@ -20,12 +20,13 @@ QPM = 240
 
 # What happens, in order: ["asked", step] when the player asks for a step of the beat, ["beat", tokens] when it changes.
 LOG = """
+const isFirst = !window.log;
 window.log = [];
 window.tokens = (beat) => { const t = Array(beat.steps).fill(0);
   beat.velocities.forEach((v, i) => { if (v) t[Math.floor(i / 9)] |= 1 << i % 9; }); return t; };
-studio.player.onAsked((n, events) => log.push(["asked", n, events.map(({ drum, velocity, offset }) =>
+if (isFirst) studio.player.onAsked((n, events) => log.push(["asked", n, events.map(({ drum, velocity, offset }) =>
   [n % 16, drum, velocity, offset])]));
-studio.store.subscribe((doc, before) => { if (doc.beat !== before.beat) log.push(["beat", tokens(doc.beat)]); });
+if (isFirst) studio.store.subscribe((doc, before) => { if (doc.beat !== before.beat) log.push(["beat", tokens(doc.beat)]); });
 """
 
 
@@ -41,8 +42,8 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudioUser]:
 
 @pytest.fixture
 def user(opened: StudioUser) -> Iterator[StudioUser]:
-    """On a page just opened, whose console has no errors at the end."""
-    opened.open()
+    """On a page as just opened, whose console has no errors at the end."""
+    opened.start_afresh()
     opened.browser.get_log("browser")
     yield opened
     assert [
@@ -200,7 +201,7 @@ def test_a_recorded_path_is_saved_as_the_bars_that_were_played(user: StudioUser)
         for bar in range(count)
         for step, drum, velocity, late in played[bar]
     )
-    assert hits_of_midi(user.saved("path.mid"), QPM) == expected
+    assert hits_of_midi(user.saved(f"path_{QPM}bpm.mid"), QPM) == expected
 
     # It comes back with the link, is played as it was, can be cleared, and that can be undone.
     address = user.value("studio.writeAddress()").split("#")[1]

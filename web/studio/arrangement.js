@@ -1,8 +1,8 @@
 // The arrangement: beats stored as parts, put into an order such as A A B fill, played through and saved as one file.
 
 import { DRUM_COUNT, STEPS_PER_BAR, fitted, merged } from "../music/beat.js";
-import { midiBytes } from "../music/midi_writer.js";
-import { MIDI_TYPE, saveFile } from "./downloads.js";
+import { MIDI_TYPE, WAV_TYPE, saveFile } from "./downloads.js";
+import { dragLink } from "./drag_link.js";
 import { drawnBeat } from "./draw.js";
 import { button, element, toggle } from "./elements.js";
 import { OrderList } from "./order_list.js";
@@ -10,6 +10,7 @@ import { MOST_IN_ARRANGEMENT, MOST_PARTS } from "./pad_state.js";
 import { partCard } from "./part_card.js";
 import { arranged, duration, freeName, moved, partOf, replaced, withoutPart } from "./parts.js";
 import { barsSource } from "./sequence.js";
+import { sequenceMidi, sequenceName, sequenceWav } from "./sequence_files.js";
 
 const EMPTY = "Store the beat on the grid as part A, change the beat, store it as B, and put the parts into an order.";
 const NO_ORDER = "Add parts to the order, such as A A B fill, and play it through.";
@@ -38,9 +39,13 @@ class ArrangementPanel {
     this.play = button("Play the arrangement", () => this.playOrStop());
     this.loop = toggle("Loop", false, (on) => app.store.change("loop", (doc) => ({ ...doc, loop: on })));
     this.save = button("Save as MIDI", () => this.saveMidi());
+    this.saveSound = button("Save as WAV", () => void this.saveWav());
+    this.link = dragLink(() => this.midiFile()).link;
+    this.drag = element("p", { class: "drag-out" }, "Or drag ", this.link, " into your DAW or a folder.");
     this.where = element("p", { class: "order-where" });
     this.root = element("div", {}, this.note, element("div", { class: "row-of" }, this.store), this.parts,
-      this.order.root, element("div", { class: "row-of" }, this.play, this.loop.root, this.save), this.where);
+      this.order.root, element("div", { class: "row-of" }, this.play, this.loop.root, this.save, this.saveSound),
+      this.drag, this.where);
     app.store.subscribe((doc, before) => this.show(doc, before));
     app.player.onChange(() => this.playerChanged());
     this.show(app.store.doc, null);
@@ -51,7 +56,8 @@ class ArrangementPanel {
     if (doc.parts !== before?.parts || doc.arrangement !== before?.arrangement) {
       this.order.show(doc.arrangement.map((index) => doc.parts[index].name),
         doc.arrangement.length >= MOST_IN_ARRANGEMENT);
-      for (const control of [this.play, this.save]) control.disabled = !doc.arrangement.length;
+      for (const control of [this.play, this.save, this.saveSound]) control.disabled = !doc.arrangement.length;
+      this.drag.hidden = !doc.arrangement.length;
     }
     this.loop.set(doc.loop);
     if (["parts", "arrangement", "tempo"].some((key) => doc[key] !== before?.[key])) this.showLength();
@@ -187,11 +193,29 @@ class ArrangementPanel {
     this.showLength();
   }
 
+  midiFile() {
+    const { bars, markers } = arranged(this.app.store.doc);
+    return { name: sequenceName(this.app, "arrangement", "mid"), bytes: sequenceMidi(this.app, bars, markers) };
+  }
+
   saveMidi() {
-    const { doc } = this.app.store, { bars, markers } = arranged(doc);
-    const style = { qpm: doc.tempo, swing: doc.swing, drumMap: doc.drumMap, markers };
-    saveFile("arrangement.mid", MIDI_TYPE, midiBytes(style, bars));
-    this.app.say("Saved arrangement.mid.");
+    const { name, bytes } = this.midiFile();
+    saveFile(name, MIDI_TYPE, bytes);
+    this.app.say(`Saved ${name}.`);
+  }
+
+  async saveWav() {
+    const { doc } = this.app.store, name = sequenceName(this.app, "arrangement", "wav");
+    this.saveSound.disabled = true;
+    this.app.say("Rendering the arrangement.");
+    try {
+      saveFile(name, WAV_TYPE, await sequenceWav(this.app, arranged(doc).bars, doc.loop));
+      this.app.say(`Saved ${name}.`);
+    } catch (error) {
+      this.app.say(`The sound can't be rendered (${error.message}).`, "error");
+    } finally {
+      this.saveSound.disabled = !this.app.store.doc.arrangement.length;
+    }
   }
 }
 

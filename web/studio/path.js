@@ -1,11 +1,12 @@
 // A path of the pad's dot: where it was bar by bar while it played, and the very bars that were played.
 
 import { DRUM_COUNT, STEPS_PER_BAR, emptyBeat } from "../music/beat.js";
-import { midiBytes } from "../music/midi_writer.js";
 import { MIDI_TYPE, saveFile } from "./downloads.js";
+import { dragLink } from "./drag_link.js";
 import { button, element, toggle } from "./elements.js";
 import { MOST_PATH_BARS, heardBeat } from "./pad_state.js";
 import { barsSource } from "./sequence.js";
+import { sequenceMidi, sequenceName } from "./sequence_files.js";
 
 /**
  * Records, shows, plays and saves the path.
@@ -35,8 +36,10 @@ class PathPanel {
       app.store.change("clear path", (doc) => ({ ...doc, path: null }));
     });
     this.controls = [this.record.root, this.play, this.save, this.clear];
-    this.note = element("p", { class: "pad-path-note" });
-    app.player.onAsked?.((n, events) => this.asked(n, events));
+    this.sentenceElement = element("span");
+    this.drag = element("span", {}, " Drag ", dragLink(() => this.midiFile()).link, " into your DAW or a folder.");
+    this.note = element("p", { class: "pad-path-note" }, this.sentenceElement, this.drag);
+    app.player.onAsked((n, events) => this.asked(n, events));
     app.player.onChange(() => this.playerChanged());
     app.store.subscribe((doc, before) => {
       if (doc.path !== before.path) this.show();
@@ -50,7 +53,8 @@ class PathPanel {
     this.surface.setPath(path ? path.points : [], now);
     for (const control of [this.play, this.save, this.clear]) control.disabled = !kept;
     this.play.textContent = this.source ? "Stop the path" : "Play the path";
-    this.note.textContent = this.sentence(path);
+    this.sentenceElement.textContent = this.sentence(path);
+    this.drag.hidden = !kept;
   }
 
   sentence(path) {
@@ -141,10 +145,15 @@ class PathPanel {
     }
   }
 
+  midiFile() {
+    const bars = this.app.store.doc.path?.bars ?? [];
+    return { name: sequenceName(this.app, "path", "mid"), bytes: sequenceMidi(this.app, bars) };
+  }
+
   saveMidi() {
-    const { tempo, swing, drumMap, path } = this.app.store.doc;
-    saveFile("path.mid", MIDI_TYPE, midiBytes({ qpm: tempo, swing, drumMap }, path.bars));
-    this.app.say("Saved path.mid.");
+    const { name, bytes } = this.midiFile();
+    saveFile(name, MIDI_TYPE, bytes);
+    this.app.say(`Saved ${name}.`);
   }
 }
 
