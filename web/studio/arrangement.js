@@ -172,8 +172,9 @@ class ArrangementPanel {
       loops: () => store.doc.loop,
       heard: (bar) => this.showPlace(places[bar]),
     });
-    player.playSource(this.source, { title: "the arrangement" });
     this.play.textContent = "Stop the arrangement";
+    player.playSource(this.source, { title: "the arrangement" });
+    this.playerChanged();
   }
 
   showPlace(place) {

@@ -71,20 +71,25 @@ class PathPanel {
     this.show();
     this.app.say("Recording a path: move the dot while it plays.");
     if (!player.isPlaying || player.source !== "beat") player.start();
+    if (!player.isPlaying) this.stopRecording();  // no sound here; the player has said so
   }
 
   end() {
     const path = this.recorded;
     if (!path) return;
-    this.recorded = null;
-    this.bar = null;
-    this.record.set(false);
+    this.stopRecording();
     if (path.bars.length) {
       this.app.store.change("path", (doc) => ({ ...doc, path }));
       this.app.say(`Recorded a path of ${barsInWords(path)}.`);
     } else {
       this.app.say("Nothing was recorded: let at least one whole bar play.");
     }
+  }
+
+  stopRecording() {
+    this.recorded = null;
+    this.bar = null;
+    this.record.set(false);
     this.show();
   }
 
@@ -133,6 +138,7 @@ class PathPanel {
       heard: (bar) => this.show(bar),
     });
     player.playSource(this.source, { title: "the path" });
+    this.playerChanged();
     this.show();
   }
 
