@@ -61,7 +61,8 @@ export class AudioClock {
     const context = this.#context;
     if (context.state !== "running") await inTime(context.resume());
     if (context.state !== "running") {
-      throw new Error("The browser does not let this page play sound yet: press a button of the page and try again.");
+      throw new Error("The browser does not play sound for this page yet: try once more, and if it stays silent, allow " +
+        "sound in the page's settings or check the computer's sound output.");
     }
   }
 

@@ -5,7 +5,7 @@ import { Synth } from "./synth.js";
 import { synthSink } from "./synth_sink.js";
 import { Timeline } from "./timeline.js";
 
-const BLOCK = 10; // seconds rendered at once: a context slows down with the number of events that wait in it
+const BLOCK = 10; // seconds rendered at once: a context slows down with the number of sounds that wait in it
 const LONGEST = 1.4; // seconds of a drum, the crash
 const RELEASE = 0.1; // seconds, at most, that a pitched note goes on after its end
 
@@ -15,7 +15,7 @@ const RELEASE = 0.1; // seconds, at most, that a pitched note goes on after its 
  * @param {{tempo: number, swing?: number, steps: number, sampleRate?: number, volume?: number, isLoop?: boolean}} options
  *   `tempo` in quarter notes a minute; `swing` 0 to 0.5; `isLoop`: exactly as long as its steps, with what sounds beyond
  *   the end, or before the beginning, at the other end, so that it loops without a seam
- * @returns {Promise<Float32Array>} mono, up to the end of the last sound; it may go beyond -1 to 1, see `levelled`
+ * @returns {Promise<Float32Array>} mono, up to the end of the last sound or of the steps; it may go beyond -1 to 1, see `levelled`
  */
 export async function renderOffline(
   source, { tempo, swing = 0, steps, sampleRate = 44100, volume = 0.8, isLoop = false },
@@ -26,15 +26,14 @@ export async function renderOffline(
   const sequencer = new Sequencer({ source, sinks: [sink], timeline, clamp: !isLoop });
   while (sequencer.next < steps && sequencer.end === null) sequencer.advance();
   const length = Math.round(timeline.timeOf(sequencer.end ?? steps) * sampleRate);
-  const total = isLoop ? length : Math.max(length, Math.ceil(endOf(events) * sampleRate));
-  const samples = new Float32Array(total);
-  for (const block of blocksOf(events)) {
-    const from = Math.floor(block[0].time * sampleRate);
-    const part = await rendered(block, from, sampleRate, volume);
-    for (let i = 0; i < part.length; i++) {
-      const at = from + i;
-      if (isLoop) samples[((at % length) + length) % length] += part[i];
-      else if (at < total) samples[at] += part[i];
+  const sounds = await soundsOf(events, sampleRate, volume);
+  const parts = events.map((event) => ({ from: Math.round(event.time * sampleRate), sound: sounds.get(keyOf(event)) }));
+  const end = parts.reduce((latest, { from, sound }) => Math.max(latest, from + sound.length), length);
+  const samples = new Float32Array(isLoop ? length : end);
+  for (const { from, sound } of parts) {
+    for (let i = 0, at = isLoop ? modulo(from, length) : from; i < sound.length; i++, at++) {
+      if (at === length && isLoop) at = 0;
+      samples[at] += sound[i];
     }
   }
   return samples;
@@ -78,28 +77,41 @@ export function wavBytes(samples, rate) {
   return new Uint8Array(view.buffer);
 }
 
-/** When the last of some events is silent, in seconds. */
-function endOf(events) {
-  const ringing = ({ event, seconds }) => ("pitch" in event ? seconds + RELEASE : LONGEST);
-  return events.reduce((end, event) => Math.max(end, event.time + ringing(event)), 0);
+/** What tells the sounds of two events apart. */
+function keyOf({ event, seconds }) {
+  const { drum, click, pitch, velocity, part } = event;
+  return JSON.stringify([drum, click, pitch, velocity, part, Math.round(seconds * 1e4)]);
 }
 
-/** Events in order of time, those of ten seconds together. */
-function blocksOf(events) {
-  const blocks = [];
-  for (const event of [...events].sort((a, b) => a.time - b.time)) {
-    const block = blocks.at(-1);
-    if (block && event.time < block[0].time + BLOCK) block.push(event);
-    else blocks.push([event]);
+/** The samples of each different sound among some events: a beat has many hits, and few sounds. */
+async function soundsOf(events, sampleRate, volume) {
+  const different = [...new Map(events.map((event) => [keyOf(event), event]))];
+  const sounds = new Map();
+  while (different.length > 0) {
+    const block = [];
+    let end = 0; // in samples
+    while (different.length > 0 && end < BLOCK * sampleRate) {
+      const [key, { event, seconds }] = different.shift();
+      const from = end;
+      end += Math.ceil(("pitch" in event ? seconds + RELEASE : LONGEST) * sampleRate);
+      block.push({ key, event, seconds, from, end });
+    }
+    const context = new OfflineAudioContext(1, end, sampleRate);
+    const sink = synthSink(new Synth(context, volume, false));
+    for (const { event, seconds, from } of block) sink.play(event, from / sampleRate, seconds);
+    const samples = (await context.startRendering()).getChannelData(0);
+    for (const { key, from, end: to } of block) sounds.set(key, withoutSilence(samples.slice(from, to)));
   }
-  return blocks;
+  return sounds;
 }
 
-/** What the events of a block sound like, from the sample `from` of the whole on. */
-async function rendered(block, from, sampleRate, volume) {
-  const start = from / sampleRate;
-  const context = new OfflineAudioContext(1, Math.ceil((endOf(block) - start) * sampleRate), sampleRate);
-  const sink = synthSink(new Synth(context, volume));
-  for (const { event, time, seconds: held } of block) sink.play(event, Math.max(0, time - start), held);
-  return (await context.startRendering()).getChannelData(0);
+/** Samples up to the last that is not silent. */
+function withoutSilence(samples) {
+  let end = samples.length;
+  while (end > 0 && samples[end - 1] === 0) end--;
+  return samples.subarray(0, end);
+}
+
+function modulo(value, length) {
+  return ((value % length) + length) % length;
 }

@@ -13,6 +13,8 @@
  */
 export const PLUCKED = Object.freeze({ harmonics: [1, 0.45, 0.25, 0.12, 0.07, 0.04], decay: 1.4, level: 0.32 });
 
+const LINEAR = 0.8; // up to here the limiter leaves samples as they are
+const LOUDEST = 4; // beyond here it no longer tells them apart
 const ATTACK = 0.006; // seconds; without it and the release a pitched note would click
 const RELEASE = 0.06;
 
@@ -20,6 +22,8 @@ const RELEASE = 0.06;
 export class Synth {
   #context;
   #master;
+  #scale;
+  #volume;
   #voices;
   #isReleased = true;
   #noise;
@@ -28,12 +32,16 @@ export class Synth {
   /**
    * @param {BaseAudioContext} context an AudioContext or an OfflineAudioContext
    * @param {number} volume 0 to 1
+   * @param {boolean} isLimited whether what is too loud for a loudspeaker, such as many drums at once, is rounded off
    */
-  constructor(context, volume = 0.8) {
+  constructor(context, volume = 0.8, isLimited = true) {
     this.#context = context;
+    this.#scale = isLimited ? 1 / LOUDEST : 1;
+    this.#volume = volume;
     this.#master = context.createGain();
-    this.#master.gain.value = volume;
-    this.#master.connect(context.destination);
+    this.#master.gain.value = volume * this.#scale;
+    if (isLimited) this.#master.connect(limiterOf(context)).connect(context.destination);
+    else this.#master.connect(context.destination);
     this.#noise = noiseOf(context);
     this.#output();
   }
@@ -45,11 +53,12 @@ export class Synth {
 
   /** @returns {number} 0 to 1 */
   get volume() {
-    return this.#master.gain.value;
+    return this.#volume;
   }
 
   set volume(volume) {
-    this.#master.gain.value = volume;
+    this.#volume = volume;
+    this.#master.gain.setTargetAtTime(volume * this.#scale, this.#context.currentTime, 0.01);
   }
 
   /** @returns {number} the loudness of what sounds now, from 1 down to 0 within a moment of a `release` */
@@ -209,4 +218,19 @@ function noiseOf(context) {
     samples[i] = seed / 2147483648 - 1;
   }
   return noise;
+}
+
+/**
+ * Rounds off what is beyond -0.8 to 0.8, so that it keeps within -1 to 1; without it loud beats would crackle. It takes
+ * no time, as a compressor does. What it is given must be scaled down to its range.
+ */
+function limiterOf(context) {
+  const curve = Float32Array.from({ length: 8193 }, (_, i) => {
+    const value = (i / 4096 - 1) * LOUDEST;
+    const over = Math.max(0, Math.abs(value) - LINEAR);
+    return over ? Math.sign(value) * (LINEAR + (1 - LINEAR) * Math.tanh(over / (1 - LINEAR))) : value;
+  });
+  const limiter = context.createWaveShaper();
+  limiter.curve = curve;
+  return limiter;
 }
