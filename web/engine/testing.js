@@ -1,6 +1,7 @@
 // What only tests ask for: the parts of a model with all that decides them given, to be compared with Python's.
 
 import { infilled } from "./infilling.js";
+import { conditionRow, density, endsInAFill, quantileOf, syncopation } from "./conditions.js";
 import { slerp } from "./interpolation.js";
 import { normals, uniforms } from "./random.js";
 
@@ -29,6 +30,23 @@ export const TESTS = {
 
   /** A point on the way between two vectors. */
   slerp: ({ start, end, t }) => slerp(start, end, t),
+
+  /** A beat that any model draws, with the options of `engine.draw`. */
+  drawn: ({ options }, model) => model.draw(options),
+
+  /** What can be measured of beats. */
+  measures: ({ clips }) =>
+    clips.map((tokens) => ({
+      density: density(tokens),
+      syncopation: syncopation(tokens),
+      fill: endsInAFill(tokens),
+    })),
+
+  /** Quantiles of values of a condition. */
+  quantiles: ({ condition, values }) => values.map((value) => quantileOf(condition, value)),
+
+  /** A row of conditions. */
+  conditionRow: ({ conditions }) => conditionRow(conditions),
 
   /** Random numbers. */
   uniforms: ({ seed, count }) => uniforms(seed, count),
