@@ -85,6 +85,24 @@ def test_a_a_b_fill_becomes_one_file_with_markers(user: StudioUser) -> None:
     assert ticks == 16 * bar
 
 
+def test_parts_keep_how_they_were_heard(user: StudioUser) -> None:
+    """With the groove model's feel a part holds its performance, and a drawn fill is performed, too."""
+    user.browser.execute_script(
+        "studio.store.change('feel', (doc) => ({ ...doc, feel: { ...doc.feel, timing: 1, velocity: 1 } }))"
+    )
+    user.click("Store as part A", "#arrangement")
+    user.wait(f"{PARTS}.length === 1")
+    assert part_hits(user, 0) != user.hits(f"{PARTS}[0].beat") == user.hits("studio.store.doc.beat")
+    heard = user.hits("studio.playedBeat()")
+    assert [hit[:3] for hit in part_hits(user, 0)] == [hit[:3] for hit in heard]
+    assert max(abs(a[3] - b[3]) for a, b in zip(part_hits(user, 0), heard, strict=True)) <= 1 / 2048
+    user.click("Draw a fill for A", "#arrangement")
+    user.wait(f"{PARTS}.length === 2")
+    a, fill = part_hits(user, 0), part_hits(user, 1)
+    assert [hit for hit in fill if hit[0] < 48] == [hit for hit in a if hit[0] < 48]
+    assert any(late for step, _, _, late in fill if step >= 48)
+
+
 def test_its_sound_is_that_of_its_bars(user: StudioUser) -> None:
     """A kick alone in part B and silence in A: the sound of B A B begins at the bars of B, and A is quiet."""
     user.browser.execute_script(

@@ -1,6 +1,7 @@
 // The arrangement: beats stored as parts, put into an order such as A A B fill, played through and saved as one file.
 
-import { DRUM_COUNT, STEPS_PER_BAR, fitted, merged } from "../music/beat.js";
+import { DRUM_COUNT, STEPS_PER_BAR, fitted, merged, tokensOf } from "../music/beat.js";
+import { played } from "../music/feel.js";
 import { MIDI_TYPE, WAV_TYPE, saveFile } from "./downloads.js";
 import { dragLink } from "./drag_link.js";
 import { drawnBeat } from "./draw.js";
@@ -28,7 +29,7 @@ class ArrangementPanel {
   constructor(app) {
     this.app = app;
     this.source = null;
-    this.store = button("Store as a part", () => this.storePart());
+    this.store = button("Store as a part", () => void this.storePart());
     this.note = element("p", { class: "soft" });
     this.parts = element("ul", { class: "parts", "aria-label": "Parts" });
     this.order = new OrderList({
@@ -99,11 +100,7 @@ class ArrangementPanel {
         this.app.setBeat(`part ${part().name}`, part().beat, { patch: { shape: null } });
         this.app.say(`Part ${part().name} is on the grid.`);
       },
-      replace: () => {
-        const { doc } = this.app.store;
-        set("replace part", partOf(part().name, doc.beat, this.app.playedBeat()));
-        this.app.say(`Part ${part().name} is now the beat on the grid.`);
-      },
+      replace: () => void this.replacePart(part()),
       fill: this.app.engine.model("draw") ? () => void this.drawFill(i) : null,
       remove: () => {
         const { name } = part();
@@ -115,11 +112,22 @@ class ArrangementPanel {
     };
   }
 
-  storePart() {
+  async storePart() {
+    await this.app.performed();
     const { store } = this.app, name = freeName(store.doc.parts);
+    if (store.doc.parts.length >= MOST_PARTS) return;
     const part = partOf(name, store.doc.beat, this.app.playedBeat());
     store.change(`store part ${name}`, (doc) => ({ ...doc, parts: [...doc.parts, part] }));
     this.app.say(`Stored the beat as part ${name}.`);
+  }
+
+  async replacePart(part) {
+    await this.app.performed();
+    const { store } = this.app, at = store.doc.parts.indexOf(part);
+    if (at < 0) return;
+    const next = partOf(part.name, store.doc.beat, this.app.playedBeat());
+    store.change("replace part", (doc) => ({ ...doc, parts: replaced(doc.parts, at, next) }));
+    this.app.say(`Part ${part.name} is now the beat on the grid.`);
   }
 
   addToOrder(i) {
@@ -147,7 +155,7 @@ class ArrangementPanel {
       const beat = fitted(part.beat, model.steps), mask = allButLastBar(model.steps);
       const drawn = await drawnBeat(this.app, { known: beat, mask, conditions: { fill: true } });
       const written = merged(beat, drawn, mask);
-      const heard = merged(fitted(part.played ?? part.beat, model.steps), drawn, mask);
+      const heard = merged(fitted(part.played ?? part.beat, model.steps), await performedBeat(this.app, written), mask);
       const name = freeName(store.doc.parts, `${part.name} fill`);
       store.change("draw fill", (now) => ({ ...now, parts: [...now.parts, partOf(name, written, heard)] }));
       this.app.say(`Drew ${name}: part ${part.name} with a fill in its last bar.`);
@@ -218,6 +226,16 @@ class ArrangementPanel {
       this.saveSound.disabled = !this.app.store.doc.arrangement.length;
     }
   }
+}
+
+// A beat that is not on the grid as the groove model plays it, with the document's feel.
+async function performedBeat(app, beat) {
+  const { feel, tempo, swing } = app.store.doc, { style, take, freedom } = feel;
+  if (!app.engine.model("humanize") || (!feel.timing && !feel.velocity)) return beat;
+  const performance = await app.engine.humanize({
+    tokens: tokensOf(beat), qpm: tempo, style, temperature: take ? freedom : 0, seed: take,
+  });
+  return played(beat, performance, feel, swing);
 }
 
 function allButLastBar(steps) {

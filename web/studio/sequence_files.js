@@ -38,9 +38,10 @@ export function sequenceMidi(app, bars, markers = []) {
  */
 export async function sequenceWav(app, bars, isLoop) {
   const { tempo, swing } = app.store.doc, steps = bars.length * STEPS_PER_BAR;
-  const source = {
-    step: (n) => (n < steps ? eventsOfStep(bars[Math.floor(n / STEPS_PER_BAR)], n % STEPS_PER_BAR) : null),
-  };
+  const eventsOf = (n) => eventsOfStep(bars[Math.floor(n / STEPS_PER_BAR)], n % STEPS_PER_BAR);
+  // As in the MIDI file, nothing is before the beginning: an early first hit would sound at the end of a loop.
+  const first = () => eventsOf(0).map((event) => ({ ...event, offset: Math.max(0, event.offset) }));
+  const source = { step: (n) => (n ? eventsOf(n) : first()) };
   const samples = await renderOffline(source, { tempo, swing, steps, sampleRate: SAMPLE_RATE, isLoop });
   return wavBytes(levelled(samples), SAMPLE_RATE);
 }
