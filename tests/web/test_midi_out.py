@@ -120,7 +120,7 @@ def test_every_note_ends_and_messages_are_given_in_order_and_just_before_their_t
     sent = staged(page, f"{{ step: {step}, tempo: 240, clock: true }}", "run(8); player.stop()")
     times = [time for _, time, _ in sent]
     assert times == sorted(times)
-    assert all(given <= time <= given + 60 for _, time, given in sent[:-10])
+    assert all(given <= time <= given + 100 for _, time, given in sent[:-10])
     open_notes: dict[int, float] = {}
     lengths = []
     for data, time, _ in sent:
@@ -219,7 +219,7 @@ def test_stop_ends_all_notes_and_the_followers(page: Any) -> None:
     assert after[-3:] == [*ALL_OFF, [STOP]]
     # The browser has messages already that it will send: the end comes behind them.
     assert min(time for _, time, _ in sent[count:]) >= max(time for _, time, _ in sent[:count])
-    assert max(time for _, time, _ in sent) <= sent[-1][2] + 60
+    assert max(time for _, time, _ in sent) <= sent[-1][2] + 100
 
 
 def test_the_end_of_a_piece_is_in_time(page: Any) -> None:
@@ -255,7 +255,8 @@ def test_another_port_takes_over(page: Any) -> None:
     )
     assert port == {"id": "port-0", "name": "Synth"}
     assert len(sent) == count
-    assert [data for data, *_ in sent[-4:]] == [[OFF, 60, 0], *ALL_OFF, [STOP]]
+    assert [data for data, *_ in sent[-3:]] == [*ALL_OFF, [STOP]]
+    assert [OFF, 60, 0] in [data for data, *_ in sent[-6:-3]]
     assert [data[0] for data, *_ in other if data[0] >= 0xF0][:2] == [POSITION, CONTINUE]
     assert [data for data, *_ in other[-3:]] == [*ALL_OFF, [STOP]]
     first, second = notes(sent)[-1][0], notes(other)[0][0]

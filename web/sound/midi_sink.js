@@ -15,7 +15,9 @@ const CONTINUE = 0xfb;
 const STOP = 0xfc;
 const DRUM_LENGTH = 60; // milliseconds, less than a sixteenth at any tempo
 const AUDITION_LENGTH = 100;
-const AHEAD = 60; // milliseconds before its time at which the port is given a message
+// Milliseconds before its time at which the port is given a message: as long as a busy page may pause without a message
+// that is late, and as long as music goes on after a stop.
+const AHEAD = 100;
 const FIRST = 1; // milliseconds from a start to its first pulse, which receivers need
 const PULSES = 6; // a sixteenth
 

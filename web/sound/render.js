@@ -6,6 +6,7 @@ import { synthSink } from "./synth_sink.js";
 import { Timeline } from "./timeline.js";
 
 const BLOCK = 10; // seconds rendered at once: a context slows down with the number of sounds that wait in it
+const BREATH = 10; // milliseconds of mixing after which the page may do something else, such as play
 const LONGEST = 1.4; // seconds of a drum, the crash
 const RELEASE = 0.1; // seconds, at most, that a pitched note goes on after its end
 
@@ -30,7 +31,12 @@ export async function renderOffline(
   const parts = events.map((event) => ({ from: Math.round(event.time * sampleRate), sound: sounds.get(keyOf(event)) }));
   const end = parts.reduce((latest, { from, sound }) => Math.max(latest, from + sound.length), length);
   const samples = new Float32Array(isLoop ? length : end);
+  let began = performance.now();
   for (const { from, sound } of parts) {
+    if (performance.now() - began > BREATH) {
+      await new Promise((done) => setTimeout(done, 0));
+      began = performance.now();
+    }
     for (let i = 0, at = isLoop ? modulo(from, length) : from; i < sound.length; i++, at++) {
       if (at === length && isLoop) at = 0;
       samples[at] += sound[i];
@@ -45,7 +51,8 @@ export async function renderOffline(
  * @returns {Float32Array}
  */
 export function levelled(samples) {
-  const peak = samples.reduce((highest, value) => Math.max(highest, Math.abs(value)), 0);
+  let peak = 0;
+  for (const value of samples) peak = Math.max(peak, Math.abs(value));
   return peak > 1 ? samples.map((value) => value / peak) : samples;
 }
 
