@@ -262,6 +262,9 @@ def generated() -> dict[str, bytes]:
     files["patterns of nothing"] = form(midi(track((0, meter(3, 4))), track()), 2)
     files["patterns, a bad one"] = form(midi(track(*beat(0, 2)), track((0, b"\xff\x51\x01\x05"))), 2)
     files["format 0"] = form(midi(track((0, name("Title")), *beat(0, 4), *line(0, 4))), 0)
+    # A bar line at 10 1/6 quarter notes, and a note half a step before another one.
+    odd = [(0, meter(3, 4)), (244, meter(4, 4)), *struck([244, 260, 244 + 381], 45)]
+    files["half a step before a bar line"] = midi(track(*odd, end=244 + 384), division=24)
     files["a year"] = midi(track(*beat(0, 1), (0, tempo(2**24 - 1)), *struck([2**26], 36)))
     return {**files, **{key: data for key, (data, _) in (BAD | FORGIVEN).items()}, **FINE}
 

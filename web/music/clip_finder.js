@@ -12,6 +12,8 @@ const MOST_TRIES = 256;
 /** Notes of a clip at most, and the fastest tempo in quarter notes a minute: preprocess/note_sequence.py. */
 const MOST_NOTES = 1_000_000;
 const MOST_QPM = 6e7;
+/** What lies so near to a tick, in ticks, lies on it: times in seconds are rounded, ticks are not. */
+const ON_A_TICK = 1e-4;
 
 /** Why there is no clip, as the end of a sentence: preprocess/drop_reasons.py. */
 const WHY = {
@@ -101,7 +103,12 @@ class Finder {
   ticksOf({ begin, end }) {
     const { ticksPerQuarter } = this.source;
     const half = ticksPerQuarter / 4 / 2;
-    return [begin * ticksPerQuarter - half, end * ticksPerQuarter - half];
+    return [begin, end].map((quarter) => {
+      // A bar line is read from seconds: it is on a tick where that is all that it lacks.
+      const tick = quarter * ticksPerQuarter;
+      const nearest = roundHalfEven(tick);
+      return (Math.abs(tick - nearest) < ON_A_TICK ? nearest : tick) - half;
+    });
   }
 
   isPlayed(index) {

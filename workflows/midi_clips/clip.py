@@ -20,6 +20,7 @@ from preprocess.drop_reasons import WHY_DROPPED, explain
 from preprocess.drums.tracks import DrumChoice
 from preprocess.keyboard import HIGHEST_PITCH, LOWEST_PITCH
 from preprocess.midi.bar_lines import Bar, quarters_of
+from preprocess.midi.tempo_map import ON_A_TICK
 from workflows.midi_clips.examples import examples_of_window, is_for_drums
 from workflows.midi_clips.source import Notes, Source, Window, read_source
 
@@ -356,7 +357,12 @@ class _Finder:
     def _window(self, begin: float, stop: float) -> tuple[float, float]:
         """The ticks between which notes belong to the steps between two bar lines: from half a step before each line."""
         half = self.source.ticks_per_quarter / self.converter.steps_per_quarter / 2
-        return tuple(quarter * self.source.ticks_per_quarter - half for quarter in (begin, stop))  # type: ignore[return-value]
+        return self._tick(begin) - half, self._tick(stop) - half
+
+    def _tick(self, quarter: float) -> float:
+        """The tick of a bar line, which is read from seconds: whole where that is all that it lacks."""
+        tick = quarter * self.source.ticks_per_quarter
+        return round(tick) if abs(tick - round(tick)) < ON_A_TICK else tick
 
     def _nothing(self) -> str:
         if not self.source.has_notes:

@@ -150,6 +150,17 @@ def test_what_is_played_early_belongs_to_the_bar_behind_the_line(drums: Any, tmp
     assert clip.notes.starts.min() == -20 and clip.example.inputs[0] >> 7 & 1
 
 
+@pytest.mark.parametrize("name", ["drums", "melody"])
+def test_a_bar_line_that_no_rounding_moves(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """A meter begins at 10 1/6 quarter notes; what is half a step before the end belongs to the next bar."""
+    model, channel = request.getfixturevalue(name), 9 if name == "drums" else 0
+    ticks, bars = 24, model.max_length // 16
+    end = 244 + bars * 4 * ticks
+    notes = [e for tick in (244, 260, end - 3) for e in note(tick, 45, 90, 2, channel)]
+    path = write(tmp_path / "a.mid", track([(0, meter(3)), (244, meter(4)), *notes], end), division=ticks)
+    assert len(read_clip(path, model).example.inputs) == model.max_length
+
+
 def test_every_drum_note_stands_in_a_clip_and_no_other(drums: Any, tmp_path: Path) -> None:
     others = [*beat(0, 4), *note(50, 56), *note(60, 37), *note(70, 88), *note(80, 60, channel=0)]
     clip = read_clip(write(tmp_path / "a.mid", track(others)), drums)
