@@ -184,6 +184,18 @@ def test_space_belongs_to_a_button_that_has_the_focus(small: StudioUser) -> None
     assert not small.value("studio.player.isPlaying")
 
 
+def test_n_draws_on_both_tabs(page: StudioUser) -> None:
+    page.press("n")
+    page.wait("studio.store.undoLabel === 'new beat'")
+    beat, melody = page.hits(BEAT), page.value("[...studio.store.doc.melody.tokens]")
+    page.click("Melody", "#tabs")
+    page.value("document.activeElement.blur()")
+    page.press("n")
+    page.wait("studio.store.undoLabel === 'new melody'")
+    assert page.hits(BEAT) == beat
+    assert page.value("[...studio.store.doc.melody.tokens]") != melody
+
+
 def test_letters_hit_drums(small: StudioUser) -> None:
     small.value("(window.heard = [], studio.onHit(({ drum }) => heard.push(drum)), 1)")
     actions(small).send_keys("asdfghjkl").perform()

@@ -24,10 +24,10 @@ export function mountKeys(app) {
       return;
     }
     // A list finds its lines by their letters.
-    if (event.repeat || event.target.tagName === "SELECT" || app.store.doc.tab !== "drums") return;
-    const drum = DRUM_KEYS.indexOf(event.key.toLowerCase());
-    if (drum >= 0) app.hit(drum);
-    if (event.key.toLowerCase() === "n") app.newBeat?.();
+    if (event.repeat || event.target.tagName === "SELECT") return;
+    const isDrums = app.store.doc.tab === "drums", drum = DRUM_KEYS.indexOf(event.key.toLowerCase());
+    if (isDrums && drum >= 0) app.hit(drum);
+    if (event.key.toLowerCase() === "n") (isDrums ? app.newBeat : app.newMelody)?.();
   });
 }
 

@@ -17,7 +17,7 @@
 //   app.onHit(({drum, velocity, time}) => void)  time in ms of performance.now()
 //   app.showTab("drums" | "melody")
 //   app.undo(), app.redo()         with a line of status
-//   app.newBeat()                  draws a beat around what is locked (draw.js)
+//   app.newBeat(seed?)             draws a beat around what is locked (draw.js); app.newMelody() likewise
 //   app.openAddress(text)          opens the part of a link behind "#"
 //   app.melodySource               what plays on the Melody tab in place of the beat (melody_panel.js sets it)
 //   app.writeAddress()             brings the address up to date at once; returns the link

@@ -53,8 +53,9 @@ function hear(app, pitch) {
 function drawing({ app, melody, set }) {
   const model = app.engine?.model(MELODY_ROLE);
   const draw = button("New melody", () => newMelody({ app, melody, set }), {
-    id: "new-melody", class: "primary", disabled: !model, title: model ? null : "This page has no model of melodies.",
+    id: "new-melody", class: "primary", disabled: !model, title: model ? "N" : "This page has no model of melodies.",
   });
+  if (model) app.newMelody = () => newMelody({ app, melody, set });
   const warmth = slider({
     label: "Temperature", min: TEMPERATURE.least, max: TEMPERATURE.most, step: 0.05, value: melody().temperature,
     text: (value) => value.toFixed(2), id: "melody-temperature", hint: "Low is plain and sure, high is adventurous.",
