@@ -25,13 +25,19 @@ PLAIN = (
 
 
 @pytest.fixture(scope="module")
-def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudioUser]:
+def whole_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page with the shipped models."""
+    return write_studio(tmp_path_factory.mktemp("whole"))
+
+
+@pytest.fixture(scope="module")
+def user(tmp_path_factory: pytest.TempPathFactory, small_page: Path) -> Iterator[StudioUser]:
     folder = tmp_path_factory.mktemp("studio")
     browser = headless_chromium(
         folder / "profile", "window-size=1280,1300", "autoplay-policy=no-user-gesture-required", log=True
     )
     try:
-        yield StudioUser(browser, write_studio(folder), folder / "saved")
+        yield StudioUser(browser, small_page, folder / "saved")
     finally:
         browser.quit()
 
@@ -44,23 +50,28 @@ def small_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def page(user: StudioUser) -> Iterator[StudioUser]:
-    """The page as it opens; at the end nothing was written to the console."""
+def fresh(user: StudioUser, page: Path) -> Iterator[StudioUser]:
+    """A page as it opens, which isn't loaded again where it is open; at the end nothing was written to the console."""
+    user.page = page
+    if not user.browser.current_url.startswith(page.as_uri()):
+        user.browser.get("about:blank")
     user.browser.get_log("browser")
-    user.open()
+    user.start_afresh()
+    user.value("(studio.grid.select(0, 0), document.activeElement.blur())")
     yield user
     assert [entry["message"] for entry in user.browser.get_log("browser")] == []
+
+
+@pytest.fixture
+def page(user: StudioUser, whole_page: Path) -> Iterator[StudioUser]:
+    """The page with the shipped models."""
+    yield from fresh(user, whole_page)
 
 
 @pytest.fixture
 def small(user: StudioUser, small_page: Path) -> Iterator[StudioUser]:
-    """The page without models as it opens."""
-    whole, user.page = user.page, small_page
-    user.open()
-    yield user
-    user.page = whole
-    assert [entry["message"] for entry in user.browser.get_log("browser")] == []
+    """The page without models."""
+    yield from fresh(user, small_page)
 
 
 def cell(user: StudioUser, drum: int, step: int) -> Any:
@@ -140,9 +151,197 @@ def test_dragging_up_and_down_sets_the_velocity(small: StudioUser) -> None:
         assert abs(velocity(small, KICK, 0) - expected) < 20
 
 
+def test_space_belongs_to_a_button_that_has_the_focus(small: StudioUser) -> None:
+    lock = small.button("Lock bar 2")
+    small.value("arguments[0].focus()", lock)
+    small.press(" ")
+    assert small.value("studio.store.doc.locks.bars") == [False, True, False, False]
+    assert not small.value("studio.player.isPlaying")
+    play = small.button("Play", "#transport")
+    small.value("arguments[0].focus()", play)
+    small.press(" ")
+    small.wait("studio.player.isPlaying")
+    small.press(" ")
+    assert not small.value("studio.player.isPlaying")
+
+
+def test_letters_hit_drums(small: StudioUser) -> None:
+    before = small.value(PLAIN)
+    small.value("(window.heard = [], studio.onHit(({ drum }) => heard.push(drum)), 1)")
+    actions(small).send_keys("asdfghjkl").perform()
+    assert small.value("heard") == list(range(9))
+    assert small.value(PLAIN) == before
+
+
+def test_broken_links_leave_the_page_working(small: StudioUser) -> None:
+    """200 addresses: 20 are typed into the open page, some are its first address; browsers slow more of these down."""
+    rng = random.Random(1)
+    good = small.value("studio.writeAddress()").partition("#")[2]
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_%<>é"
+    before, broken = small.value(PLAIN), []
+    for i in range(200):
+        at = rng.randrange(len(good))
+        broken.append(
+            [
+                good[:at] + "~",
+                good[:at] + rng.choice(letters[64:]) + good[at + 1 :],
+                good[at + 1 :] + "!",
+                "".join(rng.choices(letters, k=rng.randrange(1, 300))) + ".",
+            ][i % 4]
+        )
+    said = small.value(
+        "arguments[0].map((text) => (studio.say(''), studio.openAddress(text),"
+        " document.getElementById('alert').textContent))",
+        broken,
+    )
+    for address in broken[:20]:
+        small.value("studio.say('')")
+        small.value("(location.hash = arguments[0], 1)", address)
+        said.append(small.wait("document.getElementById('alert').textContent"))
+    assert len(said) == 220
+    assert all(sentence.startswith("This link") and sentence.endswith(".") for sentence in said)
+    assert small.value(PLAIN) == before
+    cell(small, TOM, 9).click()
+    assert velocity(small, TOM, 9) == 100
+    for address in (*broken[:4], "2" + good, "1" * 99999):
+        small.open(address)
+        assert small.value("document.getElementById('alert').textContent").startswith("This link"), address
+        assert small.value(PLAIN) == before
+        cell(small, TOM, 9).click()
+        assert velocity(small, TOM, 9) == 100
+
+
+def test_a_phone(small: StudioUser) -> None:
+    """360 pixels: one bar at a time; a finger taps, paints along, scrolls up and down, and holds for the velocity."""
+    user, browser = small, small.browser
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 360, "height": 700, "deviceScaleFactor": 1, "mobile": True},
+    )
+    browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    try:
+        user.open()
+        assert user.value("document.documentElement.scrollWidth") == 360
+
+        def to_the_grid() -> None:
+            """Scroll there, and wait until nothing moves any more: a finger leaves momentum behind."""
+            place = -1
+            while place != user.value("scrollY"):
+                user.value("(document.querySelector('.lanes').scrollIntoView({ block: 'center' }), 1)")
+                place = user.value("new Promise((done) => setTimeout(() => done(scrollY), 150))")
+
+        to_the_grid()
+
+        def middle(drum: int, step: int) -> tuple[float, float]:
+            box = user.value(
+                "(({ left, top, width, height }) => [left + width / 2, top + height / 2])"
+                "(arguments[0].getBoundingClientRect())", cell(user, drum, step),
+            )  # fmt: skip
+            return box[0], box[1]
+
+        def touch(kind: str, *at: float) -> None:
+            points = [{"x": at[0], "y": at[1]}] if at else []
+            browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+        def finger(x: float, y: float, right: float, down: float) -> None:
+            touch("touchStart", x, y)
+            for i in range(1, 9):
+                touch("touchMove", x + right * i / 8, y + down * i / 8)
+            touch("touchEnd")
+
+        finger(*middle(TOM, 3), 0, 0)
+        assert struck(user, TOM) == [3, 61]
+        right = middle(TOM, 12)[0] - middle(TOM, 6)[0]
+        finger(*middle(TOM, 6), right, 2)
+        assert struck(user, TOM) == [3, *range(6, 13), 61]
+        # Up and down scrolls, and strikes nothing.
+        before, place = user.value(PLAIN), user.value("scrollY")
+        finger(*middle(KICK, 1), 0, -120)
+        user.wait("scrollY !== arguments[0]", place)
+        assert user.value(PLAIN) == before
+        # Held first, it sets the velocity and doesn't scroll.
+        to_the_grid()
+        x, y = middle(KICK, 0)
+        touch("touchStart", x, y)
+        user.wait("document.querySelector('.cell.held')")
+        place = user.value("scrollY")
+        for i in range(1, 8):
+            touch("touchMove", x, y + 8 * i)
+        touch("touchEnd")
+        assert user.value("scrollY") == place
+        assert 55 <= velocity(user, KICK, 0) <= 75
+        user.click("Show bar 3")
+        shown = cell(user, KICK, 32).rect
+        assert 0 <= shown["x"] < 360
+        current = browser.find_elements("css selector", ".show-bar[aria-current=true]")
+        assert [button.text for button in current] == ["Bar 3"]
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
+
+
+def test_the_hint_is_there_once(small: StudioUser) -> None:
+    small.value("(localStorage.clear(), 1)")
+    small.open()
+    assert len(small.browser.find_elements("css selector", "#hint li")) == 3
+    small.click("Got it")
+    small.open()
+    assert not small.browser.find_element("id", "hint").is_displayed()
+
+
+def test_written_beats_come_with_tempo_and_swing_around_what_is_locked(small: StudioUser) -> None:
+    from selenium.webdriver.support.ui import Select
+
+    small.click("Lock kick")
+    kick = [hit for hit in small.hits(BEAT) if hit[1] == KICK]
+    pattern = next(p for p in page_patterns() if p["swing"] > 0)
+    Select(small.browser.find_element("css selector", ".hit-line select")).select_by_visible_text(
+        pattern["name"]
+    )
+    written = [(step, drum, hit, 0) for step, drum, hit in pattern["hits"] if drum != KICK]
+    assert small.hits(BEAT) == sorted(kick + written)
+    assert small.value("studio.store.doc.tempo") == pattern["qpm"]
+    assert abs(small.value("studio.store.doc.swing") - pattern["swing"]) <= 0.005
+    small.click("Clear")
+    assert small.hits(BEAT) == kick
+    small.click("Undo")
+    small.click("Undo")
+    assert small.value("studio.store.doc.tempo") == 96
+
+
+def test_the_line_below_the_grid_sets_velocity_and_timing(small: StudioUser) -> None:
+    cell(small, SNARE, 4).click()  # taken away, and chosen
+    cell(small, SNARE, 4).click()
+    line = small.browser.find_element("css selector", ".hit-line")
+    assert "snare, bar 1 step 5" in line.text
+    line.find_element("css selector", "[aria-label=Velocity]").send_keys(
+        key("ARROW_RIGHT"), key("ARROW_RIGHT")
+    )
+    timing = line.find_element("css selector", "[aria-label=Timing]")
+    timing.send_keys(key("END"))
+    assert (4, SNARE, 102, 0.5) in small.hits(BEAT)
+    small.click("Undo")
+    small.click("Undo")
+    assert (4, SNARE, 100, 0) in small.hits(BEAT)
+
+
+def test_a_pasted_link_is_opened(small: StudioUser) -> None:
+    cell(small, TOM, 9).click()
+    link, document = small.value("studio.writeAddress()"), small.value(PLAIN)
+    small.click("Undo")
+    for text, opens in (("a text with # in it", False), (f"  {link}\n", True)):
+        small.value(
+            "((text) => { const clipboardData = new DataTransfer(); clipboardData.setData('text/plain', text);"
+            " document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true })); return 1; })"
+            "(arguments[0])",
+            text,
+        )
+        assert (small.value(PLAIN) == document) is opens
+
+
 def test_a_page_with_keys_only(page: StudioUser) -> None:
     """From the top: Tab to the grid, strike, shape, move; play; draw; everything without a pointer."""
-    page.value("document.activeElement.blur()")
+    page.open()
     for _ in range(80):
         actions(page).send_keys(key("TAB")).perform()
         if page.value("document.activeElement.getAttribute('role')") == "gridcell":
@@ -170,20 +369,6 @@ def test_a_page_with_keys_only(page: StudioUser) -> None:
     assert page.hits(BEAT) != before
 
 
-def test_space_belongs_to_a_button_that_has_the_focus(small: StudioUser) -> None:
-    lock = small.button("Lock bar 2")
-    small.value("arguments[0].focus()", lock)
-    small.press(" ")
-    assert small.value("studio.store.doc.locks.bars") == [False, True, False, False]
-    assert not small.value("studio.player.isPlaying")
-    play = small.button("Play", "#transport")
-    small.value("arguments[0].focus()", play)
-    small.press(" ")
-    small.wait("studio.player.isPlaying")
-    small.press(" ")
-    assert not small.value("studio.player.isPlaying")
-
-
 def test_n_draws_on_both_tabs(page: StudioUser) -> None:
     page.press("n")
     page.wait("studio.store.undoLabel === 'new beat'")
@@ -194,13 +379,6 @@ def test_n_draws_on_both_tabs(page: StudioUser) -> None:
     page.wait("studio.store.undoLabel === 'new melody'")
     assert page.hits(BEAT) == beat
     assert page.value("[...studio.store.doc.melody.tokens]") != melody
-
-
-def test_letters_hit_drums(small: StudioUser) -> None:
-    small.value("(window.heard = [], studio.onHit(({ drum }) => heard.push(drum)), 1)")
-    actions(small).send_keys("asdfghjkl").perform()
-    assert small.value("heard") == list(range(9))
-    assert small.value("studio.store.canUndo") is False
 
 
 def test_locks_hold_over_many_beats(page: StudioUser) -> None:
@@ -342,44 +520,6 @@ def test_a_reload_and_a_link_bring_everything_back(page: StudioUser) -> None:
     page.wait("location.href !== arguments[0]", link)  # the address follows
 
 
-def test_broken_links_leave_the_page_working(small: StudioUser) -> None:
-    """200 addresses: 20 are typed into the open page, some are its first address; browsers slow more of these down."""
-    rng = random.Random(1)
-    good = small.value("studio.writeAddress()").partition("#")[2]
-    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_%<>é"
-    before, broken = small.value(PLAIN), []
-    for i in range(200):
-        at = rng.randrange(len(good))
-        broken.append(
-            [
-                good[:at] + "~",
-                good[:at] + rng.choice(letters[64:]) + good[at + 1 :],
-                good[at + 1 :] + "!",
-                "".join(rng.choices(letters, k=rng.randrange(1, 300))) + ".",
-            ][i % 4]
-        )
-    said = small.value(
-        "arguments[0].map((text) => (studio.say(''), studio.openAddress(text),"
-        " document.getElementById('alert').textContent))",
-        broken,
-    )
-    for address in broken[:20]:
-        small.value("studio.say('')")
-        small.value("(location.hash = arguments[0], 1)", address)
-        said.append(small.wait("document.getElementById('alert').textContent"))
-    assert len(said) == 220
-    assert all(sentence.startswith("This link") and sentence.endswith(".") for sentence in said)
-    assert small.value(PLAIN) == before
-    cell(small, TOM, 9).click()
-    assert velocity(small, TOM, 9) == 100
-    for address in (*broken[:4], "2" + good, "1" * 99999):
-        small.open(address)
-        assert small.value("document.getElementById('alert').textContent").startswith("This link"), address
-        assert small.value(PLAIN) == before
-        cell(small, TOM, 9).click()
-        assert velocity(small, TOM, 9) == 100
-
-
 def test_the_grid_is_used_before_the_models_are_there(page: StudioUser) -> None:
     """Right after the page's script, before the worker can have answered: it edits, plays, and New beat waits."""
     page.browser.get("about:blank")
@@ -395,84 +535,6 @@ def test_the_grid_is_used_before_the_models_are_there(page: StudioUser) -> None:
     page.value("(studio.player.stop(), 1)")
 
 
-def test_a_phone(small: StudioUser) -> None:
-    """360 pixels: one bar at a time; a finger taps, paints along, scrolls up and down, and holds for the velocity."""
-    user, browser = small, small.browser
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": 360, "height": 700, "deviceScaleFactor": 1, "mobile": True},
-    )
-    browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})
-    try:
-        user.open()
-        assert user.value("document.documentElement.scrollWidth") == 360
-
-        def to_the_grid() -> None:
-            """Scroll there, and wait until nothing moves any more: a finger leaves momentum behind."""
-            place = -1
-            while place != user.value("scrollY"):
-                user.value("(document.querySelector('.lanes').scrollIntoView({ block: 'center' }), 1)")
-                place = user.value("new Promise((done) => setTimeout(() => done(scrollY), 150))")
-
-        to_the_grid()
-
-        def middle(drum: int, step: int) -> tuple[float, float]:
-            box = user.value(
-                "(({ left, top, width, height }) => [left + width / 2, top + height / 2])"
-                "(arguments[0].getBoundingClientRect())", cell(user, drum, step),
-            )  # fmt: skip
-            return box[0], box[1]
-
-        def touch(kind: str, *at: float) -> None:
-            points = [{"x": at[0], "y": at[1]}] if at else []
-            browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-
-        def finger(x: float, y: float, right: float, down: float) -> None:
-            touch("touchStart", x, y)
-            for i in range(1, 9):
-                touch("touchMove", x + right * i / 8, y + down * i / 8)
-            touch("touchEnd")
-
-        finger(*middle(TOM, 3), 0, 0)
-        assert struck(user, TOM) == [3, 61]
-        right = middle(TOM, 12)[0] - middle(TOM, 6)[0]
-        finger(*middle(TOM, 6), right, 2)
-        assert struck(user, TOM) == [3, *range(6, 13), 61]
-        # Up and down scrolls, and strikes nothing.
-        before, place = user.value(PLAIN), user.value("scrollY")
-        finger(*middle(KICK, 1), 0, -120)
-        user.wait("scrollY !== arguments[0]", place)
-        assert user.value(PLAIN) == before
-        # Held first, it sets the velocity and doesn't scroll.
-        to_the_grid()
-        x, y = middle(KICK, 0)
-        touch("touchStart", x, y)
-        user.wait("document.querySelector('.cell.held')")
-        place = user.value("scrollY")
-        for i in range(1, 8):
-            touch("touchMove", x, y + 8 * i)
-        touch("touchEnd")
-        assert user.value("scrollY") == place
-        assert 55 <= velocity(user, KICK, 0) <= 75
-        user.click("Show bar 3")
-        shown = cell(user, KICK, 32).rect
-        assert 0 <= shown["x"] < 360
-        current = browser.find_elements("css selector", ".show-bar[aria-current=true]")
-        assert [button.text for button in current] == ["Bar 3"]
-    finally:
-        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-        browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
-
-
-def test_the_hint_is_there_once(small: StudioUser) -> None:
-    small.value("(localStorage.clear(), 1)")
-    small.open()
-    assert len(small.browser.find_elements("css selector", "#hint li")) == 3
-    small.click("Got it")
-    small.open()
-    assert not small.browser.find_element("id", "hint").is_displayed()
-
-
 def test_nothing_moves_while_the_page_opens(page: StudioUser) -> None:
     page.browser.get("about:blank")
     page.browser.get(page.page.as_uri())
@@ -482,53 +544,3 @@ def test_nothing_moves_while_the_page_opens(page: StudioUser) -> None:
         ".observe({ type: 'layout-shift', buffered: true }); setTimeout(() => done([]), 300); })"
     )
     assert sum(shifts) < 0.001
-
-
-def test_written_beats_come_with_tempo_and_swing_around_what_is_locked(small: StudioUser) -> None:
-    from selenium.webdriver.support.ui import Select
-
-    small.click("Lock kick")
-    kick = [hit for hit in small.hits(BEAT) if hit[1] == KICK]
-    pattern = next(p for p in page_patterns() if p["swing"] > 0)
-    Select(small.browser.find_element("css selector", ".hit-line select")).select_by_visible_text(
-        pattern["name"]
-    )
-    written = [(step, drum, hit, 0) for step, drum, hit in pattern["hits"] if drum != KICK]
-    assert small.hits(BEAT) == sorted(kick + written)
-    assert small.value("studio.store.doc.tempo") == pattern["qpm"]
-    assert abs(small.value("studio.store.doc.swing") - pattern["swing"]) <= 0.005
-    small.click("Clear")
-    assert small.hits(BEAT) == kick
-    small.click("Undo")
-    small.click("Undo")
-    assert small.value("studio.store.doc.tempo") == 96
-
-
-def test_the_line_below_the_grid_sets_velocity_and_timing(small: StudioUser) -> None:
-    cell(small, SNARE, 4).click()  # taken away, and chosen
-    cell(small, SNARE, 4).click()
-    line = small.browser.find_element("css selector", ".hit-line")
-    assert "snare, bar 1 step 5" in line.text
-    line.find_element("css selector", "[aria-label=Velocity]").send_keys(
-        key("ARROW_RIGHT"), key("ARROW_RIGHT")
-    )
-    timing = line.find_element("css selector", "[aria-label=Timing]")
-    timing.send_keys(key("END"))
-    assert (4, SNARE, 102, 0.5) in small.hits(BEAT)
-    small.click("Undo")
-    small.click("Undo")
-    assert (4, SNARE, 100, 0) in small.hits(BEAT)
-
-
-def test_a_pasted_link_is_opened(small: StudioUser) -> None:
-    cell(small, TOM, 9).click()
-    link, document = small.value("studio.writeAddress()"), small.value(PLAIN)
-    small.click("Undo")
-    for text, opens in (("a text with # in it", False), (f"  {link}\n", True)):
-        small.value(
-            "((text) => { const clipboardData = new DataTransfer(); clipboardData.setData('text/plain', text);"
-            " document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true })); return 1; })"
-            "(arguments[0])",
-            text,
-        )
-        assert (small.value(PLAIN) == document) is opens

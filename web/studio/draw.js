@@ -144,7 +144,7 @@ function conditionControls(app) {
   });
   const parts = [["intensity", "Intensity"], ["density", "Density"], ["syncopation", "Syncopation"]];
   const sliders = parts.map(([name, label]) => slider({
-    label, min: ANY, max: 100, step: 5, value: ANY, text: (value) => (value < 0 ? "any" : `${value} %`),
+    label, min: ANY, max: 100, step: 5, value: ANY, text: (value) => (value < 0 ? "any" : `${value}%`),
     hint: "Compared with the beats that the model learned from; any, all the way left",
     oninput: (value) => change(name, value < 0 ? null : value / 100, name),
     onchange: () => store.settle(),

@@ -20,7 +20,7 @@ export function mountHitLine(app) {
   });
   const timing = slider({
     label: "Timing", min: -0.5, max: 0.5, step: 0.01, value: 0, hint: "How late the chosen hit is, in sixteenths",
-    text: (value) => (Math.round(value * 100) > 0 ? "+" : "") + Math.round(value * 100) + " %",
+    text: (value) => (Math.round(value * 100) > 0 ? "+" : "") + Math.round(value * 100) + "%",
     oninput: (value) => store.change("timing", (doc) => {
       const struck = doc.beat.velocities[grid.step * DRUM_COUNT + grid.drum];
       return { ...doc, beat: withHit(doc.beat, grid.step, grid.drum, struck, value) };

@@ -14,7 +14,7 @@ export function mountTransport(root, app) {
   root.append(
     playButton(app), ...tempoAndSwing(app),
     slider({
-      label: "Volume", min: 0, max: 100, step: 1, value: FIRST_VOLUME, text: (value) => `${value} %`,
+      label: "Volume", min: 0, max: 100, step: 1, value: FIRST_VOLUME, text: (value) => `${value}%`,
       oninput: (value) => { app.player.volume = value / 100; },
     }).root,
     element("span", { class: "buttons" }, ...historyButtons(app), app.slots.save, linkButton(app)),
@@ -48,7 +48,7 @@ function tempoAndSwing(app) {
   });
   const swing = slider({
     label: "Swing", min: 0, max: MOST_SWING * 100, step: 1, value: store.doc.swing * 100,
-    text: (value) => `${Math.round(value)} %`, hint: "How late every second sixteenth is; 33 % is a triplet feel",
+    text: (value) => `${Math.round(value)}%`, hint: "How late every second sixteenth is; 33% is a triplet feel",
     oninput: (value) => store.change("swing", (doc) => ({ ...doc, swing: value / 100 }), { merge: "swing" }),
     onchange: () => store.settle(),
   });
