@@ -4,6 +4,7 @@ axe                 what axe finds in a page
 browser             a headless Chromium
 checkpoints         checkpoints of tiny models with random weights
 drum_sequences      drum NoteSequences written as steps
+engine_page         the page's engine in a browser
 firefox             a headless Firefox
 formulas            layers in NumPy, to compare the layers with
 gradients           gradients on the backend that runs
