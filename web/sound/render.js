@@ -16,7 +16,8 @@ const RELEASE = 0.1; // seconds, at most, that a pitched note goes on after its 
  * @param {{tempo: number, swing?: number, steps: number, sampleRate?: number, volume?: number, isLoop?: boolean}} options
  *   `tempo` in quarter notes a minute; `swing` 0 to 0.5; `isLoop`: exactly as long as its steps, with what sounds beyond
  *   the end, or before the beginning, at the other end, so that it loops without a seam
- * @returns {Promise<Float32Array>} mono, up to the end of the last sound or of the steps; it may go beyond -1 to 1, see `levelled`
+ * @returns {Promise<Float32Array>} mono, up to the end of the last sound or of the steps; it may go beyond -1 to 1, see
+ *   `levelled`
  */
 export async function renderOffline(
   source, { tempo, swing = 0, steps, sampleRate = 44100, volume = 0.8, isLoop = false },
