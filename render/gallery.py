@@ -18,6 +18,8 @@ from render.audio import as_written, timbre_of
 from render.midi import GIVEN, Style, midi_bytes
 from web import bundle, skeleton
 
+SKELETON = "gallery/gallery.html"
+
 
 @dataclass(frozen=True)
 class Clip:
@@ -80,7 +82,8 @@ def gallery_html(sections: list[Section], title: str, style: Style = Style()) ->
         "data": skeleton.embedded(data),
         "script": bundle.bundle("gallery/main.js"),
     }
-    return skeleton.filled("gallery/gallery.html", parts)
+    parts["policy"] = skeleton.policy(SKELETON, parts)
+    return skeleton.filled(SKELETON, parts)
 
 
 def _clips(clips: tuple[Clip, ...], style: Style, played_straight: bool) -> list[dict[str, Any]]:

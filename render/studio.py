@@ -10,6 +10,7 @@ from typing import Any
 
 from web import bundle, skeleton
 
+SKELETON = "studio/studio.html"
 STYLE = "studio.css"
 """The style sheet that comes first: the others use its colours."""
 
@@ -42,7 +43,8 @@ def studio_html(
         "worker": bundle.bundle("engine/worker.js"),
         "script": bundle.bundle("studio/main.js"),
     }
-    return skeleton.filled("studio/studio.html", parts)
+    parts["policy"] = skeleton.policy(SKELETON, parts)
+    return skeleton.filled(SKELETON, parts)
 
 
 def _styles() -> str:

@@ -409,3 +409,20 @@ def test_a_page_with_hostile_names_opens_and_stays_as_it_is(browser: Any, tmp_pa
     assert browser.title.startswith("</script>")
     assert browser.execute_script("return [window.hacked === undefined, document.images.length]") == [True, 0]
     assert errors_of(browser) == []
+
+
+def test_even_an_element_that_came_in_could_not_run_or_send_anything(browser: Any, shipped: Path) -> None:
+    """The policy of the page, behind all else."""
+    open_page(browser, shipped)
+    blocked = browser.execute_async_script(
+        "const done = arguments[0], found = [];"
+        "document.addEventListener('securitypolicyviolation', (event) => found.push(event.effectiveDirective));"
+        "const box = document.createElement('div');"
+        'box.innerHTML = \'<img src="data:," onerror="window.hacked = 1"><img src="http://127.0.0.1:9/x.png">\';'
+        "const script = document.createElement('script');"
+        "script.textContent = 'window.hacked = 2';"
+        "document.body.append(box, script);"
+        "fetch('http://127.0.0.1:9/').catch(() => setTimeout(() => done([...found, window.hacked ?? 'no']), 200));"
+    )
+    assert sorted(blocked) == ["connect-src", "img-src", "no", "script-src-attr", "script-src-elem"]
+    browser.get_log("browser")  # the page's own complaints are those of the policy
