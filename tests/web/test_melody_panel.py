@@ -47,10 +47,11 @@ def model() -> TrainedModel:
 def user(driver: Any, page: Path, tmp_path: Path) -> StudioUser:
     """Someone who has just opened the Melody tab."""
     user = StudioUser(driver, page, tmp_path / "saved")
-    user.open()
+    user.start_afresh()
     user.click("Melody", "#tabs")
     user.wait("document.querySelector('.roll')")
     user.browser.execute_script(
+        "if (window.sink) studio.player.removeSink(sink);"
         "studio.shownNotes = () => [...document.querySelectorAll('.roll-note')]"
         ".map(({ dataset: d }) => [+d.pitch, +d.start, +d.length]);"
     )
@@ -185,7 +186,7 @@ def test_while_it_plays_the_pad_changes_the_melody_at_the_next_bar(user: StudioU
 def test_what_is_on_screen_sounds_in_time_with_the_beat_if_asked(user: StudioUser) -> None:
     user.browser.execute_script(
         "studio.store.change('test', (doc) => ({ ...doc, tempo: 240, swing: 0 }));"
-        "window.played = []; studio.player.addSink({ play: (event, time) => played.push([event, time]) });"
+        "window.played = []; window.sink = { play: (event, time) => played.push([event, time]) }; studio.player.addSink(sink);"
     )
     shown = notes_of(user)
     user.click("Play", "#transport")
@@ -228,7 +229,7 @@ def test_the_saved_sound_has_the_notes_on_screen(user: StudioUser) -> None:
 
 def test_keys_are_a_piano_and_are_recorded(user: StudioUser) -> None:
     user.browser.execute_script(
-        "window.played = []; studio.player.addSink({ play: (event) => played.push(event.pitch) });"
+        "window.played = []; window.sink = { play: (event) => played.push(event.pitch) }; studio.player.addSink(sink);"
         "studio.store.change('test', (doc) => ({ ...doc, tempo: 100 }));"
         "window.key = (kind, code, shiftKey = false) =>"
         " document.body.dispatchEvent(new KeyboardEvent(kind, { code, shiftKey, bubbles: true, cancelable: true }));"
@@ -250,6 +251,7 @@ def test_keys_are_a_piano_and_are_recorded(user: StudioUser) -> None:
     ((pitch, step, steps),) = notes_of(user)
     assert pitch == 67 and abs(step - start) <= 1 and abs(steps - length) <= 1.5
     user.click("Stop", "#transport")
+    user.click("Record the keys", "#melody")
     user.click("Drums", "#tabs")
     user.browser.execute_script("played.length = 0; key('keydown', 'KeyT');")
     assert user.value("new Promise((resolve) => setTimeout(() => resolve(played.length), 200))") == 0
