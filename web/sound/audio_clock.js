@@ -4,7 +4,8 @@
 /**
  * `now`: seconds in which sound is scheduled; `heardAt`: the second that is heard at a time of performance.now() (by
  * default now); `performanceOf`: when a second is heard, in milliseconds of performance.now(); `resume`: rejects with a
- * sentence where there is no sound; `settle`: waits until the times agree; `tick`: to be called often while music plays.
+ * sentence where there is no sound; `settle`: waits until the times agree; `tick`: to be called often while music
+ * plays.
  * @typedef {{now: () => number, heardAt: (milliseconds?: number) => number, performanceOf: (time: number) => number,
  *   resume?: () => Promise<void>, settle?: () => Promise<void>, tick?: () => void}} Clock
  */
@@ -61,8 +62,8 @@ export class AudioClock {
     const context = this.#context;
     if (context.state !== "running") await inTime(context.resume());
     if (context.state !== "running") {
-      throw new Error("The browser does not play sound for this page yet: try once more, and if it stays silent, allow " +
-        "sound in the page's settings or check the computer's sound output.");
+      throw new Error("The browser does not play sound for this page yet: try once more, and if it stays silent, " +
+        "allow sound in the page's settings or check the computer's sound output.");
     }
   }
 

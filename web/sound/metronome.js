@@ -16,8 +16,8 @@ export class Metronome {
   /**
    * @param {import("./sequencer.js").Source} source what is played after the count-in; its `heard` is told of the
    *   count-in as well, with steps below 0
-   * @param {{countIn?: number, clicks?: "always" | "count-in" | "never", stepsPerBar?: number, stepsPerQuarter?: number}}
-   *   options `countIn`: bars
+   * @param {{countIn?: number, clicks?: "always" | "count-in" | "never", stepsPerBar?: number,
+   *   stepsPerQuarter?: number}} options `countIn`: bars
    */
   constructor(source, { countIn = 1, clicks = "always", stepsPerBar = 16, stepsPerQuarter = 4 } = {}) {
     this.#source = source;

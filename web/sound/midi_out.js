@@ -71,8 +71,8 @@ export class MidiOut {
   get remark() {
     if (this.#chosen && !this.#output) return goneSentence(this.#chosen.name);
     if (this.ports().length > 0) return "";
-    return "There is no MIDI port: connect an instrument, or make a virtual port (macOS: the IAC driver in Audio MIDI " +
-      "Setup; Windows: loopMIDI; Linux: Midi Through).";
+    return "There is no MIDI port: connect an instrument, or make a virtual port (macOS: the IAC driver in Audio " +
+      "MIDI Setup; Windows: loopMIDI; Linux: Midi Through).";
   }
 
   /** @returns {{id: string, name: string} | null} the port that is used */

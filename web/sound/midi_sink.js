@@ -22,8 +22,8 @@ const FIRST = 1; // milliseconds from a start to its first pulse, which receiver
 const PULSES = 6; // a sixteenth
 
 /**
- * Sends what a player plays as MIDI: drums on channel 10, pitched notes on channel 1, and a clock of 24 pulses a quarter
- * note. Times are milliseconds of performance.now().
+ * Sends what a player plays as MIDI: drums on channel 10, pitched notes on channel 1, and a clock of 24 pulses a
+ * quarter note. Times are milliseconds of performance.now().
  * @implements {import("./sequencer.js").Sink}
  */
 export class MidiSink {

@@ -1,5 +1,5 @@
-// Plays a source in time: it asks for each step a moment before it sounds, so that what is changed is heard at once, and
-// hands the events to a synthesizer, a MIDI port or whatever else.
+// Plays a source in time: it asks for each step a moment before it sounds, so that what is changed is heard at once,
+// and hands the events to a synthesizer, a MIDI port or whatever else.
 
 import { AudioClock } from "./audio_clock.js";
 import { Sequencer } from "./sequencer.js";

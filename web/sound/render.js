@@ -13,9 +13,9 @@ const RELEASE = 0.1; // seconds, at most, that a pitched note goes on after its 
 /**
  * The sound of a source.
  * @param {import("./sequencer.js").Source} source asked for the steps 0 to `steps` - 1, or up to its end
- * @param {{tempo: number, swing?: number, steps: number, sampleRate?: number, volume?: number, isLoop?: boolean}} options
- *   `tempo` in quarter notes a minute; `swing` 0 to 0.5; `isLoop`: exactly as long as its steps, with what sounds beyond
- *   the end, or before the beginning, at the other end, so that it loops without a seam
+ * @param {{tempo: number, swing?: number, steps: number, sampleRate?: number, volume?: number, isLoop?: boolean}}
+ *   options `tempo` in quarter notes a minute; `swing` 0 to 0.5; `isLoop`: exactly as long as its steps, with what
+ *   sounds beyond the end, or before the beginning, at the other end, so that it loops without a seam
  * @returns {Promise<Float32Array>} mono, up to the end of the last sound or of the steps; it may go beyond -1 to 1, see
  *   `levelled`
  */

@@ -1,5 +1,5 @@
-// Asks a source for its steps, one after the other, and hands each event with its time to the sinks: the one place where
-// events are scheduled, live and offline.
+// Asks a source for its steps, one after the other, and hands each event with its time to the sinks: the one place
+// where events are scheduled, live and offline.
 
 const PULSES = 6; // of a MIDI clock, a sixteenth
 
@@ -22,8 +22,9 @@ const PULSES = 6; // of a MIDI clock, a sixteenth
 /**
  * What sounds it. Times are seconds of the player's clock. `play`: an event that lasts `seconds` (0 for drums);
  * `audition`: one that sounds at once, outside the music (by default as `play`); `start`: music begins, or the sink
- * joins it; `pulse`: of a MIDI clock, counted from step 0, six a sixteenth; `end`: told a moment before the source ends;
- * `tick`: often, while music plays; `stop`: nothing more comes, and what sounds ends at once, or by itself where `isEnd`.
+ * joins it; `pulse`: of a MIDI clock, counted from step 0, six a sixteenth; `end`: told a moment before the source
+ * ends; `tick`: often, while music plays; `stop`: nothing more comes, and what sounds ends at once, or by itself where
+ * `isEnd`.
  * @typedef {{play: (event: SoundEvent, time: number, seconds: number) => void,
  *   audition?: (event: SoundEvent, time: number, seconds: number) => void,
  *   start?: (clock: import("./audio_clock.js").Clock) => void, pulse?: (number: number, time: number) => void,

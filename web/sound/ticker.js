@@ -1,5 +1,5 @@
-// A timer that goes on at its rate while the page's tab is hidden, where browsers slow down a page's own timers: it runs
-// in a small worker. Where there can be no worker, it is the page's own.
+// A timer that goes on at its rate while the page's tab is hidden, where browsers slow down a page's own timers: it
+// runs in a small worker. Where there can be no worker, it is the page's own.
 
 const SCRIPT = "let timer = 0; onmessage = ({ data }) => { clearInterval(timer); " +
   "if (data > 0) timer = setInterval(() => postMessage(0), data); };";
