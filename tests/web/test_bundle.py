@@ -76,3 +76,10 @@ def test_imports_of_the_folders_run_one_way() -> None:
         text = (web / path).read_text(encoding="utf-8")
         targets = set(re.findall(r"^(?:import .*|\}) from \"\.\./(\w+)/", text, re.MULTILINE))
         assert targets <= FOLDERS_BELOW[path.parts[0]], path
+
+
+def test_every_module_is_part_of_a_page() -> None:
+    web, used = ROOT / "web", set()
+    for entry in ("studio/main.js", "engine/worker.js", "gallery/main.js"):
+        used |= set(re.findall(r"// (\S+/\S+\.js)$", bundling.bundle(entry), re.MULTILINE))
+    assert {path.relative_to(web).as_posix() for path in web.rglob("*.js")} == used
