@@ -9,7 +9,7 @@ import { button, element, toggle } from "./elements.js";
 import { OrderList } from "./order_list.js";
 import { MOST_IN_ARRANGEMENT, MOST_PARTS } from "./pad_state.js";
 import { partCard } from "./part_card.js";
-import { arranged, duration, freeName, moved, partOf, replaced, withoutPart } from "./parts.js";
+import { arranged, duration, freeName, moved, partOf, replaced, tidyName, withoutPart } from "./parts.js";
 import { barsSource } from "./sequence.js";
 import { sequenceMidi, sequenceName, sequenceWav } from "./sequence_files.js";
 
@@ -37,7 +37,7 @@ class ArrangementPanel {
       onRemove: (at) => this.setOrder("remove part", (list) => list.filter((_, i) => i !== at)),
       onRepeat: (at) => this.setOrder("repeat part", (list) => [...list.slice(0, at + 1), ...list.slice(at)]),
     });
-    this.play = button("Play the arrangement", () => this.playOrStop());
+    this.play = button("Play the arrangement", () => this.playOrStop(), { class: "arrangement-play" });
     this.loop = toggle("Loop", false, (on) => app.store.change("loop", (doc) => ({ ...doc, loop: on })));
     this.save = button("Save as MIDI", () => this.saveMidi());
     this.saveSound = button("Save as WAV", () => void this.saveWav());
@@ -101,6 +101,7 @@ class ArrangementPanel {
         this.app.say(`Part ${part().name} is on the grid.`);
       },
       replace: () => void this.replacePart(part()),
+      fillsAreFills: Boolean(this.app.engine.model("draw")?.conditions),
       fill: this.app.engine.model("draw") ? () => void this.drawFill(i) : null,
       remove: () => {
         const { name } = part();
@@ -156,9 +157,10 @@ class ArrangementPanel {
       const drawn = await drawnBeat(this.app, { known: beat, mask, conditions: { fill: true } });
       const written = merged(beat, drawn, mask);
       const heard = merged(fitted(part.played ?? part.beat, model.steps), await performedBeat(this.app, written), mask);
-      const name = freeName(store.doc.parts, `${part.name} fill`);
+      const what = model.conditions ? "fill" : "ending";
+      const name = freeName(store.doc.parts, tidyName(`${part.name} ${what}`));
       store.change("draw fill", (now) => ({ ...now, parts: [...now.parts, partOf(name, written, heard)] }));
-      this.app.say(`Drew ${name}: part ${part.name} with a fill in its last bar.`);
+      this.app.say(`Drew ${name}: part ${part.name} with a ${model.conditions ? "fill as" : "new"} last bar.`);
     } catch (error) {
       this.app.say(error.message, "error");
     }

@@ -173,7 +173,7 @@ export class PadSurface {
     const right = Math.round(100 * this.x), down = Math.round(100 * this.y);
     const corner = cornerAt(this.x, this.y);
     const text = corner >= 0 ? `${CORNERS[corner]} corner, ${this.names[corner]}`
-      : `${right} % from left to right, ${down} % from top to bottom`;
+      : `${right}% from left to right, ${down}% from top to bottom`;
     this.dot.setAttribute("aria-valuenow", String(right));
     this.dot.setAttribute("aria-valuetext", text);
   }

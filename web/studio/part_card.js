@@ -7,8 +7,8 @@ import { tidyName } from "./parts.js";
 /**
  * @param {import("./parts.js").Part} part
  * @param {{add: () => void, recall: () => void, replace: () => void, fill: (() => void)|null, remove: () => void,
- *   rename: (name: string) => void, setBars: (bars: [number, number]) => void}} actions `fill` is null where no model
- *   draws one
+ *   rename: (name: string) => void, setBars: (bars: [number, number]) => void, fillsAreFills: boolean}} actions `fill`
+ *   is null where no model draws a last bar; `fillsAreFills` where it knows a fill from any other bar
  * @returns {HTMLElement}
  */
 export function partCard(part, actions) {
@@ -29,8 +29,13 @@ export function partCard(part, actions) {
       named("Add to order", actions.add, `Add ${name} to the order`, "add"),
       named("To the grid", actions.recall, `Put ${name} on the grid`, "recall"),
       named("Replace", actions.replace, `Replace ${name} with the beat on the grid`, "replace"),
-      actions.fill ? named("Draw a fill", actions.fill, `Draw a fill for ${name}`, "fill") : null,
+      actions.fill ? named(...fillWords(actions, name), "fill") : null,
       named("Delete", actions.remove, `Delete part ${name}`, "delete")));
+}
+
+function fillWords({ fill, fillsAreFills }, name) {
+  return fillsAreFills ? ["Draw a fill", fill, `Draw a fill for ${name}`]
+    : ["New last bar", fill, `Draw a new last bar for ${name}`];
 }
 
 function barsChoice(part, setBars) {
