@@ -160,7 +160,7 @@ class ArrangementPanel {
       const what = model.conditions ? "fill" : "ending";
       const name = freeName(store.doc.parts, tidyName(`${part.name} ${what}`));
       store.change("draw fill", (now) => ({ ...now, parts: [...now.parts, partOf(name, written, heard)] }));
-      this.app.say(`Drew ${name}: part ${part.name} with a ${model.conditions ? "fill as" : "new"} last bar.`);
+      this.app.say(`Drew ${name}: part ${part.name} with ${model.conditions ? "a fill as its" : "a new"} last bar.`);
     } catch (error) {
       this.app.say(error.message, "error");
     }
