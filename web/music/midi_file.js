@@ -192,8 +192,9 @@ function stands(bytes, data, at) {
 
 /** The first place from `from` on at which four bytes stand; -1 where there is none. */
 function find(bytes, data, from) {
-  for (let at = data.indexOf(bytes[0], from); at >= 0; at = data.indexOf(bytes[0], at + 1)) {
-    if (stands(bytes, data, at)) return at;
+  const [first] = bytes;
+  for (let at = from; at < data.length; at += 1) {
+    if (data[at] === first && stands(bytes, data, at)) return at;
   }
   return -1;
 }
