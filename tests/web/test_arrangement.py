@@ -218,6 +218,20 @@ def test_with_the_keyboard_alone(user: StudioUser) -> None:
     assert user.value(names) == "A A"
 
 
+def test_a_part_is_dragged_to_its_place(user: StudioUser) -> None:
+    from selenium.webdriver import ActionChains
+
+    for count, name in enumerate(("A", "B"), 1):
+        user.click(f"Store as part {name}", "#arrangement")
+        user.wait(f"{PARTS}.length === {count}")
+    order(user, "A", "A", "B")
+    items = user.browser.find_elements("css selector", ".order-item")
+    user.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", items[0])
+    ActionChains(user.browser).drag_and_drop(items[2], items[0]).perform()
+    user.wait("studio.store.undoLabel === 'move part'")
+    assert user.value("studio.store.doc.arrangement") == [1, 0, 0]
+
+
 def test_it_comes_back_with_the_link(user: StudioUser) -> None:
     user.browser.execute_script("""
       const { beat } = studio.store.doc, late = beat.offsets.map((_, i) => (beat.velocities[i] ? 0.75 : 0));
