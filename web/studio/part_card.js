@@ -20,17 +20,17 @@ export function partCard(part, actions) {
     if (tidy && tidy !== name) actions.rename(tidy);
     else field.value = name;
   });
-  const named = (text, action, label, key) => button(text, action, { "aria-label": label, "data-action": key });
+  const named = (text, action, label) => button(text, action, { "aria-label": label });
   return element("li", { class: "part" },
     field,
     barsChoice(part, actions.setBars),
     element("div", { class: "part-picture" }, beatPicture(part.beat, part.bars)),
     element("div", { class: "row-of" },
-      named("Add to order", actions.add, `Add ${name} to the order`, "add"),
-      named("To the grid", actions.recall, `Put ${name} on the grid`, "recall"),
-      named("Replace", actions.replace, `Replace ${name} with the beat on the grid`, "replace"),
-      actions.fill ? named(...fillWords(actions, name), "fill") : null,
-      named("Delete", actions.remove, `Delete part ${name}`, "delete")));
+      named("Add to order", actions.add, `Add ${name} to the order`),
+      named("To the grid", actions.recall, `Put ${name} on the grid`),
+      named("Replace", actions.replace, `Replace ${name} with the beat on the grid`),
+      actions.fill ? named(...fillWords(actions, name)) : null,
+      named("Delete", actions.remove, `Delete part ${name}`)));
 }
 
 function fillWords({ fill, fillsAreFills }, name) {
