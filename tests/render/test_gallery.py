@@ -65,6 +65,8 @@ def test_nothing_is_loaded_and_no_title_becomes_an_element(title: str) -> None:
     for _, attributes in page.elements:
         assert not {"src", "href", "onerror", "onload", "action"} & set(attributes)
     assert "url(" not in text and "@import" not in text and "fetch(" not in text
+    policies = [a["content"] for tag, a in page.elements if tag == "meta" and a.get("http-equiv")]
+    assert len(policies) == 1 and (policies[0] or "").startswith("default-src 'none'; script-src 'sha256-")
     assert "".join(page.texts["title"]) == title == "".join(page.texts["h1"])
     assert data_of(page)["sections"][0]["clips"][0]["title"] == title
 
