@@ -352,6 +352,8 @@ def test_a_page_with_keys_only(page: StudioUser) -> None:
     assert velocity(page, HAT, 1) == 100
     page.press("+", "+", key("PAGE_DOWN"), "-")
     assert velocity(page, HAT, 1) == 85
+    spoken = page.browser.find_element("css selector", "#grid .spoken").get_attribute("textContent")
+    assert spoken == "closed hi-hat, bar 1 step 2, struck, velocity 85"
     page.press(key("END"), key("ARROW_RIGHT"))
     assert page.value("document.activeElement.ariaLabel").startswith("closed hi-hat, bar 2 step 1,")
     page.press(key("HOME"), key("DELETE"))

@@ -1,6 +1,7 @@
 // The keyboard in the grid: arrows move, Enter strikes, plus and minus change the velocity.
 
 import { DRUM_COUNT, STEPS_PER_BAR } from "../music/beat.js";
+import { element } from "./elements.js";
 
 const NEW_VELOCITY = 100;
 const SMALL = 5;
@@ -12,11 +13,15 @@ const LARGE = 20;
  */
 export function listenToKeys(app, board) {
   const { grid } = app;
+  // Screen readers say a cell's name when it gets the focus, not when the name changes.
+  const spoken = element("p", { class: "spoken", role: "status" });
+  board.after(spoken);
   board.addEventListener("keydown", (event) => {
     if (event.target.getAttribute("role") !== "gridcell" || event.altKey || event.metaKey) return;
     const moved = moves(event, grid);
     if (moved) grid.select(...moved, true);
-    else if (!changes(event, app)) return;
+    else if (changes(event, app)) spoken.textContent = event.target.getAttribute("aria-label");
+    else return;
     event.preventDefault();
     event.stopPropagation();
   });
