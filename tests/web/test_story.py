@@ -179,7 +179,7 @@ def arranges(user: StudioUser) -> None:
         user.click(f"Add {part} to the order", "#arrangement")
     assert user.value("studio.store.doc.arrangement") == [0, 0, 1]
     user.click("Save as MIDI", "#arrangement")
-    found = hits_of_midi(user.saved("arrangement.mid"), TEMPO)
+    found = hits_of_midi(user.saved(f"arrangement_{TEMPO}bpm.mid"), TEMPO)
     parts = [user.hits(f"studio.store.doc.parts[{i}].played") for i in (0, 1)]
     played = [
         (STEPS * i + step, drum, velocity, late)

@@ -1,7 +1,7 @@
 // Melodies that the model draws. No DOM.
 
 import { normals } from "../engine/random.js";
-import { lockedMelody, mergedMelody, notesOf, tidied } from "../music/melody.js";
+import { equalMelodies, lockedMelody, mergedMelody, notesOf, tidied } from "../music/melody.js";
 import { SEEDS } from "./melody_state.js";
 
 const ROLE = "melody";
@@ -43,7 +43,8 @@ export async function drawnMelodies(engine, count, temperature) {
 }
 
 /**
- * A melody drawn again around its locked bars: the model draws notes that fit those that stay.
+ * A melody drawn again around its locked bars: the model draws notes that fit those that stay; what is the same as
+ * before is drawn once more, a few times.
  * @param {Object} engine
  * @param {Int16Array} tokens
  * @param {boolean[]} locks of the bars, one of them open
@@ -51,8 +52,14 @@ export async function drawnMelodies(engine, count, temperature) {
  * @returns {Promise<{seed: number, tokens: Int16Array}>}
  */
 export async function drawnAround(engine, tokens, locks, temperature) {
-  const kept = lockedMelody(tokens, locks), seed = Math.floor(Math.random() * SEEDS);
+  const kept = lockedMelody(tokens, locks);
   if (!kept.hole.includes(1)) throw new Error("The locked notes fill both bars, so there is nothing to draw.");
-  const drawn = await engine.infill({ role: ROLE, tokens: kept.tokens, hole: kept.hole, temperature, seed });
-  return { seed, tokens: mergedMelody(kept, drawn) };
+  let seed, made;
+  for (let tries = 0; tries < TRIES; tries++) {
+    seed = Math.floor(Math.random() * SEEDS);
+    const drawn = await engine.infill({ role: ROLE, tokens: kept.tokens, hole: kept.hole, temperature, seed });
+    made = mergedMelody(kept, drawn);
+    if (!equalMelodies(made, tidied(tokens))) break;
+  }
+  return { seed, tokens: made };
 }
