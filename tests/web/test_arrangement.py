@@ -55,7 +55,7 @@ def three_parts(user: StudioUser) -> None:
 
 def order(user: StudioUser, *names: str) -> None:
     for name in names:
-        user.click(f"Add {name} to the order", "#arrangement")
+        user.click(f"Add to order: {name}", "#arrangement")
 
 
 def part_hits(user: StudioUser, part: int) -> list[Hit]:
@@ -194,7 +194,7 @@ def test_with_the_keyboard_alone(user: StudioUser) -> None:
     user.wait(f"{PARTS}.length === 2")
     assert not user.value("studio.player.isPlaying"), "space presses the button that has the focus"
     for name in ("A", "B", "A"):
-        focus(f"Add {name} to the order")
+        focus(f"Add to order: {name}")
         user.press(Keys.ENTER)
     names = "[...document.querySelectorAll('.order-item')].map((item) => item.textContent).join(' ')"
     assert user.value(names) == "A B A"

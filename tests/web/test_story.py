@@ -176,7 +176,7 @@ def arranges(user: StudioUser) -> None:
     user.wait(f"{UNDO} === 'new beat'")
     user.click("Store as part B", "#arrangement")
     for part in ("A", "A", "B"):
-        user.click(f"Add {part} to the order", "#arrangement")
+        user.click(f"Add to order: {part}", "#arrangement")
     assert user.value("studio.store.doc.arrangement") == [0, 0, 1]
     user.click("Save as MIDI", "#arrangement")
     found = hits_of_midi(user.saved(f"arrangement_{TEMPO}bpm.mid"), TEMPO)

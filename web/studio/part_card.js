@@ -26,8 +26,8 @@ export function partCard(part, actions) {
     barsChoice(part, actions.setBars),
     element("div", { class: "part-picture" }, beatPicture(part.beat, part.bars)),
     element("div", { class: "row-of" },
-      named("Add to order", actions.add, `Add ${name} to the order`),
-      named("To the grid", actions.recall, `Put ${name} on the grid`),
+      named("Add to order", actions.add, `Add to order: ${name}`),
+      named("To the grid", actions.recall, `To the grid: ${name}`),
       named("Replace", actions.replace, `Replace ${name} with the beat on the grid`),
       actions.fill ? named(...fillWords(actions, name)) : null,
       named("Delete", actions.remove, `Delete part ${name}`)));
@@ -35,7 +35,7 @@ export function partCard(part, actions) {
 
 function fillWords({ fill, fillsAreFills }, name) {
   return fillsAreFills ? ["Draw a fill", fill, `Draw a fill for ${name}`]
-    : ["New last bar", fill, `Draw a new last bar for ${name}`];
+    : ["New last bar", fill, `New last bar for ${name}`];
 }
 
 function barsChoice(part, setBars) {
