@@ -69,11 +69,19 @@ class StudioUser:
             time.sleep(0.05)
 
     def click(self, name: str, within: str = "body") -> None:
-        """Click the button that is called so, once it can be clicked."""
-        button = self.button(name, within)
-        self.wait("!arguments[0].disabled", button)
-        self.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
-        button.click()
+        """Click the button that is called so, once it can be clicked; another that takes its place meanwhile will do."""
+        from selenium.common.exceptions import StaleElementReferenceException
+
+        deadline = time.monotonic() + SECONDS
+        while True:
+            button = self.button(name, within)
+            try:
+                self.wait("!arguments[0].disabled", button)
+                self.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
+                button.click()
+                return
+            except StaleElementReferenceException:
+                assert time.monotonic() < deadline, f"The button {name!r} within {within} does not stay."
 
     def press(self, *keys: str) -> None:
         """Press keys, one after the other, wherever the focus is."""
