@@ -179,6 +179,19 @@ def test_foreign_text(browser: Any, text: str, message: str) -> None:
     assert message in said
 
 
+@pytest.mark.parametrize(
+    "conditions", [{"style": "polka"}, {"style": 0.5}, {"fill": 0.5}, {"density": True}, {"loudness": 0.5}]
+)
+def test_conditions_that_no_model_has_are_refused(browser: Any, conditions: dict[str, Any]) -> None:
+    said = answer_of(
+        browser,
+        "const text = addressOf({ ...defaultDoc(), conditions: args[0] });"
+        " try { docOfAddress(text); return ''; } catch (error) { return error.message; }",
+        conditions,
+    )
+    assert "doesn't hold a beat that this page can open" in said
+
+
 def test_a_beat_of_another_length_is_fitted(browser: Any) -> None:
     answer = answer_of(
         browser,

@@ -165,6 +165,17 @@ def test_space_belongs_to_a_button_that_has_the_focus(small: StudioUser) -> None
     assert not small.value("studio.player.isPlaying")
 
 
+def test_a_link_from_a_page_with_more_models(small: StudioUser) -> None:
+    """This page has no Melody tab: the beat is shown, and the keys are the drums'."""
+    small.value("(studio.store.change('tab', (doc) => ({ ...doc, tab: 'melody', tempo: 97.437 })), 1)")
+    address = small.value("studio.writeAddress()").partition("#")[2]
+    small.open(address)
+    assert small.value("[studio.store.doc.tab, studio.store.doc.tempo]") == ["drums", 97.437]
+    small.value("(window.heard = [], studio.onHit(({ drum }) => heard.push(drum)), 1)")
+    actions(small).send_keys("s").perform()
+    assert small.value("heard") == [1]
+
+
 def test_letters_hit_drums(small: StudioUser) -> None:
     before = small.value(PLAIN)
     small.value("(window.heard = [], studio.onHit(({ drum }) => heard.push(drum)), 1)")

@@ -14,6 +14,12 @@ import { readPad, writePad } from "./pad_state.js";
 const VERSION = "1";
 const LONGEST = 60000;
 const TABS = ["drums", "melody"];
+const KINDS = ["number", "boolean", "string"];
+
+/** What New beat can be asked for: shares of 0 to 1, a yes or no, and a style. */
+const CONDITIONS = {
+  style: "string", fill: "boolean", intensity: "number", density: "number", syncopation: "number",
+};
 
 /** A link that can't be opened; its message is a sentence for the reader of the page. */
 export class AddressError extends Error {}
@@ -125,13 +131,12 @@ function readAmounts(reader) {
   return Object.fromEntries(entries);
 }
 
-// A condition is a number from 0 to 1, a yes or no, or a name.
 function writeConditions(writer, conditions) {
   const entries = Object.entries(conditions).filter(([, value]) => value !== null);
   writer.bits(entries.length, 4);
   for (const [name, value] of entries) {
     writer.text(name);
-    writer.bits(["number", "boolean", "string"].indexOf(typeof value), 2);
+    writer.bits(KINDS.indexOf(typeof value), 2);
     if (typeof value === "number") writer.number(value, 0, 1, 100);
     else if (typeof value === "boolean") writer.flag(value);
     else writer.text(value);
@@ -140,9 +145,10 @@ function writeConditions(writer, conditions) {
 
 function readConditions(reader) {
   const entries = Array.from({ length: reader.bits(4) }, () => {
-    const name = nameOf(reader), kind = reader.bits(2);
-    if (kind === 0) return [name, reader.number(0, 1, 100)];
-    return [name, kind === 1 ? reader.flag() : nameOf(reader)];
+    const name = nameOf(reader, CONDITIONS), kind = KINDS[reader.bits(2)];
+    if (kind !== CONDITIONS[name]) throw new BitsError("a condition is of another kind");
+    if (kind === "number") return [name, reader.number(0, 1, 100)];
+    return [name, kind === "boolean" ? reader.flag() : nameOf(reader, STYLES)];
   });
   return Object.fromEntries(entries);
 }

@@ -63,6 +63,12 @@ function openEngine() {
   return models.length ? startEngine(models, document.getElementById("worker").textContent) : noEngine();
 }
 
+// A document as this page can show it: a link may come from a page with other models.
+function onPage(engine, doc, steps) {
+  const fitted = fittedDoc(doc, steps);
+  return engine.model("melody") ? fitted : { ...fitted, tab: "drums" };
+}
+
 // The document of the address, or the first one; and what is to be said about it.
 function openDoc(engine) {
   const text = location.hash.slice(1), model = engine.model("draw");
@@ -70,7 +76,7 @@ function openDoc(engine) {
   first.temperature = model?.temperature ?? first.temperature;
   if (!text) return { doc: first, problem: null };
   try {
-    return { doc: fittedDoc(docOfAddress(text), steps), problem: null };
+    return { doc: onPage(engine, docOfAddress(text), steps), problem: null };
   } catch (error) {
     if (!(error instanceof AddressError)) throw error;
     return { doc: first, problem: error.message };
@@ -122,7 +128,7 @@ function makeApp(engine, doc) {
     },
     openAddress(text) {
       try {
-        const opened = fittedDoc(docOfAddress(text), store.doc.beat.steps);
+        const opened = onPage(engine, docOfAddress(text), store.doc.beat.steps);
         store.change("open link", () => opened);
         app.say("Opened the link.");
       } catch (error) {

@@ -18,7 +18,7 @@ export function mountShape(root, app) {
     return;
   }
   const { store } = app, names = Object.keys(model.attributes);
-  const mover = makeMover(app, () => show(store.doc));
+  const mover = makeMover(app, names, () => show(store.doc));
   const sliders = names.map((name) => slider({
     label: LABELS[name] ?? titled(name), min: -MOST_AMOUNT, max: MOST_AMOUNT, step: 0.05, value: 0, text: signed,
     hint: "1 is as far as from the lowest quarter of beats to the highest",
@@ -45,7 +45,7 @@ function currentShape(doc) {
 
 // Asks for one move at a time: the newest amounts wait, and older ones that wait are dropped. All moves of one drag
 // are one level of undo, though their beats come later than the slider moves.
-function makeMover(app, ended) {
+function makeMover(app, names, ended) {
   const { store } = app;
   let waiting = null, isMoving = false, drag = 0;
   const run = async ({ base, amounts, merge }) => {
@@ -77,7 +77,9 @@ function makeMover(app, ended) {
     settle: () => { drag += 1; },
     move(name, value) {
       const from = waiting ?? currentShape(store.doc), base = from?.base ?? store.doc.beat;
-      waiting = { base, amounts: { ...from?.amounts, [name]: value }, merge: `shape ${drag}` };
+      // A link may hold attributes of another page's model.
+      const known = Object.entries(from?.amounts ?? {}).filter(([attribute]) => names.includes(attribute));
+      waiting = { base, amounts: { ...Object.fromEntries(known), [name]: value }, merge: `shape ${drag}` };
       if (!isMoving) runAll();
     },
   };
