@@ -65,7 +65,12 @@ class EnginePage:
             f'<script type="text/plain" id="worker">{bundle("engine/worker.js")}</script>'
         )
         browser.set_script_timeout(120)
-        open_module(browser, folder, MODULE, markup)
+        self._folder, self._markup = folder, markup
+        self.open()
+
+    def open(self) -> None:
+        """Load the page, again where another one has taken its place."""
+        open_module(self.browser, self._folder, MODULE, self._markup)
 
     def call(self, method: str, *args: Any) -> Any:
         """What a method of the engine gives."""

@@ -1,5 +1,6 @@
 """The page's models in Chromium beside those in NumPy: the same weights, random numbers and inputs, the same results."""
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from functools import cache
@@ -9,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.random_batches import with_hparams
+from catalog.config_map import CONFIG_MAP
 from models import families
 from models.formats import browser
 from models.history_drums.editing import encoded, refined
@@ -25,7 +28,7 @@ from preprocess.drums.conditions import DrumConditions
 from preprocess.drums.windows import ends_in_a_fill
 from preprocess.example_forms import NO_TOKEN
 from tests.helpers.browser import headless_chromium
-from tests.helpers.engine_page import EnginePage
+from tests.helpers.engine_page import EnginePage, with_random_weights
 from workflows.grooves import performing
 from workflows.history_drums import sampling
 
@@ -277,6 +280,45 @@ def test_logits_are_within_a_ten_thousandth(
     expected = np.stack(seen, axis=1)
     assert np.ptp(expected) > 5
     np.testing.assert_allclose(found.reshape(expected.shape), expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("form", ["nade", "boolean", "autoregressive", "two layers"])
+def test_other_forms_of_musicvae_are_the_same(page: EnginePage, form: str, tmp_path: Path) -> None:
+    """Small models with random weights, for those of `--run_dir`."""
+    config, n = CONFIG_MAP["nade-drums_2bar_reduced" if form == "nade" else "hierdec-drum_4bar_small"], 8
+    widths: dict[str, Any] = {"enc_rnn_size": (12,), "dec_rnn_size": (14,), "z_size": 6, "nade_num_hidden": 7}
+    if form == "autoregressive":
+        config = dataclasses.replace(
+            config,
+            encoder={"name": "hierarchical_lstm", "level_lengths": (16, 4)},
+            decoder={"name": "hierarchical_lstm", "core": "categorical_lstm", "level_lengths": (2, 2, 16)},
+        )
+    elif form == "boolean":
+        config = dataclasses.replace(CONFIG_MAP["nade-drums_2bar_reduced"], decoder={"name": "boolean_lstm"})
+    elif form == "two layers":
+        widths |= {"enc_rnn_size": (12, 12), "dec_rnn_size": (14, 10)}
+    config = with_hparams(config, **widths)
+    assert browser.why_not(config) == ""
+    packed, weights = with_random_weights(config, "small")
+    model = TrainedModel(config, weights)
+    small = EnginePage(page.browser, tmp_path, [packed])
+    try:
+        z, steps = model.prior_sample(n, 2), model.max_length
+        uniforms = model.uniforms(n, steps, 3)
+        bits = 1 << np.arange(9)
+        for draws in (uniforms, None):
+            values = model.decode_values(z, None if draws is None else 1.0, 3)
+            expected = values if values.ndim == 2 else values @ bits
+            found = small.debug("decoded", "small", z=z, n=n, decisions={"uniforms": draws})
+            np.testing.assert_array_equal(found.reshape(n, -1), expected)
+        tokens = beats(n)[:, :steps]
+        inputs = tokens.astype(np.int64) if values.ndim == 2 else (tokens[..., None] & bits > 0)
+        mu, sigma = model.posterior({"inputs": inputs, "lengths": np.full(n, steps)})
+        read = small.debug("posterior", "small", tokens=np.ascontiguousarray(tokens), n=n)
+        np.testing.assert_allclose(read["mu"].reshape(mu.shape), mu, rtol=0, atol=1e-4)
+        np.testing.assert_allclose(read["sigma"].reshape(mu.shape), sigma, rtol=0, atol=1e-4)
+    finally:
+        page.open()
 
 
 # Encoders, and what is done with latent vectors.
