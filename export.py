@@ -1,4 +1,4 @@
-"""Command: a model as one small file, for Magenta (TensorFlow 1), for magenta.js, or as a page that plays it."""
+"""Command: a model as one small file, for Magenta (TensorFlow 1), magenta.js or ONNX, or as a page that plays it."""
 
 if __name__ == "__main__":  # see common/console.py
     from common import signals
@@ -19,7 +19,7 @@ def get_parser() -> Parser:
     """The command's flags."""
     parser = Parser(
         "Export a checkpoint without its optimizer state: as a .safetensors file that contains its config, for Magenta, "
-        "for magenta.js, or as a web page to play it with, which works offline.",
+        "for magenta.js, as ONNX files for plug-ins, or as a web page to play it with, which works offline.",
         "export.py --run_dir=runs/beats --output=beats.safetensors --float16",
     )
     add_checkpoint_flags(
@@ -29,15 +29,16 @@ def get_parser() -> Parser:
     )
     parser.add_argument(
         "--format",
-        choices=("safetensors", "tf1", "magenta", "magenta_js", "page"),
+        choices=("safetensors", "tf1", "magenta", "magenta_js", "onnx", "page"),
         default="safetensors",
-        help="tf1, also called magenta, is Magenta's checkpoint format; page is one HTML file with the shipped models, "
+        help="tf1, also called magenta, is Magenta's checkpoint format; onnx is the encoder and a step of the decoder "
+        "as ONNX files; page is one HTML file with the shipped models, "
         "and with the drum model of --run_dir or --checkpoint_file if given (default: safetensors)",
     )
     parser.add_argument(
         "--output",
         required=True,
-        help="the file to write; for tf1 a prefix such as exported/model.ckpt-0, for magenta_js a folder, for page "
+        help="the file to write; for tf1 a prefix such as exported/model.ckpt-0, for magenta_js and onnx a folder, for page "
         "a name such as studio.html",
     )
     parser.add_argument("--float16", action="store_true", help="halve the size (safetensors only)")

@@ -21,6 +21,8 @@ EXTRA_OF = {
     "sklearn": "evaluate",
     "scipy": "evaluate",
     "note_seq": "scores",
+    "onnx": "onnx",
+    "huggingface_hub": "hub",
 }
 """The extra that brings each package that is imported."""
 

@@ -14,7 +14,7 @@ import shutil
 import stat
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -218,6 +218,30 @@ def publish_folder(folder: Path, target: Path) -> None:
             shutil.rmtree(previous, ignore_errors=True)
         else:
             previous.unlink(missing_ok=True)
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes], may_hold: Collection[str]) -> None:
+    """Write a folder, completely or not at all; one that an earlier export wrote is replaced.
+
+    Args:
+        folder: to write.
+        files: their bytes by name.
+        may_hold: names of files that a folder to be replaced may hold.
+
+    Raises:
+        InputError: where the folder holds anything else (`exists`), or can't be written.
+        OutputError: where the disk is full or broken.
+    """
+    target = folder.expanduser().resolve()
+    if target.exists() and not (target.is_dir() and all(path.name in may_hold for path in target.iterdir())):
+        raise InputError(f"{folder}: holds other files than an earlier export; name a new folder.", "exists")
+    with temporary_folder(target) as place:
+        for name, data in files.items():
+            try:
+                (place / name).write_bytes(data)
+            except OSError as error:
+                raise write_error(folder / name, error) from error
+        publish_folder(place, target)
 
 
 def abandon_all() -> None:

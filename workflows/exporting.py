@@ -1,4 +1,4 @@
-"""`export.py` from end to end: a checkpoint of any kind in the format of ours, of Magenta, or of magenta.js, or as a page."""
+"""`export.py` from end to end: a checkpoint of any kind in the format of ours, of Magenta, of magenta.js or of ONNX, or as a page."""
 
 from pathlib import Path
 
@@ -24,8 +24,8 @@ def export(
 
     Args:
         source: a run_dir or a checkpoint, as `open_checkpoint` takes it; None for a "page" of the shipped models.
-        output: the file to write; a prefix for "tf1", a folder for "magenta_js".
-        format: "safetensors", "tf1" (also called "magenta"), "magenta_js" or "page".
+        output: the file to write; a prefix for "tf1", a folder for "magenta_js" and "onnx".
+        format: "safetensors", "tf1" (also called "magenta"), "magenta_js", "onnx" or "page".
         config: name or file of the config, for checkpoints that don't contain theirs.
         float16: whether weights are rounded to 16 bits, for "safetensors".
         quantization: "uint8" or "uint16", for "magenta_js".
@@ -49,6 +49,8 @@ def export(
     found = open_checkpoint(source, configs.get_config(config) if config else None)
     if config and found.is_own:
         raise InputError(f"{source}: contains its config; leave out --config.")
+    if format == "onnx":
+        return _write_onnx(output, found)
     why_not = families.of(found.config).why_not_exported
     if format != "safetensors" and why_not:
         raise InputError(
@@ -63,6 +65,18 @@ def export(
         return _write_safetensors(output, found, float16)
     except OSError as error:
         raise InputError(f"{output}: can't be written ({error.strerror}).", "unwritable") from error
+
+
+def _write_onnx(output: Path, found: OpenedCheckpoint) -> str:
+    from models.formats import onnx_meanings
+
+    if why_not := onnx_meanings.why_not(found.config):
+        raise InputError(f"{found.config.name} {why_not}, which --format=onnx can't hold.", "bad_format")
+    # Here, because onnx is an extra.
+    from models.formats import onnx_export
+
+    sizes = onnx_export.write(output, found.config, found.weights, families.default_temperature(found.config))
+    return f"Wrote the folder {output} ({sum(sizes.values()) / 2**20:.1f} MiB): {', '.join(sizes)}."
 
 
 def _write_magenta_js(output: Path, found: OpenedCheckpoint, quantization: str | None) -> str:

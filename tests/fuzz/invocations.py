@@ -106,6 +106,7 @@ COMMANDS = (
     _explore("attributes", SMALL, "--examples_path={records}", "--max_examples=8", "--num_samples=2", "--attributes_file={out}/a.json",
              "--output_dir={out}", inputs=("examples_path",)),
     Command("export", ("--checkpoint_file={checkpoint}", "--output={out}/x.safetensors"), ("checkpoint_file", "run_dir"), ("output",)),
+    Command("export", ("--format=onnx", "--checkpoint_file={checkpoint}", "--output={out}/onnx"), ("checkpoint_file", "run_dir"), ("output",)),
     Command("export", ("--format=page", "--checkpoint_file={checkpoint}", "--output={out}/studio.html"), ("checkpoint_file", "run_dir"), ("output",)),
     Command("evaluate", (SMALL, "--examples_path={records}", "--output_dir={out}", "--num_samples=2"),
             ("examples_path", "train_examples_path", "checkpoint_file"), ("output_dir",), is_quick=False),
