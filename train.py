@@ -13,6 +13,7 @@ from pathlib import Path
 from common import flags
 from common.console import Parser, add_log_flag, print_table, run_command
 from common.errors import InputError, NotANumber
+from common.wording import number_of
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
@@ -31,10 +32,15 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--run_dir", help="folder for checkpoints and logs; an interrupted run resumes from it"
     )
-    parser.add_argument("--mode", choices=("train", "eval"), default="train")
+    parser.add_argument(
+        "--mode",
+        choices=("train", "eval"),
+        default="train",
+        help="train, or evaluate the run's best checkpoint (default: train)",
+    )
     parser.add_argument(
         "--examples_path",
-        help="TFRecords: globs separated by commas; for piano models also a polyphonic set, as JSB_Chorales.mat",
+        help="TFRecords: globs separated by commas; for piano models also a polyphonic set such as JSB_Chorales.mat",
     )
     parser.add_argument(
         "--tfds_name",
@@ -148,7 +154,9 @@ def main(argv: list[str] | None = None) -> int:
     except NotANumber as error:
         print(f"train.py: {error}", file=sys.stderr)
         return 1
-    stopped = f" ({args.patience} validations without a better one)" if step < args.num_steps else ""
+    stopped = (
+        f" ({number_of(args.patience, 'validation')} without a better one)" if step < args.num_steps else ""
+    )
     print(f"Trained to step {step}{stopped}; checkpoints and logs are in {run_dir}.")
     return 0
 

@@ -11,4 +11,5 @@ option_rules   what the options of a config may be
 output_files   files that are written completely or not at all
 process_pools  work in a pool of processes, in order
 signals        Ctrl-C and SIGTERM
+wording        numbers of things in sentences
 """

@@ -17,6 +17,7 @@ from pathlib import Path
 from common import flags
 from common.console import Parser, run_command
 from common.errors import InputError
+from common.wording import number_of
 from preprocess.drums.tracks import add_drum_choice_flags, drum_choice_of
 
 
@@ -28,10 +29,10 @@ def get_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--input_files",
-        help="grids, or MIDI files, to read: globs with commas (default: the shipped grids)",
+        help="grids, or MIDI files, to read: globs separated by commas (default: the shipped grids)",
     )
     parser.add_argument("--output_file", help="TFRecord to write")
-    parser.add_argument("--midi_dir", help="folder for one MIDI file a beat")
+    parser.add_argument("--midi_dir", help="folder for a MIDI file of each beat")
     parser.add_argument("--text_file", help="file to write the grids to; - prints them")
     add_drum_choice_flags(parser)
     flags.add_force_flag(parser)
@@ -59,17 +60,17 @@ def main(argv: list[str] | None = None) -> int:
             print(grids, end="")
         else:
             write_atomically(text, grids.encode())
-            print(f"Wrote {len(beats)} grids to {text}.")
+            print(f"Wrote {number_of(len(beats), 'grid')} to {text}.")
     if args.midi_dir:
         folder.mkdir(parents=True, exist_ok=True)
         for beat, path in zip(beats, paths, strict=True):
             # The beat's own swing is in its times.
             style = Style(qpm=beat.qpm, time_signature=beat.time_signature)
             write_midi(beat_to_note_sequence(beat), path, style, bars=beat.bars, force=args.force)
-        print(f"Wrote {len(beats)} MIDI files to {folder}.")
+        print(f"Wrote {number_of(len(beats), 'MIDI file')} to {folder}.")
     if args.output_file:
         write_records(beats, output)
-        print(f"Wrote {len(beats)} NoteSequences to {output}.")
+        print(f"Wrote {number_of(len(beats), 'NoteSequence')} to {output}.")
     return 0
 
 

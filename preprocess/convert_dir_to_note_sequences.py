@@ -26,6 +26,7 @@ from common import flags
 from common.console import Parser, add_log_flag, print_table, progress, run_command
 from common.errors import InputError
 from common.output_files import check_outputs
+from common.wording import number_of
 from preprocess.conversion import Options, Tally, convert_sources, is_held_out
 from preprocess.drums.tracks import add_drum_choice_flags, drum_choice_of
 from preprocess.midi.file import Limits
@@ -59,7 +60,10 @@ def get_parser() -> argparse.ArgumentParser:
     )
     flags.add_force_flag(parser)
     parser.add_argument(
-        "--num_processes", type=flags.PROCESSES, default=os.cpu_count() or 1, help="default: all cores"
+        "--num_processes",
+        type=flags.PROCESSES,
+        default=os.cpu_count() or 1,
+        help="processes that read files (default: one for each core)",
     )
     parser.add_argument(
         "--max_seconds",
@@ -126,7 +130,8 @@ def main(argv: list[str] | None = None) -> int:
             reasons = Counter(reason for _, reason, _ in tally.dropped).most_common()
             counted = ", ".join(f"{reason}: {n}" for reason, n in reasons) or "all are held out"
             raise InputError(
-                f"{input_dir}: none of {len(found.sources)} files could be read ({counted}).", "no_files"
+                f"{input_dir}: none of {number_of(len(found.sources), 'file')} could be read ({counted}).",
+                "no_files",
             )
     description = {
         "kind": "note_sequences",
@@ -142,10 +147,11 @@ def main(argv: list[str] | None = None) -> int:
     kinds = {"drums_only": "drums alone", "both": "drums and other notes", "no_drums": "no drums"}
     notes = ", ".join(f"{tally.notes[kind]} with {name}" for kind, name in kinds.items() if tally.notes[kind])
     print(
-        f"Wrote {writer.count} NoteSequences from {tally.read} of {len(found.sources)} files to {output}: {notes}."
+        f"Wrote {number_of(writer.count, 'NoteSequence')} from {tally.read} of {number_of(len(found.sources), 'file')} to "
+        f"{output}: {notes}."
     )
     if held_out:
-        print(f"Wrote {other.count} NoteSequences of pieces that are held out to {held_out}.")
+        print(f"Wrote {number_of(other.count, 'NoteSequence')} of held-out pieces to {held_out}.")
     return 0
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from common.errors import InputError, shown
+from common.wording import number_of
 from preprocess.augment import Augmenter
 from preprocess.converters.base import Converter, Example
 from preprocess.example_check import read_example
@@ -65,9 +66,9 @@ class ExampleSet:
     def describe(self) -> str:
         """One sentence: how many examples from how many sources, and what was dropped."""
         used = len(np.unique(self.sources))
-        text = f"{len(self)} examples from {used} of {len(self.source_names)} NoteSequences"
+        text = f"{number_of(len(self), 'example')} from {used} of {number_of(len(self.source_names), 'NoteSequence')}"
         if self.variants is not None and self.variants.max(initial=0) > 0:
-            text += f" in {int(self.variants.max()) + 1} variants"
+            text += f" in {number_of(int(self.variants.max()) + 1, 'variant')}"
         return text + dropped(self.reasons)
 
 
@@ -239,7 +240,9 @@ def load_examples(
     if not len(examples):
         counted = ", ".join(f"{r}: {n}" for r, n in collector.reasons.most_common()) or "the files are empty"
         first = f" {collector.first_refused}" if collector.first_refused else ""
-        sources = f"{len(collector.names)} NoteSequences gave" if collector.names else "the files hold"
+        sources = (
+            f"{number_of(len(collector.names), 'NoteSequence')} gave" if collector.names else "the files hold"
+        )
         raise InputError(f"{patterns}: {sources} no example ({counted}).{first}", "no_examples")
     return examples
 

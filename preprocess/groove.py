@@ -19,6 +19,7 @@ from pathlib import Path
 from common import flags
 from common.console import Parser, print_table, progress, run_command
 from common.errors import InputError
+from common.wording import number_of
 from preprocess.groove_dataset import SPLITS, GrooveFiles, load_note_sequences, read_info, select
 
 
@@ -73,7 +74,7 @@ def main(argv: list[str] | None = None) -> int:
         loaded = load_note_sequences(rows, files, advance)
     if not loaded.note_sequences:
         raise InputError(
-            f"{args.input}: of {len(rows)} selected files {len(loaded.missing)} are absent and "
+            f"{args.input}: of {number_of(len(rows), 'selected file')} {len(loaded.missing)} are absent and "
             f"{len(loaded.unreadable)} unreadable, which leaves none; is the folder complete?",
             "no_files",
         )
@@ -97,8 +98,8 @@ def main(argv: list[str] | None = None) -> int:
     if loaded.unreadable:
         print_table("Unreadable files", ["file", "why"], loaded.unreadable)
     print(
-        f"Wrote {writer.count} NoteSequences of {len(rows)} selected rows to {output}"
-        f" ({len(loaded.missing)} files absent, {len(loaded.unreadable)} unreadable)."
+        f"Wrote {number_of(writer.count, 'NoteSequence')} of {number_of(len(rows), 'selected row')} to {output}"
+        f" ({number_of(len(loaded.missing), 'file')} absent, {len(loaded.unreadable)} unreadable)."
     )
     return 0
 

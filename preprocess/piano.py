@@ -21,6 +21,7 @@ from pathlib import Path
 from common import flags
 from common.console import Parser, add_log_flag, print_table, run_command
 from common.errors import InputError
+from common.wording import number_of
 from preprocess.pieces.checks import Checks
 
 HELD_OUT_PERCENT = 10.0
@@ -58,7 +59,10 @@ def get_parser() -> argparse.ArgumentParser:
             meaning += f" (default: {default})"
             parser.add_argument(f"--{name}", type=kind, default=default, help=meaning)
     parser.add_argument(
-        "--num_processes", type=flags.PROCESSES, default=os.cpu_count() or 1, help="default: all cores"
+        "--num_processes",
+        type=flags.PROCESSES,
+        default=os.cpu_count() or 1,
+        help="processes that read files (default: one for each core)",
     )
     flags.add_force_flag(parser)
     add_log_flag(parser)
@@ -103,8 +107,8 @@ def main(argv: list[str] | None = None) -> int:
     description["refused"] = [{"file": name, "reason": reason} for name, reason in refused]
     for path, writer in zip(paths, writers, strict=True):
         write_sidecar(path, description | {"count": writer.count})
-        empty = "" if writer.count else f"; none of so few fell to it at --held_out_percent={percent:g}"
-        print(f"Wrote {writer.count} pieces to {path}{empty}.")
+        empty = "" if writer.count else f"; of so few pieces, --held_out_percent={percent:g} chose none"
+        print(f"Wrote {number_of(writer.count, 'piece')} to {path}{empty}.")
     if refused:
         rows = [(r, n, next(f for f, other in refused if other == r)) for r, n in reasons.most_common()]
         print_table("Refused (all are listed in the .json)", ["reason", "pieces", "for example"], rows)

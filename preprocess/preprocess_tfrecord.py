@@ -23,6 +23,7 @@ import configs
 from common import flags
 from common.console import Parser, add_log_flag, print_table, run_command
 from common.errors import InputError
+from common.wording import number_of
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -32,14 +33,23 @@ def get_parser() -> argparse.ArgumentParser:
         "preprocess_tfrecord --input_tfrecord=groove.tfrecord --output_tfrecord=examples.tfrecord "
         "--config=hierdec-drum_4bar",
     )
-    parser.add_argument("--input_tfrecord", required=True, type=flags.text, help="globs separated by commas")
     parser.add_argument(
-        "--output_tfrecord", required=True, type=flags.text, help="shards get this name and -00000-of-00032"
+        "--input_tfrecord", required=True, type=flags.text, help="TFRecords: globs separated by commas"
+    )
+    parser.add_argument(
+        "--output_tfrecord",
+        required=True,
+        type=flags.text,
+        help="what the names of the shards begin with; -00000-of-00032 and so on follow",
     )
     parser.add_argument("--config", required=True, type=flags.text, help="a name or a .toml file")
-    parser.add_argument("--output_shards", type=flags.SHARDS, default=32, help="default: 32")
     parser.add_argument(
-        "--max_examples_per_sequence", type=flags.COUNT, help="the most of each NoteSequence (default: all)"
+        "--output_shards", type=flags.SHARDS, default=32, help="number of shards (default: 32)"
+    )
+    parser.add_argument(
+        "--max_examples_per_sequence",
+        type=flags.COUNT,
+        help="most examples taken from one NoteSequence (default: all)",
     )
     parser.add_argument(
         "--split_at_tempo_changes",
@@ -47,16 +57,33 @@ def get_parser() -> argparse.ArgumentParser:
         help="begin a new stretch of music, and a new bar, wherever the tempo changes, as Magenta does "
         "(default: find examples in bars, whatever the tempo does)",
     )
-    parser.add_argument("--enable_filtering", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument(
+        "--enable_filtering",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="apply the limits below (default: yes)",
+    )
     parser.add_argument(
         "--max_total_time",
         type=flags.number(above=0, at_most=flags.MOST),
         default=1800.0,
-        help="seconds (default: 1800)",
+        help="longest NoteSequence, in seconds (default: 1800)",
     )
-    parser.add_argument("--max_num_notes", type=flags.COUNT, default=10000, help="default: 10000")
-    parser.add_argument("--min_velocities", type=flags.COUNT, default=1, help="default: 1")
-    parser.add_argument("--min_metric_positions", type=flags.COUNT, default=1, help="default: 1")
+    parser.add_argument(
+        "--max_num_notes",
+        type=flags.COUNT,
+        default=10000,
+        help="most notes of a NoteSequence (default: 10000)",
+    )
+    parser.add_argument(
+        "--min_velocities", type=flags.COUNT, default=1, help="fewest different velocities (default: 1)"
+    )
+    parser.add_argument(
+        "--min_metric_positions",
+        type=flags.COUNT,
+        default=1,
+        help="fewest different positions of onsets within a quarter note (default: 1)",
+    )
     parser.add_argument(
         "--is_drum",
         action=argparse.BooleanOptionalAction,
@@ -70,12 +97,20 @@ def get_parser() -> argparse.ArgumentParser:
         default=False,
         help="also write the variants (transpositions, random note dropout) that training chooses from",
     )
-    parser.add_argument("--runner", choices=("local", "beam"), default="local")
+    parser.add_argument(
+        "--runner",
+        choices=("local", "beam"),
+        default="local",
+        help="what converts: processes here, or Apache Beam (default: local)",
+    )
     parser.add_argument(
         "--pipeline_options", type=str, default="", help="for Beam: --runner=DirectRunner,..."
     )
     parser.add_argument(
-        "--num_processes", type=flags.PROCESSES, default=os.cpu_count() or 1, help="default: all cores"
+        "--num_processes",
+        type=flags.PROCESSES,
+        default=os.cpu_count() or 1,
+        help="processes that convert (default: one for each core)",
     )
     flags.add_force_flag(parser)
     add_log_flag(parser)
@@ -137,7 +172,8 @@ def main(argv: list[str] | None = None) -> int:
     if result.reasons:
         rows = [(reason, n, result.without[reason]) for reason, n in result.reasons.most_common()]
         print_table("Dropped", ["reason", "stretches of music", "NoteSequences without an example"], rows)
-    print(f"Wrote {sum(result.counts)} examples in {len(paths)} shards to {args.output_tfrecord}-*.")
+    examples, shards = number_of(sum(result.counts), "example"), number_of(len(paths), "shard")
+    print(f"Wrote {examples} in {shards} to {args.output_tfrecord}-*.")
     return 0
 
 

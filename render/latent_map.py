@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from common.wording import number_of
 from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
 from preprocess.note_sequence import NoteSequence
 from render.pianoroll import BAR, COLOURS, GRID, INK, PAPER, ROW_OF_PITCH, hit_height, opacity
@@ -121,7 +122,7 @@ def _scatter_by_name(axis: Axes, coordinates: np.ndarray, names: np.ndarray, siz
     own = found[order[:MOST_COLOURS]]
     others = ~np.isin(names, own)
     if others.any():
-        label = f"{len(found) - len(own)} others"
+        label = f"{number_of(len(found) - len(own), 'other')}"
         axis.scatter(
             coordinates[others, 0], coordinates[others, 1], s=size, color=GRID, linewidths=0, label=label
         )

@@ -313,7 +313,9 @@ def test_a_folder_is_humanized_but_for_what_can_not_be(
     paths = humanized(tiny, folder, tmp_path / "out", "--num_outputs=2")
     assert [path.name for path in paths] == [f"{s}_humanized-00{i}-of-002.mid" for s in "ab" for i in (0, 1)]
     printed = capsys.readouterr()
-    assert "c.mid" in printed.err and "2 inputs (4 files)" in printed.out
+    assert (
+        "c.mid" in printed.err and "Humanized 2 files: wrote " in printed.out and "(4 files)" in printed.out
+    )
     before = [path.read_bytes() for path in paths]
     (tmp_path / "out" / "a_humanized-000-of-002.mid").unlink()
     with pytest.raises(InputError, match="--force"):
@@ -434,7 +436,7 @@ def test_files_of_all_names_in_a_folder_are_humanized(tiny: Path, tmp_path: Path
     assert {path.name for path in paths} == {f"{Path(name).stem}_humanized.mid" for name in NAMES}
     printed = capsys.readouterr()
     assert "[red]cut off.mid" in printed.err and "notes.txt" not in printed.err
-    assert f"{len(NAMES)} inputs" in printed.out
+    assert f"Humanized {len(NAMES)} files" in printed.out
     page = (tmp_path / "out" / "[bold]f_humanized.html").read_text(encoding="utf-8")
     assert "[bold]f, humanized" in page
 

@@ -288,7 +288,7 @@ def test_command_ends_with_status_and_one_line_and_loads_no_framework(
     done = run("sample.py", f"--checkpoint_file={tiny}", "--num_outputs=1", f"--output_dir={tmp_path}")
     assert (done.returncode, done.stderr) == (0, "")
     said, modules = done.stdout.splitlines()
-    assert said == f"Wrote 1 clips (1 files) to {tmp_path}, temperature 0.5, seed 0."
+    assert said == f"Wrote 1 clip (1 file) to {tmp_path}, temperature 0.5, seed 0."
     assert not (FRAMEWORKS | {"matplotlib", "note_seq"}) & set(modules.split())
 
     for name, flags in (("hier-multiperf_vel_1bar_med", []), ("cat-mel_2bar_med_chords", ["--chords=C G"])):

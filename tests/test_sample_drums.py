@@ -232,7 +232,7 @@ def test_no_framework_is_loaded(tiny: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     said, modules = done.stdout.splitlines()
     assert said == (
-        f"Wrote 1 songs of 2 bars (1 files) to {tmp_path}, temperature 0.5, seed 0: a:1 b:1, fills in bars 1."
+        f"Wrote 1 song of 2 bars (1 file) to {tmp_path}, temperature 0.5, seed 0: a:1 b:1, fill in bar 1."
     )
     assert not (FRAMEWORKS | {"matplotlib", "note_seq"}) & set(modules.split())
 

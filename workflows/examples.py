@@ -9,6 +9,7 @@ import numpy as np
 from catalog.config import Config
 from common.console import progress
 from common.errors import InputError
+from common.wording import number_of
 from preprocess import dataset
 from preprocess.augment import Augmenter
 from preprocess.converters.drums import DrumsConverter
@@ -68,7 +69,7 @@ def load_windows(patterns: str, config: Config) -> DrumWindows:
         sequences = _whole_sequences(patterns, config.name, reasons, advance)
         found = windows_of(sequences, converter)
     print(
-        f"{patterns}: {len(found)} clips, and {len(found.fills)} fills to end clips with{dataset.dropped(reasons)}."
+        f"{patterns}: {number_of(len(found), 'clip')}, and {number_of(len(found.fills), 'fill')} to end clips with{dataset.dropped(reasons)}."
     )
     return found
 

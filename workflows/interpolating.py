@@ -7,6 +7,7 @@ import numpy as np
 
 import configs
 from common.errors import InputError
+from common.wording import number_of
 from models.history_drums import editing
 from models.history_drums.trained import HistoryModel
 from models.music_vae.trained import TrainedModel
@@ -73,9 +74,8 @@ def interpolate(args: argparse.Namespace) -> str:
     bars = model.converter.bars_of(steps)
     shown = [Shown(*each) for each in zip(labels, sequences, styles, strict=True)]
     files = write_clips(shown, stem, args, bars, "Interpolation", chain=True, whole=True)
-    return (
-        f"Wrote {whole} ({bars * len(sequences)} bars) and {len(sequences)} steps ({len(files) - 1} files)."
-    )
+    steps_written = f"{number_of(len(sequences), 'step')} ({number_of(len(files) - 1, 'file')})"
+    return f"Wrote {whole} ({number_of(bars * len(sequences), 'bar')}) and {steps_written}."
 
 
 def _read_clips(args: argparse.Namespace, model: TrainedModel) -> list[Clip]:
@@ -122,7 +122,7 @@ def _controls(
         found = model.config.batch_of([clips[0].example])["controls"][0]
         if len(found) != steps:
             raise InputError(
-                f"{args.input_midi_1}: gives {len(found)} steps to play to, not {steps}; leave out --length"
+                f"{args.input_midi_1}: gives {number_of(len(found), 'step')} to play to, not {steps}; leave out --length"
                 f"{', or give --chords' if model.config.converter.get('chord_encoding') else ''}.",
                 "bad_flag",
             )

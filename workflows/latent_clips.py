@@ -8,6 +8,7 @@ import numpy as np
 
 from common.console import progress
 from common.errors import InputError
+from common.wording import number_of
 from models.music_vae.trained import TrainedModel
 from preprocess.converters.base import Converter
 from preprocess.converters.segments import Conditioning, Dropped
@@ -44,7 +45,7 @@ def sample(args: argparse.Namespace, model: TrainedModel, style: Style) -> str:
     bars = model.converter.bars_of(steps)
     files = write_clips(numbered(sequences, style, "sample"), stem, args, bars, "Samples")
     return (
-        f"Wrote {len(sequences)} clips ({len(files)} files) to {stem.parent}, temperature {args.temperature}, "
+        f"Wrote {number_of(len(sequences), 'clip')} ({number_of(len(files), 'file')}) to {stem.parent}, temperature {args.temperature}, "
         f"seed {args.seed}."
     )
 
@@ -91,7 +92,10 @@ def controls_of(model: TrainedModel, chords: str | None, n: int, steps: int) -> 
     if converter.chunk_steps:
         return _chords_of_chunks(converter, rows, n)
     if len(names) > steps:
-        raise InputError(f"--chords names {len(names)} chords for {steps} steps; expected fewer.", "bad_flag")
+        raise InputError(
+            f"--chords names {number_of(len(names), 'chord')} for {number_of(steps, 'step')}; expected fewer.",
+            "bad_flag",
+        )
     return np.broadcast_to(rows[np.arange(steps) * len(names) // steps], (n, steps, rows.shape[1]))
 
 

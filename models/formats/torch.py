@@ -25,6 +25,7 @@ from catalog.config import Config, frozen
 from catalog.piano import PIANO_CONFIGS
 from common.errors import CheckpointError
 from common.extras import install_line
+from common.wording import number_of
 from models.formats.ours import read_safetensors
 from models.layers.conventions import FORGET_BIAS
 
@@ -301,7 +302,9 @@ def load(name: str | Path) -> tuple[Config, dict[str, Array]]:
     """
     paths = _paths(name)
     if len(paths) > 2:
-        raise CheckpointError(f"{name}: names {len(paths)} files; expected generator.pt,decoder.pt.")
+        raise CheckpointError(
+            f"{name}: names {number_of(len(paths), 'file')}; expected generator.pt,decoder.pt."
+        )
     generator, *rest = (read(path) for path in paths)
     decoder = rest[0] if rest else None
     config = config_of(generator, decoder, str(name))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.output_files import check_folder, write_atomically, write_error
+from common.wording import number_of
 from preprocess.tfrecord import framed
 
 if TYPE_CHECKING:
@@ -109,5 +110,5 @@ def _logged(path: Path, last_step: int) -> list[dict[str, Any]]:
         if is_past:
             rows.append(dict(zip(header, values, strict=True)))
     if damaged:
-        print(f"{path}: left out {damaged} damaged lines.", file=sys.stderr)
+        print(f"{path}: left out {number_of(damaged, 'damaged line')}.", file=sys.stderr)
     return rows

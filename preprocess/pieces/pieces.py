@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from common.errors import InputError, shown
+from common.wording import number_of
 from preprocess.converters.base import Converter
 from preprocess.converters.pianoroll import PianorollConverter
 from preprocess.dataset import dropped
@@ -71,8 +72,8 @@ class Pieces:
 
     def describe(self) -> str:
         """One sentence: how many pieces and frames, and what was dropped."""
-        unit = "tokens" if self.are_tokens else "frames"
-        return f"{len(self)} pieces, {self.lengths.sum()} {unit}{dropped(self.reasons)}"
+        length = number_of(int(self.lengths.sum()), "token" if self.are_tokens else "frame")
+        return f"{number_of(len(self), 'piece')}, {length}{dropped(self.reasons)}"
 
 
 def first_bar(cells: np.ndarray, bar: int) -> int:

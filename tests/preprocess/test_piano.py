@@ -89,4 +89,4 @@ def test_command_says_when_nothing_was_held_out(
 ) -> None:
     flags = [f"--input={folder}", f"--output_file={tmp_path}/a", f"--held_out_file={tmp_path}/b"]
     assert command.main([*flags, "--held_out_percent=0.01", "--num_processes=1"]) == 0
-    assert "b; none of so few fell to it at --held_out_percent=0.01." in capsys.readouterr().out
+    assert "b; of so few pieces, --held_out_percent=0.01 chose none." in capsys.readouterr().out

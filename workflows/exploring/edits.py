@@ -8,6 +8,7 @@ import numpy as np
 import configs
 from common.errors import InputError
 from common.output_files import check_outputs
+from common.wording import number_of
 from models.music_vae import interpolation
 from render.clips import (
     Shown,
@@ -92,7 +93,7 @@ def grid(args: argparse.Namespace) -> None:
             picture,
         )
     with_picture = f" and {picture.name}" if args.png else ""
-    print(f"Wrote {wrote}{with_picture}: {args.rows} rows of {args.columns}, row by row.")
+    print(f"Wrote {wrote}{with_picture}: {number_of(args.rows, 'row')} of {args.columns}, row by row.")
 
 
 def _corner_weights(rows: int, columns: int) -> np.ndarray:
@@ -135,9 +136,10 @@ def infill(args: argparse.Namespace) -> None:
     title = f"{clip.title}, new in bars {args.bars}"
     shown = [dataclasses.replace(c, given=stays) for c in numbered(sequences, style, "number")]
     wrote = write(model, shown, stem, args, title, [as_given(clip, style)])
+    new = f"bar {args.bars} is new" if len(bars) == 1 else f"bars {args.bars} are new"
     print(
-        f"Wrote {wrote}: bars {args.bars} are new, the others as they were; {n} candidates, worth "
-        f"{found.effective:.1f} equally likely ones."
+        f"Wrote {wrote}: {new}, the rest is as it was; {number_of(n, 'candidate')}, effective sample size "
+        f"{found.effective:.1f}."
     )
 
 

@@ -10,6 +10,7 @@ import configs
 from common.console import print_table, progress
 from common.errors import InputError
 from common.output_files import check_outputs, write_atomically
+from common.wording import number_of
 from models.music_vae import attributes
 from models.music_vae.embedding import Embedding, distances, load_embedding, principal_components
 from models.music_vae.embedding import embed as embed_clips
@@ -48,7 +49,8 @@ def embed(args: argparse.Namespace) -> None:
         _draw_map(embedding, model, args.colour, picture)
     files = len(set(embedding.names.tolist()))
     shown = f" and {picture.name}" if args.png else ""
-    print(f"Wrote {len(embedding.mu)} clips of {files} files to {output}{shown}.")
+    clips = number_of(len(embedding.mu), "clip")
+    print(f"Wrote the latent vectors of {clips} from {number_of(files, 'file')} to {output}{shown}.")
 
 
 def read_folder(args: argparse.Namespace, model: TrainedModel) -> ExampleSet:
@@ -75,11 +77,11 @@ def read_folder(args: argparse.Namespace, model: TrainedModel) -> ExampleSet:
                 refused[reason or next(iter(reasons), "empty")] += 1
             advance()
     counted = ", ".join(f"{reason} {n}" for reason, n in refused.most_common())
-    print(f"{folder}: clips in {len(sources) - refused.total()} of {len(sources)} files", end="")
+    print(f"{folder}: clips in {len(sources) - refused.total()} of {number_of(len(sources), 'file')}", end="")
     print(f" (refused: {counted})" if refused else "")
     if refused.total() == len(sources):
         raise InputError(
-            f"{folder}: none of {len(sources)} files gave a clip ({counted or 'there are none'}); "
+            f"{folder}: none of {number_of(len(sources), 'file')} gave a clip ({counted or 'there are none'}); "
             "--recursive reads the folders inside too.",
             "no_examples",
         )
@@ -95,7 +97,7 @@ def _draw_map(embedding: Embedding, model: TrainedModel, colour: str, path: Path
         values = attributes.measure_values(model, embedding.values, [colour], embedding.lengths)
         labels, meaning = values[:, 0], attributes.ATTRIBUTES[colour].unit
     coordinates, shares = principal_components(embedding.mu)
-    title = f"{len(embedding.mu)} clips, {embedding.config}"
+    title = f"{number_of(len(embedding.mu), 'clip')}, {embedding.config}"
     save_png(map_figure(coordinates, shares, labels, meaning, title), path)
 
 
@@ -138,8 +140,10 @@ def neighbours(args: argparse.Namespace) -> None:
         beside = [Shown(f"{clip.title}, as given", given_sequence(clip), style)]
         bars = model.converter.bars_of(model.max_length)
         files = write_clips(shown, stem, args, bars, f"Nearest to {clip.title}", beside=beside)
-        wrote = f"; wrote {len(sequences)} clips ({len(files)} files) to {stem.parent}"
-    print(f"Found {len(order)} neighbours of {args.input_midi}{wrote}.")
+        wrote = (
+            f"; wrote {number_of(len(sequences), 'clip')} ({number_of(len(files), 'file')}) to {stem.parent}"
+        )
+    print(f"Found {number_of(len(order), 'neighbour')} of {args.input_midi}{wrote}.")
 
 
 def _stem_of_neighbours(model: TrainedModel, args: argparse.Namespace, n: int) -> Path | None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from common.errors import InputError
+from common.wording import number_of
 from models.history_drums import editing
 from models.music_vae.trained import TrainedModel
 from preprocess.drums.tracks import drum_choice_of
@@ -106,5 +107,4 @@ def write(
     """Write the clips and their extras; returns how many and where, for the closing line."""
     bars = model.converter.bars_of(model.max_length)
     files = write_clips(clips, stem, args, bars, title, beside=beside, endings=endings)
-    n = len(clips)
-    return f"{n} clip{'s' * (n > 1)} ({len(files)} file{'s' * (len(files) > 1)}) to {stem.parent}"
+    return f"{number_of(len(clips), 'clip')} ({number_of(len(files), 'file')}) to {stem.parent}"

@@ -6,8 +6,8 @@ from catalog.history_drums import SAMPLING_TEMPERATURE
 from common import flags
 
 CONFIG_HELP = (
-    "a config by its name, to use the model that is shipped with it; or, for a checkpoint of Magenta's, which does not "
-    "contain its config, the name or .toml file of that"
+    "name of a config, to use the model shipped for it; for a Magenta checkpoint, which does not contain its config, a name "
+    "or a .toml file"
 )
 
 

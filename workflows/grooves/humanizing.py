@@ -9,6 +9,7 @@ import numpy as np
 
 from common.console import progress
 from common.errors import InputError
+from common.wording import number_of
 from models.music_vae.trained import TrainedModel
 from preprocess.converters.groove import GrooveConverter
 from preprocess.drums.tracks import DrumChoice, drum_choice_of
@@ -53,8 +54,9 @@ def humanize(args: argparse.Namespace) -> str:
     for reason in left_out:
         print(f"humanize.py: left out {reason}", file=sys.stderr)
     count = write_all(pieces, args)
+    takes = number_of(args.num_outputs, "take") + (" of each" if len(pieces) > 1 else "")
     return (
-        f"Humanized {len(pieces)} inputs ({count} files) to {args.output_dir}, {args.num_outputs} of each, "
+        f"Humanized {number_of(len(pieces), 'file')}: wrote {takes} ({number_of(count, 'file')}) to {args.output_dir}, "
         f"timing {args.timing}, velocity {args.velocity}, temperature {args.temperature}, seed {args.seed}."
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from common.wording import number_of
 from preprocess.converters.groove import TAP_DRUM, GrooveConverter
 from render.drum_maps import load_drum_map
 from render.performance import Performances, check_files, shown_name, style_of, write_all
@@ -35,7 +36,7 @@ def play_taps(args: argparse.Namespace) -> str:
     tempos = sorted({piece.style.qpm, *(qpm for _, qpm in piece.style.tempos)})
     speed = " to ".join(f"{qpm:g}" for qpm in dict.fromkeys([tempos[0], tempos[-1]]))
     return (
-        f"Wrote {args.num_outputs} performances of {piece.bars} bars ({count} files) to {args.output_dir}, "
+        f"Wrote {number_of(args.num_outputs, 'performance')} of {number_of(piece.bars, 'bar')} ({number_of(count, 'file')}) to {args.output_dir}, "
         f"{speed} quarter notes per minute, temperature {args.temperature}, seed {args.seed}."
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from common.console import progress
+from common.wording import number_of
 from models.history_drums.trained import HistoryModel
 from preprocess.drums.conditions import DrumConditions
 from preprocess.drums.tracks import drum_choice_of
@@ -89,7 +90,8 @@ def _sample_clips(
         spans = tuple((float(bar), bar + 1.0) for bar in np.flatnonzero(bars))
         shown = [dataclasses.replace(s, given=spans) for s in numbered(kept, style, "number")]
     files = write_clips(shown, stem, args, model.converter.bars_of(model.max_length), title, beside=beside)
-    return f"Wrote {n} clips ({len(files)} files) to {stem.parent}, temperature {args.temperature}, seed {args.seed}."
+    wrote = f"{number_of(n, 'clip')} ({number_of(len(files), 'file')})"
+    return f"Wrote {wrote} to {stem.parent}, temperature {args.temperature}, seed {args.seed}."
 
 
 def _draw(
@@ -171,8 +173,10 @@ def _sample_songs(
             advance()
     sequences = with_feel(args, [model.to_note_sequences(song.tokens[None])[0] for song in songs], style)
     files = write_songs(songs, sequences, stem, args, style, generator.steps_per_bar)
-    fills = ", ".join(str(bar + 1) for bar in songs[0].fills)
+    fills = songs[0].fills
+    named = ", ".join(str(bar + 1) for bar in fills)
+    filled = f", {'fill in bar' if len(fills) == 1 else 'fills in bars'} {named}" if fills else ""
     return (
-        f"Wrote {n} songs of {form.bars} bars ({len(files)} files) to {stem.parent}, temperature "
-        f"{args.temperature}, seed {args.seed}: {form}{f', fills in bars {fills}' if fills else ''}."
+        f"Wrote {number_of(n, 'song')} of {number_of(form.bars, 'bar')} ({number_of(len(files), 'file')}) to {stem.parent}, "
+        f"temperature {args.temperature}, seed {args.seed}: {form}{filled}."
     )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import InputError
+from common.wording import number_of
 from models.music_vae.trained import TrainedModel
 from preprocess.converters.base import Example
 from preprocess.drop_reasons import WHY_DROPPED, explain
@@ -114,7 +115,10 @@ def first_bars(text: str | None, files: int) -> list[int | None]:
     if not all(part.isascii() and part.isdigit() and int(part[:9]) > 0 for part in parts):
         raise InputError(f"--bar is '{text}'; expected a bar from 1 on, such as 5.", "bad_flag")
     if len(parts) not in (1, files):
-        raise InputError(f"--bar names {len(parts)} bars for {files} files; give one for each.", "bad_flag")
+        raise InputError(
+            f"--bar names {number_of(len(parts), 'bar')} for {number_of(files, 'file')}; give one for each.",
+            "bad_flag",
+        )
     return [int(part[:9]) for part in (parts if len(parts) == files else parts * files)]
 
 
@@ -135,7 +139,9 @@ def read_clip(
     source = read_source(path, is_for_drums(model.converter), drums)
     finder = _Finder(source, model)
     if bar is not None and bar > len(source.bars):
-        raise InputError(f"{path}: has {len(source.bars)} bars, so no clip begins at bar {bar}.", "bad_flag")
+        raise InputError(
+            f"{path}: has {number_of(len(source.bars), 'bar')}, so no clip begins at bar {bar}.", "bad_flag"
+        )
     clip = finder.at(bar - 1) if bar is not None else finder.first()
     if clip is None:
         raise _no_clip(path, model, finder.reasons, bar)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from common.errors import InputError
 from common.output_files import check_outputs
+from common.wording import number_of
 from models.piano.trained import TrainedFrameModel
 from render.clips import numbered, planned_files, write_clips
 from render.midi import Style
@@ -60,7 +61,7 @@ def sample(args: argparse.Namespace, model: TrainedFrameModel, style: Style) -> 
     written = write_clips(shown, stem, args, bars, "Samples")
     written += write_pictures(pictures, sequences, begun, steps, model, bar)
     report = [
-        f"Wrote {count} pieces of {bars} bars ({len(written)} files) to {stem.parent}, temperature "
+        f"Wrote {number_of(count, 'piece')} of {number_of(bars, 'bar')} ({number_of(len(written), 'file')}) to {stem.parent}, temperature "
         f"{args.temperature}, seed {args.seed}."
     ]
     if args.initiator_file:

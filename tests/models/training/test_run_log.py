@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import OutputError
+from common.wording import number_of
 from models.training.run_log import RunLog
 
 
@@ -42,7 +43,7 @@ def test_what_is_damaged_is_left_out_and_counted(
     (tmp_path / "log.csv").write_bytes(text)
     log = RunLog(tmp_path, 10)
     assert [row["step"] for row in log.rows] == kept
-    assert (f"left out {damaged} damaged lines" in capsys.readouterr().err) == bool(damaged)
+    assert (f"left out {number_of(damaged, 'damaged line')}." in capsys.readouterr().err) == bool(damaged)
     log.write(12, {"loss": 0.5})
     assert (tmp_path / "log.csv").read_text().splitlines()[-1] == "12,0.5"
 

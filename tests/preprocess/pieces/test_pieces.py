@@ -258,7 +258,7 @@ def test_note_sequences_are_pieces(tmp_path: Path) -> None:
     # Two bars of silence are gone, what is left begins at the bar.
     np.testing.assert_array_equal(pieces.keys[0], onsets[32:])
     np.testing.assert_array_equal(pieces.velocities[0], roll.velocities[32:])  # type: ignore[index]
-    assert pieces.describe() == "1 pieces, 16 frames (dropped: no_notes 1, negative_time 1)"
+    assert pieces.describe() == "1 piece, 16 frames (dropped: no_notes 1, negative_time 1)"
     sounding = load_pieces(str(path), "sounding")
     assert sounding.velocities is None
     np.testing.assert_array_equal(sounding.keys[0], roll.sounding[32:])
@@ -285,7 +285,7 @@ def test_tokens_of_a_converter_are_pieces(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tfrecord", *sequences)
     pieces = load_pieces(str(path), converter=RelativeConverter())
     assert [piece.tolist() for piece in pieces.keys] == [[0, 0, 1, 5]]
-    assert pieces.describe() == "1 pieces, 4 tokens (dropped: too_short 1)"
+    assert pieces.describe() == "1 piece, 4 tokens (dropped: too_short 1)"
     batch = FragmentBatches(pieces, 8, 0, 1, 0).batch(0)
     assert batch["tokens"].dtype == batch["before"].dtype == np.int32 and "keys" not in batch
 
