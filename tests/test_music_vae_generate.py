@@ -51,7 +51,7 @@ def test_chords_and_length_pass_through(tmp_path: Path, mode: str) -> None:
         music_vae_generate.main([f"--mode={mode}", *flags, "--chords=C F", "--length=16", "--gallery"]) == 0
     )
     page = (tmp_path / "out" / f"cat-mel_2bar_med_chords_{mode}.html").read_text()
-    assert page.count('"chords": [[0, "C"], [8, "F"]]') == 2
+    assert page.count('"chords":[[0,"C"],[8,"F"]]') == 2
 
 
 def test_magentas_checkpoint_and_config_give_the_same_samples(tiny: Path, tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def test_pitched_clips_get_pictures_page_and_sound(
     assert sample.main([*flags, *more, f"--output_dir={tmp_path}"]) == 0
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".html", ".mid", ".png", ".wav"]
     page = next(tmp_path.glob("*.html")).read_text()
-    assert ('"chords": [[0, "C"], [16, "F"]]' in page) == ("chords" in name)
+    assert ('"chords":[[0,"C"],[16,"F"]]' in page) == ("chords" in name)
 
 
 def test_chords_are_spread_evenly(tiny_of: Callable[..., Path]) -> None:
