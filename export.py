@@ -29,19 +29,19 @@ def get_parser() -> Parser:
     )
     parser.add_argument(
         "--format",
-        choices=("safetensors", "tf1", "magenta", "magenta_js", "onnx", "page"),
+        choices=("safetensors", "tf1", "magenta", "magenta_js", "onnx", "hub", "page"),
         default="safetensors",
         help="tf1, also called magenta, is Magenta's checkpoint format; onnx is the encoder and a step of the decoder "
-        "as ONNX files; page is one HTML file with the shipped models, "
+        "as ONNX files; hub is a folder for the Hugging Face Hub, with a model card; page is one HTML file with the shipped models, "
         "and with the drum model of --run_dir or --checkpoint_file if given (default: safetensors)",
     )
     parser.add_argument(
         "--output",
         required=True,
-        help="the file to write; for tf1 a prefix such as exported/model.ckpt-0, for magenta_js and onnx a folder, for page "
+        help="the file to write; for tf1 a prefix such as exported/model.ckpt-0, for magenta_js, onnx and hub a folder, for page "
         "a name such as studio.html",
     )
-    parser.add_argument("--float16", action="store_true", help="halve the size (safetensors only)")
+    parser.add_argument("--float16", action="store_true", help="halve the size (safetensors and hub only)")
     parser.add_argument(
         "--quantization",
         choices=("uint8", "uint16"),
@@ -76,8 +76,8 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError("--config is for a checkpoint that does not contain its config; leave it out.")
     if args.quantization and args.format != "magenta_js":
         raise InputError("--quantization is for --format=magenta_js only.")
-    if args.float16 and args.format != "safetensors":
-        raise InputError("--float16 is for --format=safetensors only.")
+    if args.float16 and args.format not in ("safetensors", "hub"):
+        raise InputError("--float16 is for --format=safetensors and --format=hub only.")
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ COVERED_BY = {
     "interop/magenta_*.py": "tests/test_parity_with_magenta.py",
     "music_vae_keras/*.py": "tests/test_install.py",
     "setup.py": "tests/test_install.py",
+    "models/formats/hub_card.py": "tests/models/formats/test_hub.py",
     "models/formats/onnx_*.py": "tests/models/formats/test_onnx_export.py",
     "models/formats/piano_weight_shapes.py": "tests/models/formats/test_weight_shapes.py",
     "models/history_drums/*.py": "tests/models/history_drums/test_decoder.py",

@@ -1,12 +1,12 @@
-"""`export.py` from end to end: a checkpoint of any kind in the format of ours, of Magenta, of magenta.js or of ONNX, or as a page."""
+"""`export.py` from end to end: a checkpoint of any kind in the format of ours, of Magenta, of magenta.js or of ONNX, for the Hub, or as a page."""
 
 from pathlib import Path
 
 import configs
 from common.errors import InputError
-from common.output_files import check_folder
+from common.output_files import check_folder, write_folder
 from models import families
-from models.formats import magenta_js, magenta_tf1, ours
+from models.formats import hub_card, magenta_js, magenta_tf1, ours
 from models.formats.opening import OpenedCheckpoint, open_checkpoint
 from workflows.studio import export_page
 
@@ -24,10 +24,10 @@ def export(
 
     Args:
         source: a run_dir or a checkpoint, as `open_checkpoint` takes it; None for a "page" of the shipped models.
-        output: the file to write; a prefix for "tf1", a folder for "magenta_js" and "onnx".
-        format: "safetensors", "tf1" (also called "magenta"), "magenta_js", "onnx" or "page".
+        output: the file to write; a prefix for "tf1", a folder for "magenta_js", "onnx" and "hub".
+        format: "safetensors", "tf1" (also called "magenta"), "magenta_js", "onnx", "hub" or "page".
         config: name or file of the config, for checkpoints that don't contain theirs.
-        float16: whether weights are rounded to 16 bits, for "safetensors".
+        float16: whether weights are rounded to 16 bits, for "safetensors" and "hub".
         quantization: "uint8" or "uint16", for "magenta_js".
         force: whether `output` is overwritten.
 
@@ -51,6 +51,8 @@ def export(
         raise InputError(f"{source}: contains its config; leave out --config.")
     if format == "onnx":
         return _write_onnx(output, found)
+    if format == "hub":
+        return _write_hub_folder(output, found, float16)
     why_not = families.of(found.config).why_not_exported
     if format != "safetensors" and why_not:
         raise InputError(
@@ -77,6 +79,17 @@ def _write_onnx(output: Path, found: OpenedCheckpoint) -> str:
 
     sizes = onnx_export.write(output, found.config, found.weights, families.default_temperature(found.config))
     return f"Wrote the folder {output} ({sum(sizes.values()) / 2**20:.1f} MiB): {', '.join(sizes)}."
+
+
+def _write_hub_folder(output: Path, found: OpenedCheckpoint, float16: bool) -> str:
+    files = hub_card.files_of(found, float16)
+    pictures = {name for name in files if name.endswith(".png")}
+    write_folder(output, files, {*hub_card.REPLACEABLE, *pictures})
+    size = sum(map(len, files.values())) / 2**20
+    report = f"Wrote the folder {output} ({size:.1f} MiB): {', '.join(sorted(files))}."
+    if not hub_card.says_licence(files[hub_card.CARD]):
+        report += "\nREADME.md does not name a licence; add one (license: ...) before you share the model."
+    return f"{report}\nTo upload it: hf upload OWNER/NAME {output}"
 
 
 def _write_magenta_js(output: Path, found: OpenedCheckpoint, quantization: str | None) -> str:

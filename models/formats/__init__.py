@@ -1,6 +1,8 @@
 """Checkpoints of every kind as arrays by name, and whether they fit a config.
 
 browser              the JSON objects that the page reads
+hub                  checkpoints on the Hugging Face Hub, by their addresses
+hub_card             the folder that is uploaded there: checkpoint, config and model card
 magenta_js           magenta.js, in and out
 magenta_tf1          Magenta's TensorFlow 1 checkpoints, in and out
 onnx_decoders        MusicVAE's decoders as ONNX graphs

@@ -1,4 +1,4 @@
-"""A checkpoint of any kind as config and weights: ours, Magenta's, magenta.js's and PyTorch's.
+"""A checkpoint of any kind as config and weights: ours, Magenta's, magenta.js's and PyTorch's, here or on the Hub.
 
 Its files are read once. Whether the weights are those of the config is checked before anything is built of them.
 """
@@ -12,7 +12,7 @@ import numpy as np
 
 from catalog.config import Config
 from common.errors import CheckpointError
-from models.formats import magenta_js, magenta_tf1, ours, torch, weight_check
+from models.formats import hub, magenta_js, magenta_tf1, ours, torch, weight_check
 from models.formats.ours import Checkpoint
 
 
@@ -42,7 +42,8 @@ def read_checkpoint(name: str) -> Checkpoint:
 
     Args:
         name: a checkpoint file, a run_dir (its best checkpoint, or else its newest), a shipped name, a checkpoint of
-            Magenta's or magenta.js's, or PyTorch's `generator.pt,decoder.pt`.
+            Magenta's or magenta.js's, PyTorch's `generator.pt,decoder.pt`, or an address on the Hugging Face Hub
+            (`models.formats.hub`).
 
     Returns:
         With `source` and `format` filled in, and `config` where the checkpoint says it or its tensors do.
@@ -50,6 +51,9 @@ def read_checkpoint(name: str) -> Checkpoint:
     Raises:
         CheckpointError: where there is none, or it can't be read.
     """
+    if hub.is_address(name):
+        path = hub.fetch(name)
+        return dataclasses.replace(ours.load(path), source=str(path))
     path = Path(name).expanduser()
     if torch.is_torch_checkpoint(name):
         config, weights = torch.load(name)

@@ -52,7 +52,12 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     Raises:
         InputError, OutputError: as `common.output_files.OutputFile`.
     """
-    from safetensors.numpy import save as to_bytes
+    write_atomically(path, to_bytes(checkpoint))
+
+
+def to_bytes(checkpoint: Checkpoint) -> bytes:
+    """A checkpoint as what its file holds."""
+    from safetensors.numpy import save as serialized
 
     arrays = {f"model/{name}": np.asarray(value, order="C") for name, value in checkpoint.weights.items()}
     arrays |= {f"state/{name}": np.asarray(value, order="C") for name, value in checkpoint.state.items()}
@@ -62,7 +67,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "notes": json.dumps(checkpoint.notes),
     }
     header["checksum"] = _checksum(arrays, header)
-    write_atomically(path, to_bytes(arrays, header))
+    return serialized(arrays, header)
 
 
 def _checksum(arrays: dict[str, np.ndarray], header: dict[str, str]) -> str:

@@ -9,6 +9,7 @@ firefox             a headless Firefox
 formulas            layers in NumPy, to compare the layers with
 gradients           gradients on the backend that runs
 groove_clips        grooves made by hand
+hub_server          a stand-in for the Hugging Face Hub
 magenta_converter   Magenta's melody and trio converters, in a process of their own
 magenta_drums       Magenta's drum converter, likewise
 magenta_groove      Magenta's GrooVAE, performance and chord converters, likewise

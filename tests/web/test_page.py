@@ -234,7 +234,7 @@ def test_a_decoder_that_only_keras_plays_is_refused(tmp_path: Path) -> None:
             ["--config=hierdec-drum_4bar_small"],
             "--config is for a checkpoint that does not contain its config",
         ),
-        (["--float16"], "--float16 is for --format=safetensors only"),
+        (["--float16"], "--float16 is for --format=safetensors and --format=hub only"),
         (["--quantization=uint8"], "--quantization is for --format=magenta_js only"),
         (["--checkpoint_file=nowhere"], "nowhere: no such file, run_dir or shipped checkpoint"),
         ([f"--checkpoint_file={EDITOR}", "--config=hierdec-drum_4bar_small"], "leave out --config"),

@@ -14,7 +14,7 @@ CONFIG_HELP = (
 def add_checkpoint_flags(
     parser: argparse._ActionsContainer,
     config: str = CONFIG_HELP,
-    checkpoint: str = "one of ours, or Magenta's (.ckpt prefix or .tar)",
+    checkpoint: str = "one of ours, also as hf://owner/name on the Hugging Face Hub, or Magenta's (.ckpt prefix or .tar)",
 ) -> None:
     """Add `--run_dir`, `--checkpoint_file` and `--config`.
 
