@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO := demo
 STEPS ?= 900
 
-.PHONY: demo test test-slow test-jax fuzz lint types clean
+.PHONY: demo test test-slow test-jax fuzz lint types docs clean
 
 # Two environments in one folder: the commands and training, and what the tests add to them.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
@@ -68,5 +68,18 @@ lint: $(VENV)/.installed-dev
 types: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
+# The documentation as a site in build/docs. The pages are gathered with the folders that they have here, so that the links
+# between them hold.
+PAGES := build/pages
+docs: $(VENV)/.installed-dev
+	rm -rf $(PAGES)
+	mkdir -p $(PAGES)/checkpoints $(PAGES)/patterns
+	cp *.md *.ipynb LICENSE CITATION.cff mkdocs.yml $(PAGES)
+	cp -R docs $(PAGES)/docs
+	cp checkpoints/*.md checkpoints/*.png $(PAGES)/checkpoints
+	cp patterns/README.md $(PAGES)/patterns
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
+	! grep -rnE '<(script|link|img|iframe|audio)[^>]* (src|href)="?https?:' --include='*.html' build/docs
+
 clean:
-	rm -rf $(DEMO) $(VENV)
+	rm -rf $(DEMO) $(VENV) build

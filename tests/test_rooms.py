@@ -210,9 +210,14 @@ def test_the_wheel_has_every_file_of_the_pages() -> None:
     assert ".js" in suffixes and suffixes <= set(namespace.DATA)
 
 
+def test_the_readme_is_short() -> None:
+    """What does not fit into it is in docs/."""
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 120
+
+
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "patterns/README.md")),
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "checkpoints").glob("*.md")),
 ]
 
