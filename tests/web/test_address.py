@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.browser import headless_chromium
-from tests.helpers.module_page import answer_of, open_module
+from tests.helpers.module_page import answer_of, module_browser
 
 MODULE = """
 import { DRUM_MAPS } from "./music/drum_maps.js";
@@ -15,6 +14,7 @@ import { beatOfHits, equalBeats } from "./music/beat.js";
 import { AddressError, addressOf, docOfAddress } from "./studio/address.js";
 import { BitWriter } from "./studio/bits.js";
 import { defaultDoc, fittedDoc, noLocks } from "./studio/document.js";
+import { MOST_IN_ARRANGEMENT, MOST_PARTS, MOST_PATH_BARS, heardBeat } from "./studio/pad_state.js";
 
 let state = 7;
 const chance = () => (state = (state * 1664525 + 1013904223) % 4294967296) / 4294967296;
@@ -58,19 +58,16 @@ function randomDoc() {
 const sorted = (value) => (value?.constructor === Object ? Object.fromEntries(Object.entries(value).sort()) : value);
 const plain = (doc) => JSON.stringify(doc, (key, value) => (ArrayBuffer.isView(value) ? [...value] : sorted(value)));
 Object.assign(window, {
-  AddressError, BitWriter, addressOf, below, chance, defaultDoc, docOfAddress, equalBeats, fittedDoc, plain, randomDoc,
+  AddressError, BitWriter, MOST_IN_ARRANGEMENT, MOST_PARTS, MOST_PATH_BARS, addressOf, beatOfHits, below, chance,
+  defaultDoc, docOfAddress, equalBeats, fittedDoc, heardBeat, noLocks, plain, randomDoc,
 });
 """
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    driver = headless_chromium(tmp_path_factory.mktemp("profile"))
-    try:
-        open_module(driver, tmp_path_factory.mktemp("page"), MODULE)
+    with module_browser(tmp_path_factory.mktemp("page"), MODULE) as driver:
         yield driver
-    finally:
-        driver.quit()
 
 
 def test_every_document_comes_back(browser: Any) -> None:
@@ -91,6 +88,33 @@ def test_every_document_comes_back(browser: Any) -> None:
 
 def test_the_first_beat_makes_a_short_link(browser: Any) -> None:
     assert answer_of(browser, "return addressOf(defaultDoc()).length;") < 400
+
+
+def test_the_fullest_page_makes_a_link_that_opens(browser: Any) -> None:
+    """Every cell of every beat struck, each otherwise than the one before, in as many parts and bars as there can be."""
+    answer = answer_of(
+        browser,
+        """
+        let velocity = 0;
+        const full = (steps) => beatOfHits(steps, Array.from({ length: 9 * steps }, (_, i) => (
+          { step: Math.floor(i / 9), drum: i % 9, velocity: 1 + velocity++ % 127, offset: chance() - 0.5 })));
+        const name = "\\u{1F941}".repeat(40), corner = () => ({ name, beat: full(64) }), beat = full(64);
+        const doc = { ...randomDoc(), beat, shape: { base: full(64), result: beat, amounts: {} } };
+        doc.locks = noLocks(64);
+        doc.pad = { corners: [corner(), corner(), corner(), corner()], x: 0.5, y: 0.5 };
+        doc.parts = Array.from({ length: MOST_PARTS }, () => {
+          const part = full(64), played = heardBeat({ ...part, offsets: part.offsets.map(() => 2 * chance() - 1) });
+          return { name, beat: part, played, bars: [0, 4] };
+        });
+        doc.arrangement = Array(MOST_IN_ARRANGEMENT).fill(0);
+        doc.path = { points: Array(MOST_PATH_BARS).fill({ x: 0.5, y: 0.5 }),
+          bars: Array.from({ length: MOST_PATH_BARS }, () => heardBeat(full(16))) };
+        const text = addressOf(doc);
+      return { length: text.length, isSame: plain(docOfAddress(text)) === plain(doc) };
+        """,
+    )
+    assert answer["isSame"]
+    assert answer["length"] > 60000, "a page that is nearly empty says nothing"
 
 
 def test_broken_links_are_refused_with_a_sentence(browser: Any) -> None:
@@ -169,7 +193,7 @@ def test_well_summed_nonsense_is_refused_or_makes_a_document(browser: Any) -> No
         ("1A", "damaged or incomplete"),
         ("%00", "damaged or incomplete"),
         ("1<script>", "damaged or incomplete"),
-        ("1" + "A" * 70000, "too long"),
+        ("1" + "A" * 300000, "too long"),
     ],
 )
 def test_foreign_text(browser: Any, text: str, message: str) -> None:

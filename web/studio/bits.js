@@ -2,7 +2,7 @@
 
 import { DRUM_COUNT, OFFSET_PARTS, STEPS_PER_BAR, emptyBeat } from "../music/beat.js";
 
-const MOST_BEAT_BARS = 64;
+const MOST_BARS = 4;
 
 /** What is said of text that can't be read; the page makes a sentence of it. */
 export class BitsError extends Error {}
@@ -57,7 +57,7 @@ export class BitWriter {
     for (const byte of bytes) this.bits(byte, 8);
   }
 
-  /** @param {import("../music/beat.js").Beat} beat whole bars, 64 at most, as `settled` makes it */
+  /** @param {import("../music/beat.js").Beat} beat whole bars, 4 at most, as `settled` makes it */
   beat(beat) {
     this.bits(beat.steps / STEPS_PER_BAR - 1, 6);
     const hasOffsets = beat.offsets.some((offset) => offset !== 0);
@@ -148,7 +148,9 @@ export class BitReader {
 
   /** @returns {import("../music/beat.js").Beat} */
   beat() {
-    const beat = emptyBeat((this.bits(6) + 1) * STEPS_PER_BAR);
+    const bars = this.bits(6) + 1;
+    if (bars > MOST_BARS) throw new BitsError("a beat is too long");
+    const beat = emptyBeat(bars * STEPS_PER_BAR);
     const hasOffsets = this.flag();
     for (let drum = 0; drum < DRUM_COUNT; drum++) if (this.flag()) this.#drum(beat, drum, hasOffsets);
     return beat;
@@ -177,15 +179,6 @@ export class BitReader {
   end() {
     if (8 * this.#bytes.length - this.#at >= 8) throw new BitsError("it goes on behind its end");
   }
-}
-
-/**
- * Whether a writer takes a beat.
- * @param {import("../music/beat.js").Beat} beat
- * @returns {boolean}
- */
-export function isWritable(beat) {
-  return beat.steps % STEPS_PER_BAR === 0 && beat.steps > 0 && beat.steps <= MOST_BEAT_BARS * STEPS_PER_BAR;
 }
 
 function widthOf(low, high, parts) {
