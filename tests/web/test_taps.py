@@ -134,6 +134,32 @@ def test_the_same_taps_can_be_played_another_way(user: PanelUser) -> None:
     user.run("studio.undo()")
 
 
+def test_what_is_locked_stays(user: PanelUser) -> None:
+    before = user.beat()
+    user.run(
+        "studio.store.change('lock', (d) => ({ ...d, locks: { ...d.locks, bars: [false, true, false, false] } }))"
+    )
+    tapped(user, POSITIONS, "d")
+    for first, now in zip(before, user.beat(), strict=True):
+        np.testing.assert_array_equal(now[16:32], first[16:32])
+    assert (before[0] != user.beat()[0]).any()
+    for _ in range(2):
+        user.run("studio.undo()")
+
+
+def test_where_the_browser_has_no_sound_keys_are_not_taken_as_taps(user: PanelUser) -> None:
+    user.run("studio.player.stop(); studio.player.playSource = () => {};")
+    user.tap("taps-start")
+    user.run("delete studio.player.playSource")
+    assert user.run("return document.getElementById('taps-pad').disabled")
+    assert user.run("return document.getElementById('taps-start').textContent") == "Start tapping"
+    taken = user.run(
+        "const event = new KeyboardEvent('keydown', { key: 'z', bubbles: true, cancelable: true });"
+        "document.body.dispatchEvent(event); return event.defaultPrevented;"
+    )
+    assert not taken
+
+
 def test_taps_in_the_count_in_are_left_out(user: PanelUser) -> None:
     before = user.beat()[0]
     assert tapped(user, (-16.0, -4.0, -0.6), "d") == []

@@ -1,9 +1,10 @@
 // Tapping: a rhythm is tapped to a metronome, after a bar of count-in, and a model plays drums to it.
 
+import { STEPS_PER_BAR, fitted, merged } from "../music/beat.js";
 import { Metronome } from "../sound/metronome.js";
-import { button, choice, element, slider } from "./elements.js";
+import { lockMask } from "./document.js";
+import { button, choice, element, percent, slider } from "./elements.js";
 
-const STEPS_PER_BAR = 16;
 const TAP_VELOCITY = 100;
 // What is heard as one taps: the snare, softly.
 const TAP_DRUM = 1;
@@ -57,7 +58,8 @@ class Recorder {
     const silence = { step: (n) => (n <= this.#steps ? [] : null), heard: (n) => this.#heard(n) };
     const source = new Metronome(silence, { countIn: 1 });
     this.#app.player.playSource(source, { title: "Tapping", swing: 0 });
-    this.#source = source;
+    // Without sound there is no metronome; the player has said so.
+    if (this.#app.player.isPlaying) this.#source = source;
   }
 
   stop() {
@@ -117,7 +119,7 @@ class TapPanel {
     this.pad = button("Tap here", (event) => this.#clicked(event), { id: "taps-pad", class: "tap-pad", disabled: true });
     this.pad.append(this.counter);
     this.again = button("Another take", () => this.#play(this.#freedom, randomSeed()), {
-      id: "taps-again", disabled: true,
+      id: "taps-again", disabled: true, "aria-label": "Another take on the taps",
     });
     const bars = choice({
       label: "Length", value: "2", id: "taps-bars",
@@ -126,7 +128,8 @@ class TapPanel {
       onchange: (value) => { this.#bars = Number(value); },
     });
     const freedom = slider({
-      label: "Variation", min: 0.05, max: 1, step: 0.05, value: this.#freedom, text: percent, id: "taps-freedom",
+      label: "Variation", name: "Variation of the drums for taps", min: 0.05, max: 1, step: 0.05, value: this.#freedom,
+      text: percent, id: "taps-freedom",
       hint: "How far other drums may be from the likeliest ones", oninput: (value) => { this.#freedom = value; },
     });
     root.append(
@@ -183,6 +186,7 @@ class TapPanel {
       return;
     }
     this.#recorder.start(this.#bars);
+    if (!this.#recorder.isOn) return;
     this.#show();
     this.pad.focus({ preventScroll: true });
     this.#app.say("Tap along after one bar of count-in; Escape stops.");
@@ -213,8 +217,9 @@ class TapPanel {
     try {
       const beat = await this.#app.engine.tap({ taps, steps, qpm: tempo, temperature, seed, tag: "tap" });
       // The drums come with a drummer's swing, timing and velocities.
-      const patch = { swing: 0, feel: { ...this.#app.store.doc.feel, timing: 0, velocity: 0 } };
-      this.#app.setBeat("drums for taps", beat, { patch });
+      const { doc } = this.#app.store, patch = { swing: 0, feel: { ...doc.feel, timing: 0, velocity: 0 } };
+      const around = merged(doc.beat, fitted(beat, doc.beat.steps), lockMask(doc));
+      this.#app.setBeat("drums for taps", around, { patch });
       this.#app.say(`Drums for ${taps.length === 1 ? "one tap" : `${taps.length} taps`}.`);
     } catch (error) {
       if (!error.dropped) this.#app.say(error.message, "error");
@@ -235,8 +240,4 @@ function isTapKey(event) {
 
 function randomSeed() {
   return 1 + Math.floor(Math.random() * MOST_SEEDS);
-}
-
-function percent(share) {
-  return `${Math.round(100 * share)}%`;
 }
