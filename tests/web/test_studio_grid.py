@@ -300,6 +300,26 @@ def test_the_hint_is_there_once(small: StudioUser) -> None:
     assert not small.browser.find_element("id", "hint").is_displayed()
 
 
+def test_each_tab_has_its_hint_and_no_two_controls_have_one_name(page: StudioUser) -> None:
+    names = (
+        "[...document.querySelectorAll('input, select, button')].filter((one) => one.checkVisibility())"
+        ".map((one) => one.getAttribute('aria-label') ?? one.innerText)"
+    )
+    page.value("(localStorage.clear(), 1)")
+    page.open()
+    hints = []
+    for tab in ("Drums", "Melody"):
+        page.click(tab, "#tabs")
+        hints.append(page.value("document.querySelector('#hint ol').innerText"))
+        assert len(hints[-1].split("\n")) == 3
+        assert page.value(f"{names}.filter((name, i, all) => all.indexOf(name) < i)") == []
+        page.click("Got it")
+        assert not page.browser.find_element("id", "hint").is_displayed()
+    assert hints[0] != hints[1]
+    page.click("Drums", "#tabs")
+    assert not page.browser.find_element("id", "hint").is_displayed()
+
+
 def test_written_beats_come_with_tempo_and_swing_around_what_is_locked(small: StudioUser) -> None:
     from selenium.webdriver.support.ui import Select
 
@@ -325,10 +345,10 @@ def test_the_line_below_the_grid_sets_velocity_and_timing(small: StudioUser) -> 
     cell(small, SNARE, 4).click()
     line = small.browser.find_element("css selector", ".hit-line")
     assert "snare, bar 1 step 5" in line.text
-    line.find_element("css selector", "[aria-label=Velocity]").send_keys(
+    line.find_element("css selector", "[aria-label^=Velocity]").send_keys(
         key("ARROW_RIGHT"), key("ARROW_RIGHT")
     )
-    timing = line.find_element("css selector", "[aria-label=Timing]")
+    timing = line.find_element("css selector", "[aria-label^=Timing]")
     timing.send_keys(key("END"))
     assert (4, SNARE, 102, 0.5) in small.hits(BEAT)
     small.click("Undo")
@@ -454,7 +474,7 @@ def test_conditions_reach_the_model(page: StudioUser) -> None:
     selects = page.browser.find_elements("css selector", "#draw select")
     Select(selects[0]).select_by_visible_text("Funk")
     Select(selects[1]).select_by_visible_text("Fill")
-    density = page.browser.find_element("css selector", "#draw input[aria-label=Density]")
+    density = page.browser.find_element("css selector", "#draw input[aria-label^=Density]")
     density.send_keys(key("END"))
     page.value("studio.newBeat(3)")
     asked = page.value("asked[0].conditions")
@@ -471,7 +491,7 @@ def test_conditions_reach_the_model(page: StudioUser) -> None:
 
 
 def drag_slider(user: StudioUser, name: str, keys: list[str]) -> None:
-    user.browser.find_element("css selector", f"#shape input[aria-label='{name}']").send_keys(*keys)
+    user.browser.find_element("css selector", f"#shape input[aria-label^='{name}']").send_keys(*keys)
 
 
 def settled(user: StudioUser, name: str, value: float) -> None:
@@ -505,7 +525,7 @@ def test_an_edit_ends_the_sliders(page: StudioUser) -> None:
     drag_slider(page, "Hi-hat", [key("HOME")])
     settled(page, "Hi-hat", -1.5)
     cell(page, TOM, 3).click()
-    slider = page.browser.find_element("css selector", "#shape input[aria-label='Hi-hat']")
+    slider = page.browser.find_element("css selector", "#shape input[aria-label^='Hi-hat']")
     assert slider.get_attribute("value") == "0"
     undo(page)
     assert slider.get_attribute("value") == "-1.5"

@@ -84,7 +84,7 @@ async function drawBeat(app, seed) {
 }
 
 /** @returns {number} a seed that was not there before */
-export function newSeed() {
+function newSeed() {
   return Math.floor(Math.random() * MOST_SEED);
 }
 
@@ -135,7 +135,7 @@ function conditionControls(app) {
     return { ...doc, conditions: value === null ? conditions : { ...conditions, [name]: value } };
   }, { merge });
   const style = choice({
-    label: "Style", value: "", onchange: (value) => change("style", value || null),
+    label: "Style", name: "Style of the new beat", value: "", onchange: (value) => change("style", value || null),
     choices: [{ value: "", text: "Any" }, ...Object.entries(STYLES).map(([value, text]) => ({ value, text }))],
   });
   const fill = choice({
@@ -144,7 +144,7 @@ function conditionControls(app) {
   });
   const parts = [["intensity", "Intensity"], ["density", "Density"], ["syncopation", "Syncopation"]];
   const sliders = parts.map(([name, label]) => slider({
-    label, min: ANY, max: 100, step: 5, value: ANY, text: (value) => (value < 0 ? "any" : `${value}%`),
+    label, name: `${label} of the new beat`, min: ANY, max: 100, step: 5, value: ANY, text: (value) => (value < 0 ? "any" : `${value}%`),
     hint: "Compared with the beats that the model learned from; any, all the way left",
     oninput: (value) => change(name, value < 0 ? null : value / 100, name),
     onchange: () => store.settle(),

@@ -37,13 +37,13 @@ export function button(text, onclick, attributes = {}) {
 
 /**
  * A slider with its name before it and its value behind it, which keeps the width of its longest text.
- * @param {{label: string, min: number, max: number, step: number, value: number, text?: (value: number) => string,
+ * @param {{label: string, name?: string, min: number, max: number, step: number, value: number, text?: (value: number) => string,
  *   oninput: (value: number) => void, onchange?: (value: number) => void, id?: string, hint?: string}} options
- *   `text` writes the value; `onchange` is told when a drag, or a run of key presses, has ended; `hint` is a tooltip
+ *   `name` is for screen readers where another slider has the same label, and begins with it; `text` writes the value; `onchange` is told when a drag, or a run of key presses, has ended; `hint` is a tooltip
  * @returns {{root: HTMLElement, input: HTMLInputElement, set: (value: number) => void, enable: (on: boolean) => void}}
  */
-export function slider({ label, min, max, step, value, text = String, oninput, onchange, id, hint }) {
-  const input = element("input", { type: "range", min, max, step, id, title: hint, "aria-label": label });
+export function slider({ label, name = label, min, max, step, value, text = String, oninput, onchange, id, hint }) {
+  const input = element("input", { type: "range", min, max, step, id, title: hint, "aria-label": name });
   const output = element("output", { "aria-hidden": "true" });
   const widest = Math.max(text(min).length, text(max).length, text((min + max) / 2).length);
   output.style.minWidth = `${widest + 0.5}ch`;
@@ -92,13 +92,13 @@ function listenToChanges(input, onchange) {
 }
 
 /**
- * A drop-down list with its name before it.
- * @param {{label: string, choices: {value: string, text: string}[], value: string,
+ * A drop-down list with its name before it; `name` as for a slider.
+ * @param {{label: string, name?: string, choices: {value: string, text: string}[], value: string,
  *   onchange: (value: string) => void, id?: string}} options
  * @returns {{root: HTMLElement, input: HTMLSelectElement, set: (value: string) => void}}
  */
-export function choice({ label, choices, value, onchange, id }) {
-  const input = element("select", { id },
+export function choice({ label, name = label, choices, value, onchange, id }) {
+  const input = element("select", { id, "aria-label": name },
     ...choices.map((one) => element("option", { value: one.value }, one.text)));
   input.value = value;
   input.addEventListener("change", () => onchange(input.value));
@@ -119,4 +119,12 @@ export function toggle(text, on, onchange, attributes = {}) {
   const set = (value) => root.setAttribute("aria-pressed", String(value));
   set(on);
   return { root, set };
+}
+
+/**
+ * @param {number} share 0 to 1
+ * @returns {string} such as "12%"
+ */
+export function percent(share) {
+  return `${Math.round(100 * share)}%`;
 }

@@ -14,12 +14,14 @@ export function mountHitLine(app) {
   const { grid, store } = app;
   const name = element("span", { class: "hit-name" });
   const velocity = slider({
-    label: "Velocity", min: 1, max: 127, step: 1, value: 100, hint: "How hard the chosen hit is struck",
+    label: "Velocity", name: "Velocity of the chosen hit", min: 1, max: 127, step: 1, value: 100,
+    hint: "How hard the chosen hit is struck",
     oninput: (value) => grid.set("velocity", grid.step, grid.drum, value, { merge: mergeKey("velocity") }),
     onchange: () => store.settle(),
   });
   const timing = slider({
-    label: "Timing", min: -0.5, max: 0.5, step: 0.01, value: 0, hint: "How late the chosen hit is, in sixteenths",
+    label: "Timing", name: "Timing of the chosen hit", min: -0.5, max: 0.5, step: 0.01, value: 0,
+    hint: "How late the chosen hit is, in sixteenths",
     text: (value) => (Math.round(value * 100) > 0 ? "+" : "") + Math.round(value * 100) + "%",
     oninput: (value) => store.change("timing", (doc) => {
       const struck = doc.beat.velocities[grid.step * DRUM_COUNT + grid.drum];

@@ -4,7 +4,7 @@
 import { settled } from "../music/beat.js";
 import { withinSteps } from "../music/feel.js";
 import { STYLES } from "../music/styles.js";
-import { button, choice, element, slider } from "./elements.js";
+import { button, choice, element, percent, slider } from "./elements.js";
 import { Performer } from "./performer.js";
 
 const MOST_TAKES = 2 ** 31 - 1;
@@ -40,18 +40,18 @@ function controlsOf(app, performer) {
   const change = (part, merge) => app.store.change("humanize", (doc) => ({ ...doc, feel: { ...doc.feel, ...part } }),
     { merge });
   const amount = (label, key, hint) => slider({
-    label, min: 0, max: 1, step: 0.01, value: feel[key], text: percent, hint, id: `humanize-${key}`,
+    label, name: `${label} of the performance`, min: 0, max: 1, step: 0.01, value: feel[key], text: percent, hint, id: `humanize-${key}`,
     oninput: (value) => change({ [key]: value }, `feel-${key}`), onchange: () => app.store.settle(),
   });
   const timing = amount("Timing", "timing", "How much of the drummer's timing is added to yours");
   const velocity = amount("Velocity", "velocity", "How far velocities go from yours to the drummer's");
   const style = choice({
-    label: "Style", value: feel.style ?? "", id: "humanize-style",
+    label: "Style", name: "Style of the performance", value: feel.style ?? "", id: "humanize-style",
     choices: [{ value: "", text: "Any" }, ...Object.entries(STYLES).map(([value, text]) => ({ value, text }))],
     onchange: (value) => change({ style: value || null }),
   });
   const freedom = slider({
-    label: "Variation", min: 0.05, max: 1, step: 0.05, value: feel.freedom, text: percent, id: "humanize-freedom",
+    label: "Variation", name: "Variation of the performance", min: 0.05, max: 1, step: 0.05, value: feel.freedom, text: percent, id: "humanize-freedom",
     hint: "How far another take may be from the typical one",
     oninput: (value) => change({ freedom: value }, "feel-freedom"), onchange: () => app.store.settle(),
   });
@@ -85,8 +85,4 @@ async function writeIntoGrid(app, performer) {
     feel: { ...doc.feel, timing: 0, velocity: 0 },
   }));
   app.say("The grid now holds the beat as it was played; undo brings yours back.");
-}
-
-function percent(share) {
-  return `${Math.round(100 * share)}%`;
 }

@@ -20,7 +20,7 @@ export function mountShape(root, app) {
   const { store } = app, names = Object.keys(model.attributes);
   const mover = makeMover(app, names, () => show(store.doc));
   const sliders = names.map((name) => slider({
-    label: LABELS[name] ?? titled(name), min: -MOST_AMOUNT, max: MOST_AMOUNT, step: 0.05, value: 0, text: signed,
+    label: labelOf(name), name: `${labelOf(name)} of this beat`, min: -MOST_AMOUNT, max: MOST_AMOUNT, step: 0.05, value: 0, text: signed,
     hint: "1 is as far as from the lowest quarter of beats to the highest",
     oninput: (value) => mover.move(name, value),
     onchange: () => mover.settle(),
@@ -32,7 +32,7 @@ export function mountShape(root, app) {
   store.subscribe(show);
   show(store.doc);
   root.append(element("h2", {}, "Shape"),
-    element("p", {}, "Moves the beat in the model's space, from how it is now. At 0 it is as it was."),
+    element("p", {}, "Moves the beat towards more or less of each of these. At 0 it is exactly as it was."),
     ...sliders.map((one) => one.root));
   sliders.forEach((one) => one.enable(false));
   app.engine.ready.then(() => sliders.forEach((one) => one.enable(true)), () => {});
@@ -111,7 +111,8 @@ function signed(value) {
   return (value > 0 ? "+" : value < 0 ? "\u2212" : "") + Math.abs(value).toFixed(2);
 }
 
-function titled(name) {
+function labelOf(name) {
+  if (Object.hasOwn(LABELS, name)) return LABELS[name];
   const text = name.replaceAll("_", " ");
   return text[0].toUpperCase() + text.slice(1);
 }
