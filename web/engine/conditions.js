@@ -9,7 +9,7 @@ export const STYLES = [
 const VALUES = ["tempo", "fill", "intensity", "density", "syncopation"];
 
 /** Numbers of a row of conditions. */
-export const CONDITION_WIDTH = STYLES.length + 2 * VALUES.length;
+const CONDITION_WIDTH = STYLES.length + 2 * VALUES.length;
 
 const DRUMS = 9;
 const SNARE_AND_TOMS = 0b1110010;

@@ -4,16 +4,16 @@ import { conditionRow, hasConditions, isMeasurable, missOf } from "./conditions.
 import { normals, uniforms } from "./random.js";
 
 /** Candidates of a clip that has a measurable condition, at most. */
-export const CANDIDATES = 8;
+const CANDIDATES = 8;
 /** Candidates that are drawn together before they are measured. */
 const AT_ONCE = 4;
 /**
  * How far from its conditions a candidate may be, for no more to be drawn: past a tenth of all beats. Python
  * draws all candidates, which takes this page a second.
  */
-export const NEAR_ENOUGH = 0.1;
+const NEAR_ENOUGH = 0.1;
 /** Strength of the conditions, as in `sample.py`. */
-export const GUIDANCE = 2;
+const GUIDANCE = 2;
 /** Candidates, temperature and guidance of a last bar that is to be a fill, at least; see sampling.py. */
 export const FILL = { candidates: 24, temperature: 1, guidance: 3 };
 

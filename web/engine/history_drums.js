@@ -117,7 +117,7 @@ export class HistoryPlayer {
  * @param {{uniforms: Float32Array|null, temperature: number, candidates?: number}} options as for `decode`.
  * @returns {Uint16Array} `[clips or candidates, steps]`.
  */
-export function decodeTogether(voices, { uniforms, temperature, candidates = 1 }) {
+function decodeTogether(voices, { uniforms, temperature, candidates = 1 }) {
   const heard = voices.filter(({ weight }) => weight !== 0);
   const { player, given } = heard[0];
   const { steps, depth } = player;

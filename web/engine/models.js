@@ -137,7 +137,7 @@ export class MusicVaeModel extends LatentModel {
 }
 
 /** A model of velocities and timing. */
-export class GrooveModel {
+class GrooveModel {
   constructor(weights, packaged) {
     this.name = packaged.name;
     this.player = new GroovePlayer(weights, packaged.config);

@@ -4,15 +4,15 @@
 // steps * DRUM_COUNT, at step * DRUM_COUNT + drum. Velocity 0 means not struck, else 1 to 127. Offsets are in steps
 // (sixteenths), -0.5 to 0.5, positive is late. Beats are never changed once made: every operation makes a new one.
 
+import { DRUM_CLASSES } from "./drum_classes.js";
+
 /**
  * @typedef {{steps: number, velocities: Uint8Array, offsets: Float32Array}} Beat
  * @typedef {{step: number, drum: number, velocity: number, offset: number}} Hit
  */
 
-/** The drums in the order of preprocess/drums/drum_classes.py. */
-export const DRUM_NAMES = Object.freeze([
-  "kick", "snare", "closed hi-hat", "open hi-hat", "low tom", "mid tom", "high tom", "crash", "ride",
-]);
+/** What the drums are called, in the order of a token's bits. */
+export const DRUM_NAMES = Object.freeze(DRUM_CLASSES.map(({ name }) => name));
 
 export const DRUM_COUNT = 9;
 

@@ -8,7 +8,7 @@ import { drumNotes } from "./drum_maps.js";
 import { notesOfBeats } from "./midi_notes.js";
 import { roundHalfEven } from "./rounding.js";
 
-export const TICKS_PER_QUARTER = 480;
+const TICKS_PER_QUARTER = 480;
 export const DRUM_CHANNEL = 9;
 
 const SIXTEENTH = TICKS_PER_QUARTER / 4;

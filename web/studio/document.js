@@ -33,7 +33,7 @@ const FIRST_BEAT = [
 ];
 
 /** @returns {import("../music/beat.js").Beat} what is on the grid at first, four bars */
-export function firstBeat() {
+function firstBeat() {
   const found = [];
   for (const [drum, row] of FIRST_BEAT) {
     [...row.replaceAll(" ", "")].forEach((letter, step) => {

@@ -16,7 +16,7 @@ const FEWEST_NOTES = 2;
  * @param {number} temperature
  * @returns {Promise<Int16Array>}
  */
-export async function melodyOfSeed(engine, seed, temperature) {
+async function melodyOfSeed(engine, seed, temperature) {
   const z = normals(seed, engine.model(ROLE).zSize);
   return tidied(await engine.decode({ role: ROLE, z, n: 1, temperature, seed }));
 }

@@ -4,10 +4,10 @@ import { MELODY_STEPS, MELODY_STEPS_PER_BAR, MELODY_VELOCITY, tidied } from "../
 import { melodyClip } from "../music/melody_clip.js";
 import { notesOfMelody } from "../music/midi_notes.js";
 import { midiBytes } from "../music/midi_writer.js";
-import { TEMPO_RANGE } from "./document.js";
 import { dragLink } from "./drag_link.js";
 import { button, element } from "./elements.js";
 import { VOICES } from "./melody_state.js";
+import { opened } from "./opening.js";
 import { loopWav } from "./saving.js";
 
 /**
@@ -74,11 +74,7 @@ function opening(app) {
  */
 function openMelody(app, bytes, name) {
   const { tokens, qpm, remarks } = melodyClip(bytes, name, { steps: MELODY_STEPS, name: "the page" });
-  const [slowest, fastest] = TEMPO_RANGE, tempo = Math.round(10 * Math.min(fastest, Math.max(slowest, qpm))) / 10;
+  const { tempo, sentences } = opened(name, qpm, remarks);
   app.store.change(`open ${name}`, (doc) => ({ ...doc, tempo, melody: { ...doc.melody, tokens: tidied(tokens) } }));
-  app.say([`Opened ${name} at ${tempo} BPM.`, ...remarks.map(capitalized)].join(" "));
-}
-
-function capitalized(text) {
-  return text[0].toUpperCase() + text.slice(1);
+  app.say(sentences);
 }

@@ -47,19 +47,20 @@ export function mountMelody(root, app) {
 function hear(app, pitch) {
   if (app.player.isPlaying) return;
   const { part } = VOICES[app.store.doc.melody.voice];
-  app.player.audition?.({ pitch, velocity: MELODY_VELOCITY, length: 1, offset: 0, part }, HEARD_SECONDS);
+  app.player.audition({ pitch, velocity: MELODY_VELOCITY, length: 1, offset: 0, part }, HEARD_SECONDS);
 }
 
 function drawing({ app, melody, set }) {
-  const model = app.engine?.model(MELODY_ROLE);
+  const model = app.engine.model(MELODY_ROLE);
   const draw = button("New melody", () => newMelody({ app, melody, set }), {
     id: "new-melody", class: "primary", disabled: !model, title: model ? "N" : "This page has no model of melodies.",
   });
   if (model) app.newMelody = () => newMelody({ app, melody, set });
   const warmth = slider({
     label: "Temperature", min: TEMPERATURE.least, max: TEMPERATURE.most, step: 0.05, value: melody().temperature,
-    text: (value) => value.toFixed(2), id: "melody-temperature", hint: "Low is plain and sure, high is adventurous.",
+    text: (value) => value.toFixed(2), id: "melody-temperature", hint: "Low is likely, high is adventurous",
     oninput: (temperature) => set("temperature", { temperature }, { merge: "melody temperature" }),
+    onchange: () => app.store.settle(),
   });
   const voice = choice({
     label: "Voice", id: "melody-voice", value: String(melody().voice),

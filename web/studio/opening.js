@@ -65,21 +65,25 @@ async function bytesOf(file) {
 }
 
 function openBeat(app, bytes, name) {
-  const steps = app.currentBeat().steps;
-  const { beat, qpm, remarks } = drumClip(bytes, name, { steps });
-  const { tempo, said } = tempoOf(qpm);
+  const { beat, qpm, remarks } = drumClip(bytes, name, { steps: app.currentBeat().steps });
+  const { tempo, sentences } = opened(name, qpm, remarks);
   // The file's own swing is in the offsets of its hits.
   app.setBeat(`open ${name}`, beat, { patch: { tempo, swing: 0 } });
-  // The commands print remarks behind the file's name.
-  const sentences = remarks.map((remark) => remark[0].toUpperCase() + remark.slice(1));
-  app.say([`Opened ${name} at ${tempo} BPM.`, ...said, ...sentences].join(" "));
+  app.say(sentences);
 }
 
-/** A file's tempo as the page takes it: within its range, in tenths. */
-function tempoOf(qpm) {
+/**
+ * What a page takes of a file besides its clip, and says of it.
+ * @param {string} name
+ * @param {number} qpm of the file
+ * @param {string[]} remarks as the commands print them behind the file's name
+ * @returns {{tempo: number, sentences: string}} the tempo within the page's range, in tenths
+ */
+export function opened(name, qpm, remarks) {
   const [slowest, fastest] = TEMPO_RANGE;
   const tempo = Math.round(10 * Math.min(fastest, Math.max(slowest, qpm))) / 10;
-  const outside = qpm < slowest - 0.05 || qpm > fastest + 0.05;
-  const said = outside ? [`Its own tempo, ${Math.round(qpm)} BPM, is outside ${slowest} to ${fastest}.`] : [];
-  return { tempo, said };
+  const isOutside = qpm < slowest - 0.05 || qpm > fastest + 0.05;
+  const own = isOutside ? [`Its own tempo, ${Math.round(qpm)} BPM, is outside ${slowest} to ${fastest}.`] : [];
+  const capitalized = remarks.map((remark) => remark[0].toUpperCase() + remark.slice(1));
+  return { tempo, sentences: [`Opened ${name} at ${tempo} BPM.`, ...own, ...capitalized].join(" ") };
 }

@@ -91,7 +91,7 @@ export function withoutPart(doc, index) {
  * @param {Part} part
  * @returns {import("../music/beat.js").Beat[]} a beat of one bar each
  */
-export function partBars(part) {
+function partBars(part) {
   return barsOf(part.played ?? part.beat).slice(...part.bars);
 }
 

@@ -3,8 +3,6 @@
 import { MOST_SWING, TEMPO_RANGE } from "./document.js";
 import { button, element, slider } from "./elements.js";
 
-const FIRST_VOLUME = 80;
-
 /**
  * @param {HTMLElement} root
  * @param {Object} app see main.js; gets `slots.save`
@@ -14,7 +12,7 @@ export function mountTransport(root, app) {
   root.append(
     playButton(app), ...tempoAndSwing(app),
     slider({
-      label: "Volume", min: 0, max: 100, step: 1, value: FIRST_VOLUME, text: (value) => `${value}%`,
+      label: "Volume", min: 0, max: 100, step: 1, value: 100 * app.player.volume, text: (value) => `${value}%`,
       oninput: (value) => { app.player.volume = value / 100; },
     }).root,
     element("span", { class: "buttons" }, ...historyButtons(app), app.slots.save, linkButton(app)),
