@@ -1,8 +1,11 @@
 """Pages of a few lines that import modules of `web/`, and what their JavaScript answers."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.helpers.browser import headless_chromium
 from web.bundle import bundle
 
 
@@ -20,6 +23,22 @@ def open_module(browser: Any, folder: Path, text: str, markup: str = "") -> None
     page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>test</title><body>{markup}'
     path.write_text(f"{page}<script>\n{bundle('test.js', text)}</script></body></html>", encoding="utf-8")
     browser.get(path.as_uri())
+
+
+@contextmanager
+def module_browser(folder: Path, text: str, markup: str = "") -> Iterator[Any]:
+    """A headless Chromium with such a page open.
+
+    Args:
+        folder: an empty one.
+        text, markup: as for `open_module`.
+    """
+    browser = headless_chromium(folder / "profile")
+    try:
+        open_module(browser, folder, text, markup)
+        yield browser
+    finally:
+        browser.quit()
 
 
 def answer_of(browser: Any, script: str, *arguments: Any) -> Any:

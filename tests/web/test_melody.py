@@ -8,9 +8,8 @@ import pytest
 
 import configs
 from preprocess.converters.melody import FIRST_PITCH, NOTE_OFF, MelodyConverter
-from tests.helpers.browser import headless_chromium
 from tests.helpers.drum_sequences import SIXTEENTH
-from tests.helpers.module_page import answer_of, open_module
+from tests.helpers.module_page import answer_of, module_browser
 from tests.helpers.pitched_sequences import pitched
 
 STEPS = 32
@@ -21,10 +20,8 @@ ENTRY = f'import {{ {NAMES} }} from "./music/melody.js";\nObject.assign(window, 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A headless Chromium with the module's functions in `window`."""
-    browser = headless_chromium(tmp_path_factory.mktemp("profile"))
-    open_module(browser, tmp_path_factory.mktemp("page"), ENTRY)
-    yield browser
-    browser.quit()
+    with module_browser(tmp_path_factory.mktemp("page"), ENTRY) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")

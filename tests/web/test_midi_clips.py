@@ -15,9 +15,8 @@ from common.errors import InputError
 from models import families
 from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
 from tests.fuzz.midi_inputs import midi_input
-from tests.helpers.browser import headless_chromium
 from tests.helpers.midi_bytes import END, Events, delta, meter, midi, struck, tempo, track
-from tests.helpers.module_page import open_module
+from tests.helpers.module_page import module_browser
 from tests.preprocess.midi.test_reader import BAD, FINE, FORGIVEN
 from workflows.midi_clips.clip import Clip, read_clip
 
@@ -61,10 +60,8 @@ Case = tuple[str, bytes, int | None]
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    browser = headless_chromium(tmp_path_factory.mktemp("profile"))
-    open_module(browser, tmp_path_factory.mktemp("page"), ENTRY)
-    yield browser
-    browser.quit()
+    with module_browser(tmp_path_factory.mktemp("page"), ENTRY) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")

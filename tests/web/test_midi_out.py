@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from render.drum_maps import DRUM_MAPS, DRUM_NAMES
-from tests.helpers.browser import headless_chromium
-from tests.helpers.module_page import answer_of, open_module
+from tests.helpers.module_page import answer_of, module_browser
 
 ENTRY = """
 import { Player } from "./sound/player.js";
@@ -80,10 +79,8 @@ ALL_OFF = [[SILENCE + 9, 123, 0], [SILENCE, 123, 0]]
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A headless Chromium with the modules in `window`."""
-    browser = headless_chromium(tmp_path_factory.mktemp("profile"))
-    open_module(browser, tmp_path_factory.mktemp("page"), ENTRY)
-    yield browser
-    browser.quit()
+    with module_browser(tmp_path_factory.mktemp("page"), ENTRY) as browser:
+        yield browser
 
 
 def staged(page: Any, options: str, script: str, result: str = "sent") -> Any:

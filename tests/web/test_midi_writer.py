@@ -12,8 +12,7 @@ from preprocess.midi.reader import read_midi_file
 from preprocess.note_sequence import NoteSequence
 from render.drum_maps import DRUM_MAPS
 from render.midi import Style, midi_bytes
-from tests.helpers.browser import headless_chromium
-from tests.helpers.module_page import open_module
+from tests.helpers.module_page import module_browser
 
 DRUMS = len(REDUCED_DRUM_CLASSES)
 ENTRY = """
@@ -41,10 +40,8 @@ return arguments[0].map(({ style, beats, melody }) =>
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    browser = headless_chromium(tmp_path_factory.mktemp("profile"))
-    open_module(browser, tmp_path_factory.mktemp("page"), ENTRY)
-    yield browser
-    browser.quit()
+    with module_browser(tmp_path_factory.mktemp("page"), ENTRY) as browser:
+        yield browser
 
 
 def written(page: Any, cases: list[dict[str, Any]]) -> list[bytes]:

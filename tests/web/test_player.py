@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.browser import headless_chromium
-from tests.helpers.module_page import answer_of, open_module
+from tests.helpers.module_page import answer_of, module_browser
 
 ENTRY = """
 import { AudioClock } from "./sound/audio_clock.js";
@@ -63,10 +62,8 @@ FIRST = 100.08
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A headless Chromium with the modules in `window`."""
-    browser = headless_chromium(tmp_path_factory.mktemp("profile"))
-    open_module(browser, tmp_path_factory.mktemp("page"), ENTRY, "<button>go</button>")
-    yield browser
-    browser.quit()
+    with module_browser(tmp_path_factory.mktemp("page"), ENTRY, "<button>go</button>") as browser:
+        yield browser
 
 
 def rehearsed(page: Any, options: str, script: str) -> dict[str, Any]:

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.helpers.browser import headless_chromium
-from tests.helpers.module_page import answer_of, open_module
+from tests.helpers.module_page import answer_of, module_browser
 
 ENTRY = """
 import { swung, unswung } from "./music/swing.js";
@@ -35,10 +34,8 @@ window.heard = async (seconds, play, rate = 44100) => {
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A headless Chromium with the modules in `window`."""
-    browser = headless_chromium(tmp_path_factory.mktemp("profile"))
-    open_module(browser, tmp_path_factory.mktemp("page"), ENTRY)
-    yield browser
-    browser.quit()
+    with module_browser(tmp_path_factory.mktemp("page"), ENTRY) as browser:
+        yield browser
 
 
 def heard(page: Any, seconds: float, play: str) -> np.ndarray:

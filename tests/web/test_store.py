@@ -5,19 +5,14 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.browser import headless_chromium
-from tests.helpers.module_page import answer_of, open_module
+from tests.helpers.module_page import answer_of, module_browser
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    driver = headless_chromium(tmp_path_factory.mktemp("profile"))
-    try:
-        text = 'import { Store } from "./studio/store.js";\n\nwindow.Store = Store;\n'
-        open_module(driver, tmp_path_factory.mktemp("page"), text)
+    text = 'import { Store } from "./studio/store.js";\n\nwindow.Store = Store;\n'
+    with module_browser(tmp_path_factory.mktemp("page"), text) as driver:
         yield driver
-    finally:
-        driver.quit()
 
 
 def test_undo_and_redo_walk_through_the_very_documents(browser: Any) -> None:
