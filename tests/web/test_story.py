@@ -46,7 +46,7 @@ def cell(user: StudioUser, drum: int, step: int) -> Any:
 def set_slider(user: StudioUser, panel: str, label: str, value: float) -> None:
     """Move a slider, as a drag of its thumb does."""
     user.browser.execute_script(
-        "const input = document.querySelector(`#${arguments[0]} input[aria-label='${arguments[1]}']`);"
+        "const input = document.querySelector(`#${arguments[0]} input[aria-label^='${arguments[1]}']`);"
         "input.scrollIntoView({ block: 'center' }); input.value = arguments[2];"
         "for (const kind of ['input', 'change']) input.dispatchEvent(new Event(kind, { bubbles: true }));",
         panel,
