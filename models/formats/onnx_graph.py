@@ -1,7 +1,7 @@
 """Building ONNX graphs straight from weights: operators by name, and the layers that our models share.
 
-Operator set 17 and version 8 of the file format are those of ONNX Runtime 1.13 (2022), so that older hosts load what is
-exported here.
+Operator set 17 and version 8 of the file format are of 2022, so that older hosts load what is exported here; ONNX Runtime
+1.15 is the oldest that was tried.
 """
 
 from collections.abc import Mapping, Sequence

@@ -185,6 +185,18 @@ def test_the_encoder_is_that_of_the_numpy_engine(folder_of: Any, name: str) -> N
         assert expected.std() > 0.01
 
 
+def test_the_example_in_the_documentation_plays_beats(
+    folder_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "docs" / "sharing.md").read_text()
+    example = next(b for b in re.findall(r"```python\n(.*?)```", text, re.S) if 'decode("exported"' in b)
+    (tmp_path / "exported").symlink_to(folder_of("histdec-drum_4bar"))
+    monkeypatch.chdir(tmp_path)
+    names = dict(host())
+    exec(example, names)
+    assert names["tokens"].shape == (4, 64) and len(np.unique(names["tokens"])) > 5
+
+
 def test_a_host_that_draws_from_the_logits_itself_gets_the_same_tokens() -> None:
     graph = Graph("draw")
     logits = graph.input("logits", "float32", ["n", 50], "")
