@@ -17,6 +17,8 @@ from render.midi import Style, midi_bytes
 from tests.fuzz.midi_inputs import midi_input
 from tests.helpers.panel_user import DRUMS, PanelUser, panel_user, sequence_of
 
+pytestmark = pytest.mark.slow
+
 STEPS = 64
 
 DROP = """
@@ -226,7 +228,6 @@ def odd_files() -> list[tuple[str, bytes | int]]:
     return files
 
 
-@pytest.mark.slow
 def test_500_files_leave_the_page_working(user: PanelUser) -> None:
     files = odd_files()
     results: list[Any] = []

@@ -16,6 +16,8 @@ from tests.helpers.panel_user import DRUMS, PanelUser, panel_user, sequence_of
 from workflows.flags.grooves import HUMANIZE_CONFIG
 from workflows.grooves.performing import humanized
 
+pytestmark = pytest.mark.slow
+
 STEPS, TICKS, QPM = 64, 120, 96.0
 MIDI = "beat_96bpm.mid"
 

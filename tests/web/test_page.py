@@ -370,6 +370,7 @@ def open_page(browser: Any, path: Path) -> None:
     assert browser.execute_async_script(ready) is None
 
 
+@pytest.mark.slow
 def test_the_page_opens_from_the_file_system_and_loads_nothing(browser: Any, shipped: Path) -> None:
     open_page(browser, shipped)
     assert browser.title == "Beat studio"
@@ -381,6 +382,7 @@ def test_the_page_opens_from_the_file_system_and_loads_nothing(browser: Any, shi
     assert errors_of(browser) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("as_run", [False, True])
 def test_ones_own_model_plays(browser: Any, tmp_path: Path, as_run: bool) -> None:
     flag = f"--checkpoint_file={EDITOR}"
@@ -401,6 +403,7 @@ def test_ones_own_model_plays(browser: Any, tmp_path: Path, as_run: bool) -> Non
     assert errors_of(browser) == []
 
 
+@pytest.mark.slow
 def test_a_page_with_hostile_names_opens_and_stays_as_it_is(browser: Any, tmp_path: Path) -> None:
     beat = {"name": HOSTILE, "style": HOSTILE, "qpm": 120, "swing": 0, "steps": 64, "hits": [[0, 0, 100]]}
     path = tmp_path / "studio.html"
@@ -411,6 +414,7 @@ def test_a_page_with_hostile_names_opens_and_stays_as_it_is(browser: Any, tmp_pa
     assert errors_of(browser) == []
 
 
+@pytest.mark.slow
 def test_even_an_element_that_came_in_could_not_run_or_send_anything(browser: Any, shipped: Path) -> None:
     """The policy of the page, behind all else."""
     open_page(browser, shipped)
