@@ -56,7 +56,8 @@ const WHY = {
  */
 export function findClip(source, fileName, wanted, bar = null) {
   if (bar !== null && bar > source.bars.length) {
-    const message = `${fileName}: has ${source.bars.length} bars, so no clip begins at bar ${bar}.`;
+    const { length } = source.bars;
+    const message = `${fileName}: has ${length} bar${length === 1 ? "" : "s"}, so no clip begins at bar ${bar}.`;
     throw new MidiError(message, "bad_flag");
   }
   const finder = new Finder(source, wanted);
