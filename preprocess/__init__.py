@@ -12,6 +12,7 @@ example_forms                  the forms of an example's arrays
 example_proto                  tf.train.Example without TensorFlow
 groove                         the command: a selection of the Groove MIDI Dataset
 groove_dataset                 the Groove MIDI Dataset by its table
+groove_download                the Groove MIDI Dataset from its address
 keyboard                       the piano's keys and pitch classes
 midi                           MIDI files: bytes, events, bars and tempo
 note_sequence                  note-seq's protobuf, without its slow import
