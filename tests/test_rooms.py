@@ -123,6 +123,7 @@ COVERED_BY = {
 OF_SEVERAL = {
     "tests/fuzz/*": "mutated and hostile inputs of every reader",
     "tests/models/piano/test_scheduled_sampling.py": "models/piano/model.py, while it trains on its own draws",
+    "tests/test_colab_notebook.py": "colab.ipynb",
     "tests/test_data_selection_notebook.py": "data_selection.ipynb",
     "tests/test_default_models.py": "which model each command takes",
     "tests/test_drum_meters.py": "drums in 3/4, 6/8, 12/8 and triplets, from MIDI to MIDI",
