@@ -20,7 +20,7 @@ EXTRA_OF = {
     "torch": "torch",
     "sklearn": "evaluate",
     "scipy": "evaluate",
-    "note_seq": "scores",
+    "note_seq": "note-seq",
     "onnx": "onnx",
     "huggingface_hub": "hub",
 }

@@ -25,7 +25,6 @@ COVERED_BY = {
     "benchmarks/random_batches.py": "tests/test_parity_with_magenta.py",
     "benchmarks/torch_baseline.py": "tests/models/formats/test_torch.py",
     "catalog/*.py": "tests/test_configs.py",
-    "common/extras.py": "tests/test_install.py",
     "common/signals.py": "tests/common/test_console.py",
     "experiments/*.py": "tests/experiments/test_report.py",
     "export.py": "tests/models/formats/test_magenta_js.py",
