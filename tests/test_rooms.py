@@ -125,6 +125,7 @@ OF_SEVERAL = {
     "tests/test_colab_notebook.py": "colab.ipynb",
     "tests/test_data_selection_notebook.py": "data_selection.ipynb",
     "tests/test_default_models.py": "which model each command takes",
+    "tests/test_documented_commands.py": "the commands in README, docs and cards",
     "tests/test_drum_meters.py": "drums in 3/4, 6/8, 12/8 and triplets, from MIDI to MIDI",
     "tests/test_examples.py": "the examples in docstrings",
     "tests/test_install.py": "`pip install .`, and the commands there",
