@@ -1,7 +1,7 @@
 """MusicVAE's decoders as ONNX graphs: what z says about a clip, and one step.
 
 A conductor without autoregression depends on z alone, so it is run by the first graph. Both kinds of decoder are then one
-loop: the states are taken anew from what was prepared where a segment begins.
+loop: where a segment begins, the states are replaced by those that the first graph prepared.
 """
 
 from typing import TYPE_CHECKING, Any, NamedTuple

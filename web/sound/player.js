@@ -45,7 +45,7 @@ export class Player {
   }
 
   /**
-   * Starts, or starts anew; to be called from a click or a key press the first time.
+   * Starts, or starts again from the beginning; to be called from a click or a key press the first time.
    * @param {number} first the step to begin with
    * @returns {Promise<void>} when it has started, or was stopped meanwhile
    * @throws {Error} with a sentence where the browser plays no sound

@@ -64,7 +64,7 @@ class ArrangementPanel {
     if (["parts", "arrangement", "tempo"].some((key) => doc[key] !== before?.[key])) this.showLength();
   }
 
-  // The cards are made anew; what has the focus keeps it.
+  // The cards are rebuilt; what has the focus keeps it.
   showParts(doc) {
     const focused = document.activeElement, card = focused?.closest?.(".part");
     const place = card && this.parts.contains(card)

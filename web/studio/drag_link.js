@@ -3,14 +3,14 @@
 import { MIDI_TYPE } from "./downloads.js";
 import { element } from "./elements.js";
 
-// Until the link's file is made anew after a change.
+// How long after a change the link's file is made again.
 const LINK_MS = 300;
 
 /**
  * @param {() => {name: string, bytes: Uint8Array}} make the file as it is now
  * @param {Object<string, *>} [attributes] of the link
  * @returns {{link: HTMLAnchorElement, renew: () => void}} `renew` is to be called after changes: it has the file made
- *   anew in a moment. It is made anew in any case when the link is touched, so that what is saved is never old.
+ *   again in a moment. It is made again in any case when the link is touched, so that what is saved is never old.
  */
 export function dragLink(make, attributes = {}) {
   const link = element("a", { class: "file", draggable: "true", ...attributes });

@@ -31,8 +31,8 @@ export class Transport {
 
   /**
    * @param {{beat: () => import("../music/beat.js").Beat, inPlace: () => Source | null, tempo: number, swing: number,
-   *   volume: number, onproblem: (sentence: string) => void}} options `beat`: what is heard of the grid, asked anew for
-   *   each step; `inPlace`: what plays in place of the beat where another tab is open; `volume` 0 to 1
+   *   volume: number, onproblem: (sentence: string) => void}} options `beat`: what is heard of the grid, asked for
+   *   at each step; `inPlace`: what plays in place of the beat where another tab is open; `volume` 0 to 1
    */
   constructor(options) {
     this.#options = options;
