@@ -247,7 +247,7 @@ def test_models_that_can_not_fill_in_say_so(groove: Path, beat: Path, tmp_path: 
     [
         ("cat-mel_2bar_small", ()),
         ("cat-mel_2bar_med_chords", ("--chords=C Am",)),
-        ("hier-trio_16bar", ()),
+        pytest.param("hier-trio_16bar", (), marks=pytest.mark.slow),
         ("groovae_2bar_humanize", ()),
     ],
 )

@@ -125,6 +125,7 @@ def test_samples_of_a_length_in_bars(run_dir: Path, tmp_path: Path, capsys: pyte
         assert ticks == 3 * 4 * 480
 
 
+@pytest.mark.slow
 def test_the_same_seed_plays_the_same(run_dir: Path, tmp_path: Path) -> None:
     for folder, count in (("a", 3), ("b", 1)):
         flags = [f"--run_dir={run_dir}", f"--output_dir={tmp_path / folder}", f"--num_outputs={count}"]
@@ -190,7 +191,8 @@ def test_begins_with_a_chord(run_dir: Path, tmp_path: Path) -> None:
     assert np.flatnonzero(keys[0]).tolist() == [39, 43, 46]
 
 
-def test_goes_on_from_each_beginning_of_a_file_of_the_seed(run_dir: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_goes_on_from_each_beginning_of_an_initiator_file(run_dir: Path, tmp_path: Path) -> None:
     beginnings = {
         "initiator": [
             {"name": "C_major", "seq": [{"notes": [60, 64, 67]}, {"notes": []}]},
@@ -303,6 +305,7 @@ def test_half_precision_is_refused(run_dir: Path, pieces: Path, tmp_path: Path) 
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_classes_without_keys_are_trained_and_scored(pieces: Path, tmp_path: Path) -> None:
     """There is nothing to draw or to play, and nothing fails for it."""
     path = tmp_path / "classes.toml"

@@ -31,6 +31,7 @@ def damage(path: Path) -> None:
     path.write_bytes(data)
 
 
+@pytest.mark.slow
 def test_damaged_checkpoints_are_left_out_and_a_run_of_damaged_ones_is_refused(
     patterns_tfrecord: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:

@@ -64,6 +64,7 @@ def test_more_samples_begin_with_the_same_ones(tiny: Path, tmp_path: Path) -> No
     assert three[:2] == two
 
 
+@pytest.mark.slow
 def test_a_backend_plays_what_numpy_plays(tiny: Path, tmp_path: Path) -> None:
     keras = pytest.importorskip("keras")
     for backend in ("numpy", keras.backend.backend()):
