@@ -1,11 +1,15 @@
 """Someone who uses the studio page in a browser: looks for buttons by what they say, presses keys, and saves files."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from preprocess.drums.drum_classes import REDUCED_DRUM_CLASSES
 from preprocess.midi.reader import read_midi
+from tests.helpers.browser import headless_chromium
+from tests.helpers.studio_page import write_studio
 
 SECONDS = 30
 """How long something may take before a test gives up."""
@@ -42,7 +46,7 @@ class StudioUser:
         )
 
     def open(self, address: str = "") -> None:
-        """Open the page anew, with the part of a link behind `#`."""
+        """Open the page again, with the part of a link behind `#`."""
         self.browser.get("about:blank")
         self.browser.get(self.page.as_uri() + (f"#{address}" if address else ""))
         self.wait("window.studio")
@@ -143,3 +147,22 @@ def hits_of_midi(data: bytes, qpm: float) -> list[Hit]:
         step = round(place)
         found.append((step, DRUM_OF_PITCH[note.pitch], note.velocity, round((place - step) * 120) / 120))
     return sorted(found)
+
+
+@contextmanager
+def studio_user(folder: Path) -> Iterator[StudioUser]:
+    """Someone in a browser of their own, before the page is opened.
+
+    Args:
+        folder: an empty one.
+    """
+    browser = headless_chromium(folder / "profile", "window-size=1280,1000", log=True)
+    try:
+        yield StudioUser(browser, write_studio(folder), folder / "saved")
+    finally:
+        browser.quit()
+
+
+def errors_of(browser: Any) -> list[str]:
+    """What a page has written to the console as errors since the last call."""
+    return [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]

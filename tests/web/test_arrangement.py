@@ -7,9 +7,7 @@ import mido
 import numpy as np
 import pytest
 
-from tests.helpers.browser import headless_chromium
-from tests.helpers.studio_page import write_studio
-from tests.helpers.studio_user import Hit, StudioUser, hits_of_midi
+from tests.helpers.studio_user import Hit, StudioUser, errors_of, hits_of_midi, studio_user
 
 pytestmark = pytest.mark.slow
 
@@ -19,12 +17,8 @@ PARTS = "studio.store.doc.parts"
 
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudioUser]:
-    folder = tmp_path_factory.mktemp("arrangement")
-    browser = headless_chromium(folder / "profile", "window-size=1280,1000", log=True)
-    try:
-        yield StudioUser(browser, write_studio(folder), folder / "saved")
-    finally:
-        browser.quit()
+    with studio_user(tmp_path_factory.mktemp("arrangement")) as user:
+        yield user
 
 
 @pytest.fixture
@@ -34,11 +28,9 @@ def user(opened: StudioUser) -> Iterator[StudioUser]:
     opened.browser.execute_script(
         f"studio.store.change('set up', (doc) => ({{ ...doc, tempo: {QPM}, swing: 0 }}))"
     )
-    opened.browser.get_log("browser")
+    errors_of(opened.browser)
     yield opened
-    assert [
-        entry["message"] for entry in opened.browser.get_log("browser") if entry["level"] == "SEVERE"
-    ] == []
+    assert errors_of(opened.browser) == []
 
 
 def three_parts(user: StudioUser) -> None:

@@ -60,7 +60,7 @@ def connected(user: PanelUser) -> PanelUser:
 
 
 def played(user: PanelUser, bars: float) -> list[tuple[str, list[int], float]]:
-    """Play so many bars and stop; what was sent to which port, in order of time."""
+    """Play a number of bars and stop; what was sent to which port, in order of time."""
     user.run("sent.length = 0; studio.player.start()")
     user.wait("studio.player.position > arguments[0]", bars * 16)
     user.run("studio.player.stop()")

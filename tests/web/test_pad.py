@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 
 from patterns.for_page import page_patterns
-from tests.helpers.browser import headless_chromium
 from tests.helpers.module_page import answer_of, open_module
-from tests.helpers.studio_page import write_studio
-from tests.helpers.studio_user import StudioUser, hits_of_midi
+from tests.helpers.studio_user import StudioUser, errors_of, hits_of_midi, studio_user
 
 pytestmark = pytest.mark.slow
 
@@ -32,23 +30,17 @@ if (isFirst) studio.store.subscribe((doc, before) => { if (doc.beat !== before.b
 
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudioUser]:
-    folder = tmp_path_factory.mktemp("pad")
-    browser = headless_chromium(folder / "profile", "window-size=1280,1000", log=True)
-    try:
-        yield StudioUser(browser, write_studio(folder), folder / "saved")
-    finally:
-        browser.quit()
+    with studio_user(tmp_path_factory.mktemp("pad")) as user:
+        yield user
 
 
 @pytest.fixture
 def user(opened: StudioUser) -> Iterator[StudioUser]:
     """On a page as just opened, whose console has no errors at the end."""
     opened.start_afresh()
-    opened.browser.get_log("browser")
+    errors_of(opened.browser)
     yield opened
-    assert [
-        entry["message"] for entry in opened.browser.get_log("browser") if entry["level"] == "SEVERE"
-    ] == []
+    assert errors_of(opened.browser) == []
 
 
 def choose(user: StudioUser, corner: str, text: str) -> None:
